@@ -28,6 +28,11 @@ def main(
 
     Args:
         prepared: HDF5 file of the shard's cases; it knows the data set's labels.
+        model: the classifier's file; None for explainers without one.
+        settings: the explainer's config entry.
+        target: reference, predicted, or a model class.
+        max_failed_cases: failures allowed in this shard.
+        output: the map file.
         guards: see `settings.explainers.guards_of`.
         fitted: what was fitted to the training split; None for most.
         name: of the job, in lines of progress.

@@ -21,6 +21,9 @@ def main(
     """Write logits and probabilities of every case and class of the data set.
 
     Args:
+        prepared: prepared shards; their number and order do not change the output.
+        classes_json: classes.json of the data set; gives classes and their order.
+        compute: threads, batch, device, dtype (float32 unless bfloat16 is named).
         output: predictions.csv, sorted by split and case.
     """
     import torch

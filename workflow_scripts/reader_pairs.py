@@ -28,6 +28,11 @@ def main(
 
     Args:
         prepared: shards with the references of all readers.
+        metric: the primary one.
+        empty: changes to the protocol default.
+        surface_tolerance: px of the scored image.
+        pointing_tolerance: likewise.
+        pixel_spacing: mm per native pixel of cases that do not say their own.
     """
     scorer = scorer_of(
         metric,

@@ -36,8 +36,15 @@ def main(
 
     Args:
         prepared: shards with the references of all readers.
+        predictions: predictions.csv; None for explainers without a classifier.
+        metric: the primary one.
+        empty: changes to the protocol default.
+        surface_tolerance: px of the scored image.
+        pointing_tolerance: likewise.
         masks: masks.json of the primary binarization; empty where the metric is of maps.
         status: their masks_status.csv, likewise.
+        maps: map files, where the metric is of maps, one per shard.
+        pixel_spacing: mm per native pixel of cases that do not say their own.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     scorer = scorer_of(

@@ -39,6 +39,9 @@ def main(
     Args:
         predictions: predictions.csv; None for explainers without a classifier, whose probability is
             NaN and whose correctness is null.
+        metrics: their names.
+        empty: changes to the protocol default.
+        surface_tolerance: px of the scored image.
         outputs: protocol → its scores.parquet.
         pixel_spacing: mm per native pixel of cases that do not say their own: a number, [row,
             column] or None.

@@ -28,6 +28,7 @@ def main(
     """Write sensitivity.parquet.
 
     Args:
+        model: the classifier's file; None for explainers without one.
         fitted: what was fitted to the training split; None for most.
         cases: per class, None for all.
     """

@@ -30,6 +30,8 @@ class Measure:
 
     Attributes:
         value: nan where it is undefined.
+        low: lower bound of its interval; nan if there is none.
+        high: upper bound.
         chance: nan if the measure has no fixed chance level.
     """
 

@@ -134,6 +134,7 @@ def restore(counts: dict[str, Any], took: dict[str, float]) -> None:
 
     Args:
         counts: what `passes` gave then.
+        took: seconds, cpu_seconds and peak_memory_mb.
     """
     _counter.passes, _counter.took = Passes(**counts), took
 

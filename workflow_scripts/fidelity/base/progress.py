@@ -43,6 +43,9 @@ def line(
 
     Args:
         what: what is explained, or trained.
+        done: cases finished.
+        total: all cases.
+        seconds: seconds a case takes.
         jobs: that work at the same time.
 
     Returns:

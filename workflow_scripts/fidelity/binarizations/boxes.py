@@ -20,6 +20,7 @@ def binarize(
     Args:
         map01: float32 (H, W) in [0, 1].
         threshold: boxes bound what lies strictly above it; in [0, 1).
+        of: what it is a share of; see `BoxRule`.
         connectivity: whether pixels that touch at a corner are connected (8) or not (4).
 
     Returns:

@@ -22,6 +22,7 @@ def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess
     """Apply the configured steps to a mask.
 
     Args:
+        mask: boolean (H, W).
         lung: lung mask of the same shape; None where the data set has none.
         settings: the steps. Used are
 
@@ -32,6 +33,9 @@ def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess
               edges of pixels.
             - `min_component`: smallest 8-connected component that is kept, in pixels, or below 1
               as a share of the image area; 0 = all.
+
+    Returns:
+        Boolean (H, W), a new array.
 
     Raises:
         InputError: lung restriction without a lung mask.

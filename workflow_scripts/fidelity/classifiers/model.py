@@ -28,6 +28,10 @@ class Classifier(nn.Module):
         activation: `softmax` (classes exclude each other); `sigmoid` (each class for itself);
             `one_logit` (two classes, one output z of the network); or `three_way` (each class for
             itself, with an output each for negative, uncertain and positive).
+        channels: channels the network expects; a grey image is repeated.
+        mean: per channel, subtracted from values in [0, 1].
+        std: per channel, divided by.
+        image_size: side of the square working image in pixels.
         output_values: what the network returns. Of `probabilities` the log-odds are explained, and
             the classifier's probabilities are the network's.
     """

@@ -21,6 +21,11 @@ def explainer_of(context: Context, settings: Explainer) -> Explain:
 def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task]:
     """Choose at most `count` tasks of each class.
 
+    Args:
+        tasks: all there are.
+        count: None for all.
+        seed: the config's seed.
+
     Returns:
         Those whose cases' hashes are lowest, in the order of their cases' names. The choice depends
         on neither shards nor explainer, so all explainers get the same cases.

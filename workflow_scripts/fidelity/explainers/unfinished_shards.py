@@ -82,6 +82,7 @@ class Finished:
 
     Attributes:
         cases: for which something was saved, failures included.
+        seconds: that they took.
         latest: when the last was saved, in seconds since the epoch.
     """
 

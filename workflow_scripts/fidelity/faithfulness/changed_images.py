@@ -16,6 +16,8 @@ def answers_of(
     Args:
         classifier: in eval mode, on its device.
         batch: images per forward pass; a short last batch is padded.
+        dtype: of the forward passes: `float32`, `bfloat16` or `auto`.
+        output: `probability`, or `logit`.
 
     Returns:
         A function that takes grey images float32 (n, H, W) in [0, 1] and the index of a class, or

@@ -46,6 +46,9 @@ def measure_infidelity(
     Args:
         image: grey (H, W) in [0, 1], as the classifier sees it.
         values: signed attributions (H, W), in any unit.
+        target: index of the explained class.
+        logits: of the classifier.
+        squares: what is removed.
         derivative: whether the map has derivatives; then it is multiplied by how much the pixels
             changed, else by whether they did (the paper's local and global attributions).
 

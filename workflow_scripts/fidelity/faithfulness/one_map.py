@@ -147,6 +147,10 @@ def measure(
         image: grey (H, W) in [0, 1], as the classifier sees it.
         values: signed attributions (H, W).
         mask: the binarized map (H, W); None where no metric needs it.
+        target: index of the explained class.
+        probabilities: of the classifier.
+        options: what to measure.
+        seed: of ROAD's noise.
 
     Returns:
         {metric: value}, in the order of `options.metrics`, and `probability` of the image itself. A

@@ -35,6 +35,10 @@ def measure_sensitivity(
     """Measure an explainer on some cases: samples + 1 maps each.
 
     Args:
+        explain: the explainer.
+        tasks: cases and the classes explained.
+        samples: changed images per case.
+        radius: largest change of a pixel, in grey values of [0, 1].
         absolute: whether maps are compared by their absolute values.
 
     Returns:

@@ -61,6 +61,7 @@ class MapRecord:
         status: `ok`, or `failed` with `reason`.
         seconds: wall-clock time of this map (its share of the batch).
         extras: what the explainer reports beside the map (surrogate R², layer, …).
+        map: the map; None if failed.
     """
 
     case: str

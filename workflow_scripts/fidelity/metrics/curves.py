@@ -56,6 +56,9 @@ def rank_map(map01: np.ndarray, reference: np.ndarray) -> RankedMap:
         map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
 
+    Returns:
+        The sorted pixels.
+
     Raises:
         ValueError: the shapes differ, or the map is not float32.
     """

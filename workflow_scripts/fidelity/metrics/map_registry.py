@@ -21,6 +21,9 @@ class RankingMetric:
         name: column of ranking.parquet and key of the config.
         direction: whether `higher`, `lower` or `neither` is better.
         unit: `1`, all being shares.
+        range: smallest and largest value.
+        source: paper or library that defines it.
+        function: of the pair; NaN is undefined.
         uses_reference: whether it has chosen by the reference: such a metric is shown, but enters
             no verdict, rank or primary comparison.
     """

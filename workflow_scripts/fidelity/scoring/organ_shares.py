@@ -86,6 +86,7 @@ def shares(values: np.ndarray, regions: Mapping[str, np.ndarray]) -> dict[str, f
 
     Args:
         values: (H, W), not negative.
+        regions: boolean (H, W) each.
 
     Returns:
         A share from 0 to 1 per region of REGIONS; NaN where the sum is 0 or the region is absent.

@@ -51,6 +51,7 @@ class Targets:
             target: model class that was explained; empty where no classifier took part.
             status: of the explanation, `ok` or `failed`.
             reference: boolean (H, W) in the frame of the comparison.
+            scores: empty_prediction and one float per metric.
 
         Returns:
             One row of scores.parquet or ranking.parquet.

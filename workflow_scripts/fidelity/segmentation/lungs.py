@@ -115,6 +115,9 @@ def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
     Args:
         mask: (H, W) bool.
         count: how many are kept; 0 keeps all.
+
+    Returns:
+        (H, W) bool.
     """
     if count == 0:
         return mask

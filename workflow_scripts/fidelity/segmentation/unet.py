@@ -107,6 +107,10 @@ def train_network(
         network: from images (n, S, S) in 0 … 1 to logits (n, classes, S, S), on its device;
             changed in place. It ends in the epoch of the best validation Dice, or the last one
             where there is no validation case.
+        training: at least one example.
+        validation: may be empty.
+        settings: epochs, learning_rate, batch.
+        seed: of order and augmentation.
         store: keeps the state after every epoch. A training that was stopped resumes from there
             and ends in the same weights. The caller clears it once these are written.
 

@@ -59,6 +59,11 @@ def rank_methods(values: np.ndarray, *, higher_is_better: bool, alpha: float) ->
 def critical_difference(methods: int, units: int, alpha: float) -> float:
     """Give Nemenyi's critical difference of mean ranks (Demšar 2006, section 3.2.2).
 
+    Args:
+        methods: number of methods, at least 2.
+        units: number of units (patients).
+        alpha: family-wise level.
+
     Returns:
         q √(k (k + 1) / (6 N)), q the quantile of the studentized range over √2.
     """

@@ -68,6 +68,7 @@ def cluster_sums(values: np.ndarray, clusters: ArrayLike) -> tuple[np.ndarray, n
 
     Args:
         values: (n, m), nan = undefined.
+        clusters: (n,) identifiers.
 
     Returns:
         Sums and counts, each (clusters, m), in sorted order of the identifiers.
@@ -101,6 +102,10 @@ def mean_intervals(
 
     Args:
         values: (n,) or (n, m), nan = undefined.
+        clusters: (n,) identifiers.
+        replicates: number of bootstrap resamples.
+        alpha: 1 − coverage, e.g. 0.05.
+        seed: the config's seed.
 
     Returns:
         One Interval per column; without bounds where a value is infinite.

@@ -50,6 +50,14 @@ def states(
 ) -> list[State]:
     """State how far each explainer is on one data set.
 
+    Args:
+        combinations: (classifier, explainer).
+        dataset: its key.
+        annotated: its annotated classes.
+        splits: that are explained.
+        folder: where `results` lies.
+        now: seconds since the epoch.
+
     Returns:
         One entry per combination; none before the cases are listed and cut into shards.
     """

@@ -22,6 +22,13 @@ def training_line(
 ) -> str:
     """State how far the training of a classifier is on one data set.
 
+    Args:
+        classifier: its name, training seed included.
+        settings: the section `training` of its config entry.
+        dataset: its key.
+        folder: where `results` lies.
+        now: seconds since the epoch.
+
     Returns:
         Such as "training resnet18, demo: 3 of 12 epochs, 14 s per epoch, 2 min 6 s left", by its
         model, benchmark and log. The time left is that of the stage's epochs so far, as if all

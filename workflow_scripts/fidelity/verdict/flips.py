@@ -127,6 +127,10 @@ def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
 
     Args:
         b: explainer; of two that are ahead equally often, `a` is called the leader.
+        rows: comparisons of one class.
+
+    Returns:
+        The counts; None if no setting compares them.
     """
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}

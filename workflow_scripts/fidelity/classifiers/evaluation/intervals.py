@@ -30,6 +30,7 @@ def quality_intervals(
     Args:
         truth: (n, k), 1 where a case has the class, nan where that is not known.
         scores: (n, k), probabilities.
+        predicted: (n, k), 1 where the class was predicted.
         clusters: (n,) patients, or cases where these are resampled.
 
     Returns:
@@ -70,6 +71,10 @@ def measures(
         weights: (r, n), how often each case counts.
         truth: see `quality_intervals`, as the others. A case does not count for a class for which
             its label is nan.
+        scores: (n, k).
+        predicted: (n, k).
+        classes: the k names.
+        multilabel: whether a case may have several classes.
 
     Yields:
         (class or `all`, metric) and (r,) values, nan where undefined.

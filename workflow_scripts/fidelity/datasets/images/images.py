@@ -31,6 +31,8 @@ class Intensity:
         mode: `full`, the ends of the range that the file declares: 0 and 2^bits − 1 (floats: 0 and
             1); of DICOM the ends of the modality or VOI transform's output. `percentile`, two
             percentiles of the image itself; what lies beyond them is clipped.
+        low: percentile that becomes black.
+        high: percentile that becomes white.
         bits: of the grey values that `full` expects in files deeper than 8 bits; None takes the
             bits of the file.
     """

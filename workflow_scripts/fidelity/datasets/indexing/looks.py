@@ -25,6 +25,8 @@ class Looks:
     """The images of a data set, as `write_looks` kept them.
 
     Attributes:
+        cases: (n,) ids.
+        splits: (n,) train, val or test.
         hashes: (n,) uint64, perceptual hashes.
         thumbnails: (n, 32, 32) uint8.
     """

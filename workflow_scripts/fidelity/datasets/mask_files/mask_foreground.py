@@ -47,6 +47,7 @@ class Level:
         number: the grey value, or the place in the palette; None in colour.
         colour: red, green and blue, 0 to 255; None for values that are deeper than 8 bits.
         alpha: opacity; None where the file has none.
+        share: share of the pixels.
     """
 
     number: float | None

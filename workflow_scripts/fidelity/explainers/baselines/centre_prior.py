@@ -14,6 +14,10 @@ def make(context: Context, settings: CentrePrior) -> Explain:
     Of a crop it shows the part that the crop shows: centred on the crop, it would know where the
     lung is.
 
+    Args:
+        context: not used.
+        settings: sigma, as a share of the original image's side.
+
     Returns:
         A function from tasks to maps of kind `dense` at working size.
     """

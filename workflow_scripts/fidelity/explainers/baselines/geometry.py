@@ -56,6 +56,7 @@ def from_grid(grid: np.ndarray, box: Box, window: Box, border: int) -> np.ndarra
     """Read a grid that lies over one box of the native image at the places of another.
 
     Args:
+        grid: (n, n) float32, spread over `box`.
         box: native box that the grid covers.
         border: OpenCV's rule for places outside the grid.
 

@@ -18,6 +18,11 @@ def make(context: Context, settings: Smoothgrad) -> Explain:
 
     The noise is that of a grey image, the same in all channels, and drawn for each case alone.
 
+    Args:
+        context: classifier, batch size and seed.
+        settings: samples, noise (standard deviation as a share of the image's range of grey
+            values), magnitude (of the mean of signed gradients), smoothing.
+
     Returns:
         A function from tasks to maps of kind `dense`.
     """

@@ -74,6 +74,8 @@ class Lime:
     Attributes:
         settings: as in `make`; superpixels, hide and repeats are not read.
         pictures: the image's perturbed pictures, ready to be classified.
+        target: index of the explained class.
+        segments: labels 0 … k-1 (H, W).
         seeds: the first one's explanation is given, the others are compared with it.
     """
 

@@ -23,6 +23,7 @@ class Perturbed:
         Args:
             image: float (H, W) in [0, 1].
             hidden: float (H, W), what a hidden superpixel shows.
+            segments: labels 0 … k-1 (H, W).
             batch: images per forward pass; a short last batch is padded.
         """
         self.classifier, self.batch = classifier, batch
@@ -42,6 +43,9 @@ class Perturbed:
 
         Args:
             rows: uint8 (n, k) on the device, 1 = shown.
+            target: column of the output.
+            output: `probability` or `logit`.
+            precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the hardware has it).
 
         Returns:
             float64 (n,), and the number of different images.

@@ -13,6 +13,7 @@ def top_mask(weights: np.ndarray, segments: np.ndarray, top: int) -> np.ndarray:
 
     Args:
         weights: (k,).
+        segments: labels 0 … k-1 (H, W).
         top: superpixels kept at most; of equal weights the lower label comes first.
 
     Returns:
@@ -28,6 +29,8 @@ def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, 
 
     Args:
         weights: (repeats, k).
+        segments: labels 0 … k-1 (H, W).
+        top: see `top_mask`.
 
     Returns:
         stability_iou: mean IoU over pairs of repeats of the masks of the top superpixels, in

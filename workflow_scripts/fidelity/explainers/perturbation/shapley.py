@@ -107,6 +107,12 @@ def solve(chosen: Design, values: np.ndarray, nothing: float, everything: float)
 def r2(chosen: Design, values: np.ndarray, nothing: float, attributions: np.ndarray) -> float:
     """Share of the outputs' weighted variance over the coalitions that the additive game explains.
 
+    Args:
+        chosen: the coalitions.
+        values: float64 (m,), their outputs.
+        nothing: output of the empty coalition.
+        attributions: float64 (n,).
+
     Returns:
         1 where the outputs do not vary, or there are no coalitions. May be below 0: the game passes
         through the empty and the full coalition, whatever lies between.

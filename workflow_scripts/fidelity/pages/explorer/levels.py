@@ -74,6 +74,8 @@ def packed_mask(levels: np.ndarray, mask: np.ndarray, number: int) -> list[objec
 
     Args:
         levels: uint8 (H, W) of the same map.
+        mask: boolean (H, W).
+        number: of thresholds.
 
     Returns:
         [k, bits], bits empty where no pixel differs; the mask is `levels > k` XOR bits.

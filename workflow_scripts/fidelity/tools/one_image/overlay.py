@@ -34,6 +34,10 @@ def draw(
     """Draw image, map and mask side by side.
 
     Args:
+        image: uint8 (H, W).
+        heat: (H, W) in [0, 1].
+        mask: bool (H, W).
+        title: class and probability, explainer and image.
         rule: how the mask came about.
         boxes: (k, 4), those that box scores make of the map; None where no boxes are scored.
     """

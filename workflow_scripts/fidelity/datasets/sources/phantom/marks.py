@@ -13,6 +13,9 @@ def draw_letter(image: np.ndarray, lung: np.ndarray, rng: np.random.Generator) -
 
     An R is at the left of the image: the patient's right, as on a frontal film. The stream is the
     letter's own, so that the class has no say in it.
+
+    Returns:
+        (size, size) bool: where the letter stands.
     """
     size = image.shape[0]
     text = "R" if rng.random() < 0.5 else "L"
@@ -35,6 +38,10 @@ def draw_tag(image: np.ndarray, taken: np.ndarray, rng: np.random.Generator) -> 
     Args:
         image: (size, size) uint8, changed in place inside the returned mask only.
         taken: bool mask to keep clear of (lungs and letter).
+        rng: the label's own stream.
+
+    Returns:
+        (size, size) bool: the label.
     """
     size = image.shape[0]
     height, width = round(size * 0.065), round(size * 0.105)
