@@ -26,7 +26,7 @@ from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.boxes import fill_boxes
 from fidelity.masks.run_lengths import decode
 from tests.helpers.entries import dataset
-from tests.helpers.small_data import make_covid_layout, write_image
+from tests.helpers.small_data import grey_ramp, make_covid_layout, write_image
 
 SIDE = 20
 LEFT = {"a": 2, "b": 4, "c": 8}
@@ -48,7 +48,7 @@ def mask(left, width=6):
 def root(tmp_path: Path) -> Path:
     """Three readers saw x, two of them y, none z; c never marked a nodule in y."""
     for number, name in enumerate("xyz"):
-        write_image(tmp_path / f"{name}.png", np.full((SIDE, SIDE), number + 1, np.uint8))
+        write_image(tmp_path / f"{name}.png", grey_ramp(SIDE, number + 1))
     for reader, left in LEFT.items():
         write_image(tmp_path / f"{reader}.png", mask(left))
     write_image(tmp_path / "m.png", mask(0))
@@ -372,6 +372,6 @@ def test_other_images_make_other_references(root):
     output = path.parent / "references" / path.name
     referred(path, "union")
     first = output.read_bytes()
-    write_image(root / "x.png", np.full((SIDE, SIDE), 99, np.uint8))
+    write_image(root / "x.png", grey_ramp(SIDE, 99))
     referred(prepared(root), "union")
     assert output.read_bytes() != first

@@ -23,6 +23,14 @@ from fidelity.datasets.images.images import (
     UNIT_FLOATS,
     IntensityError,
 )
+from fidelity.datasets.indexing.doubts import (
+    check_brightness,
+    only_empty,
+    tell_copies,
+    tell_several_labels,
+    tell_shared_masks,
+    tell_unused_masks,
+)
 from fidelity.datasets.indexing.examine import Examined, examine
 from fidelity.datasets.indexing.leakage import Leak, find_leaks, leak_errors
 from fidelity.datasets.indexing.left_out import (
@@ -75,7 +83,7 @@ def index_cases(
     A damaged file puts its case into quarantine. Under `strict`, or if there are more than
     `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always fatal:
 
-    - ambiguous ids, and labels that differ only in case or spaces;
+    - ambiguous ids, and labels that are one name written in two ways;
     - masks that are unclear or missing, and grey values that do not fit `intensity`;
     - links out of the root;
     - one image or patient in two splits (unless `duplicates` allows it).
@@ -117,6 +125,7 @@ def index_cases(
     settings = _without_absent_classes(found, settings, adapter)
     raise_first(_unknown_classes(found, settings))
     multilabel = _is_multilabel(found, settings, adapter)
+    tell_several_labels(found, settings, adapter)
     raise_first(_blank_labels(found, multilabel))
     dropped: Counter[tuple[str, str]] = Counter()
     quarantine: list[Quarantined] = []
@@ -129,6 +138,7 @@ def index_cases(
     few = limited(cases, settings.limit)
     _count_lost(dropped, "limit", cases, few)
     cases = [_only_used_masks(case, settings, follow) for case in few]
+    tell_unused_masks(few, cases, root, settings)
     if settings.reads_lungs and not any(case.lung_mask for case in cases):
         raise InputError(
             "no case has a lung mask",
@@ -155,8 +165,11 @@ def index_cases(
     good = [one for one in examined if not one.problem]
     kept = [one.case for one in good]
     raise_first(_absent_in_split(kept, bad, settings, follow, explained, trained))
+    raise_first(only_empty(good, explained, root))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
     cases = _separate(leaks, kept, settings, quarantine)
+    tell_copies(good, {case.case for case in cases})
+    tell_shared_masks(good)
     near = _near_duplicates(cases, good, settings)
     cases = _without_near_duplicates(near, cases, quarantine)
     looks = {one.case.case: one.look for one in good}
@@ -444,6 +457,7 @@ def _without_twins_elsewhere(
 
 def _check_depth(examined: list[Examined], root: Path) -> None:
     """Refuse grey scales that the files leave unknown, as only all images together show it."""
+    check_brightness(examined, root)
     largest = {one.findings.largest: one for one in examined if one.findings.largest is not None}
     bits = max(largest, default=0).bit_length()
     if 0 < bits < 16:
