@@ -253,6 +253,14 @@ def test_folders_of_further_readers(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         cases = index_cases(root, dataset("covid_qu_ex", keys))[0]
     assert "1 of 2 masks of the reader b are of no case" in caplog.text
+    np.save(root / "b" / "test COVID-19 (1).npy", drawn)
+    caplog.clear()
+    index_cases(root, dataset("covid_qu_ex", keys))
+    assert "1 files are not read, because they are no images (first: test COVID" in caplog.text
+    write_image(root / "b" / "test COVID-19 (0).bmp", drawn)
+    with pytest.raises(InputError, match=r"\(0\)\.bmp and test .*\(0\)\.png are masks of one case"):
+        index_cases(root, dataset("covid_qu_ex", keys))
+    (root / "b" / "test COVID-19 (0).bmp").unlink()
     (read,) = [case for case in cases if case.readers]
     assert (read.case, list(read.masks)) == ("test COVID-19 (0)", ["COVID-19"])
     (case,) = prepare_cases([read], root, dataset("covid_qu_ex", settings))

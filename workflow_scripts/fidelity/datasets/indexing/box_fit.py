@@ -15,6 +15,7 @@ ASPECT_TOLERANCE = 0.01
 # Pixels by which a rounded share of a side may miss it.
 ROUNDING = 0.51
 SCALED = "have boxes in pixels of another size of the image, which were scaled to it"
+REPEATED = "have a box more than once; each counts as a lesion of its own"
 CLIPPED = "have boxes that leave the image, which were cut at its border"
 
 
@@ -44,8 +45,10 @@ def fitted_boxes(
         BoxMisfitError: boxes are of an image of another shape, or leave the image.
     """
     drawn_on = case.box_size or image
-    if case.box_size is None:
-        _check_pixels(case, image, root)
+    if drawn_on != RELATIVE:
+        _check_pixels(case, drawn_on, root)
+    if any(len({*boxes}) < len(boxes) for boxes in case.boxes.values()) and not case.reader_boxes:
+        notes.append(REPEATED)
     if case.boxes and drawn_on not in (RELATIVE, image):
         _check_shape(case, drawn_on, image, root)
         notes.append(SCALED)
