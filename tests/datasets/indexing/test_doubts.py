@@ -9,6 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
+import index_cases as index_script
 from fidelity.base.errors import InputError
 from fidelity.datasets.indexing.index import index_cases
 from tests.helpers.entries import dataset
@@ -68,10 +69,14 @@ def rows() -> Rows:
     }
 
 
-def index(root: Path, table: Rows, **changes) -> list[str]:
+def write_table(root: Path, table: Rows) -> None:
     columns = list(dict.fromkeys(name for row in table.values() for name in row))
     lines = [",".join(row.get(name, "") for name in columns) for row in table.values()]
     (root / "t.csv").write_text("\n".join([",".join(columns), *lines]) + "\n", "utf-8")
+
+
+def index(root: Path, table: Rows, **changes) -> list[str]:
+    write_table(root, table)
     cases, _, _ = index_cases(root, dataset("table", {**SETTINGS, **changes}), ["test"])
     return [case.case for case in cases]
 
@@ -189,6 +194,75 @@ def test_columns_of_lungs_and_lesion_that_are_mixed_up(root, caplog):
     (said,) = [text for text in warnings(caplog) if "lungs and for a class" in text]
     assert said.startswith("1 cases")
     assert "'c'" in said
+
+
+def with_lungs(root: Path, table: Rows, lungs: np.ndarray) -> dict[str, str]:
+    """Give each case a lung mask of its own."""
+    for number, (case, row) in enumerate(table.items()):
+        own = lungs.copy()
+        own[0, number] = lungs.max()
+        write_image(root / f"{case}-lung.png", own)
+        row["lung_mask"] = f"{case}-lung.png"
+    return {"lung_masks": "provided"}
+
+
+def test_lung_masks_that_are_empty_or_lie_elsewhere(root, caplog):
+    table = rows()
+    around = np.zeros(SHAPE, np.uint8)
+    around[2:20, 3:16] = 255
+    settings = with_lungs(root, table, around)
+    index(root, table, **settings)
+    assert warnings(caplog) == []
+    write_image(root / "e-lung.png", np.zeros(SHAPE, np.uint8))
+    write_image(root / "d-lung.png", around[:, ::-1])
+    index(root, table, **settings)
+    empty, outside = warnings(caplog)
+    assert re.search(r"1 of 5 lung masks are empty .*e-lung\.png", empty)
+    assert re.search("class Nodule lies wholly outside the lungs in 1 of 4 cases.*'d'", outside)
+    for case in CASES:
+        write_image(root / f"{case}-lung.png", np.zeros(SHAPE, np.uint8))
+    with pytest.raises(InputError, match="'lung_masks': each of the 5 lung masks is empty"):
+        index(root, table, **settings)
+
+
+def test_negatives_among_images(root, caplog):
+    table = rows()
+    body = cv2.resize(np.array([[0, 9, 0], [4, 1, 5], [0, 9, 2]], np.uint8) * 25, SHAPE[::-1])
+    for number, case in enumerate(CASES):
+        image = np.clip(body.astype(int) + picture(number) // 8, 0, 255).astype(np.uint8)
+        write_image(root / f"{case}.png", 255 - image if case == "d" else image)
+    index(root, table, near_duplicates="report")
+    (said,) = [text for text in warnings(caplog) if "near-duplicates" not in text]
+    assert said.startswith("1 of 5 images look like negatives of the others (first: 'd')")
+
+
+def test_a_confirmed_large_mask_is_counted(root, caplog):
+    for case in "abcd":
+        write_image(root / f"{case}-mask.png", 255 - blob("abcd".index(case)))
+    index(root, rows(), mask_values={"Nodule": 255})
+    assert warnings(caplog) == [
+        "4 files are masks over more than half of their image, as mask_values states"
+    ]
+
+
+def test_one_class_trains_no_classifier(root):
+    table = {case: row for case, row in rows().items() if row["label"] == "Nodule"}
+    write_table(root, table)
+    (root / "raw").mkdir()
+    (root / "raw" / "data").symlink_to(root)
+    files = [str(root / name) for name in ("cases.csv", "quarantine.csv", "classes.json")]
+    settings = dataset("table", SETTINGS)
+    with pytest.raises(InputError, match="mine.labels': all images have the class 'Nodule'.*two"):
+        index_script.main(root / "raw", "mine", settings, {}, *files, trained=True)
+    index_script.main(root / "raw", "mine", settings, {}, *files)
+
+
+def test_columns_of_other_classes_are_listed(root, caplog):
+    table = rows()
+    table["a"]["mask:Effusion"] = "a-mask.png"
+    with caplog.at_level(logging.INFO):
+        index(root, table)
+    assert "not in annotated_classes: mask:Effusion" in caplog.text
 
 
 def test_a_confirmed_multilabel_task_gives_no_warning(root, caplog):

@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
 
+import numpy as np
+
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import NONE, Case
+from fidelity.datasets.images.image_similarity import correlations
 from fidelity.datasets.images.images import USED_RANGE, IntensityError
 from fidelity.datasets.indexing.examine import Examined, is_inside
 from fidelity.datasets.mask_files.mask_entries import decode_reference, read_reference
@@ -18,6 +21,10 @@ from fidelity.settings.datasets import Dataset
 
 # An image without a value in the upper three quarters of its range is dark.
 DARK, DEEP = 1 / 4, 2**16
+# Correlation of an image's thumbnail with the median of all. Of 904 chest radiographs, 99 % were
+# above .25 and none was below -.2; the median was .7.
+NEGATIVE, ALIKE = -0.4, 0.3
+FEWEST_LOOKS = 5
 
 log = logging.getLogger(__name__)
 
@@ -165,6 +172,62 @@ def _is_lesion_of_lungs(one: Examined) -> bool:
     """Check whether a class has exactly the mask of the lungs."""
     of_lungs = {digest for digest, path in one.drawn if path == one.case.lung_mask}
     return any(path in one.case.mask_paths and digest in of_lungs for digest, path in one.drawn)
+
+
+def check_lungs(examined: list[Examined], root: Path) -> None:
+    """Refuse lung masks that are all empty; warn of some, and of lesions that lie outside all.
+
+    Raises:
+        InputError: no lung mask has any foreground.
+    """
+    given = [one for one in examined if one.case.lung_mask]
+    empty = [one for one in given if one.case.lung_mask not in dict(one.drawn).values()]
+    if given and len(empty) == len(given):
+        raise InputError(
+            f"each of the {len(given)} lung masks is empty",
+            file=root / empty[0].case.lung_mask,
+            field="lung_masks",
+            remedy="Correct the masks, or set lung_masks: none",
+        )
+    if empty:
+        log.warning(
+            "%d of %d lung masks are empty (first: %s)",
+            len(empty),
+            len(given),
+            root / empty[0].case.lung_mask,
+        )
+    drawn = Counter(cls for one in given for reader, cls in one.marked if not reader)
+    outside = Counter(cls for one in given for cls in one.outside)
+    for cls, count in sorted(outside.items()):
+        log.warning(
+            "the mask of the class %s lies wholly outside the lungs in %d of %d cases (first: %r)."
+            " If it is a finding of the lungs, check that masks and images have one orientation",
+            cls,
+            count,
+            drawn[cls],
+            next(one.case.case for one in given if cls in one.outside),
+        )
+
+
+def tell_negatives(examined: list[Examined]) -> None:
+    """Warn of images that look like negatives of the others, as MONOCHROME1 saved as PNG does."""
+    seen = [one for one in examined if one.look is not None]
+    if len(seen) < FEWEST_LOOKS:
+        return
+    looks = np.stack([one.look.thumbnail for one in seen]).astype(np.float32)
+    spread = looks.std(axis=(1, 2), keepdims=True)
+    scaled = (looks - looks.mean(axis=(1, 2), keepdims=True)) / np.maximum(spread, 1e-6)
+    typical = np.broadcast_to(np.median(scaled, axis=0), looks.shape)
+    found = correlations(looks, typical)
+    negative = [one for one, value in zip(seen, found, strict=True) if value < NEGATIVE]
+    if negative and np.median(found) > ALIKE:
+        log.warning(
+            "%d of %d images look like negatives of the others (first: %r). Check whether bone is"
+            " white in all images",
+            len(negative),
+            len(seen),
+            negative[0].case.case,
+        )
 
 
 def only_empty(examined: list[Examined], explained: Sequence[str], root: Path) -> list[InputError]:

@@ -34,6 +34,7 @@ from fidelity.datasets.mask_files.mask_foreground import MaskValueError
 from fidelity.datasets.mask_files.mask_places import file_of
 from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.readers.names import SECOND
+from fidelity.masks.run_lengths import at_size
 from fidelity.settings.datasets import Dataset
 
 
@@ -68,6 +69,7 @@ class Examined:
         marked: (reader, class) of masks and boxes that are not empty; the reader is empty for
             those that name none.
         drawn: hash and path of each mask that is not empty.
+        outside: classes whose mask has no pixel within the mask of the lungs.
     """
 
     case: Case
@@ -80,6 +82,7 @@ class Examined:
     findings: Findings = field(default_factory=Findings)
     marked: frozenset[tuple[str, str]] = frozenset()
     drawn: tuple[tuple[str, str], ...] = ()
+    outside: tuple[str, ...] = ()
 
 
 def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> Examined:
@@ -105,6 +108,7 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
     by_name = {"": case.boxes, **case.reader_boxes}
     marked = {(r, cls) for r, of in by_name.items() for cls, found in of.items() if found}
     drawn_masks: list[tuple[str, str]] = []
+    outside: list[str] = []
     findings = Findings()
     try:
         if getattr(adapter, "masks_follow_labels", True):
@@ -146,7 +150,7 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
         file = case.lung_mask or case.image
         given = getattr(settings, "lungs", None) or getattr(adapter, "lungs_may_lack", False)
         expected = settings.reads_lungs and not given
-        _check_lung(case, root, mask, expected, settings.input != "full")
+        lung = _read_lung(case, root, mask, expected, settings.input != "full")
         for name, path in sorted(case.organs.items()):
             file = path
             mask("organ:", name, path)
@@ -160,6 +164,9 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
                 drawn = mask(column.removesuffix(name), name, path, reader)
                 if drawn.any():
                     marked.add((reader, name))
+                    if not reader and lung is not None and lung.any():
+                        inside = at_size(lung, drawn.shape) & drawn
+                        outside += [] if inside.any() else [name]
                 if native_is_mask and not reader:
                     native = drawn.shape
         file = case.image
@@ -196,6 +203,7 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
         findings=findings,
         marked=frozenset(marked),
         drawn=tuple(drawn_masks),
+        outside=tuple(outside),
     )
 
 
@@ -303,13 +311,14 @@ def _header(
     return spacing, origin, {name: text for name, text in found.items() if name in wanted}
 
 
-def _check_lung(
+def _read_lung(
     case: Case,
     root: Path,
     mask: Callable[[str, str, str], np.ndarray],
     expected: bool,
     needed: bool,
-) -> None:
+) -> np.ndarray | None:
+    """Read the mask of the lungs, and see that it is there if it is expected or needed."""
     if case.lung_mask is None:
         if expected:
             raise MisfitError(
@@ -325,14 +334,16 @@ def _check_lung(
                 field="input",
                 remedy="Set input: full",
             )
-        return
-    if not mask("", LUNG, case.lung_mask).any() and needed:
+        return None
+    lung = mask("", LUNG, case.lung_mask)
+    if not lung.any() and needed:
         raise InputError(
             "the lung mask is empty, and the input setting needs it",
             file=root / case.lung_mask,
             field="input",
             remedy="Correct the mask, or set input: full",
         )
+    return lung
 
 
 def _check_size(

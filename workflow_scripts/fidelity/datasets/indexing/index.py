@@ -25,8 +25,10 @@ from fidelity.datasets.images.images import (
 )
 from fidelity.datasets.indexing.doubts import (
     check_brightness,
+    check_lungs,
     only_empty,
     tell_copies,
+    tell_negatives,
     tell_several_labels,
     tell_shared_masks,
     tell_unused_masks,
@@ -170,6 +172,8 @@ def index_cases(
     cases = _separate(leaks, kept, settings, quarantine)
     tell_copies(good, {case.case for case in cases})
     tell_shared_masks(good)
+    check_lungs(good, root)
+    tell_negatives(good)
     near = _near_duplicates(cases, good, settings)
     cases = _without_near_duplicates(near, cases, quarantine)
     looks = {one.case.case: one.look for one in good}

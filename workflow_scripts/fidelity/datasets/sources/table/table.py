@@ -125,6 +125,16 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     _check_patients(path, patients, unknown)
     if blank and settings.task != "multilabel":
         raise _blank_labels(path, blank)
+    unused = [
+        name
+        for name in sheet.columns
+        if name.startswith(MASK_PREFIX)
+        and settings.annotated_classes
+        and name.removeprefix(MASK_PREFIX) not in settings.annotated_classes
+        and name not in renamed
+    ]
+    if unused:
+        notes.append(f"columns of classes that are not in annotated_classes: {', '.join(unused)}")
     if turned:
         notes.append(f"paths with backslashes: {turned}")
     if commas:
