@@ -140,7 +140,7 @@ def tell_copies(examined: list[Examined], used: set[str]) -> None:
 
 
 def tell_shared_masks(examined: list[Examined]) -> None:
-    """Warn of masks that belong to several images, and of lesions that are the whole lung mask."""
+    """Warn of masks that belong to several images, or to the lungs and a class of one image."""
     owners: dict[str, list[tuple[Examined, str]]] = defaultdict(list)
     for one in examined:
         for digest, path in one.drawn:
@@ -177,7 +177,7 @@ def _is_lesion_of_lungs(one: Examined) -> bool:
 
 
 def check_lungs(examined: list[Examined], root: Path) -> None:
-    """Refuse lung masks that are all empty; warn of some, and of lesions that lie outside all.
+    """Refuse lung masks that are all empty; warn of empty ones, and of lesions outside the lungs.
 
     Raises:
         InputError: no lung mask has any foreground.

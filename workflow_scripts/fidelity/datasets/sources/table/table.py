@@ -57,7 +57,7 @@ CLOSE = 0.85
 # What people write for a patient whom they do not know.
 UNKNOWN = {"none", "unknown", "-", "?"}
 # Labels that are joined as other tables join them.
-_JOINED = re.compile(r"[;,/+&]")
+_JOINED = re.compile(r"[;,]")
 # A whole number with zeros before or behind it, as spreadsheets and pandas change ids.
 _NUMBER = re.compile(r"^0*(\d+)(?:\.0+)?$")
 _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
