@@ -1,8 +1,9 @@
 """Check that the maps of an explainer `imported` are there and can be read, before all else."""
 
 import csv
+import hashlib
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 from fidelity.base.errors import InputError
@@ -38,7 +39,7 @@ def main(
             and names the first. Also if no map was found, two cases or classes have one file, or
             it is not clear which class a file's only category is.
     """
-    rows, problems = [], []
+    rows, problems, maps = [], [], {}
     found_cases = list(read_cases(cases))
     _check_only_category(settings, annotated)
     _check_collisions(found_cases, settings, annotated, splits)
@@ -46,7 +47,7 @@ def main(
         if case.split in splits:
             for cls in annotated:
                 if cls in case.annotated:  # what is explained: a reference may have no label
-                    rows.append(_look(case, cls, settings, problems))
+                    rows.append(_look(case, cls, settings, problems, maps))
     found = sum(row[-1] for row in rows)
     if problems:
         shown = "; ".join(str(problem) for problem in problems[:SHOWN])
@@ -60,6 +61,7 @@ def main(
             field=f"explainers.{explainer}",
             remedy="Correct 'folder' and 'pattern'",
         )
+    _tell_odd_values(maps, settings)
     with atomic_path(output) as temporary, open(temporary, "w", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -114,17 +116,55 @@ def _check_collisions(
                 )
 
 
+def _tell_odd_values(maps: Mapping[str, tuple[float, float, str]], settings: Imported) -> None:
+    """Warn of maps that mark nothing, and of maps that are all one."""
+    flat = [path for path, (low, high, _) in maps.items() if low == high]
+    below = [path for path, (low, high, _) in maps.items() if low < high <= 0]
+    if flat:
+        logging.warning(
+            "%d of %d maps have one value everywhere, so they mark nothing. The first: %s",
+            len(flat),
+            len(maps),
+            flat[0],
+        )
+    if below and settings.sign == "study":
+        logging.warning(
+            "%d of %d maps have no value above 0. Positive values count, unless postprocess.sign"
+            " changes it. If negative values mark the finding, set sign: absolute for this"
+            " explainer; if the whole range counts, sign: signed. The first: %s",
+            len(below),
+            len(maps),
+            below[0],
+        )
+    if len(maps) > 1 and not flat and len({digest for *_, digest in maps.values()}) == 1:
+        logging.warning(
+            "all %d maps are equal, whatever the image shows. Check how they were written",
+            len(maps),
+        )
+
+
 def _look(
-    case: Case, cls: str, settings: Imported, problems: list[InputError]
+    case: Case,
+    cls: str,
+    settings: Imported,
+    problems: list[InputError],
+    maps: dict[str, tuple[float, float, str]],
 ) -> tuple[str, str, str, int]:
-    """Read one map; what is wrong with it is added to the problems."""
+    """Read one map; what is wrong with it is added to the problems.
+
+    If it is no mask, its lowest and highest value and its hash are added to the maps, by file.
+    """
     path, found = "", False
     try:
         path = location(settings, case.case, cls)
         found = is_there(case.case, cls, settings)
         if found or settings.missing == "error":
             size = (case.height, case.width)
-            read_saliency(case.case, cls, size, (0, 0, *size), settings)
+            read = read_saliency(case.case, cls, size, (0, 0, *size), settings)
+            if read.kind != "binary":
+                values = read.values
+                digest = hashlib.blake2b(values.tobytes(), digest_size=16).hexdigest()
+                maps[str(path)] = float(values.min()), float(values.max()), digest
     except InputError as error:
         problems.append(error)
     return case.case, cls, str(path), int(found)

@@ -65,6 +65,12 @@ def main(
         from fidelity.datasets.planted import relabelled
 
         found, names = relabelled(found, names)
+    if trained and len(names["classes"]) == 1 and names["task"] == "multiclass":
+        raise InputError(
+            f"all images have the class {names['classes'][0]!r}, and a classifier needs two",
+            field=f"datasets.{name}.labels",
+            remedy="Add images of another class, or leave the classifiers out",
+        )
     known = ["reference", "predicted", *names["classes"]]
     for field, target in targets.items():
         if target not in known:

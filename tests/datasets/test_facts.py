@@ -56,6 +56,30 @@ def test_records_are_kept_as_far_as_they_are_requested(tmp_path):
     assert "column case or image" in found.value.remedy
 
 
+def test_records_that_are_of_no_case_or_are_not_understood(tmp_path, caplog):
+    root = make_covid_layout(tmp_path)
+    name = index_cases(root, settings_of())[0][0].case
+    caplog.clear()
+    settings = settings_of(records="records.csv", strata=["view", "sex", "age_group"])
+    header = "case,view,sex,age\n"
+    (root / "records.csv").write_text(f"{header}{name},NA,W,412\nother,PA,F,33\n")
+    cases, _, _ = index_cases(root, settings)
+    assert cases[0].facts == {}
+    said = [r.getMessage() for r in caplog.records if "records.csv" in r.getMessage()]
+    assert len(said) == 3
+    assert "1 cells of the column sex are not understood" in said[0]
+    assert "'W'" in said[0]
+    assert "column age" in said[1]
+    assert "412" not in caplog.text  # not even in a log
+    assert said[2].endswith("1 of 2 rows are of no case (first: 'other')")
+    (root / "records.csv").write_text(f"{header}other,PA,F,33\n")
+    with pytest.raises(InputError, match=r"records.csv.*none of its 1 rows is of a case"):
+        index_cases(root, settings)
+    (root / "records.csv").write_text(f"{header}{name},PA,F,33\n{name},AP,F,33\n")
+    with pytest.raises(InputError, match=r"line 3: .* has another row with other values"):
+        index_cases(root, settings)
+
+
 def dicom_table(root, **header):
     root.mkdir(exist_ok=True)
     rows = ["case,split,label,image,mask:a"]

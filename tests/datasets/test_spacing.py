@@ -10,7 +10,7 @@ from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.scoring.mask_scores import spacing_pair
 from tests.helpers.entries import dataset
-from tests.helpers.small_data import write_image
+from tests.helpers.small_data import grey_ramp, write_image
 
 SETTINGS = {
     "table": "t.csv",
@@ -23,7 +23,7 @@ SETTINGS = {
 @pytest.fixture
 def root(tmp_path):
     for number, name in enumerate("ab"):
-        write_image(tmp_path / f"{name}.png", np.full((20, 20), number, np.uint8))
+        write_image(tmp_path / f"{name}.png", grey_ramp(20, number))
     write_image(tmp_path / "m.png", np.eye(20, dtype=np.uint8))
     (tmp_path / "t.csv").write_text(
         "case,split,label,image,mask:A,spacing_row,spacing_column\n"

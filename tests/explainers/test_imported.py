@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pickle
+import re
 import zipfile
 from dataclasses import replace
 
@@ -500,6 +501,29 @@ def test_two_cases_or_classes_with_one_file_are_an_error(checked, tmp_path):
         checked(by_class, ("c", "test"), annotated=("x/y", "x_y"))
     renamed = by_class.model_copy(update={"classes": {"x/y": "other"}})
     checked(renamed, ("c", "test"), annotated=("x/y", "x_y"))
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ([np.ones((6, 9)), _ramp()], "1 of 2 maps have one value everywhere"),
+        ([_ramp() - 2 * _ramp().max(), _ramp()], "1 of 2 maps have no value above 0.*sign: abs"),
+        ([_ramp(), _ramp()], "all 2 maps are equal"),
+        ([_ramp(), _ramp()[::-1]], None),
+        ([np.ones((6, 9), bool), np.ones((6, 9), bool)], None),
+    ],
+)
+def test_maps_that_mark_nothing_or_are_all_one_are_named(checked, tmp_path, caplog, values, said):
+    for case, map_ in zip("cd", values, strict=True):
+        np.save(tmp_path / f"{case}.npy", map_)
+    entry = _entry(folder=str(tmp_path), pattern="{case}.npy")
+    checked(entry, ("c", "test"), ("d", "test"))
+    found = [r.getMessage() for r in caplog.records if r.levelname == "WARNING"]
+    assert bool(found) == bool(said)
+    assert said is None or re.search(said, found[0])
+    caplog.clear()
+    checked(entry.model_copy(update={"sign": "absolute"}), ("c", "test"), ("d", "test"))
+    assert "no value above 0" not in caplog.text
 
 
 def test_the_only_category_of_a_file_is_not_that_of_several_classes(checked, tmp_path):

@@ -17,6 +17,14 @@ def write_image(path: Path, pixels: np.ndarray) -> Path:
     return path
 
 
+def grey_ramp(size: int, number: int = 0) -> np.ndarray:
+    """A picture of three grey values, other ones for each number."""
+    ramp = np.full((size, size), number, np.uint8)
+    ramp[:, size // 3 :] += 40
+    ramp[:, 2 * size // 3 :] += 40
+    return ramp
+
+
 def lung_pixels(size: int = SIZE) -> np.ndarray:
     """Two lungs spanning rows 1/4 … 3/4 and columns 1/8 … 7/8."""
     mask = np.zeros((size, size), np.uint8)

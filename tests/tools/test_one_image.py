@@ -235,6 +235,17 @@ def test_a_cropped_input_needs_a_lung_and_leaves_the_rest_at_zero(project, image
     assert found.image[0].any()  # what was cut off is still shown
 
 
+def test_what_the_index_would_refuse_is_refused(project, image, lung, tmp_path):
+    trained = _trained(project, **_with(["cam"]))
+    cv2.imwrite(str(tmp_path / "blank.png"), np.full((96, 96), 7, np.uint8))
+    with pytest.raises(InputError, match=r"blank\.png: the image has only one grey value"):
+        explain_image(trained, tmp_path / "blank.png")
+    drawn = cv2.imread(str(lung), cv2.IMREAD_GRAYSCALE)
+    cv2.imwrite(str(tmp_path / "lung.png"), drawn[:60])
+    with pytest.raises(InputError, match=r"lung\.png, 'LUNG': the lung mask is 96 x 60 pixels"):
+        explain_image(trained, image, lung=tmp_path / "lung.png")
+
+
 def test_the_shown_image_is_the_file(project, image):
     found = explain_image(_trained(project, **_with(["cam"])), image)
     assert np.array_equal(found.image, cv2.imread(str(image), cv2.IMREAD_GRAYSCALE))

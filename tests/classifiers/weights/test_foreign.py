@@ -304,6 +304,23 @@ def test_own_mean_and_std(tmp_path, net):
         load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
     own = {"mean": [0.48] * 3, "std": [0.23] * 3}
     assert load_foreign(path, "resnet18", CLASSES, image_size=SIDE, **own).mean == (0.48,) * 3
+    own = {"mean": [123.7] * 3, "std": [58.4] * 3}
+    with pytest.raises(InputError, match="not for images from 0 to 1.*divide both by 255") as found:
+        load_foreign(path, "resnet18", CLASSES, image_size=SIDE, **own)
+    assert found.value.field == "mean"
+
+
+@pytest.mark.parametrize("key", ["layer1.0.conv1.weight", "bn1.running_var"])
+def test_weights_of_a_training_that_diverged(tmp_path, net, key):
+    state = {name: value.clone() for name, value in net.state_dict().items()}
+    state[key].view(-1)[3] = float("nan")
+    torch.save(state, tmp_path / "net.pt")
+    with pytest.raises(InputError, match=rf"not finite \(first: {key}\).*earlier epoch") as found:
+        load_foreign(tmp_path / "net.pt", "resnet18", CLASSES, image_size=SIDE)
+    assert found.value.file == tmp_path / "net.pt"
+    foreign = read_foreign(tmp_path / "net.pt", "resnet18", image_size=SIDE)
+    with pytest.raises(InputError, match="not finite"):
+        initialise(build("resnet18", 2, False, image_size=SIDE), foreign)
 
 
 @pytest.mark.parametrize("architecture", ["resnet18", "timm:resnet18"])

@@ -11,6 +11,9 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition import kaggle
 from fidelity.datasets.acquisition.listing import listing_digest
 from fidelity.datasets.indexing.index import index_cases
+from fidelity.settings.datasets import Dataset
+from fidelity.study.job_settings import JobSettings
+from fidelity.study.study import Study
 from tests.helpers.entries import dataset
 from tests.helpers.small_data import make_covid_layout
 
@@ -77,7 +80,7 @@ def test_a_changed_archive_is_noticed(tmp_path):
     assert listing_digest(path) != before
 
 
-def load(tmp_path, **keys):
+def loaded(tmp_path, **keys):
     dataset = {"source": "covid_qu_ex", "annotated_classes": ["COVID-19"], **keys}
     config = {
         "data_root": str(tmp_path),
@@ -85,7 +88,22 @@ def load(tmp_path, **keys):
         "classifiers": {"resnet18": {"architecture": "resnet18"}},
         "explainers": {"gradcam": {"method": "gradcam"}},
     }
-    return config_settings.load(config).model_dump()["datasets"]["x"]
+    return config_settings.load(config)
+
+
+def load(tmp_path, **keys):
+    return loaded(tmp_path, **keys).model_dump()["datasets"]["x"]
+
+
+@pytest.mark.parametrize("key", ["root", "archive", "download"])
+def test_a_job_gets_the_one_key_that_says_where_the_files_are(
+    covid, zipped, tmp_path, monkeypatch, key
+):
+    monkeypatch.setattr(kaggle, "download", lambda name: covid)
+    value = {"root": str(covid), "archive": zipped, "download": "kaggle"}[key]
+    given = JobSettings(Study(loaded(tmp_path, **{key: value}))).acquisition("x")
+    acquire.main(Dataset.of_job(given), 1, tmp_path / "raw" / "x")
+    assert (tmp_path / "raw" / "x" / "manifest.json").is_file()
 
 
 def test_one_place_for_the_files_is_accepted(tmp_path):

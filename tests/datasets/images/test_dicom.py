@@ -332,7 +332,7 @@ def test_compressed_pixels_without_transfer_syntax_are_refused():
 
 
 def test_what_a_file_leaves_to_be_assumed_is_reported_once(tmp_path, caplog):
-    write_image(tmp_path / "m.png", np.zeros(GREY.shape, np.uint8))
+    write_image(tmp_path / "m.png", np.eye(*GREY.shape, dtype=np.uint8))
     rows = ["case,split,label,image,mask:A"]
     for number in range(4):
         data = dicom_bytes(GREY + np.uint8(number))
@@ -439,8 +439,8 @@ def test_the_case_table_says_where_the_spacing_is_from(tmp_path, caplog):
     (tmp_path / "b.dcm").write_bytes(dicom_bytes(GREY.T.copy(), ImagerPixelSpacing=[0.1, 0.1]))
     (tmp_path / "c.dcm").write_bytes(dicom_bytes(GREY[::-1].copy(), PixelSpacing=[0.2, 0.3]))
     write_image(tmp_path / "d.png", GREY)
-    write_image(tmp_path / "m.png", np.zeros(GREY.shape, np.uint8))
-    write_image(tmp_path / "n.png", np.zeros(GREY.T.shape, np.uint8))
+    write_image(tmp_path / "m.png", np.eye(*GREY.shape, dtype=np.uint8))
+    write_image(tmp_path / "n.png", np.eye(*GREY.T.shape, dtype=np.uint8))
     (tmp_path / "t.csv").write_text(
         "case,split,label,image,mask:A,spacing_row,spacing_column\n"
         "a,train,A,a.dcm,m.png,,\nb,train,A,b.dcm,n.png,,\nc,train,A,c.dcm,m.png,0.7,0.8\n"

@@ -100,7 +100,7 @@ def test_floats_of_two_ranges_stop_the_index(tmp_path):
 
 
 def _table(root: Path, *names: str) -> Path:
-    write_image(root / "m.png", np.zeros_like(GREY))
+    write_image(root / "m.png", np.eye(*GREY.shape, dtype=np.uint8))
     rows = "".join(f"{name},test,A,{name},m.png\n" for name in names)
     (root / "t.csv").write_text("case,split,label,image,mask:A\n" + rows)
     return root
@@ -115,11 +115,19 @@ SETTINGS = {
 SETTINGS |= {"near_duplicates": "off"}
 
 
+def with_third(values: np.ndarray) -> np.ndarray:
+    """Give a picture of two values a third one."""
+    values = values.astype(np.uint16)
+    values[0, 0] = 500
+    return values
+
+
 def test_14_bits_in_16_are_an_error_until_the_bits_are_known(tmp_path):
     deep = np.full(GREY.shape, 16383, np.uint16)
     deep[:, :4] = 8191  # bright enough to be no dark picture by itself
+    deep[0, 0] = 8000  # three values: two are those of a mask
     write_image(tmp_path / "a.png", deep)
-    write_image(tmp_path / "b.png", np.where(deep > 9000, 12000, 100).astype(np.uint16))
+    write_image(tmp_path / "b.png", with_third(np.where(deep > 9000, 12000, 100)))
     _table(tmp_path, "b.png", "a.png")
     with pytest.raises(InputError, match=r"a\.png, 'intensity_bits'.*intensity_bits: 14") as error:
         index_cases(tmp_path, dataset("table", SETTINGS))
@@ -127,11 +135,13 @@ def test_14_bits_in_16_are_an_error_until_the_bits_are_known(tmp_path):
     index_cases(tmp_path, dataset("table", SETTINGS | {"intensity_bits": 14}))
     index_cases(tmp_path, dataset("table", SETTINGS | {"intensity_bits": 16}))
     image = read_image(tmp_path / "b.png", intensity_of(dataset("table", {"intensity_bits": 14})))
-    np.testing.assert_allclose(np.unique(image), np.array([100, 12000]) / 16383 * 255, rtol=1e-6)
+    np.testing.assert_allclose(
+        np.unique(image), np.array([100, 500, 12000]) / 16383 * 255, rtol=1e-6
+    )
     with pytest.raises(IntensityError, match="16383.*intensity_bits: 14"):
         read_image(tmp_path / "a.png", intensity_of(dataset("table", {"intensity_bits": 12})))
     # One image that uses the upper half shows that the others are dark.
-    write_image(tmp_path / "c.png", np.where(deep > 9000, 65535, 100).astype(np.uint16))
+    write_image(tmp_path / "c.png", with_third(np.where(deep > 9000, 65535, 100)))
     index_cases(_table(tmp_path, "b.png", "c.png"), dataset("table", SETTINGS))
 
 

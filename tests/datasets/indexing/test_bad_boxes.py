@@ -32,6 +32,13 @@ CASES = [{}, {"case": "b"}]
             id="negative",
         ),
         pytest.param(
+            CORNERS.strip() + ",width,height\na,Mass,.1,.2,.5,.6,80,80\nb,Mass,1,1,5,5,80,80\n",
+            "{root}/a.png, 'boxes of a': the box 0.1 0.2 0.5 0.6 (x0 y0 x1 y1) of 'Mass' lies"
+            " within one pixel: its numbers seem to be shares of the sides. Write pixels: multiply"
+            " x by 80 and y by 80",
+            id="shares",
+        ),
+        pytest.param(
             CORNERS + "a,Mass,3,3,3,5\n",
             "{root}/boxes.csv: line 2: the box is 0 wide and 2 high. Correct the row, or remove it:"
             " width and height are above 0",

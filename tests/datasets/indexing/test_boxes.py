@@ -109,6 +109,15 @@ def test_a_shard_without_boxes_is_read_as_before(root, tmp_path, monkeypatch):
     assert (read.reference_boxes, read.reference_kind("Mass")) == ({}, "mask")
 
 
+def test_a_box_that_is_listed_twice_is_reported(root, caplog):
+    write(root, [{"boxes:Mass": "1 2 11 22; 3 4 9 9"}])
+    index_cases(root, entry(root))
+    assert "more than once" not in caplog.text
+    write(root, [{"boxes:Mass": "1 2 11 22; 1 2 11 22"}])
+    index_cases(root, entry(root))
+    assert "1 files have a box more than once" in caplog.text
+
+
 def test_the_digest_follows_the_boxes(root):
     write(root, [{"boxes:Mass": "1 2 11 22"}])
     before = index_cases(root, entry(root))[0][0].digest

@@ -22,7 +22,7 @@ from fidelity.datasets.indexing.selection import limited
 from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 from fidelity.settings.datasets import Dataset
 from tests.helpers.entries import dataset
-from tests.helpers.small_data import SIZE, write_image
+from tests.helpers.small_data import SIZE, lung_pixels, write_image
 
 TOP = "Infection Segmentation Data"
 
@@ -47,6 +47,9 @@ def test_a_sound_data_set(covid, settings):
 
 
 def test_annotated_classes_decide_which_masks_count(covid, settings):
+    # A class whose masks are all empty is refused.
+    drawn = covid / TOP / "Test" / "Non-COVID" / "infection masks" / "test Non-COVID (0).png"
+    write_image(drawn, lung_pixels() // 255 * np.eye(SIZE, dtype=np.uint8))
     cases, _, classes = index(covid, settings, annotated_classes=["Non-COVID", "COVID-19"])
     assert classes["classes"] == ["Non-COVID", "COVID-19", "Normal"]
     assert all(set(case.masks) == set(case.labels) - {"Normal"} for case in cases)

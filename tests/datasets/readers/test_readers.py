@@ -26,7 +26,7 @@ from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps
 from fidelity.masks.boxes import fill_boxes
 from fidelity.masks.run_lengths import decode
 from tests.helpers.entries import dataset
-from tests.helpers.small_data import make_covid_layout, write_image
+from tests.helpers.small_data import grey_ramp, make_covid_layout, write_image
 
 SIDE = 20
 LEFT = {"a": 2, "b": 4, "c": 8}
@@ -48,7 +48,7 @@ def mask(left, width=6):
 def root(tmp_path: Path) -> Path:
     """Three readers saw x, two of them y, none z; c never marked a nodule in y."""
     for number, name in enumerate("xyz"):
-        write_image(tmp_path / f"{name}.png", np.full((SIDE, SIDE), number + 1, np.uint8))
+        write_image(tmp_path / f"{name}.png", grey_ramp(SIDE, number + 1))
     for reader, left in LEFT.items():
         write_image(tmp_path / f"{reader}.png", mask(left))
     write_image(tmp_path / "m.png", mask(0))
@@ -253,6 +253,14 @@ def test_folders_of_further_readers(tmp_path, caplog):
     with caplog.at_level(logging.WARNING):
         cases = index_cases(root, dataset("covid_qu_ex", keys))[0]
     assert "1 of 2 masks of the reader b are of no case" in caplog.text
+    np.save(root / "b" / "test COVID-19 (1).npy", drawn)
+    caplog.clear()
+    index_cases(root, dataset("covid_qu_ex", keys))
+    assert "1 files are not read, because they are no images (first: test COVID" in caplog.text
+    write_image(root / "b" / "test COVID-19 (0).bmp", drawn)
+    with pytest.raises(InputError, match=r"\(0\)\.bmp and test .*\(0\)\.png are masks of one case"):
+        index_cases(root, dataset("covid_qu_ex", keys))
+    (root / "b" / "test COVID-19 (0).bmp").unlink()
     (read,) = [case for case in cases if case.readers]
     assert (read.case, list(read.masks)) == ("test COVID-19 (0)", ["COVID-19"])
     (case,) = prepare_cases([read], root, dataset("covid_qu_ex", settings))
@@ -372,6 +380,6 @@ def test_other_images_make_other_references(root):
     output = path.parent / "references" / path.name
     referred(path, "union")
     first = output.read_bytes()
-    write_image(root / "x.png", np.full((SIDE, SIDE), 99, np.uint8))
+    write_image(root / "x.png", grey_ramp(SIDE, 99))
     referred(prepared(root), "union")
     assert output.read_bytes() != first

@@ -3,7 +3,9 @@
 An age leaves no reader: it becomes a group of AGE_GROUPS where it is read.
 """
 
+import logging
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
-from fidelity.datasets.sources.table.spreadsheet import read_sheet
+from fidelity.datasets.sources.table.spreadsheet import filled, read_sheet
 
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Dataset
@@ -24,7 +26,13 @@ OLDEST = 120
 SEXES = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other"}
 # Days in a unit of a DICOM age (VR AS).
 _DAYS = {"d": 1, "w": 7, "m": 30.4, "y": 365.25}
+# Written where a fact is not known.
+UNKNOWN = ("", "unknown", "unk", "u", "none", "-", "?")
+# Column → stratum, where they differ.
+STRATUM = {"age": "age_group"}
 COLUMNS = ("case", "image", "view", "sex", "age", "label_source")
+
+log = logging.getLogger(__name__)
 
 
 def facts_of(
@@ -41,12 +49,12 @@ def facts_of(
     Returns:
         A text per stratum of FACTS. Views in capitals (`PA`), words in small letters (`lateral`).
     """
-    shown = str(view or "").strip()
+    shown = filled(str(view or ""))
     found = {
         "view": shown.upper() if len(shown) <= 3 else shown.lower(),
         "sex": SEXES.get(str(sex or "").strip().lower(), ""),
         "age_group": age_group(age),
-        "label_source": str(label_source or "").strip(),
+        "label_source": filled(str(label_source or "")),
     }
     return {name: text for name, text in found.items() if text}
 
@@ -71,13 +79,31 @@ def with_facts(cases: Iterable[Case], root: Path, settings: "Dataset") -> list[C
     # Jobs are given these keys only where strata are requested.
     wanted = _needed(getattr(settings, "strata", ()))
     given = _records(root / settings.records) if wanted and settings.records else {}
-    found = []
+    found, matched = [], set()
     for case in cases:
         name = case.image.rpartition("/")[2]
         keys = (case.case, case.image, name, name.rpartition(".")[0])
-        own = next((given[key] for key in keys if key in given), {})
+        key = next((key for key in keys if key in given), None)
+        matched.add(key)
+        own = given.get(key, {})
         facts = {**case.facts, **own}
         found.append(replace(case, facts={name: facts[name] for name in wanted if name in facts}))
+    strange = [key for key in given if key not in matched]
+    if given and len(strange) == len(given):
+        raise InputError(
+            f"none of its {len(given)} rows is of a case (first: {strange[0]!r})",
+            file=root / settings.records,
+            field="records",
+            remedy="Write the ids or the image names of the data set's cases",
+        )
+    if strange:
+        log.warning(
+            "%s: %d of %d rows are of no case (first: %r)",
+            settings.records,
+            len(strange),
+            len(given),
+            strange[0],
+        )
     return found
 
 
@@ -103,4 +129,30 @@ def _records(path: Path) -> dict[str, Mapping[str, str]]:
             field=COLUMNS[0] if key is None else COLUMNS[2],
             remedy="records has the column case or image, and any of view, sex, age, label_source",
         )
-    return {row[key].strip(): facts_of(**{n: row[n] for n in told}) for _, row in sheet.rows}
+    found: dict[str, Mapping[str, str]] = {}
+    unread: Counter[str] = Counter()
+    examples: dict[str, str] = {}
+    for line, row in sheet.rows:
+        name, facts = row[key].strip(), facts_of(**{n: row[n] for n in told})
+        if found.setdefault(name, facts) != facts:
+            raise InputError(
+                f"line {line}: {name!r} has another row with other values",
+                file=path,
+                field=key,
+                remedy="Keep one row for each case",
+            )
+        for column in told:
+            text = filled(row[column])
+            if text.lower() not in UNKNOWN and STRATUM.get(column, column) not in facts:
+                unread[column] += 1
+                # An age leaves no reader, not even in a log.
+                examples.setdefault(column, "" if column == "age" else f" (first: {text!r})")
+    for column, count in unread.items():
+        log.warning(
+            "%s: %d cells of the column %s are not understood, and count as unknown%s",
+            path.name,
+            count,
+            column,
+            examples[column],
+        )
+    return found

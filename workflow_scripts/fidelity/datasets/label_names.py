@@ -1,6 +1,7 @@
 """Names of classes: which are reserved, and which are one name written in two ways."""
 
 import json
+import re
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -13,14 +14,30 @@ from fidelity.datasets.cases import Case
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Dataset
 
+# A hyphen that joins a word to something; not one between digits, and not a minus.
+_JOINING = re.compile(r"(?<=[^\W\d])-+(?=\w)|(?<=\d)-+(?=[^\W\d])")
+_WHOLE = re.compile(r"^(\d+)\.0+$")
 # `all` names the rows of all classes together in the tables; the others are rules of
 # `explain.target`, which may also be a class.
 RESERVED = ("all", "reference", "predicted")
 
 
 def folded(name: str) -> str:
-    """Reduce a name to what is left without upper and lower case and without spaces."""
-    return "".join(unicodedata.normalize("NFKC", name).casefold().split())
+    """Reduce a name to what is left of it without differences that nobody means.
+
+    These are upper and lower case, spaces, signs that are not seen, and hyphens and underscores in
+    words. `1-2` and `-1` keep their hyphens. `1.0` is `1`: programs write whole numbers so where a
+    column has blank cells.
+    """
+    text = unicodedata.normalize("NFKC", name).casefold()
+    text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
+    text = _JOINING.sub("", "".join("-" if _is_hyphen(sign) else sign for sign in text))
+    return _WHOLE.sub(r"\1", "".join(text.split()))
+
+
+def _is_hyphen(sign: str) -> bool:
+    """Check whether a sign is a hyphen, a dash, a minus or an underscore."""
+    return sign in "_\u2212" or unicodedata.category(sign) == "Pd"
 
 
 def is_reserved(name: str) -> bool:
@@ -44,7 +61,7 @@ def model_class(label: str, labels: Mapping[str, str | None]) -> str | None:
 
 
 def name_errors(cases: Iterable[Case], settings: "Dataset") -> list[InputError]:
-    """Find classes with reserved names, and those that differ only in case or spaces."""
+    """Find classes with reserved names, and those that are one name written in two ways."""
     images = Counter(label for case in cases for label in (*case.labels, *case.uncertain))
     classes: Counter[str] = Counter()
     sources: dict[str, list[str]] = {}
@@ -122,7 +139,8 @@ def _alike(
         for label in sources[name]
     )
     return InputError(
-        f"the labels {' and '.join(counted)} differ only in upper and lower case or in spaces",
+        f"the labels {' and '.join(counted)} differ only in upper and lower case, spaces,"
+        " hyphens or a '.0'",
         field="labels",
         remedy=f"Correct the data set, or merge them with labels: {{{merged}}}",
     )

@@ -142,7 +142,7 @@ class Classifier(Section):
     file."""
     trusted: bool = False
     """Allow TorchScript, which can run any code in the file."""
-    classes: list[str] | None = None
+    classes: Unique[str] | None = None
     """The class of each output, in order. Required for a checkpoint that is not trained here and
     does not state its classes. `null` = the checkpoint's order, or the data set's if it is trained
     here."""

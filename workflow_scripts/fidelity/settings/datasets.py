@@ -10,6 +10,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets.label_names import is_reserved, reserved_error
 from fidelity.datasets.mask_files.mask_values import BACKGROUND, FOREGROUND, LUNG
+from fidelity.datasets.pixel_spacing import REMEDY, is_plausible
 from fidelity.datasets.readers.names import check_reader
 from fidelity.datasets.sources.chestx_det import chestx_det
 from fidelity.datasets.sources.chexpert.observation_names import (
@@ -109,7 +110,8 @@ class Dataset(Entry):
     lung`)."""
     labels: dict[str, str | None] = {}
     """Map from source class to classifier class. null leaves a class out: its images or, if images
-    have several labels, its label. Labels that differ only in case or spaces must be merged here.
+    have several labels, its label. Labels that differ only in case, spaces or hyphens must be
+    merged here.
     """
     pixel_spacing: (
         None | Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
@@ -230,6 +232,27 @@ class Dataset(Entry):
                 f"{low:g} is not below {high:g}",
                 field="intensity_percentiles",
                 remedy="Give the percentile of black, then that of white",
+            )
+        if high <= 1:
+            raise InputError(
+                f"[{low:g}, {high:g}] seems to be shares, and would make nearly all pixels white",
+                field="intensity_percentiles",
+                remedy=f"Write percentiles from 0 to 100: [{100 * low:g}, {100 * high:g}]",
+            )
+        default = type(self).model_fields["intensity_percentiles"].default
+        if self.intensity == "full" and self.intensity_percentiles != default:
+            raise InputError(
+                "is read only where intensity is percentile",
+                field="intensity_percentiles",
+                remedy="Set intensity: percentile, or leave it out",
+            )
+        if self.pixel_spacing is not None and not is_plausible(
+            *(self.pixel_spacing if isinstance(self.pixel_spacing, list) else [self.pixel_spacing])
+        ):
+            raise InputError(
+                f"a pixel has no size of {self.pixel_spacing} mm",
+                field="pixel_spacing",
+                remedy=REMEDY,
             )
         if self.lung_from is not None and self.lung_masks != "predicted":
             raise InputError(

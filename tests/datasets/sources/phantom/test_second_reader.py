@@ -18,7 +18,7 @@ from fidelity.datasets.sources.phantom.phantom import Plan, generate, make_image
 from fidelity.datasets.sources.phantom.second_reader import second_reading
 from fidelity.masks.run_lengths import decode
 from tests.helpers.entries import dataset
-from tests.helpers.small_data import write_image
+from tests.helpers.small_data import grey_ramp, write_image
 
 SETTINGS = {
     "table": "t.csv",
@@ -38,7 +38,7 @@ def mask(left):
 def root(tmp_path: Path) -> Path:
     """Case a was read twice, b once; c shows a class that is not annotated."""
     for number, name in enumerate("abc"):
-        write_image(tmp_path / f"{name}.png", np.full((20, 20), number + 1, np.uint8))
+        write_image(tmp_path / f"{name}.png", grey_ramp(20, number + 1))
     write_image(tmp_path / "m.png", mask(2))
     write_image(tmp_path / "s.png", mask(5))
     (tmp_path / "t.csv").write_text(

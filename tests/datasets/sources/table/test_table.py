@@ -164,7 +164,7 @@ def test_masks_of_another_size_are_told_and_refused_under_strict(root, caplog):
         InputError, match=r"m\.png, 'strict': 2 masks have their image's aspect ratio, but not"
     ):
         index_cases(root, dataset("table", {**SETTINGS, "strict": True}))
-    write_image(root / "m.png", np.zeros((24, 36), np.uint8))
+    write_image(root / "m.png", np.eye(24, 36, dtype=np.uint8))
     caplog.clear()
     index_cases(root, dataset("table", {**SETTINGS, "strict": True}))
     assert "image's size" not in caplog.text

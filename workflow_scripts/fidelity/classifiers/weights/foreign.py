@@ -41,6 +41,7 @@ def classifier_of(
     mean, std = input_normalisation(entry, False, foreign.plugins, foreign)
     values = entry.output_values
     network = foreign.network(classes, outputs, entry.outputs).eval()
+    _check_finite(network, foreign)
     if foreign.script is not None or architecture.startswith(PLUGIN) or values == "probabilities":
         size = foreign.image_size
         try:
@@ -62,6 +63,20 @@ def classifier_of(
         foreign.image_size,
         values or "logits",
     ).eval()
+
+
+def _check_finite(network: nn.Module, foreign: Foreign) -> None:
+    """Refuse the weights of a training that has diverged."""
+    state = [(key, value) for key, value in network.named_parameters()]
+    state += [(key, value) for key, value in network.named_buffers() if ".running_" in key]
+    bad = [key for key, value in state if not value.isfinite().all()]
+    if bad:
+        raise InputError(
+            f"the weights are not finite (first: {bad[0]}), as after a training that diverged",
+            file=foreign.path,
+            field="weights",
+            remedy="Use the weights of an earlier epoch, or train again",
+        )
 
 
 def _wrong_number(foreign: Foreign, classes: Sequence[str], activation: Activation) -> InputError:
@@ -97,6 +112,7 @@ def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
     own, found = network.state_dict(), foreign.match
     fresh = sorted(found.misshapen(own))
     network.load_state_dict(found.state | {key: own[key] for key in fresh})
+    _check_finite(network, foreign)
     if fresh:
         names = ", ".join(fresh)
         log.info(
@@ -138,6 +154,8 @@ def input_normalisation(
     std = tuple(entry.std or _spread(std, channels))
     log.info("images from 0 to 1 are normalised with mean %s and std %s", list(mean), list(std))
     ours = foreign is not None and foreign.checkpoint is not None and foreign.checkpoint.ours
+    if not ours and not _is_for_unit_range(mean, std):
+        raise _not_for_unit_range("", mean, std)
     if architecture not in RESCALING or channels != 3 or ours:
         return mean, std
     rescales = entry.transform_input
@@ -164,18 +182,27 @@ def _own_normalisation(
         if mean is None or std is None:
             continue
         ours = holder is foreign.checkpoint and foreign.checkpoint.ours
-        if not ours and (min(mean) < 0 or max(mean) > 1 or min(std) <= 0):
-            raise InputError(
-                f"the file's own mean {list(mean)} and std {list(std)} are not for images from 0"
-                " to 1",
-                file=foreign.path,
-                field="mean",
-                remedy="Write mean and std for images from 0 to 1; for images from 0 to 255 divide"
-                " both by 255",
-            )
+        if not ours and not _is_for_unit_range(mean, std):
+            raise _not_for_unit_range("the file's own ", mean, std, file=foreign.path)
         log.info("%s states its own mean %s and std %s", foreign.path, list(mean), list(std))
         return mean, std
     return None
+
+
+def _is_for_unit_range(mean: Sequence[float], std: Sequence[float]) -> bool:
+    return min(mean) >= 0 and max(mean) <= 1 and min(std) > 0
+
+
+def _not_for_unit_range(
+    whose: str, mean: Sequence[float], std: Sequence[float], **where: object
+) -> InputError:
+    return InputError(
+        f"{whose}mean {list(mean)} and std {list(std)} are not for images from 0 to 1",
+        field="mean",
+        remedy="Write mean and std for images from 0 to 1; for images from 0 to 255 divide both by"
+        " 255",
+        **where,
+    )
 
 
 def _spread(values: Sequence[float], channels: int) -> tuple[float, ...]:

@@ -18,10 +18,12 @@ def locate(settings: Dataset, store: Path) -> Path:
     Raises:
         InputError: there is no such folder or archive, or the download failed.
     """
-    if not settings.root and settings.archive:
+    # A job is given only the one that is set.
+    given = getattr(settings, "root", None)
+    if not given and getattr(settings, "archive", None):
         return archive.unpack(settings.archive, store).resolve()
-    if not settings.root and settings.download == "kaggle":
+    if not given and getattr(settings, "download", None) == "kaggle":
         return kaggle.download(settings.kaggle_dataset).resolve()
-    root = Path(settings.root) if settings.root else None
+    root = Path(given) if given else None
     check_root(root, f"the folder of source {settings.source!r}")
     return root.resolve()

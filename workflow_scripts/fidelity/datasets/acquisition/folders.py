@@ -1,6 +1,7 @@
 """Listing the folders of a data set: sorted, and without what operating systems leave in them."""
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -61,6 +62,27 @@ def images_in(folder: Path) -> list[Path]:
     """List the image files in a folder by name; the case of their extensions does not matter."""
     paths = (Path(entry.path) for entry in entries_of(folder))
     return [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+
+
+def similar_file(root: Path, path: str) -> str | None:
+    """Find the file that a path below a root may mean, if there is exactly one.
+
+    Its name differs only in upper and lower case, in the ending, or in how accents are coded.
+    """
+    folder = root
+    for part in PurePosixPath(path).parts[:-1]:
+        folder = folder_named(folder, part)
+    name = _folded_name(PurePosixPath(path).name)
+    files = {entry.name: _folded_name(entry.name) for entry in entries_of(folder)}
+    for key in (lambda folded: folded, lambda folded: PurePosixPath(folded).stem):
+        found = [one for one, folded in files.items() if key(folded) == key(name)]
+        if len(found) == 1:
+            return (folder / found[0]).relative_to(root).as_posix()
+    return None
+
+
+def _folded_name(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def by_stem(paths: Iterable[Path]) -> dict[str, list[Path]]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from fidelity.base.errors import InputError
 from fidelity.datasets.annotations.drawn import ImageBoxes, Row
 from fidelity.datasets.readers.names import check_reader
-from fidelity.datasets.sources.table.spreadsheet import plain, read_sheet
+from fidelity.datasets.sources.table.spreadsheet import filled, plain, read_sheet
 
 # What is read → the names it goes under.
 COLUMNS = {
@@ -68,13 +68,14 @@ def read_boxes(path: str | Path) -> dict[str, ReadCase]:
     size = next((s for s in whole if all(name in named for name in s)), None)
     found: dict[str, ReadCase] = {}
     for line, cells in sheet.rows:
+        cells = {name: filled(cell) for name, cell in cells.items()}
         row = Row(path, f"line {line}", cells)
-        own = found.setdefault(cells[case].strip(), ReadCase(ImageBoxes(), line))
-        if size and cells[named[size[0]]].strip():
+        own = found.setdefault(cells[case], ReadCase(ImageBoxes(), line))
+        if size and cells[named[size[0]]]:
             own.boxes.size = _size(row, [cells[named[name]] for name in size])
         given = corners if all(corners) else [named[name] for name in sides[0]]
-        values = [cells[name].strip() for name in given]
-        name, drawn_by = cells[cls].strip(), cells[reader].strip() if reader else ""
+        values = [cells[name] for name in given]
+        name, drawn_by = cells[cls], cells[reader] if reader else ""
         if drawn_by:
             check_reader(drawn_by, file=path, field=f"{reader}, {row.name}")
         if not any(values):

@@ -28,6 +28,7 @@ from pydicom.uid import (
 )
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.pixel_spacing import is_plausible
 
 if TYPE_CHECKING:
     from fidelity.digests.markers import Message
@@ -44,6 +45,10 @@ NO_SYNTAX: "Message" = (
     " (uncompressed, little endian)"
 )
 NO_PREAMBLE: "Message" = "are DICOM without a preamble; they were read from their first byte on"
+HIGH_BITS: "Message" = (
+    "are DICOM with values beyond BitsStored; the bits above it were ignored, which is right for an"
+    " overlay alone"
+)
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
 ELEMENTS = (
     "SamplesPerPixel",
@@ -86,7 +91,9 @@ class DicomImage:
         values: (H, W), integer or float64.
         bits: stored bits per pixel.
         padding: (H, W) bool, pixels that the file declares to be padding; None if it declares none.
-        assumed: what the file should declare and does not; empty if it declares everything.
+        notes: what the file should declare and does not, or declares wrongly.
+        stored: the largest stored value and the stored bits, if no LUT or window states what is
+            white; else None.
     """
 
     values: np.ndarray
@@ -94,7 +101,8 @@ class DicomImage:
     white: float
     bits: int
     padding: np.ndarray | None
-    assumed: str = ""
+    notes: tuple[str, ...] = ()
+    stored: tuple[int, int] | None = None
 
 
 def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
@@ -129,7 +137,31 @@ def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
     if header.PhotometricInterpretation == "MONOCHROME1":
         values = black + white - values.astype(np.float64)
     padding = _padding(stored, header)
-    return DicomImage(values, black, white, int(header.BitsStored), padding, assumed)
+    bits, plain = int(header.BitsStored), _is_plain(header)
+    seen = stored if padding is None or padding.all() else stored[~padding]
+    notes = [note for note in (assumed, HIGH_BITS if _has_high_bits(header) else "") if note]
+    largest = (int(seen.max()), bits) if plain else None
+    return DicomImage(values, black, white, bits, padding, tuple(notes), largest)
+
+
+def _is_plain(header: Dataset) -> bool:
+    """Check whether nothing but the number of stored bits states what is white."""
+    shown = ("ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth")
+    return not header.PixelRepresentation and not any(header.get(name) for name in shown)
+
+
+def _has_high_bits(header: Dataset) -> bool:
+    """Check whether uncompressed values of 16 bits have bits above those that are stored."""
+    bits = int(header.BitsStored)
+    if int(header.BitsAllocated) != 16 or bits == 16 or header.PixelRepresentation:
+        return False
+    syntax = header.file_meta.TransferSyntaxUID
+    if syntax.is_compressed:
+        return False
+    order = "<" if syntax.is_little_endian else ">"
+    count = int(header.Rows) * int(header.Columns)
+    raw = np.frombuffer(header.PixelData[: 2 * count], f"{order}u2")
+    return bool((raw >> bits).any())
 
 
 def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | None:
@@ -141,7 +173,7 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
 
     Returns:
         (row, column) spacing in mm and the name of the element it comes from; None if the header
-        has none, or none above 0.
+        has none that can be true.
 
     Raises:
         InputError: the header cannot be read.
@@ -152,7 +184,7 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
             row, column = (float(value) for value in header.get(name))
         except (TypeError, ValueError):
             continue
-        if all(math.isfinite(value) and value > 0 for value in (row, column)):
+        if is_plausible(row, column):
             return (row, column), name
     return None
 

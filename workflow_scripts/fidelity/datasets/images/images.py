@@ -60,13 +60,22 @@ class Findings:
         notes: sentences without a full stop, whose subject is a number of files.
         largest: the largest value of an image deeper than 8 bits, scaled by the file's own bits;
             None for other images.
+        stored: largest stored value and bits of a DICOM image without a LUT or window, likewise.
+        span: distance of the ends of an 8-bit image that is taken as it is, likewise.
     """
 
     notes: list[str] = field(default_factory=list)
     largest: int | None = None
+    stored: tuple[int, int] | None = None
+    span: int | None = None
 
 
 TURNED = "are turned upright, as their orientation tag (EXIF) says"
+COLOURED = "are in colour; their brightness (luma) was taken as the grey value"
+TRANSPARENT = "have transparent pixels; their colours count as if they were opaque"
+# Mean distance of the lightest and darkest channel from which an image counts as coloured: JPEG
+# compression tints grey images by less.
+TINT = 8
 UNIT_FLOATS = "hold floating-point grey values from 0 to 1; 1 is white"
 OTHER_FLOATS = (
     "hold floating-point grey values beyond 0 to 1; each was scaled from its own minimum (black) to"
@@ -134,7 +143,7 @@ def decode_image(
     """
     findings = Findings() if findings is None else findings
     if is_dicom(data) or Path(path).suffix.lower() in DICOM_SUFFIXES:
-        found = _decode_dicom(data, path, findings.notes)
+        found = _decode_dicom(data, path, findings)
         return _scaled(*found, path, intensity, "Set intensity: percentile")
     if Path(path).suffix.lower() == ".img":
         return _scaled(_decode_jsrt(data, path), 0.0, JSRT_WHITE, None, path, intensity)
@@ -148,15 +157,27 @@ def decode_image(
             file=path,
             remedy="Save the picture as grey values, without transparency",
         )
+    if decoded.alpha is not None:
+        findings.notes.append(TRANSPARENT)
     if pixels.ndim == 3:
+        if _is_coloured(pixels):
+            findings.notes.append(COLOURED)
         colour = pixels if pixels.dtype in (np.uint8, np.uint16) else pixels.astype(np.float32)
         pixels = cv2.cvtColor(np.ascontiguousarray(colour), cv2.COLOR_BGR2GRAY)
     if intensity.mode == "full" and pixels.dtype == np.uint8:
+        findings.span = int(pixels.max()) - int(pixels.min())
         return pixels
     if decoded.inverted and intensity.bits is not None and pixels.dtype == np.uint16:
         pixels = _inverted_within(pixels, intensity.bits)
     white = _white(pixels, path, intensity, findings) if intensity.mode == "full" else None
     return _scaled(pixels, 0.0, white, None, path, intensity)
+
+
+def _is_coloured(pixels: np.ndarray) -> bool:
+    """Check whether the channels (H, W, 3) of an image differ by more than compression makes."""
+    white = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
+    tint = pixels.max(axis=2).astype(np.float32) - pixels.min(axis=2)
+    return bool(tint.mean() * 255 > TINT * white)
 
 
 def _decode_jsrt(data: bytes, path: str | Path) -> np.ndarray:
@@ -223,7 +244,7 @@ def is_dicom(data: bytes) -> bool:
 
 
 def _decode_dicom(
-    data: bytes, path: str | Path, notes: list[str]
+    data: bytes, path: str | Path, findings: Findings
 ) -> tuple[np.ndarray, float, float, np.ndarray | None]:
     # Not at the top: pydicom takes a third of a second, and most data sets have no DICOM file.
     from fidelity.datasets.images.dicom import decode_dicom
@@ -236,8 +257,8 @@ def _decode_dicom(
             remedy="Export it again as a DICOM file (PS3.10), with its preamble",
         )
     found = decode_dicom(data, str(path), MAX_PIXELS)
-    if found.assumed:
-        notes.append(found.assumed)
+    findings.notes += found.notes
+    findings.stored = found.stored
     return found.values, found.black, found.white, found.padding
 
 

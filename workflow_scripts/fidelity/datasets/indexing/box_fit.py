@@ -15,6 +15,7 @@ ASPECT_TOLERANCE = 0.01
 # Pixels by which a rounded share of a side may miss it.
 ROUNDING = 0.51
 SCALED = "have boxes in pixels of another size of the image, which were scaled to it"
+REPEATED = "have a box more than once; each counts as a lesion of its own"
 CLIPPED = "have boxes that leave the image, which were cut at its border"
 
 
@@ -42,6 +43,10 @@ def fitted_boxes(
         BoxMisfitError: boxes are of an image of another shape, or leave the image.
     """
     drawn_on = case.box_size or image
+    if drawn_on != RELATIVE:
+        _check_pixels(case, drawn_on, root)
+    if any(len({*boxes}) < len(boxes) for boxes in case.boxes.values()) and not case.reader_boxes:
+        notes.append(REPEATED)
     if case.boxes and drawn_on not in (RELATIVE, image):
         _check_shape(case, drawn_on, image, root)
         notes.append(SCALED)
@@ -65,6 +70,21 @@ def fitted_boxes(
     if clipped:
         notes.append(CLIPPED)
     return fitted
+
+
+def _check_pixels(case: Case, image: tuple[int, int], root: Path) -> None:
+    """Refuse shares of the sides where pixels are expected: such boxes lie in one pixel."""
+    for cls, boxes in case.boxes.items():
+        for box in boxes:
+            if min(box) >= 0 and max(box) <= 1 < min(image):
+                y0, x0, y1, x1 = box
+                raise BoxMisfitError(
+                    f"the box {x0:g} {y0:g} {x1:g} {y1:g} (x0 y0 x1 y1) of {cls!r} lies within one"
+                    " pixel: its numbers seem to be shares of the sides",
+                    file=root / case.image,
+                    field=f"boxes of {case.case}",
+                    remedy=f"Write pixels: multiply x by {image[1]} and y by {image[0]}",
+                )
 
 
 def differ_in_shape(drawn: tuple[int, ...], image: tuple[int, ...]) -> bool:

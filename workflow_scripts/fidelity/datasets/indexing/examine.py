@@ -10,6 +10,7 @@ from types import ModuleType
 import numpy as np
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.acquisition.folders import similar_file
 from fidelity.datasets.annotations.drawn import RELATIVE
 from fidelity.datasets.cases import MASK_PREFIX, NONE, Case, reader_column
 from fidelity.datasets.facts import facts_of, missing
@@ -33,6 +34,7 @@ from fidelity.datasets.mask_files.mask_foreground import MaskValueError
 from fidelity.datasets.mask_files.mask_places import file_of
 from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.readers.names import SECOND
+from fidelity.masks.run_lengths import at_size
 from fidelity.settings.datasets import Dataset
 
 
@@ -64,7 +66,10 @@ class Examined:
         other_size: masks, relative to the data root, that are not of their image's size although
             that is the size they are scored at. Each with its reader, empty for none by name.
         findings: what reading the files showed that is worth reporting once per data set.
-        marked: (reader, class) of masks and boxes by reader that are not empty.
+        marked: (reader, class) of masks and boxes that are not empty; the reader is empty for
+            those that name none.
+        drawn: hash and path of each mask that is not empty.
+        outside: classes whose mask has no pixel within the mask of the lungs.
     """
 
     case: Case
@@ -76,6 +81,8 @@ class Examined:
     other_size: tuple[tuple[str, str], ...] = ()
     findings: Findings = field(default_factory=Findings)
     marked: frozenset[tuple[str, str]] = frozenset()
+    drawn: tuple[tuple[str, str], ...] = ()
+    outside: tuple[str, ...] = ()
 
 
 def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> Examined:
@@ -96,7 +103,10 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
     digest = hashlib.blake2b(digest_size=16)
     file, image_digest = case.image, ""
     other_size: list[tuple[str, str]] = []
-    marked = {(r, cls) for r, of in case.reader_boxes.items() for cls, found in of.items() if found}
+    by_name = {"": case.boxes, **case.reader_boxes}
+    marked = {(r, cls) for r, of in by_name.items() for cls, found in of.items() if found}
+    drawn_masks: list[tuple[str, str]] = []
+    outside: list[str] = []
     findings = Findings()
     try:
         if getattr(adapter, "masks_follow_labels", True):
@@ -107,10 +117,11 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
             raise InputError(
                 f"{case.place}: the image {case.image!r} does not exist",
                 file=root / case.image,
-                remedy="Add the image, or remove the row",
+                remedy=f"{_meant(root, case.image)}Add the image, or remove the row",
             )
         data = read_bytes(root / case.image)
         image = decode_image(data, root / case.image, intensity_of(settings), findings)
+        _check_grey_values(image, root / case.image)
         image_digest = pixel_digest(image)
         shape, seen = image.shape, look_at(image) if compares_looks(settings) else None
         native = shape
@@ -130,12 +141,14 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
             if values.shape != shape and not native_is_mask:
                 other_size.append((path, reader))
             digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)
+            if values.any():
+                drawn_masks.append((pixel_digest(values), path))
             return values
 
         file = case.lung_mask or case.image
         given = getattr(settings, "lungs", None) or getattr(adapter, "lungs_may_lack", False)
         expected = settings.reads_lungs and not given
-        _check_lung(case, root, mask, expected, settings.input != "full")
+        lung = _read_lung(case, root, mask, expected, settings.input != "full")
         for name, path in sorted(case.organs.items()):
             file = path
             mask("organ:", name, path)
@@ -145,10 +158,13 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
                 column = reader_column(reader, name) if reader else f"{MASK_PREFIX}{name}"
                 # False too where a name is too long.
                 if path != NONE and not os.path.isfile(root / file_of(path)):
-                    raise _absent_mask(case, reader, name, column, root / path)
+                    raise _absent_mask(case, reader, name, column, root, path)
                 drawn = mask(column.removesuffix(name), name, path, reader)
-                if reader and drawn.any():
+                if drawn.any():
                     marked.add((reader, name))
+                    if not reader and lung is not None and lung.any():
+                        inside = at_size(lung, drawn.shape) & drawn
+                        outside += [] if inside.any() else [name]
                 if native_is_mask and not reader:
                     native = drawn.shape
         file = case.image
@@ -184,6 +200,8 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
         other_size=tuple(other_size),
         findings=findings,
         marked=frozenset(marked),
+        drawn=tuple(drawn_masks),
+        outside=tuple(outside),
     )
 
 
@@ -199,22 +217,45 @@ def pixel_digest(image: np.ndarray) -> str:
     return hashlib.blake2b(kind + np.ascontiguousarray(image).tobytes(), digest_size=16).hexdigest()
 
 
+def is_inside(root: Path, path: str) -> bool:
+    """Check that the file of a reference is below the data root when links are followed."""
+    home = os.path.realpath(root)
+    return os.path.commonpath([home, os.path.realpath(root / file_of(path))]) == home
+
+
 def check_inside(case: Case, root: Path) -> None:
     """Raise InputError if a file of a case is a link out of the data root, or below such a link."""
-    home = os.path.realpath(root)
     masks = (*case.mask_paths, *case.organs.values())
     for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
         if path == NONE:
             continue
-        real = os.path.realpath(root / file_of(path))
-        if os.path.commonpath([home, real]) != home:
+        if not is_inside(root, path):
             raise OutsideError(
-                f"is a link that leads out of the data root, to {real}",
+                "is a link that leads out of the data root, to"
+                f" {os.path.realpath(root / file_of(path))}",
                 file=root / file_of(path),
                 field="outside_links",
                 remedy="Copy the file, choose a root that contains it, or set outside_links: true"
                 " if you trust where the links lead",
             )
+
+
+def _check_grey_values(image: np.ndarray, path: Path) -> None:
+    """Refuse what is no picture: a blank image, or a mask in the place of one."""
+    low, high = image.min(), image.max()
+    if ((image == low) | (image == high)).all():
+        count = "one grey value" if low == high else "two grey values, as a mask has"
+        raise InputError(
+            f"the image has only {count}",
+            file=path,
+            remedy="Export it again, or correct its path. Of a DICOM image, check the window too",
+        )
+
+
+def _meant(root: Path, path: str) -> str:
+    """Suggest the file whose name is nearly that of one that does not exist."""
+    found = similar_file(root, path)
+    return f"Did you mean {found!r}? " if found else ""
 
 
 def _check_annotated(case: Case, root: Path, settings: Dataset) -> None:
@@ -231,15 +272,20 @@ def _check_annotated(case: Case, root: Path, settings: Dataset) -> None:
         )
 
 
-def _absent_mask(case: Case, reader: str, name: str, column: str, path: Path) -> MisfitError:
+def _absent_mask(
+    case: Case, reader: str, name: str, column: str, root: Path, path: str
+) -> MisfitError:
     whose = {"": "reference", SECOND: "second reader's"}.get(reader, f"reader {reader}'s")
     return MisfitError(
         f"the {whose} mask of the case {case.case!r}, class {name!r}, does not exist",
-        file=path,
+        file=root / path,
         field=column,
-        remedy="Add the file, or leave the cell empty where nobody read twice"
-        if reader
-        else "Add the file (all zeros if nothing is to be seen), or correct its path",
+        remedy=_meant(root, path)
+        + (
+            "Add the file, or leave the cell empty where nobody read twice"
+            if reader
+            else "Add the file (all zeros if nothing is to be seen), or correct its path"
+        ),
     )
 
 
@@ -263,13 +309,14 @@ def _header(
     return spacing, origin, {name: text for name, text in found.items() if name in wanted}
 
 
-def _check_lung(
+def _read_lung(
     case: Case,
     root: Path,
     mask: Callable[[str, str, str], np.ndarray],
     expected: bool,
     needed: bool,
-) -> None:
+) -> np.ndarray | None:
+    """Read the mask of the lungs, and see that it is there if it is expected or needed."""
     if case.lung_mask is None:
         if expected:
             raise MisfitError(
@@ -285,14 +332,16 @@ def _check_lung(
                 field="input",
                 remedy="Set input: full",
             )
-        return
-    if not mask("", LUNG, case.lung_mask).any() and needed:
+        return None
+    lung = mask("", LUNG, case.lung_mask)
+    if not lung.any() and needed:
         raise InputError(
             "the lung mask is empty, and the input setting needs it",
             file=root / case.lung_mask,
             field="input",
             remedy="Correct the mask, or set input: full",
         )
+    return lung
 
 
 def _check_size(

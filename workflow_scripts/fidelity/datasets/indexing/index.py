@@ -15,7 +15,7 @@ from fidelity.base.files import write_csv
 from fidelity.datasets import registry
 from fidelity.datasets.cases import Case, count_labels, sort_key
 from fidelity.datasets.facts import with_facts
-from fidelity.datasets.indexing import problems, selection
+from fidelity.datasets.indexing import doubts, problems, selection
 from fidelity.datasets.indexing.examine import Examined, examine
 from fidelity.datasets.indexing.leakage import find_leaks
 from fidelity.datasets.indexing.left_out import NO_REFERENCE, Quarantined, cause_of, count_rows
@@ -53,7 +53,7 @@ def index_cases(
     A damaged file puts its case into quarantine. Under `strict`, or if there are more than
     `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always fatal:
 
-    - ambiguous ids, and labels that differ only in case or spaces;
+    - ambiguous ids, and labels that are one name written in two ways;
     - masks that are unclear or missing, and grey values that do not fit `intensity`;
     - links out of the root;
     - one image or patient in two splits (unless `duplicates` allows it).
@@ -92,6 +92,7 @@ def index_cases(
     settings = selection.without_absent_classes(found, settings, adapter)
     problems.raise_first(problems.unknown_classes(found, settings))
     multilabel = _is_multilabel(found, settings, adapter)
+    doubts.tell_several_labels(found, settings, adapter)
     problems.raise_first(problems.blank_labels(found, multilabel))
     dropped: Counter[tuple[str, str]] = Counter()
     quarantine: list[Quarantined] = []
@@ -104,6 +105,7 @@ def index_cases(
     few = selection.limited(cases, settings.limit)
     selection.count_lost(dropped, "limit", cases, few)
     cases = [selection.only_used_masks(case, settings, follow) for case in few]
+    doubts.tell_unused_masks(few, cases, root, settings)
     if settings.reads_lungs and not any(case.lung_mask for case in cases):
         raise InputError(
             "no case has a lung mask",
@@ -129,8 +131,13 @@ def index_cases(
     good = [one for one in examined if not one.problem]
     kept = [one.case for one in good]
     problems.raise_first(problems.absent_in_split(kept, bad, settings, follow, explained, trained))
+    problems.raise_first(doubts.only_empty(good, explained, root))
     leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
     cases = selection.separate(leaks, kept, settings, quarantine)
+    doubts.tell_copies(good, {case.case for case in cases})
+    doubts.tell_shared_masks(good)
+    doubts.check_lungs(good, root)
+    doubts.tell_negatives(good)
     near = _near_duplicates(cases, good, settings)
     cases = selection.without_near_duplicates(near, cases, quarantine)
     looks = {one.case.case: one.look for one in good}

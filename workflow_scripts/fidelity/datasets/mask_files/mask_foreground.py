@@ -32,6 +32,7 @@ NAMED = 6
 COUNTED = 1 << 22
 
 BLURRED = "are masks blurred by JPEG or WebP compression; they were cut at half of the grey range"
+LARGE = "are masks over more than half of their image, as mask_values states"
 BY_ALPHA = "are masks in an alpha channel; transparent pixels were read as background"
 
 
@@ -106,6 +107,8 @@ def foreground(
     mask = np.array([level in chosen for level in levels])[codes]
     if name and own is None:
         _check_size(mask, chosen, levels, path, name)
+    elif name and name != LUNG and mask.mean() > 0.5:
+        notes.append(LARGE)
     return mask
 
 

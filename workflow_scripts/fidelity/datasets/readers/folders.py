@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
-from fidelity.datasets.acquisition.folders import by_stem, folder_named, folders_in, images_in
+from fidelity.datasets.acquisition.folders import (
+    by_stem,
+    entries_of,
+    folder_named,
+    folders_in,
+    images_in,
+)
 from fidelity.datasets.cases import Case, relative_path
 
 if TYPE_CHECKING:
@@ -76,10 +82,26 @@ def _masks(root: Path, reader: str, name: str, settings: "Dataset") -> dict[str,
                 **where,
             )
         folders = {annotated[0]: root / name}
-    return {
-        cls: {
-            stem: paths[0].relative_to(root).as_posix()
-            for stem, paths in by_stem(images_in(folder)).items()
-        }
-        for cls, folder in folders.items()
-    }
+    return {cls: _one_each(root, folder, where["field"]) for cls, folder in folders.items()}
+
+
+def _one_each(root: Path, folder: Path, field: str) -> dict[str, str]:
+    """List the masks in a folder: stem of the file → path below the root."""
+    masks = by_stem(images_in(folder))
+    for paths in masks.values():
+        if len(paths) > 1:
+            raise InputError(
+                f"{paths[0].name} and {paths[1].name} are masks of one case",
+                file=folder,
+                field=field,
+                remedy="Keep one of them",
+            )
+    others = [e.name for e in entries_of(folder) if e.is_file() and Path(e.name).stem not in masks]
+    if others:
+        log.warning(
+            "%s: %d files are not read, because they are no images (first: %s)",
+            folder,
+            len(others),
+            others[0],
+        )
+    return {stem: paths[0].relative_to(root).as_posix() for stem, paths in masks.items()}

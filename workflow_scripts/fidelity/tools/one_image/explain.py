@@ -16,6 +16,9 @@ from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
 from fidelity.classifiers.weights import own_format
 from fidelity.datasets.cases import Case
+from fidelity.datasets.indexing.box_fit import differ_in_shape
+from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
@@ -28,6 +31,7 @@ from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map
 from fidelity.presentation.titles import binarization_title
 from fidelity.presentation.wording import value_of
 from fidelity.segmentation.lungs import predictor
+from fidelity.settings.datasets import Dataset
 from fidelity.tools.one_image.trained import Trained
 
 log = logging.getLogger(__name__)
@@ -167,10 +171,33 @@ def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> Pre
     if drawn_by is None:
         kind = "none" if lung is None else "provided"
         settings = entry.model_copy(update={"lung_masks": kind})
-        return prepare_case(_case(image, lung), Path("/"), settings)
+        case = prepare_case(_case(image, lung), Path("/"), settings)
+        _check(case, image, lung, entry)
+        return case
     compute = trained.config.compute.model_dump(include={"threads", "device"})
     predict = predictor(drawn_by, trained.config.lung_model.components, compute)
-    return prepare_case(_case(image, None), Path("/"), entry, predict)
+    case = prepare_case(_case(image, None), Path("/"), entry, predict)
+    _check(case, image, None, entry)
+    return case
+
+
+def _check(case: PreparedCase, image: Path, lung: Path | None, entry: Dataset) -> None:
+    """See what the index sees of a study's cases: a picture, and a mask of its shape."""
+    if case.image.min() == case.image.max():
+        raise InputError("the image has only one grey value", file=image, remedy="Export it again")
+    if lung is None:
+        return
+    height, width = read_mask_at(
+        lung.parent.resolve(), lung.name, LUNG, mask_values_of(entry)
+    ).shape
+    if differ_in_shape((height, width), case.native_size):
+        raise InputError(
+            f"the lung mask is {width} x {height} pixels, its image {case.native_size[1]} x"
+            f" {case.native_size[0]}: the aspect ratios differ",
+            file=lung,
+            field="LUNG",
+            remedy="Give the mask of this image",
+        )
 
 
 def _native(trained: Trained, image: Path, case: PreparedCase) -> np.ndarray:

@@ -20,6 +20,8 @@ SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEP_LINE = re.compile(r'^"?sep=(.)"?$')
+# What pandas, R and spreadsheets write into a cell without a value.
+MISSING = {"nan", "na", "n/a", "#n/a", "<na>", "null"}
 # As pandas names a column without a name, when it reads one back.
 _UNNAMED = re.compile(r"^unnamed: ?\d+$")
 CSV_REMEDY = "Save the table as comma-separated text in UTF-8"
@@ -105,6 +107,12 @@ def _rows(
 def plain(name: str) -> str:
     """Reduce a column's name to lower case, with one underscore for blanks and hyphens."""
     return re.sub(r"[\s_-]+", "_", name.strip().lower())
+
+
+def filled(cell: str) -> str:
+    """Give the text of a cell without blanks around it; empty where it means "no value"."""
+    text = cell.strip()
+    return "" if text.lower() in MISSING else text
 
 
 def _bytes(path: str | Path) -> bytes:

@@ -30,6 +30,7 @@ from fidelity.datasets.cases import (
     HEAD,
     LUNG_FROM,
     MASK_PREFIX,
+    NONE,
     OF_READER,
     SECOND_PREFIX,
     SPACING,
@@ -40,17 +41,25 @@ from fidelity.datasets.cases import (
     case_of,
     check_required,
 )
-from fidelity.datasets.sources.table.spreadsheet import Sheet, plain, read_sheet
+from fidelity.datasets.pixel_spacing import REMEDY, is_plausible
+from fidelity.datasets.sources.table.spreadsheet import Sheet, filled, plain, read_sheet
 from fidelity.settings.datasets import Table
 
 OWN = (*HEAD, *SPACING)
 KNOWN = (*OWN, *TAIL, SPACING_FROM, LUNG_FROM)
 MASKS = (MASK_PREFIX, SECOND_PREFIX, OF_READER)
+NEEDED = ("case", "image", "split")
 PATHS = ("image", "lung_mask", *MASKS)
 BY_READER = (OF_READER, BOXES_OF_READER)
 PREFIXES = (*MASKS, BOXES_PREFIX, BOXES_OF_READER)
 # A column whose name is this close to a known one that is absent is taken for a misspelling.
 CLOSE = 0.85
+# What people write for a patient whom they do not know.
+UNKNOWN = {"none", "unknown", "-", "?"}
+# Labels that are joined as other tables join them.
+_JOINED = re.compile(r"[;,]")
+# A whole number with zeros before or behind it, as spreadsheets and pandas change ids.
+_NUMBER = re.compile(r"^0*(\d+)(?:\.0+)?$")
 _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
 
 log = logging.getLogger(__name__)
@@ -69,13 +78,21 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     used = _used_columns(path, sheet.columns, notes)
     rows = None if settings.boxes is None else box_table.read_boxes(root / settings.boxes)
     renamed = _mask_columns(path, sheet.columns, settings.annotated_classes, notes, bool(rows))
-    turned = commas = clutter = 0
+    turned = commas = clutter = missing = 0
     blank: list[int] = []
+    labels: dict[str, int] = {}
+    patients: dict[str, int] = {}
+    unknown: list[tuple[int, Case]] = []
     cases = []
     for line, given in sheet.rows:
         row = {renamed.get(name, name): cell for name, cell in given.items() if name in used}
         for name, cell in row.items():
-            if name.startswith(PATHS) and "\\" in cell and not os.path.exists(root / cell.strip()):
+            if name not in NEEDED and cell.strip() and not filled(cell):
+                row[name] = ""
+                missing += 1
+            elif (
+                name.startswith(PATHS) and "\\" in cell and not os.path.exists(root / cell.strip())
+            ):
                 row[name] = cell.replace("\\", "/")
                 turned += 1
             elif name in SPACING and _DECIMAL_COMMA.fullmatch(cell):
@@ -84,16 +101,46 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
         if is_clutter(row["image"].strip()):
             clutter += 1
             continue
-        case = replace(case_of(row, path, line), place=Row(path, f"line {line}").place)
+        read = Row(path, f"line {line}", row)
+        _check_words(read)
+        case = replace(case_of(row, path, line), place=read.place)
+        if case.spacing and not is_plausible(*case.spacing):
+            raise read.wrong(
+                f"a pixel has no size of {case.spacing[0]:g} x {case.spacing[1]:g} mm",
+                SPACING[0],
+                REMEDY,
+            )
         if not case.labels:
             blank.append(line)
+        for label in case.labels:
+            labels.setdefault(label, line)
+        if row.get("patient", "").strip():
+            patients.setdefault(case.patient, line)
+        else:
+            unknown.append((line, case))
         cases.append(case)
+    if not cases:
+        raise InputError("the table lists no image", file=path, remedy="Add a row for each image")
+    _check_labels(path, labels)
+    _check_patients(path, patients, unknown)
     if blank and settings.task != "multilabel":
         raise _blank_labels(path, blank)
+    unused = [
+        name
+        for name in sheet.columns
+        if name.startswith(MASK_PREFIX)
+        and settings.annotated_classes
+        and name.removeprefix(MASK_PREFIX) not in settings.annotated_classes
+        and name not in renamed
+    ]
+    if unused:
+        notes.append(f"columns of classes that are not in annotated_classes: {', '.join(unused)}")
     if turned:
         notes.append(f"paths with backslashes: {turned}")
     if commas:
         notes.append(f"pixel spacings with a decimal comma: {commas}")
+    if missing:
+        notes.append(f"cells read as blank (nan, NA and the like): {missing}")
     if clutter:
         notes.append(f"rows ignored (files of the operating system, ._*): {clutter}")
     for note in notes:
@@ -104,6 +151,86 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     boxes = root / settings.boxes
     _check_classes(rows, boxes, cases, settings.annotated_classes)
     yield from _with_boxes(cases, rows, boxes, path)
+
+
+def _check_words(row: Row) -> None:
+    """Refuse words that would become one patient of many people, or a file."""
+    patient = row.cells.get("patient", "").strip()
+    if patient.lower() in UNKNOWN:
+        raise row.wrong(
+            f"{patient!r} would be read as the name of a patient",
+            "patient",
+            "Leave the cell blank if the patient is not known",
+        )
+    for name, cell in row.cells.items():
+        word = cell.strip()
+        if name.startswith(MASKS) and word != NONE and word.lower() == NONE:
+            raise row.wrong(
+                f"{word!r} may mean two things",
+                name,
+                f"Write {NONE} (small letters) if the image was read and nothing was found. Leave"
+                " the cell blank if it was not annotated",
+            )
+
+
+def _check_labels(path: Path, lines: Mapping[str, int]) -> None:
+    """Refuse labels that are joined by another sign than a vertical bar."""
+    for label, line in lines.items():
+        parts = [part.strip() for part in _JOINED.split(label)]
+        if len(parts) > 1 and all(part in lines for part in parts):
+            raise InputError(
+                f"line {line}: {label!r} seems to be {len(parts)} labels",
+                file=path,
+                field="label",
+                remedy=f"Join them by a vertical bar: {'|'.join(parts)}",
+            )
+
+
+def _check_patients(
+    path: Path, lines: Mapping[str, int], unknown: Sequence[tuple[int, Case]]
+) -> None:
+    """Refuse patients that are not told apart for sure: intervals and splits rest on them.
+
+    Args:
+        path: of the table.
+        lines: patient → first line.
+        unknown: line and case of each row without a patient; its case id takes the place.
+    """
+    if not lines:
+        log.warning(
+            "%s names no patients (column 'patient'): each image counts as one patient. If patients"
+            " have several images, intervals are too narrow",
+            path.name,
+        )
+        return
+    names: dict[str, str] = {}
+    for patient, line in lines.items():
+        other = names.setdefault(_NUMBER.sub(r"\1", patient.casefold()), patient)
+        if other != patient:
+            raise InputError(
+                f"line {line}: the patient {patient!r} seems to be {other!r} of line"
+                f" {lines[other]}, written in another way",
+                file=path,
+                field="patient",
+                remedy="Write each patient in one way. Rename one of them if they are two",
+            )
+    for line, case in unknown:
+        if case.case in lines:
+            raise InputError(
+                f"line {line}: the patient is blank, and the case id {case.case!r} in its place is"
+                f" the patient of line {lines[case.case]}",
+                file=path,
+                field="patient",
+                remedy="Fill the patient in, or rename the case",
+            )
+    if unknown:
+        log.warning(
+            "%s: %d rows name no patient (first: line %d); each of these images counts as one"
+            " patient",
+            path.name,
+            len(unknown),
+            unknown[0][0],
+        )
 
 
 def _check_classes(
