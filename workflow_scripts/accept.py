@@ -13,13 +13,7 @@ SNAKEFILE = Path(__file__).resolve().parents[1] / "Snakefile"
 
 
 def main(config: str, overrides: list[str], targets: list[str]) -> None:
-    """Accept, and print the rules and files that were.
-
-    Args:
-        config: path of the config file.
-        overrides: key=value, as Snakemake's --config takes them.
-        targets: rules or files; those of a whole run by default.
-    """
+    """Accept, and print the rules and files that were."""
     load_file(config, overrides)
     accepted = accept(SNAKEFILE, config, parse_overrides(overrides), targets)
     if not accepted:

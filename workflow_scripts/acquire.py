@@ -19,7 +19,6 @@ def main(settings: Dataset, seed: int, output_dir: str | Path) -> None:
 
     Args:
         settings: of the data set; `root`, `archive` or `download` for sources that have files.
-        seed: of the config, for generated sources.
         output_dir: made if absent. `data` is a folder for generated sources, else a link.
 
     Raises:

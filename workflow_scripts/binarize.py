@@ -38,11 +38,9 @@ def main(
     """Write the predicted masks of all explained cases, and how each came about.
 
     Args:
-        scoring_size: size the masks are made at.
         masks: output, masks.json; failed explanations are not in it.
         status: output, masks_status.csv, one row per explanation, failed ones too: `threshold` is
             the one used on the normalised map, before post-processing; empty where there is none.
-        thresholds: thresholds.csv, for the rule `tuned`.
         predictions: predictions.csv, where `min_probability` needs it; explainers without a
             classifier are not affected.
         seed: the config's, for rules that split the image into superpixels.

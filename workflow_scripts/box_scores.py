@@ -30,14 +30,7 @@ def main(
     output: str,
     left_out: str = "",
 ) -> None:
-    """Write the box scores of every map whose class was annotated with boxes.
-
-    Args:
-        maps: map files, one per shard.
-        predictions: predictions.csv; None for explainers without a classifier.
-        boxes: how maps become boxes, and when a box finds a lesion.
-        pointing_tolerance: pixels of the scored image.
-    """
+    """Write the box scores of every map whose class was annotated with boxes."""
     cv2.setNumThreads(1)  # Snakemake grants one core.
     table = score_boxes(
         explained_cases(maps, prepared, left_out),

@@ -17,13 +17,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the values of the sets with their intervals, and the paired differences.
-
-    Args:
-        scores: box_scores.parquet files.
-        combos: (classifier, explainer) of each.
-        sets: `protocols`, `hit` and `false_positives`, as in the config.
-    """
+    """Give the values of the sets with their intervals, and the paired differences."""
     found = load_box_scores(scores, combos)
     options = {"dataset": dataset, "sets": sets, "statistics": statistics, "seed": seed}
     return box_values(found, **options), box_comparisons(found, **options)

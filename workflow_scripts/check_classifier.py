@@ -27,11 +27,9 @@ def main(
 
     Args:
         settings: of the classifier: `architecture` and all that states how its weights are read.
-        loaded: whether it is not trained here.
         layers: explainer → layer ("auto" or dotted name); null where it reads none.
         backward: explainer → its method, of those that change the backward pass: each must have a
             rule for all that the network computes.
-        image_size: side of the working images in pixels.
         data: of the data set: `uncertain`; if the config does not name the outputs of a loaded
             classifier, also the keys that locate its cases, and its `folder`.
         output: JSON with architecture, parameters, and name and size of each explainer's layer.

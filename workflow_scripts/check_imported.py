@@ -31,8 +31,6 @@ def main(
     """Read every map that will be scored, and list them.
 
     Args:
-        annotated: classes whose reference masks are scored.
-        splits: those that are explained.
         output: imported.csv: case, class, file, and whether it was found.
 
     Raises:

@@ -38,9 +38,6 @@ def compare(
 
     Args:
         a: results of a finished study: its project, `results`, a data set or a classifier.
-        b: those of another one.
-        output: the folder to write to.
-        names: what "A" and "B" are called.
         accept: also pair cases of one id whose image or mask files differ.
 
     Returns:

@@ -27,9 +27,7 @@ def main(
     """Give both tables.
 
     Args:
-        scores: of all combinations.
         hidden: of hiding.py, one per training of `kinds`.
-        least_accuracy: validation accuracy that each training should reach.
     """
     names = [name for group in kinds.values() for name in group]
     parts = {name: read_parquet(path) for name, path in zip(names, hidden, strict=True)}

@@ -31,13 +31,7 @@ SHOWN = 0.01  # the least share of the CPU time of a step that has a line of its
 
 
 def main(config: str, overrides: list[str], targets: list[str]) -> None:
-    """Print the estimate as a table.
-
-    Args:
-        config: path of the config file.
-        overrides: key=value, as Snakemake's --config takes them.
-        targets: rules or files; empty for the whole study.
-    """
+    """Print the estimate as a table."""
     started = time.perf_counter()
     load = os.getloadavg()[0]
     cores = _cores()

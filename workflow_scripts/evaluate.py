@@ -24,9 +24,7 @@ def main(
     """Evaluate every classifier on every split.
 
     Args:
-        predictions: one predictions.csv per classifier.
         classes_json: classes.json of the data set, which says the task.
-        classifiers: their names, in the same order.
         outputs: classifier whose order of classes may be wrong (loaded weights) → outputs.json, the
             class names of its outputs.
 

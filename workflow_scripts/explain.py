@@ -34,7 +34,6 @@ def main(
         max_failed_cases: failures allowed in this shard.
         output: the map file.
         guards: see `settings.explainers.guards_of`.
-        own_plugins: files of the explainer itself.
         fitted: what was fitted to the training split; None for most.
         name: of the job, in lines of progress.
     """

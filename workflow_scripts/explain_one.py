@@ -32,16 +32,11 @@ def main(
     """Print the probabilities; write an overlay (.png) and the map (.npy) per explainer.
 
     Args:
-        image: the image's file.
-        config: the study's.
-        overrides: key=value, as Snakemake's --config takes them.
         dataset: a key of the config; None for the first.
         classifier: a key of the config; None for the first.
         explainer: a key of the config; None for all that can answer.
         target: model class to explain; None for the most probable.
-        lung: mask of the lungs.
         out: folder for the files; None for explained/<image>.
-        folder: the project's, where the study's results are.
 
     Returns:
         The files: <image>-<explainer>.png, and .npy with float32 (H, W) attributions in the

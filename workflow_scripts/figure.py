@@ -12,14 +12,7 @@ from fidelity.presentation.titles import showing
 def main(
     module: str, files: Mapping[str, Any], settings: Mapping[str, Any], output: Sequence[str]
 ) -> None:
-    """Draw the figure and write it.
-
-    Args:
-        module: in `fidelity.figures`.
-        files: what its `draw` reads, by name.
-        settings: dpi, and what its `draw` takes by name.
-        output: .png and .pdf to write.
-    """
+    """Draw the figure and write it."""
     from fidelity.figures.shared import style
 
     draw = importlib.import_module(f"fidelity.figures.{module}").draw

@@ -20,9 +20,6 @@ def main(
 ) -> None:
     """Fit one explainer.
 
-    Args:
-        settings: the explainer's config entry; its method is a fitted one.
-
     Raises:
         InputError: the training split has no reference mask that can be used.
     """

@@ -24,9 +24,6 @@ def main(
 ) -> None:
     """Fit the model.
 
-    Args:
-        settings: the config's `lung_model` without `components`.
-
     Raises:
         InputError: there is no lung mask to learn from.
     """

@@ -48,7 +48,6 @@ def main(
             (binarizations that see the reference); `bases` (classifier → config key); `confounded`
             (explainer or binarization → how it differs from the rule for all); `strata`, where
             they are requested.
-        latex: a document with all tables.
         latex_tables: folder of one LaTeX file per table.
     """
     results = Results.read(files, settings)

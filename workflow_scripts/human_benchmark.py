@@ -1,9 +1,6 @@
 """Table of how often the human benchmark's points hit the reference."""
 
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
 
 from fidelity.analysis.checks.human_benchmark import hit_rates, read_points
 from fidelity.base.job_log import run_job
@@ -11,32 +8,12 @@ from fidelity.datasets.cases import read_cases
 from fidelity.datasets.mask_files.mask_values import mask_values_of
 from fidelity.settings.datasets import Dataset
 
-
-def main(
-    cases: str,
-    raw_dir: str,
-    points: str,
-    dataset: str,
-    statistics: dict[str, Any],
-    seed: int,
-    reading: Dataset,
-) -> pd.DataFrame:
-    """Give human_benchmark.csv.
-
-    Args:
-        points: JSON of points, relative to the data root.
-    """
-    root = Path(raw_dir) / "data"
-    return hit_rates(
-        read_cases(cases),
-        root,
-        read_points(root / points),
-        dataset,
-        statistics,
-        seed,
-        mask_values_of(reading),
-    )
-
-
 if __name__ == "__main__":
-    run_job(main, snakemake, raw_dir="raw")
+    run_job(
+        hit_rates,
+        snakemake,
+        cases=lambda job: read_cases(job.input.cases),
+        root=lambda job: Path(job.input.raw) / "data",
+        points=lambda job: read_points(Path(job.input.raw) / "data" / job.params.points),
+        mask_values=lambda job: mask_values_of(Dataset.of_job(job.params.reading)),
+    )

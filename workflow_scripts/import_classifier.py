@@ -15,7 +15,6 @@ def main(
     """Load the checkpoint, check that it fits, save it.
 
     Args:
-        settings: the classifier's config entry; `weights` names the file.
         out_training: CSV with the header alone: nothing was trained here.
     """
     from fidelity.analysis.columns.classifiers import TRAINING

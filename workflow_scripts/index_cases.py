@@ -38,9 +38,6 @@ def main(
     Args:
         raw_dir: what `acquire` made; the data root is its `data`.
         targets: config key → target rule; a class name among them must be one of the classes.
-        cases: cases.csv to write.
-        quarantine: quarantine.csv to write.
-        classes: classes.json to write.
         near_duplicates: near_duplicates.csv to write; None writes none.
         counts: case_counts.csv to write; None writes none.
         looks: what the used images look like, to write; None writes none.

@@ -21,12 +21,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
-    """Give the table, or refuse where a classifier does not live on the mark.
-
-    Args:
-        accuracy: least one with the mark; see `known_truth.dependence`.
-        level: of the test whether it is above chance without the mark.
-    """
+    """Give the table, or refuse where a classifier does not live on the mark."""
     found = {
         name: read_csv(path).iloc[0].to_dict()
         for name, path in zip(classifiers, accuracies, strict=True)

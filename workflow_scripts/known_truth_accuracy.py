@@ -25,11 +25,7 @@ def main(
     """Write what the classifier lives on.
 
     Args:
-        prepared: prepared shards of the test split.
-        mark_class: source class that the mark goes with.
-        output: accuracy.csv, one row.
         planted: the mark of a data set with one; None for a phantom with a shortcut.
-        settings: of such a data set.
         lung_model: what `fit_lung_model` wrote, where its lung masks are predicted; else empty.
         lung: then see `prepare`.
     """

@@ -18,9 +18,6 @@ LONGEST = 200  # bytes of a name without its ending
 def main(masks: str, cases_csv: str, output_dir: str) -> None:
     """Write one 8-bit image of 0 and 255 per predicted mask.
 
-    Args:
-        output_dir: folder to write to; see `target` for the paths below it.
-
     Raises:
         InputError: a mask has an unknown case, a table's path leads out of the data root, or two
             cases would share a file.
@@ -49,8 +46,6 @@ def target(case: Case, cls: str, *, alone: bool) -> PurePosixPath:
     """Choose the path of a mask below the output folder.
 
     Args:
-        case: the case.
-        cls: source class of the mask.
         alone: whether it is the only mask of its case.
 
     Returns:

@@ -37,12 +37,7 @@ def matched(
 
     Args:
         dataset: folder of the results that holds cases.csv and looks.npz.
-        root: data root of the study.
         table: CSV file of the masks; see `matching.read_pieces`.
-        images: folder of their images.
-        labels: whose masks are united.
-        cls: annotated class; only its cases are compared.
-        correlation: least correlation.
         folder: of the masks to write; its name is the reader's.
 
     Returns:

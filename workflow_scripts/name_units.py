@@ -13,8 +13,6 @@ def folders(config: str, overrides: Sequence[str], names: Sequence[str]) -> list
     """Name the folders of a unit.
 
     Args:
-        config: path of the YAML file.
-        overrides: KEY=VALUE.
         names: the unit, and a data set if the unit of one data set is wanted.
 
     Raises:

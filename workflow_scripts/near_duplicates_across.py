@@ -15,7 +15,6 @@ def main(
 
     Args:
         looks: what `index_cases` kept of each data set's images.
-        datasets: their keys, in the same order.
     """
     found = {name: read_looks(path) for name, path in zip(datasets, looks, strict=True)}
     pairs = list(twins_across(found, distance, correlation))

@@ -13,7 +13,6 @@ def main(raw_dir: str, cases: str, lungs: str, lung_quality: float, output: str)
 
     Args:
         raw_dir: what `acquire` made; the data root is its `data`.
-        lungs: CheXmask's file, relative to the data root.
     """
     path = (Path(raw_dir) / "data").resolve() / lungs
     write_csv(table_of(matches_of(read_cases(cases), path, lung_quality)), output)

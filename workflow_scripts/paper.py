@@ -22,23 +22,10 @@ def main(
 
     Args:
         files: the rule's inputs by name; see `read_result_tables`.
-        tables: `JobSettings.formatted_tables`.
-        described: `JobSettings.methods`.
-        settings: classifiers, metric and binarization, as `JobSettings.study_page` has them.
-        citation: of the software.
-        output: the folder.
+        settings: `JobSettings.paper`.
     """
     found = read_result_tables(files, tables=tables, described=described, citation=citation)
-    write(
-        Path(output),
-        described["dataset"],
-        main=found.main,
-        localization=found.localization,
-        classifiers=settings["classifiers"],
-        metric=settings["metric"],
-        binarization=settings["binarization"],
-        methods=found.methods,
-    )
+    write(Path(output), found, **settings)
 
 
 if __name__ == "__main__":

@@ -38,12 +38,7 @@ def left(config: str, overrides: list[str]) -> str:
 
 
 def main(config: str, overrides: list[str]) -> None:
-    """Print the lines.
-
-    Args:
-        config: path of the config file.
-        overrides: key=value, as Snakemake's --config takes them.
-    """
+    """Print the lines."""
     loaded = load_file(config, overrides, check_files=False)
     study = Study(loaded)
     folder, now, lines = Path.cwd(), time.time(), []

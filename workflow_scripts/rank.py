@@ -27,14 +27,7 @@ def main(
     output: str,
     left_out: str = "",
 ) -> None:
-    """Write the threshold-free scores of every map that has a reference.
-
-    Args:
-        maps: map files, one per shard.
-        predictions: predictions.csv; None for explainers without a classifier.
-        metrics: their names.
-        pointing_tolerance: pixels of the scored image.
-    """
+    """Write the threshold-free scores of every map that has a reference."""
     cv2.setNumThreads(1)  # Snakemake grants one core.
     table = score_maps(
         explained_cases(maps, prepared, left_out),

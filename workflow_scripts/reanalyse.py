@@ -47,9 +47,7 @@ def prepare(
     """Write the units' results and configs to a folder of their own.
 
     Args:
-        study: the folder of the units.
         output: becomes the working directory of the re-analysis; results there are replaced.
-        accept: take units that do not agree with each other.
         targets: results to be made; see `check_targets`.
 
     Returns:
@@ -147,10 +145,6 @@ def write_costs(output: Path, units: Sequence[Unit]) -> None:
 
 def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> list[str]:
     """Join the tables of all data sets, as the rule of that name does for one config.
-
-    Args:
-        output: see `prepare`.
-        analysed: what `prepare` returned.
 
     Returns:
         Data sets that were left out, as their config has another primary comparison.

@@ -27,8 +27,6 @@ def main(
 
     Args:
         cases: per class.
-        target: reference, predicted, or a model class.
-        own_plugins: files of the explainer itself.
     """
     from fidelity.base.compute import configure
     from fidelity.base.files import read_json, write_parquet

@@ -37,7 +37,6 @@ def main(
     """Write the scores of every predicted mask that has a reference.
 
     Args:
-        prepared: prepared shards, in any order.
         predictions: predictions.csv; None for explainers without a classifier, whose probability is
             NaN and whose correctness is null.
         metrics: their names.

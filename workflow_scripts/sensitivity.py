@@ -31,8 +31,6 @@ def main(
         model: the classifier's file; None for explainers without one.
         fitted: what was fitted to the training split; None for most.
         cases: per class, None for all.
-        target: reference, predicted, or a model class.
-        own_plugins: files of the explainer itself.
     """
     from fidelity.base.files import read_json, write_parquet
     from fidelity.explainers.base import Context

@@ -30,8 +30,6 @@ def main(
         files: the rule's inputs by name; see `read_result_tables`. `prepared` lists the prepared
             shards that hold the cases; it is empty where no case is shown. `strata` is empty where
             the config requests none, `organs` where the data set has no organ masks.
-        tables: `JobSettings.formatted_tables`.
-        described: `JobSettings.methods`.
         settings: `JobSettings.study_page`.
         cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
     """
@@ -46,11 +44,8 @@ def main(
     )
     page = build(
         Study(
-            dataset=described["dataset"],
-            localization=found.localization,
+            results=found,
             verdict=read_json(files["verdict"]),
-            main=found.main,
-            classification=found.classification,
             strata={
                 name: strata_tables(
                     rows, tables["statistics"], tables["families"], found.unit, tables["strata"]
@@ -60,7 +55,6 @@ def main(
             organs=read_if(ORGANS, files.get("organs")),
             cases={name: {"prepared": prepared, **kinds} for name, kinds in (cases or {}).items()},
             no_cases=why,
-            methods=found.methods,
             citation=citation,
             settings={
                 **settings,

@@ -21,8 +21,6 @@ def main(
     """Give the means with their intervals.
 
     Args:
-        scores: of all combinations.
-        cases: cases.csv.
         cohort: what is to be there: `annotated` (classes), `splits`, `incomplete` (explainers that
             may lack cases), `partial` (whether all may), `reference` (where a reader's counts).
 

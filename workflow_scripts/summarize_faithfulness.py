@@ -25,8 +25,6 @@ def main(
     """Give both tables.
 
     Args:
-        faithfulness: faithfulness.parquet per combination.
-        scores: the same maps' scores that hold the primary metric.
         sensitivity: sensitivity.parquet of each combination whose explainer is not one of `given`;
             none where it is not requested.
     """

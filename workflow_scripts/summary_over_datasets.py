@@ -38,13 +38,8 @@ def main(
 
     Args:
         localization: localization.csv of each data set, in the order of the config.
-        classification: classification.csv of each.
         datasets: data set → its settings, `source` and `input` among them.
-        metric: the primary one, which is drawn and put side by side.
-        binarization: the primary one, of the input ablation.
         least_accuracy: of a classifier from which conclusions are drawn; None = no such limit.
-        inputs_table: CSV to write: data-set settings side by side.
-        inputs_markdown: the same as text.
     """
     scored = _joined(localization, LOCALIZATION)
     classified = _joined(classification, CLASSIFICATION)

@@ -28,12 +28,6 @@ def main(
     """Build, train and save a classifier.
 
     Args:
-        train: prepared shards of the training split.
-        val: prepared shards of the validation split.
-        settings: the classifier's config entry.
-        training_seed: of this training.
-        seed: the config's.
-        image_size: side of the working images in pixels.
         out_training: CSV, one row per epoch.
     """
     from dataclasses import replace

@@ -34,8 +34,6 @@ def main(
     """Pack a unit.
 
     Args:
-        paths: result files, below the folder `results`.
-        plugins: path that `shared` names → the plugin's file.
         patterns: see `steps.read_steps`, as for `wanted`.
         output: the folder to write; the other parameters are facts of a `Unit`.
     """

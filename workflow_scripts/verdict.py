@@ -58,10 +58,7 @@ def main(
     Args:
         files: the rule's inputs by name; empty or absent where there is no such table. `cases` is
             cases.csv.
-        families: explainer → perturbation, cam, gradient, baseline, ceiling, in the config's order.
         confounded: explainer or binarization → how it differs from the rule for all.
-        lung_from: the data set that the lung model was trained on.
-        searched: whether near-duplicates were searched for.
     """
 
     def read(wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,6 @@ def main(config: str, overrides: str = "") -> None:
     """Print the places of report, tables and figures, as far as they exist.
 
     Args:
-        config: path of the config file.
         overrides: SET of the command; a report of another config or other overrides is left out.
     """
     datasets = yaml.safe_load(Path(config).read_text(encoding="utf-8"))["datasets"]

@@ -25,6 +25,7 @@ from fidelity.figures import (
 from fidelity.figures.classifier import confusion, training
 from fidelity.figures.registry import FIGURES
 from fidelity.figures.shared import style
+from fidelity.figures.shared.drawn import Drawn
 from tests.helpers import synthetic_results as made_up
 
 FEW = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
@@ -123,7 +124,7 @@ def test_gallery_chooses_best_median_and_worst_without_repeats():
 def test_gallery_shortens_ids_to_different_texts():
     image = np.zeros((8, 8), np.uint8)
     ids = [f"0000001{number}-phantom-0010" for number in range(3)]
-    rows = [gallery.Row("best", case, "A", image, image > 0, {}) for case in [*ids, ids[0]]]
+    rows = [gallery.Row("best", case, "A", image, Drawn(image > 0), {}) for case in [*ids, ids[0]]]
     axes = gallery.plot(rows, ["lime"], "lime").axes
     labels = [axis.get_ylabel().split("\n")[-1] for axis in axes if axis.get_ylabel()][:4]
     assert len(set(labels)) == 3
@@ -144,7 +145,7 @@ def test_gallery_titles_are_inside_the_page(rows, shape):
     mask[10:30, 20:40] = True
     panel = gallery.Panel(np.zeros(shape), mask, 0.5)
     image = np.zeros(shape, np.uint8)
-    row = gallery.Row("best", "c1", "A", image, mask, dict.fromkeys(names, panel))
+    row = gallery.Row("best", "c1", "A", image, Drawn(mask), dict.fromkeys(names, panel))
     fig = gallery.plot([row] * rows, names, "lime")
     fig.canvas.draw()
     tops = [axis.title.get_window_extent().y1 for axis in fig.axes[: len(names) + 1]]
@@ -164,7 +165,7 @@ def test_gallery_draws_what_readers_drew(kind, boxes, labels, lines):
     mask[10:30, 20:40] = True
     panel = gallery.Panel(np.zeros(mask.shape), None, 0.5)
     image = np.zeros(mask.shape, np.uint8)
-    row = gallery.Row("best", "c1", "A", image, mask, {"lime": panel}, kind, boxes)
+    row = gallery.Row("best", "c1", "A", image, Drawn(mask, kind, boxes), {"lime": panel})
     fig = gallery.plot([row], ["lime"], "lime")
     (legend,) = fig.legends
     assert [text.get_text() for text in legend.get_texts()] == [*labels, "predicted mask"]
@@ -193,9 +194,9 @@ def test_gallery_tells_readers_apart():
         mask[10:30, 20 + 5 * place : 40] = True
     panel = gallery.Panel(np.zeros((60, 90)), None, 0.5)
     image = np.zeros((60, 90), np.uint8)
-    drawn = {name: gallery.Drawn(mask) for name, mask in masks.items()}
-    drawn["cleo"] = gallery.Drawn(masks["cleo"], "box", [(10, 30, 30, 40)])
-    row = gallery.Row("best", "c1", "A", image, masks["ben"], {"lime": panel}, readers=drawn)
+    drawn = {name: Drawn(mask) for name, mask in masks.items()}
+    drawn["cleo"] = Drawn(masks["cleo"], "box", [(10, 30, 30, 40)])
+    row = gallery.Row("best", "c1", "A", image, Drawn(masks["ben"]), {"lime": panel}, drawn)
     fig = gallery.plot([row], ["lime"], "lime")
     axis = fig.axes[1]
     assert axis.get_title() == "Readers"

@@ -28,6 +28,7 @@ from fidelity.figures import (
 )
 from fidelity.figures.classifier import confusion, training
 from fidelity.figures.shared import style
+from fidelity.figures.shared.drawn import Drawn
 from fidelity.presentation.titles import Display, showing
 from tests.figures import test_faithfulness, test_new_figures
 from tests.helpers import synthetic_results as made_up
@@ -88,7 +89,9 @@ def drawn(name, families, cases):
         panel = gallery.Panel(np.zeros(mask.shape), mask, 0.5)
         panels = dict.fromkeys(list(families)[:7], panel)
         image = np.zeros(mask.shape, np.uint8)
-        row = gallery.Row("median", "a_case_of_a_long_name", "Non-COVID", image, mask, panels)
+        row = gallery.Row(
+            "median", "a_case_of_a_long_name", "Non-COVID", image, Drawn(mask), panels
+        )
         return gallery.plot([row] * cases, list(panels), next(iter(panels)))
     if name == "training":
         return training.plot(made_up.training())

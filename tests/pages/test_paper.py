@@ -107,8 +107,12 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
         "40 in the test split",
         # One of the 40 has an empty reference.
         "39 cases of 20 patients with a reference mask",
+        "No image and no patient is in two splits.",
     ):
         assert words in text
+    next(iter(config["datasets"].values()))["duplicates"] = "keep"
+    (tmp_path / "kept").mkdir()
+    assert "two splits" not in (folder_of(tmp_path / "kept", config) / "methods.md").read_text()
 
 
 def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):

@@ -608,6 +608,41 @@ def test_flips_over_metrics_follow_their_direction():
     assert order_of("lime", "gradcam", [row]) is None
 
 
+def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
+    rows = settings_of([1, 1], [1, 0])
+    rows += [{**row, "protocol": "seed"} for row in rows]
+    said = "By IoU, lime has a better mean than gradcam in all 2 settings (significant in 1)."
+    assert texts(chapter_of(rows), "Where does") == [said]
+    rows[-1]["mean_difference"] = 0.031
+    said = "By IoU, lime has a better mean than gradcam in all 3 settings (significant in 1)."
+    assert texts(chapter_of(rows), "Where does") == [said]
+
+
+@pytest.mark.parametrize("other", [0.1, 0.4])
+def test_classes_with_another_order_are_named(other):
+    """With the best null baseline; the second one would only lengthen the sentence."""
+    means = {"lime": (0.3, 0.3), "gradcam": (0.2, 0.2), "lung": (0.5, other)}
+    means["edges"] = (0.1, 0.1)
+    explainers = [
+        localized(name, **{"class": cls, "mean": mean})
+        for name, (first, second) in means.items()
+        for cls, mean in {"all": (first + second) / 2, "X": first, "Y": second}.items()
+    ]
+    rows = [compared("lime", "gradcam", "none_shown", **{"class": c}) for c in ("all", "X", "Y")]
+    families = {name: FAMILIES.get(name, "baseline") for name in means}
+    said = texts(chapter_of(rows, families, explainers=explainers), "Where does")
+    named = [text for text in said if "between classes" in text]
+    assert (
+        named == []
+        if other == 0.4
+        else named
+        == [
+            "The order of the mean IoU differs between classes. X: lung 0.500, lime 0.300, "
+            "gradcam 0.200; Y: lime 0.300, gradcam 0.200, lung 0.100."
+        ]
+    )
+
+
 def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     explainers = [
         localized("lime", n_empty_prediction=3, n_undefined=1, n_empty_reference=2),

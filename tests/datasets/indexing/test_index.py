@@ -16,8 +16,9 @@ import acquire
 import index_cases as rule
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case, read_cases
-from fidelity.datasets.indexing.index import index_cases, limited
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.indexing.left_out import cause_of
+from fidelity.datasets.indexing.selection import limited
 from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 from fidelity.settings.datasets import Dataset
 from tests.helpers.entries import dataset

@@ -29,7 +29,6 @@ class Block:
 
     Attributes:
         head: these six by name.
-        metrics: names of the values' columns.
         values: explainer → (cases, metrics), nan where the case is absent or undefined; the cases
             are the same for all, sorted by unit.
         present: explainer → (cases,) whether it has the case.
@@ -64,12 +63,8 @@ def blocks(
     Explainers that need no classifier take part in the blocks of every classifier.
 
     Args:
-        scores: as `load_scores` returns it.
         statistics: `cluster`, `primary`, and `compared` (metrics; absent: all there are).
         sees_reference_too: whether to keep metrics that use the reference.
-
-    Yields:
-        The blocks, empty ones left out.
 
     Raises:
         InputError: a case is listed twice.
@@ -155,14 +150,7 @@ def align(
 
     Args:
         rows: with `explainer`, `case`, `class`, the cluster and, of scores, `reference`.
-        head: what the block is of.
-        metrics: names of the values' columns.
         values: (rows, metrics), nan where undefined.
-        cluster: column of the units.
-        unit: `patient` or `image`.
-
-    Returns:
-        The block.
 
     Raises:
         InputError: a case is listed twice.

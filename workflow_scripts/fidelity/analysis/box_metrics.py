@@ -28,12 +28,10 @@ class BoxSet:
     """Box scores of one explainer, split and class (or all classes), without failed maps.
 
     Attributes:
-        rows: of box_scores.parquet.
         of_all_classes: the rows of all classes, which RoDeO matches together.
         cls: the class; None for all.
         validation: rows of the validation split to choose a threshold on; None where there are
             none, or this is the validation split.
-        hit: when a predicted box finds a lesion.
     """
 
     rows: pd.DataFrame
@@ -84,9 +82,6 @@ class SetMetric:
     """A value of a set of images.
 
     Attributes:
-        name: in the column `metric`.
-        protocol: whose it is.
-        source: paper or library that defines it.
         function: (set) → function of how often each of `counted` counts.
         counted: the rows that count; those with a reference box unless said.
         uses_reference: whether it chose by the references that it is scored on.
@@ -108,7 +103,6 @@ def select_sets(protocols: Sequence[str], rates: Sequence[float]) -> list[SetMet
     """List the metrics of some protocols.
 
     Args:
-        protocols: `default`, `wsol`, `chestxray8`, `rodeo`.
         rates: false positives per image at which FROC gives the sensitivity.
     """
     by_protocol: Mapping[str, list[SetMetric]] = {

@@ -49,11 +49,7 @@ def box_values(
     """Compute all values of each explainer, split and class, with intervals over patients.
 
     Args:
-        scores: see `load_box_scores`.
-        dataset: key of the data set.
         sets: `protocols`, `hit` and `false_positives`, as in the config.
-        statistics: replicates, alpha, cluster ("patient" or "case").
-        seed: the config's.
 
     Returns:
         The table boxes.csv. Where several classes are annotated, class "all" pools their cases.
@@ -102,16 +98,6 @@ def box_comparisons(
 
     On the test split (all, if there is none), by every metric that is not diagnostic. Both
     explainers of a pair are resampled together; there are no tests.
-
-    Args:
-        scores: see `load_box_scores`.
-        dataset: key of the data set.
-        sets: as for `box_values`.
-        statistics: as for `box_values`.
-        seed: the config's.
-
-    Returns:
-        The table box_comparisons.csv.
     """
     metrics = [
         metric

@@ -35,7 +35,6 @@ def case_strata(
     Args:
         cases: prepared; those without a reference have no row.
         facts: of the case table, by case.
-        wanted: the setting `strata`.
 
     Returns:
         The table strata_cases.csv: case, class and a column per requested stratum. What is not

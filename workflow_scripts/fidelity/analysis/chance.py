@@ -55,9 +55,6 @@ class Quality:
               a class).
             - `above_chance`.
         measures: those of MEASURES that are defined.
-        split: whose cases these are.
-        n: images.
-        n_patients: patients.
         worse_classes: class → its AUC, where the interval is below .5.
         fitting_order: class names of the outputs, in the order that fits the labels best. It is
             given only if this order fits better than the present one, and one condition holds.
@@ -118,7 +115,6 @@ def qualities(
     Args:
         classification: classification.csv, of one data set or several; None without classifiers.
         orders: class_order.csv, for the order that would fit.
-        least_accuracy: `statistics.least_accuracy` of the config.
 
     Returns:
         (dataset, classifier) → its quality on the test split (else on what was evaluated).

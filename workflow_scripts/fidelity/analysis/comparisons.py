@@ -34,10 +34,8 @@ def compare(
     Explainers that need no classifier take part in the comparisons of every classifier.
 
     Args:
-        scores: as `load_scores` returns it.
         statistics: replicates, permutations, alpha, margin, cluster; `compared` (metrics);
             `primary` (metric) and `primary_binarization` state which comparisons are primary.
-        seed: the config's seed.
         diagnostic: binarizations that see the reference.
         partial: explainers that may lack cases: compared on those that they have.
 
@@ -94,11 +92,6 @@ def adjust(table: pd.DataFrame, within: Sequence[str]) -> pd.DataFrame:
 
 def compare_pairs(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.DataFrame:
     """Compare every two explainers of a block by every metric.
-
-    Args:
-        block: the aligned values.
-        statistics: replicates, permutations, alpha.
-        seed: the config's seed.
 
     Returns:
         One row per pair and metric: the block's head, metric, explainer_a, explainer_b, n,
@@ -175,8 +168,6 @@ def conclusions(table: pd.DataFrame, alpha: float, inside: pd.Series | bool = Fa
     """Say of each row what its tests allow.
 
     Args:
-        table: with p_adjusted, ci_low, ci_high, effect_size.
-        alpha: level.
         inside: rows whose interval lies inside the margin of equivalence.
 
     Returns:

@@ -45,11 +45,7 @@ def summarize_hiding(
 
     Args:
         parts: training → what `hiding.hide_lesions` gives.
-        kinds: kind → its trainings.
         accuracies: training → its validation accuracy; nan where it has none.
-        dataset: key of the data set.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table hiding.csv; see `columns.checks`.
@@ -74,12 +70,7 @@ def summarize_hiding(
 
 
 def doubts(hiding: pd.DataFrame, least_accuracy: float) -> str:
-    """State what speaks against the controls themselves; empty if nothing does.
-
-    Args:
-        hiding: hiding.csv.
-        least_accuracy: that each training should reach on the validation split.
-    """
+    """State what speaks against the controls themselves; empty if nothing does."""
     # Data sets whose images have several labels have no accuracy.
     low = hiding[hiding["val_accuracy"] < least_accuracy]["classifier"].unique()
     blind = hiding[(hiding["kind"] == "aligned") & (hiding["uses_lesion"] == NO)]
@@ -105,13 +96,8 @@ def judge_metrics(
     over the seeds of a case. Its interval is a bootstrap over patients of the mean over cases.
 
     Args:
-        scores: as `load_scores` returns it, of one data set.
-        hiding: training → what `hiding.hide_lesions` gives.
         kinds: kind → its trainings, in the same order of seeds.
-        families: explainer → family.
         note: what `doubts` finds, repeated in each row.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table controls.csv: the check without an explainer first; then, for each binarization,

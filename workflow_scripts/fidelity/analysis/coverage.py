@@ -19,9 +19,7 @@ def cohort_of(cases: Iterable[Case], annotated: Sequence[str], splits: Collectio
     """List what is explained and scored.
 
     Args:
-        cases: of the case table.
         annotated: classes whose reference masks are scored.
-        splits: those that are explained.
 
     Returns:
         (split, case, class) of every reference mask.
@@ -41,8 +39,6 @@ def unread_of(cases: Iterable[Case], cohort: Collection[Key], reference: str) ->
     Each is named in the log. `PreparedCase.readers_of` decides the same from prepared cases.
 
     Args:
-        cases: of the case table.
-        cohort: from `cohort_of`.
         reference: the data set's setting; empty where it has none.
     """
     if not reference or reference in RULES:
@@ -81,8 +77,6 @@ def check_coverage(
     Failed cases count as there: they have rows, and `explain.max_failed_cases` has allowed them.
 
     Args:
-        scores: as `load_scores` returns it.
-        cohort: from `cohort_of`.
         incomplete: explainers that may lack cases by their nature, such as a second reader.
         partial: whether others may too (the config's `explain.partial_cohort`); it is logged.
         unread: what no map need be scored for; a reader's own masks may have scores of it, as they

@@ -42,13 +42,10 @@ def failure_model(
     """Model the primary metric of each explainer by what the lesions and cases are like.
 
     Args:
-        scores: as `load_scores` returns it.
-        lesions: lesions.parquet.
         views: case → its view; empty where it is not known.
         statistics: `primary`, `primary_binarization`, alpha, cluster.
         families: explainer → family; baselines and ceilings are left out.
         bases: classifier → its key in the config: training seeds are averaged within a case.
-        useless: classifiers that allow no conclusion; they are left out.
 
     Returns:
         The table failure_model.csv: one fit per explainer and class on the test split, under the

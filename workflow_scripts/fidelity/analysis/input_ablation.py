@@ -22,10 +22,7 @@ def input_table(
     """Put data-set settings side by side.
 
     Args:
-        localization: rows of localization.csv of all data sets.
         datasets: data set → its settings, `source` and `input` among them.
-        metric: the primary one.
-        binarization: the primary one.
 
     Returns:
         The table inputs.csv: one row per source, classifier, explainer and class; per data set the

@@ -17,7 +17,6 @@ def by_depth(
     """Say beside each mean of a layer sweep which layer it comes from.
 
     Args:
-        localization: localization.csv.
         sweeps: sweep → its explainers from the earliest layer to the last.
         architectures: classifier → its architecture.json, whose `layers` gives each explainer's
             layer and its size in positions.

@@ -32,7 +32,6 @@ def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]
     """Read score and ranking files and say in each row which combination it belongs to.
 
     Args:
-        paths: scores.parquet and ranking.parquet files.
         combos: per file {dataset, classifier, explainer, binarization, protocol}; the maps'
             rankings have binarization "none" and protocol "default".
 
@@ -62,9 +61,6 @@ def scores_of(job: Any) -> pd.DataFrame:
 def metric_names(scores: pd.DataFrame) -> list[str]:
     """Name the metric columns, in their order, without those that the data cannot have.
 
-    Args:
-        scores: as `load_scores` returns it; where it holds several data sets, all are looked at.
-
     Returns:
         The names; millimetres only where a case knows its spacing, attribution outside the lung
         only where one knows its lung.
@@ -78,10 +74,6 @@ def measured(group: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
 
     Args:
         group: rows of one protocol, and of files with the same columns.
-        metrics: candidates.
-
-    Returns:
-        Those of them, in order.
     """
     known = set(metrics)
     if MEASURED in group.columns and len(group):
@@ -119,9 +111,7 @@ def summarize(
     are annotated, class "all" pools their rows.
 
     Args:
-        scores: as `load_scores` returns it.
         statistics: replicates, alpha, cluster ("patient", or "case" where patients are unknown).
-        seed: the config's seed.
 
     Returns:
         The table localization.csv. `n` counts the cases with a non-empty reference (all, where the
@@ -157,8 +147,6 @@ def intervals_of(
     Args:
         values: (n,) or (n, m), nan = undefined.
         rows: n rows with `case` and `patient`.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
     """
     return mean_intervals(
         values,
@@ -234,7 +222,6 @@ def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndar
 
     Args:
         scores: rows of one protocol with `empty_reference` and the metrics.
-        metrics: columns.
 
     Returns:
         (rows, metrics) float array.
@@ -257,12 +244,6 @@ def summaries(
     rows: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int
 ) -> Iterator[dict[str, Any]]:
     """Give one row per metric for the scores of one combination, split and class.
-
-    Args:
-        rows: scores.
-        metrics: columns to summarize.
-        statistics: as for `summarize`.
-        seed: the config's seed.
 
     Yields:
         The columns of localization.csv from `metric` on.

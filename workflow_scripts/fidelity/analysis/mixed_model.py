@@ -31,7 +31,6 @@ def mixed_model(
     """Model the primary metric by explainer and classifier.
 
     Args:
-        scores: as `load_scores` returns it.
         statistics: `primary`, `primary_binarization`, alpha, cluster.
         families: explainer → family; null baselines and ceilings are left out unless only they
             exist.

@@ -21,10 +21,7 @@ def rank(
     """Rank the explainers of every classifier, null baselines and ceilings included.
 
     Args:
-        scores: as `load_scores` returns it.
-        statistics: alpha, cluster, `primary`, `compared`.
         families: explainer → perturbation, cam, gradient, null or ceiling.
-        diagnostic: binarizations that see the reference; left out, as metrics that do.
 
     Returns:
         The table ranks.csv. Ranks are taken within patients (1 = best by the metric's direction,

@@ -29,12 +29,6 @@ def agreement(
 ) -> pd.DataFrame:
     """Average how far every two readers agree.
 
-    Args:
-        pairs: rows of reader_pairs.parquet.
-        dataset: key of the config.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
-
     Returns:
         The table reader_agreement.csv: per split, class and pair, and over all pairs (a case's mean
         over its pairs). `n` counts cases that both have read; where neither marked anything the
@@ -80,9 +74,6 @@ def beside_readers(
     Args:
         explainers: names of a combination, and its rows of reader_scores.parquet.
         readers: the same of the readers themselves.
-        metric: the primary metric.
-        statistics: replicates, alpha, cluster, margin.
-        seed: the config's seed.
 
     Returns:
         The table readers.csv, over the cases where both have a value. Under the reader `all`, a

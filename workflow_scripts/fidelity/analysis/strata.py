@@ -41,10 +41,7 @@ def stratify(
     """Average the scores within strata of cases.
 
     Args:
-        scores: as `load_scores` returns it.
         statistics: as for `summarize`, with `primary` and `primary_binarization`.
-        seed: the config's seed.
-        told: strata_cases.csv of the data set, where strata are requested.
         other_references: explainers scored against another reference, as a reader's own masks are
             against the other readers'; they give a lesion's size only where nobody else does.
 

@@ -26,11 +26,6 @@ def mean_curves(
     Args:
         curves: explainer → its curves.parquet as a table. Only the test split (all splits if there
             is none) and cases with a non-empty reference are used.
-        metrics: columns to average.
-        replicates: bootstrap resamples.
-        alpha: 1 - coverage of the interval.
-        cluster: `patient` or `case`, the unit of analysis.
-        seed: the config's seed.
 
     Returns:
         One row of THRESHOLD_CURVES per explainer, class, metric and threshold; `n` counts cases.

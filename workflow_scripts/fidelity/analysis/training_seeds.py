@@ -13,7 +13,6 @@ def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.Da
     """Summarize the means of a classifier's training seeds.
 
     Args:
-        localization: localization.csv.
         bases: classifier → its key in the config, before seeds were expanded.
 
     Returns:

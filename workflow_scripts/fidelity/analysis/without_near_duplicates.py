@@ -32,10 +32,7 @@ def primary_result(
 
     Args:
         scores: of the primary binarization and protocol, as `load_scores` returns them.
-        twins: cases to leave out.
         statistics: the config's `statistics`, the primary binarization resolved.
-        seed: the config's seed.
-        partial: explainers that may lack cases by their nature.
 
     Returns:
         Rows of localization.csv and of comparisons.csv, of the primary metric alone. Both are empty

@@ -16,14 +16,7 @@ class InputError(ValueError):
         field: str | None = None,
         remedy: str | None = None,
     ) -> None:
-        """Store the parts and join them to one line.
-
-        Args:
-            problem: what is wrong, without a full stop.
-            file: the file it was found in.
-            field: the config key, column or class concerned.
-            remedy: what the user can do about it.
-        """
+        """Store the parts and join them to one line."""
         self.problem, self.file, self.field, self.remedy = problem, file, field, remedy
         where = ", ".join(
             part for part in (str(file) if file else "", f"'{field}'" if field else "") if part

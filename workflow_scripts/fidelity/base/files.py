@@ -34,12 +34,6 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
     The temporary name keeps the suffix (matplotlib and pandas choose formats by it). The file is
     synced to disk before the rename, so that after a crash either the old or the new file stands.
 
-    Args:
-        path: the final path; its folder is made.
-
-    Yields:
-        The path to write to.
-
     Raises:
         InputError: the disk is full, or the folder cannot be written to.
     """
@@ -63,10 +57,6 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 def disk_error(error: OSError, path: str | Path) -> InputError | None:
     """Word an error of the disk; None if it is another one.
-
-    Args:
-        error: what was raised.
-        path: the file that was to be written.
 
     Returns:
         "The disk is full" or "cannot be written to", with what to do.
@@ -126,7 +116,6 @@ def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
     Args:
         table: written without its index; floats with ten significant digits, missing as empty, text
             that a spreadsheet would run as a formula guarded (`fidelity.base.formulas`).
-        path: the CSV file.
     """
     guarded = escape_formulas(table)
     with atomic_path(path) as temporary:
@@ -147,12 +136,6 @@ def content_hash(path: str | Path) -> str:
 
 def read_json(path: str | Path) -> Any:
     """Read a JSON file of this project.
-
-    Args:
-        path: the file.
-
-    Returns:
-        What is in it.
 
     Raises:
         InputError: it is missing or damaged.
@@ -179,11 +162,7 @@ def read_parquet(path: str | Path, needed: Iterable[str] = ()) -> "pd.DataFrame"
     """Read a Parquet table of this project.
 
     Args:
-        path: the file.
         needed: columns that it must have.
-
-    Returns:
-        The table.
 
     Raises:
         InputError: it is missing, damaged or of another kind.
@@ -197,12 +176,7 @@ def read_csv(path: str | Path, needed: Iterable[str] = (), **how: Any) -> "pd.Da
     """Read a CSV table of this project; guarded text comes back as it was (see `write_csv`).
 
     Args:
-        path: the file.
         needed: columns that it must have.
-        **how: passed on to pandas.
-
-    Returns:
-        The table.
 
     Raises:
         InputError: it is missing, damaged, cut off or of another kind.

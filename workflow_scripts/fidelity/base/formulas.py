@@ -27,9 +27,6 @@ def unguard(text: str) -> str:
 def escape_formulas(table: "pd.DataFrame") -> "pd.DataFrame":
     """Put an apostrophe before text that a spreadsheet would run as a formula.
 
-    Args:
-        table: any table; only its text columns are touched.
-
     Returns:
         A copy in which no text cell starts with =, +, -, @, tab or carriage return.
     """

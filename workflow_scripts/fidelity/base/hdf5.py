@@ -68,12 +68,6 @@ class Hdf5File(h5py.File):
 def atomic_hdf5(path: str | Path) -> Iterator[Hdf5File]:
     """Open an HDF5 file for writing that gets its name if the block succeeds.
 
-    Args:
-        path: the final path.
-
-    Yields:
-        The open file.
-
     Raises:
         InputError: the disk is full or the place cannot be written to; nothing is left behind.
     """
@@ -86,10 +80,6 @@ def atomic_hdf5(path: str | Path) -> Iterator[Hdf5File]:
 @contextmanager
 def reading(path: str | Path, remedy: str) -> Iterator[None]:
     """Turn what goes wrong while an HDF5 file is read into an InputError that names the file.
-
-    Args:
-        path: the file.
-        remedy: what the user can do.
 
     Raises:
         InputError: the block raised one, or anything that damaged bytes lead to.

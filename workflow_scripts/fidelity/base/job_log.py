@@ -54,12 +54,6 @@ def job_log(path: str | Path) -> Iterator[logging.Logger]:
     end it in good order. Temporary files are removed, and the status is 128 plus the signal's
     number. The images that went through networks are counted, and written beside the log
     (`fidelity.base.counting`).
-
-    Args:
-        path: the rule's log file.
-
-    Yields:
-        The root logger.
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     root = logging.getLogger()
@@ -117,7 +111,6 @@ def run_job(
 
     Args:
         main: the script's function, or the library's.
-        job: the script's `snakemake`.
         keep: take back or keep the results (`fidelity.base.kept_results`).
         also: see `results_of`.
         **given: parameter → its name in the rule where that is another, or a function of `job`.

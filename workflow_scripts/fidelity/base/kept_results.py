@@ -65,10 +65,8 @@ def fingerprint(rule: str, params: Mapping[str, Any], inputs: Iterable[str], als
     """Hash what decides the output of a job.
 
     Args:
-        rule: its name.
         params: its parameters, the digest of its code among them.
         inputs: its input files, hashed by content; a folder counts with its name.
-        also: anything else.
 
     Returns:
         32 hexadecimal digits.

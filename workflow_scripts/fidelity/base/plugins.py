@@ -21,9 +21,6 @@ def load_plugin_function(name: str, paths: Sequence[str | Path]) -> Callable:
         name: "plugin:<function>".
         paths: the Python files, in the order of the config; the first that has it wins.
 
-    Returns:
-        The function.
-
     Raises:
         InputError: a file is missing or cannot be imported, or no file has the function.
     """

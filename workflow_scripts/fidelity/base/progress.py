@@ -17,13 +17,7 @@ class Progress:
     """The progress of one job: a line at most every `EVERY` seconds, and one at the end."""
 
     def __init__(self, what: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start the clock.
-
-        Args:
-            what: what is explained, as the line names it.
-            total: cases of the job.
-            clock: gives seconds.
-        """
+        """Start the clock."""
         self.what, self.total, self.clock = what, total, clock
         self.started = self.told = clock()
         self.fresh = 0
@@ -53,7 +47,6 @@ def line(
         total: all cases.
         seconds: seconds a case takes.
         jobs: that work at the same time.
-        unit: what is counted, in the singular.
 
     Returns:
         Such as "lime, resnet18: 64 of 128 cases, 1.2 s per case, 1 min 17 s left".

@@ -6,9 +6,6 @@ import hashlib
 def seed_for(*parts: str | int) -> int:
     """Derive a seed from (config seed, case id, method, repeat) or the like.
 
-    Args:
-        *parts: whatever names the random stream; compared as text.
-
     Returns:
         An integer in [0, 2**31), the same on every machine and Python version. (scikit-image's
         quickshift takes no larger one.)

@@ -8,13 +8,7 @@ def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 
     """List the known names that are spelt nearly like a given one.
 
     Args:
-        name: what was given; upper and lower case are the same.
-        known: the valid names.
-        count: names at most.
         cutoff: least likeness, from 0 to 1.
-
-    Returns:
-        The nearest first.
     """
     by_folded = {one.casefold(): one for one in map(str, known)}
     near = difflib.get_close_matches(str(name).casefold(), by_folded, count, cutoff)
@@ -31,8 +25,6 @@ def suggestion(name: object, known: Iterable[str], label: str = "Known") -> str:
     """State which known name is nearest, and which there are.
 
     Args:
-        name: what was given.
-        known: the valid names.
         label: what the list of names is called.
 
     Returns:

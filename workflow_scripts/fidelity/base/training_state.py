@@ -42,7 +42,6 @@ class EpochStore:
 
         Args:
             output: what the training will write in the end; None stores nothing.
-            code: digest of the code that trains.
         """
         self.output, self.code = output, code
         self.fingerprint = ""
@@ -72,9 +71,6 @@ class EpochStore:
 
     def save(self, state: Mapping[str, Any]) -> None:
         """Store the state after an epoch, atomically.
-
-        Args:
-            state: tensors, numbers, text, lists and dicts of them.
 
         Raises:
             InputError: the disk is full, or the folder cannot be written to.

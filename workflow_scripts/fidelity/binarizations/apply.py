@@ -20,7 +20,6 @@ def binarize(
     Args:
         map01: float32 (H, W) in [0, 1].
         kind: of the map; one of kind `binary` (a lung mask) is its own mask under every rule.
-        settings: the config's entry: `method` and its parameters.
         given: what the rule needs beside the map (see `inputs.inputs_of`); it takes the place of a
             parameter of the same name.
 

@@ -22,7 +22,6 @@ def binarize(
         threshold: boxes bound what lies strictly above it; in [0, 1).
         of: what it is a share of; see `BoxRule`.
         connectivity: whether pixels that touch at a corner are connected (8) or not (4).
-        keep: `all` parts, or the `largest`.
 
     Returns:
         Boolean (H, W), the union of the boxes, and the threshold on the map's scale.

@@ -36,7 +36,6 @@ def threshold_of(threshold: float | Mapping[str, float], cls: str) -> float:
 
     Args:
         threshold: the config's: one number, or {source class: number}.
-        cls: source class of the map.
 
     Raises:
         InputError: the class has no threshold.

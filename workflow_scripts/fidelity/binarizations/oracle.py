@@ -18,7 +18,6 @@ def binarize(
     Args:
         map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W); an empty one gives an empty mask.
-        metric: `iou` or `dice`.
 
     Returns:
         Boolean (H, W) and the threshold.

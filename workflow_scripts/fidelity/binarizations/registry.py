@@ -14,7 +14,6 @@ class Rule:
     """A binarization rule.
 
     Attributes:
-        module: where its `binarize` is.
         title: name in figures, tables and pages, with the rule's keys in braces.
         needs: further keyword arguments: `reference` (the reference mask), `superpixels` (of the
             image, with the map's weights), `threshold` (tuned for the class).

@@ -29,12 +29,7 @@ def inputs_of(
     """Gather the keywords that `binarize` must be given; nothing for a plain rule.
 
     Args:
-        rule: the config's entry: method and its parameters.
-        case: the prepared case.
         record: its map; one of kind `binary` needs nothing, being its own mask.
-        scoring_size: frame of the mask.
-        sign: part of the map that counts.
-        thresholds: the tuned ones by class.
         seed: the config's; superpixels of this seed are LIME's own.
 
     Returns:

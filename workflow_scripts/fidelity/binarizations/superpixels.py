@@ -41,9 +41,7 @@ def superpixels_of(
     Args:
         saliency: the map; one of kind `superpixels` keeps its own labels and weights.
         case: whose working image is split by the same code as LIME's.
-        frame: where masks are scored.
         sign: part of the map that counts, taken before the averaging.
-        algorithm: `algorithm` and its parameters, as LIME's.
         seed: of the segmentation; LIME's own gives LIME's superpixels.
 
     Returns:
@@ -75,8 +73,6 @@ def binarize(
 
     Args:
         map01: float32 (H, W) in [0, 1]; its values are not used, the weights are.
-        superpixels: labels and weights.
-        top: number of superpixels kept at most.
         min_weight: those at or below it are left out.
 
     Returns:

@@ -53,11 +53,8 @@ def tune(
     probability cutoff of masks plays no part: it depends on no threshold.
 
     Args:
-        explained: cases of the validation split and their maps.
         rule: the config's entry: `metric` (iou or dice) and `thresholds` (None: 0, 0.01, …, 0.99).
         postprocessing: the explainer's: `sign`, `lung` and further steps.
-        scoring_size: frame of the comparison.
-        policy: what empty masks are worth.
         partial: the explainer may lack the whole split, as readers of the test split alone do:
             then no threshold is chosen. Masks need none; a map without one is refused later.
 
@@ -117,9 +114,6 @@ def curve_of(
         reference: boolean (H, W) with pixels.
         lung: boolean (H, W), needed where masks are restricted to it.
         grid: thresholds (k,).
-        metric: `iou` or `dice`.
-        postprocessing: see `postprocess.postprocess`.
-        policy: what an empty prediction is worth.
 
     Returns:
         float64 (k,). Steps that treat every pixel by itself are done on the map and all thresholds

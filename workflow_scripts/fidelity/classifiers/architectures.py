@@ -49,7 +49,6 @@ def build(
         architecture: a torchvision classification model ("resnet18"), "timm:<name>", a timm name
             that torchvision lacks, "xrv:<name>" (torchxrayvision), or "plugin:<function>"
             (function(outputs) or function(outputs, pretrained) -> nn.Module; see docs/models.md).
-        outputs: number of values per image that the head returns.
         pretrained: load ImageNet weights (downloaded) into all but the head.
         image_size: side of the input, for architectures whose parameters depend on it (ViT).
         channels: of the input, where it is not the architecture's: 1 for a network of torchvision
@@ -84,7 +83,6 @@ def normalisation(
     """Return mean and std per channel of what the network expects; their number is the channels'.
 
     Args:
-        architecture: see `build`.
         pretrained: weights made elsewhere are loaded, which timm's networks expect in their way;
             otherwise ImageNet's. What torchxrayvision and a plugin say holds either way.
         plugins: Python files for "plugin:<function>", whose attributes `mean` and `std` count.
@@ -140,14 +138,7 @@ def rescaled(
 
 
 def without_inplace(network: nn.Module) -> nn.Module:
-    """Make activations work out of place, so that hooked activations stay as they were.
-
-    Args:
-        network: changed in place.
-
-    Returns:
-        The same network.
-    """
+    """Make activations work out of place, so that hooked activations stay as they were."""
     for module in network.modules():
         if isinstance(getattr(module, "inplace", None), bool):
             module.inplace = False

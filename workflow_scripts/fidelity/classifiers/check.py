@@ -20,11 +20,8 @@ def loaded(
     """Read a classifier that is not trained here, as `import_classifier` will.
 
     Args:
-        settings: of the classifier.
         classes: of the data set, shown in an error where nobody states which output is which.
         three_way: whether uncertain labels are a third class of each task.
-        image_size: side of the working images in pixels.
-        plugins: Python files for "plugin:<function>".
 
     Raises:
         InputError: see `read_foreign` and `foreign.classifier_of`.
@@ -51,11 +48,6 @@ def loaded(
 
 def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Classifier:
     """Build a network with a head of two outputs, from the weights its training starts with.
-
-    Args:
-        settings: of the classifier.
-        image_size: side of the working images in pixels.
-        plugins: Python files for "plugin:<function>".
 
     Raises:
         InputError: an unknown architecture, or weights that cannot be had or do not fit.

@@ -16,11 +16,6 @@ def label_matrix(
 ) -> np.ndarray:
     """Map the source classes of cases to model classes.
 
-    Args:
-        labels: per case its source classes.
-        classes: content of classes.json (`classes`, `labels`, `task`).
-        names: model classes of the columns; those of classes.json by default.
-
     Returns:
         uint8 (cases, names), 1 where the case has the class.
 
@@ -53,12 +48,6 @@ def known_matrix(
 ) -> np.ndarray:
     """Say for which model classes it is known whether a case shows them.
 
-    Args:
-        labels: per case its source classes.
-        uncertain: per case the source classes with an uncertain label.
-        classes: content of classes.json.
-        names: model classes of the columns; those of classes.json by default.
-
     Returns:
         bool (cases, names). A class that one source class makes certain is known.
 
@@ -79,8 +68,6 @@ def head_of(
     """Decide the order of the classes and the activation of a classifier.
 
     Args:
-        settings: the classifier's config (`head`, `classes`).
-        classes: content of classes.json.
         by_name: a file of torchxrayvision that is not trained here gives its outputs by their
             names.
 
@@ -142,8 +129,6 @@ def check_every_class(labels: np.ndarray, names: Sequence[str], needed: Sequence
 
     Args:
         labels: (n, names), 0 or 1.
-        names: model classes of the columns.
-        needed: the data set's model classes.
     """
     absent = [name for name in needed if not labels[:, list(names).index(name)].any()]
     if absent:

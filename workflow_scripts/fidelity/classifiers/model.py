@@ -24,7 +24,6 @@ class Classifier(nn.Module):
 
     Attributes:
         network: maps (n, channels, H, W) to (n, outputs).
-        architecture: name it was built by.
         classes: model classes in the order of the logits; for `one_logit` (negative, positive).
         activation: `softmax` (classes exclude each other); `sigmoid` (each class for itself);
             `one_logit` (two classes, one output z of the network); or `three_way` (each class for
@@ -113,9 +112,6 @@ class Classifier(nn.Module):
 
     def states(self, x: torch.Tensor) -> torch.Tensor:
         """Return the outputs of a `three_way` network for each class.
-
-        Args:
-            x: as in `forward`.
 
         Returns:
             (n, classes, 3): negative, uncertain, positive; logits or logarithms of probabilities.

@@ -25,8 +25,6 @@ def kind_of_outputs(network: nn.Module, channels: int, side: int) -> str | None:
 
     Args:
         network: in eval mode, on the CPU.
-        channels: of its input.
-        side: of its input in pixels.
 
     Returns:
         "softmax" (all outputs in [0, 1], rows sum to 1), "sigmoid" (all in [0, 1]) or None.
@@ -62,9 +60,6 @@ def check_outputs_are(
     """Check that a network's outputs are what the config takes them for.
 
     Args:
-        network: in eval mode, on the CPU.
-        channels: of its input.
-        side: of its input in pixels.
         output_values: `logits` (believed), `probabilities`, or None: logits, if a probe agrees.
         file: of its weights; None if it is to be trained here, which needs logits.
 

@@ -20,7 +20,6 @@ def predict_logits(
     Args:
         classifier: in eval mode, on its device.
         images: uint8 (n, H, W) at the classifier's image size.
-        batch: images per batch.
         dtype: `float32` (default, exact to the digit on one machine), `bfloat16` or `auto`.
 
     Returns:

@@ -16,9 +16,6 @@ MULTILABEL_CUTOFF = 0.5
 def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read predictions.csv; ids and names stay text ("007", "NA").
 
-    Args:
-        path: the file, as the rule `predict` writes it.
-
     Returns:
         PREDICTIONS, one row per case and model class; label, logit and probability as
         float, the label NaN where it is uncertain.
@@ -41,7 +38,6 @@ class Answer:
 
     Attributes:
         target_is_predicted: whether the class is the predicted one (multilabel: is predicted).
-        probability: of the class.
         correct: whether the case is classified right (multilabel: as to this class); None where
             the label is uncertain.
     """

@@ -36,10 +36,6 @@ def randomised(classifier: Classifier, seed: int) -> Classifier:
     depth, unlike in any trained network. Left as trained, they would not fit the new weights. Noise
     rather than the cases, because the network must not depend on the shard.
 
-    Args:
-        classifier: stays as it is.
-        seed: of the weights and the noise.
-
     Returns:
         The copy, in eval mode, on the classifier's device. The same on every device: it is drawn on
         the CPU.

@@ -13,11 +13,6 @@ REFUSAL = "Expected more than 1 value per channel when training"
 def in_words(images: int, batch: int, field: str) -> Iterator[None]:
     """State what to do where a network in training is given a batch of a single image.
 
-    Args:
-        images: training images.
-        batch: images per batch in the config.
-        field: config key of `batch`.
-
     Raises:
         InputError: batch normalisation got a single value per channel; other errors pass.
     """

@@ -28,7 +28,6 @@ def build_xrv(architecture: str, outputs: int) -> nn.Module:
     Args:
         architecture: "xrv:densenet121", "xrv:resnet50", or a name of the package's weights such as
             "xrv:densenet121-res224-all", which also names the outputs of its files.
-        outputs: number of logits.
 
     Raises:
         InputError: unknown name.
@@ -73,8 +72,6 @@ def choose_outputs(
     """Cut a checkpoint's head down to the classes of a data set.
 
     Args:
-        state: of the package's network.
-        architecture: see `build_xrv`.
         classes: model classes, in the order wanted.
         mapping: class → output of the checkpoint; a class that is not in it has its own name.
 

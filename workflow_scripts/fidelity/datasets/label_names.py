@@ -44,11 +44,7 @@ def model_class(label: str, labels: Mapping[str, str | None]) -> str | None:
 
 
 def name_errors(cases: Iterable[Case], settings: "Dataset") -> list[InputError]:
-    """Find classes with reserved names, and those that differ only in case or spaces.
-
-    Returns:
-        One error per class, or group of classes, concerned.
-    """
+    """Find classes with reserved names, and those that differ only in case or spaces."""
     images = Counter(label for case in cases for label in (*case.labels, *case.uncertain))
     classes: Counter[str] = Counter()
     sources: dict[str, list[str]] = {}

@@ -96,9 +96,6 @@ def retouch(
     """Prepare the wanted images again without the mark, and with it, in the order of the cases.
 
     For the other arguments, see `prepare_cases`.
-
-    Yields:
-        The images at working size.
     """
     planted = settings.planted.model_dump()
     chosen = [case for case in cases if case.case in wanted]

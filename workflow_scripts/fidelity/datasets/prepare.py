@@ -38,8 +38,6 @@ def prepare_cases(
     """Prepare indexed cases with several readers, keeping their order and little in memory.
 
     Args:
-        cases: indexed cases.
-        root: the data root.
         settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`,
             `mask_values` and the keys that begin with `intensity`.
         predict_lung: gives the lung masks where `lung_masks` is `predicted`.

@@ -43,10 +43,6 @@ class PreparedCase:
     """A case as classifiers, explainers and scores see it.
 
     Attributes:
-        case: case id.
-        patient: patient id.
-        split: `train`, `val` or `test`.
-        labels: source classes.
         image: (S, S) uint8, the working image after the input setting.
         lung: (S, S) bool, the lung mask of the same region; None if the source has none.
         native_size: (height, width) of the original image in pixels.
@@ -142,7 +138,6 @@ def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[
     """Write a shard, atomically and byte-identically for equal cases.
 
     Args:
-        path: the HDF5 file.
         cases: none at all is valid; they are taken one by one, never held all at once.
         attrs: `image_size` (S) and `classes` (model classes in order) at least; lists and dicts
             are stored as JSON.
@@ -180,7 +175,6 @@ def write_references(path: str | Path, prepared: str | Path, cases: Iterable[Pre
     Args:
         path: the HDF5 file; `PreparedShard` reads it as it reads the prepared one.
         prepared: the shard that the cases are of; it is found from the place of `path`.
-        cases: all of the shard, in its order.
     """
     link = os.path.relpath(prepared, Path(path).parent)
     with h5py.File(prepared, "r") as source, atomic_hdf5(path) as file:
@@ -198,9 +192,7 @@ class PreparedShard:
     """Reader of a prepared shard; use it as a context manager.
 
     Attributes:
-        path: the file.
         attrs: what was given to `write_prepared`, lists decoded.
-        classes: model classes in order.
         images: (n, S, S) uint8, all working images at once.
     """
 

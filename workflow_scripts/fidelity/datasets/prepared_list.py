@@ -18,7 +18,6 @@ def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str 
 
     Args:
         prepared: the shards, in the folder of `output` or one below it; their order is kept.
-        classes: classes.json of the data set.
         output: the list, byte-identical for equal shards and classes.
     """
     said = read_json(classes)

@@ -22,12 +22,7 @@ def write_shards(cases: Iterable[Case], counts: dict[str, int], folder: str | Pa
     """Write one case table `{split}-{nnn}.csv` per shard into a folder, the empty ones too.
 
     Args:
-        cases: all cases; their order is kept within a shard.
         counts: number of shards per split (1 where a split is not named).
-        folder: where they are written.
-
-    Returns:
-        The names of the shards.
 
     Raises:
         InputError: a count is below 1 or names no split.

@@ -23,9 +23,7 @@ def seeded_split(unit: str, seed: int, shares: Mapping[str, float] = SHARES) -> 
     The draw depends on the id and the seed alone: more or fewer images move nobody.
 
     Args:
-        unit: id.
         seed: `split_seed` of the data set.
-        shares: of each split; they add up to 1.
     """
     draw = hash_of(f"{seed}\0{unit}") / 2**64
     for split, share in shares.items():

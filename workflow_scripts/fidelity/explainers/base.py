@@ -21,7 +21,6 @@ class Task:
     """One map to make.
 
     Attributes:
-        case: the prepared case.
         cls: source class whose reference mask the map will be scored against.
         target: index of the explained class among the classifier's outputs (None without one).
     """
@@ -46,11 +45,9 @@ class Context:
     Attributes:
         classifier: in eval mode on its device; None for explainers without one.
         batch: images per forward pass; constant, so that results do not depend on grouping.
-        seed: the config's seed.
         method: the method's name: two configurations of a method share their random numbers.
         fitted: file of what was fitted to the training split; None if nothing is.
         compute: threads and device, for methods with a network of their own.
-        plugins: files of the user's own methods.
     """
 
     classifier: "Classifier | None"
@@ -77,10 +74,6 @@ def one_by_one(explain_task: Callable[[Task], Explanation]) -> Explain:
 
 def explain_each(explain: Explain, tasks: Sequence[Task]) -> list[Explanation | Exception]:
     """Explain a batch; if it raises, each task alone, so that one bad case spoils no other.
-
-    Args:
-        explain: the explainer.
-        tasks: the batch.
 
     Returns:
         Per task its explanation, or why there is none (which is logged).

@@ -31,10 +31,6 @@ def is_there(case: str, cls: str, settings: Imported) -> bool:
 def make(context: Context, settings: Imported) -> Explain:
     """Read the maps.
 
-    Args:
-        context: not used: no classifier takes part.
-        settings: the config entry, see the schema.
-
     Returns:
         A function from tasks to maps of kind `binary` for masks, `grid` (exact) for maps below the
         size of the image, else `dense`.
@@ -60,14 +56,7 @@ def read_saliency(
     the crop.
 
     Args:
-        case: case id.
-        cls: source class.
-        size: (height, width) of the original image.
         box: (y0, x0, y1, x1) of the working image in it.
-        settings: the config entry.
-
-    Returns:
-        The map.
 
     Raises:
         InputError: there is no such map, it cannot be read, or has another shape than the image.

@@ -11,7 +11,6 @@ def padded(tasks: Sequence[Task], size: int) -> tuple[np.ndarray, list[int]]:
     """Stack tasks; black images fill the batch up.
 
     Args:
-        tasks: at most `size`.
         size: images per pass, fixed: kernels round by batch size.
 
     Returns:

@@ -11,10 +11,6 @@ from fidelity.settings.explainers import Plugin
 def make(context: Context, settings: Plugin) -> Explain:
     """Wrap the user's function.
 
-    Args:
-        context: classifier, batch size and seed.
-        settings: method (`plugin:<function>`) and params (given to the function).
-
     Returns:
         A function from tasks to maps. The user's function is called per image as
         `function(classifier, image, target, seed, **params)`. `image` is a float32 tensor (1, C, H,

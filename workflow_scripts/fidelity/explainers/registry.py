@@ -20,14 +20,12 @@ class Method:
 
     Attributes:
         module: module below `fidelity` with `make(context, settings)`.
-        title: name in tables and figures.
         family: perturbation-, CAM- or gradient-based; imported (made elsewhere); a null baseline
             (ignores the trained classifier); or a ceiling (has seen reference masks, which no
             explanation of the classifier has).
         needs_classifier: False puts its files under the reserved classifier `none`.
         needs_lung: refused where a data set has no lung masks (mean_mask: aligned to it alone).
         needs_heart: refused where a data set has no heart masks.
-        source: the paper it comes from.
         fitted: its module has `fit(train, val, settings, seed, compute, output)` too, which learns
             from the training split's reference masks; `make` reads the result.
         needs_second_reader: refused where a data set has no second reader's masks.
@@ -386,12 +384,6 @@ PLUGIN = Method(
 
 def method_of(name: str) -> Method:
     """Look a method up; `plugin:<function>` names the user's own.
-
-    Args:
-        name: the `method` of a config entry.
-
-    Returns:
-        Its entry.
 
     Raises:
         KeyError: unknown name.

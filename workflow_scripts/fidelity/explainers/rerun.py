@@ -56,11 +56,6 @@ def attributions(
 ) -> Iterator[SaliencyMap | None]:
     """Explain tasks in batches, one batch in memory at a time.
 
-    Args:
-        explain: as `explainer_of` gives it.
-        tasks: any number, in any order.
-        batch: tasks per call.
-
     Yields:
         Per task the map in its native form; None where the explainer failed (the reason is logged).
     """

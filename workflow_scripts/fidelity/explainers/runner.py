@@ -53,23 +53,16 @@ def explain_shard(
     get no record, and count neither as explained nor as failed.
 
     Args:
-        prepared: the shard's prepared cases.
         classifier: None for explainers without one.
-        settings: the explainer's config entry.
         target: reference, predicted, or a model class.
         max_failed_cases: failures allowed; those of an earlier try are tried again.
-        labels: source class → model class.
-        seed: the config's seed.
-        batch: images per forward pass.
         fingerprint: of code, plugins, imported maps and weights; with the settings it guards the
             resumable batches.
-        output: the map file.
         fitted: file of what was fitted to the training split; its content enters the fingerprint.
         compute: threads and device, for methods with a network of their own.
         predict: gives the logits that target `predicted` goes by. Passed in, so that the code of
             null baselines does not depend on how a classifier predicts.
         name: what lines of progress call the job; the method's name if empty.
-        plugins: files of the user's own methods.
 
     Raises:
         InputError: more than `max_failed_cases` cases failed; all others are kept for a rerun.
@@ -171,12 +164,6 @@ def make_tasks(
         cases: prepared cases; those without a reference mask are outside the cohort.
         classifier: gives the class order, and the prediction for target `predicted`.
         target: the rule; a map is scored on its reference whatever class it explains.
-        labels: source class → model class.
-        batch: images per forward pass.
-        predict: see `explain_shard`.
-
-    Returns:
-        Tasks in the order of the cases.
     """
     cohort = [case for case in cases if case.references]
     predicted: dict[str, int] = {}

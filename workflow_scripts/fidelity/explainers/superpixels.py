@@ -26,8 +26,6 @@ def segment(
 
     Args:
         image: float (H, W, 3) in [0, 1].
-        settings: `algorithm` (quickshift, slic, felzenszwalb, slic_lung or grid) and its
-            parameters, where there are some as scikit-image names them.
         seed: for quickshift's tie-breaking noise; in lime 0.2.0.1 the seed has no effect, because
             it is passed under a name that scikit-image no longer has.
         lung: boolean (H, W), for `slic_lung`: SLIC inside it, all around it one superpixel.

@@ -35,7 +35,6 @@ class PartialStore:
         """Open the folder, making it if need be.
 
         Args:
-            folder: of the shard.
             fingerprint: of everything that decides the maps.
         """
         self.shard, self.fingerprint = folder, fingerprint
@@ -94,9 +93,6 @@ class Finished:
 
 def finished(folder: Path) -> Finished | None:
     """Look into the batches of a shard, while its job works or after.
-
-    Args:
-        folder: of the shard in the store.
 
     Returns:
         None if nothing readable is there. The batches of the newest fingerprint count.

@@ -39,15 +39,10 @@ def measure_maps(
     """Measure all maps that were made.
 
     Args:
-        explained: cases and their maps.
         targets: (case, source class) → index of the class whose probability is watched, for maps
             without a classifier, which do not state which class they explain; others are left out.
-        classes: the classifier's.
-        probabilities: of the classifier.
         masks: the binarized maps at native size; None where no metric needs them.
-        options: what to measure.
         sign: `absolute` ranks pixels by their absolute attribution, all else by the signed one.
-        seed: the config's seed.
         infidelity: measures it; None where it is not requested.
         infidelities: which of its numbers are wanted.
 

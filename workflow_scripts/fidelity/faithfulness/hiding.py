@@ -25,9 +25,6 @@ def hide_lesions(
 
     Args:
         tasks: cases with an annotated class and the class of the classifier that is watched.
-        classes: the classifier's.
-        probabilities: of the classifier.
-        seed: the config's seed.
 
     Returns:
         One row per case and class whose reference is not empty: the probability of the class, and
@@ -67,7 +64,6 @@ def elsewhere(lesion: np.ndarray, lung: np.ndarray | None, rng: np.random.Genera
     Args:
         lesion: (S, S) bool, not empty.
         lung: (S, S) bool; None where it is not known, and any place will do.
-        rng: draws the place.
 
     Returns:
         (S, S) bool: pixels of the lung first, the nearest to the place first; empty if the lesion

@@ -24,7 +24,6 @@ class Squares:
     Attributes:
         samples: squares per map, a forward pass each.
         side: of a square as a share of the image's side, in (0, 1].
-        fill: what replaces them.
     """
 
     samples: int
@@ -52,7 +51,6 @@ def measure_infidelity(
         squares: what is removed.
         derivative: whether the map has derivatives; then it is multiplied by how much the pixels
             changed, else by whether they did (the paper's local and global attributions).
-        seed: of the squares' places.
 
     Returns:
         `infidelity` in squared logits, at least 0, and `infidelity_relative` in [0, 1]: the same
@@ -81,9 +79,6 @@ def infidelity(foretold: np.ndarray, drops: np.ndarray) -> float:
     Args:
         foretold: (n,) sums of the map over what was removed.
         drops: (n,) logit of the image minus that of the changed image.
-
-    Returns:
-        The error, in squared units of `drops`.
     """
     power = float(foretold @ foretold)
     scale = max(float(foretold @ drops) / power, 0.0) if power > 0 else 0.0

@@ -28,9 +28,6 @@ class Options:
     """How faithfulness is measured.
 
     Attributes:
-        metrics: names in `registry.METRICS`.
-        steps: of the deletion and insertion curves.
-        fill: what removed pixels are taken from.
         road_shares: shares of the pixels that ROAD removes, in (0, 1).
     """
 

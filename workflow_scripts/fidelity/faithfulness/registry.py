@@ -15,10 +15,7 @@ class FaithfulnessMetric:
     """What a table must know about a metric.
 
     Attributes:
-        title: name in tables.
-        direction: `higher` or `lower` is better.
         needs_mask: taken at the binarized mask, not over shares of pixels.
-        source: the paper it comes from.
         by: what measures it.
         squared: in squared logits, which are anywhere between 1e-6 and 1e3.
     """

@@ -69,8 +69,6 @@ def imputed(image: np.ndarray, pixels: np.ndarray, seed: int, noise: float) -> n
     Args:
         image: grey (H, W) in [0, 1].
         pixels: flat indices of what is removed.
-        seed: of the noise.
-        noise: its standard deviation in grey values.
 
     Returns:
         float32 (H, W).

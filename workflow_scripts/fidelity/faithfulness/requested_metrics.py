@@ -21,12 +21,6 @@ def measures_of(
 ) -> dict[str, Any]:
     """Give the arguments of `case_rows.measure_maps` that settings and classifier decide.
 
-    Args:
-        classifier: in eval mode, on its device.
-        settings: metrics, steps, fill, road_shares, infidelity (samples, side).
-        compute: batch, dtype.
-        derivative: whether the maps are derivatives.
-
     Returns:
         classes, probabilities, options, infidelity (None where it is not requested), infidelities.
     """

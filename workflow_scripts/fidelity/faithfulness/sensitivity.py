@@ -40,8 +40,6 @@ def measure_sensitivity(
         samples: changed images per case.
         radius: largest change of a pixel, in grey values of [0, 1].
         absolute: whether maps are compared by their absolute values.
-        batch: tasks per call of the explainer.
-        seed: the config's seed.
 
     Returns:
         The table sensitivity.parquet with the columns SENSITIVITY, sorted by split, case and class;
@@ -76,10 +74,8 @@ def neighbours(image: np.ndarray, samples: int, radius: float, seed: int) -> np.
 
     Args:
         image: uint8 (H, W).
-        samples: how many.
         radius: largest change of a pixel, in grey values of [0, 1]; rounded down to whole levels of
             the 255 that an image has.
-        seed: of the noise.
 
     Returns:
         uint8 (samples, H, W). Black and white pixels can only change one way.

@@ -20,17 +20,7 @@ NUMBERED = 12
 
 
 def draw(ranks: str, classifier: str, binarization: str, metric: str) -> Figure:
-    """Draw the diagram of one classifier under the default protocol.
-
-    Args:
-        ranks: ranks.csv of the data set.
-        classifier: of the rows.
-        binarization: of the rows.
-        metric: of the rows.
-
-    Returns:
-        The figure.
-    """
+    """Draw the diagram of one classifier under the default protocol."""
     table = RANKS.read(ranks)
     chosen = table["protocol"] == DEFAULT_PROTOCOL
     for name, value in {

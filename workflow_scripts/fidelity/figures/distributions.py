@@ -24,11 +24,6 @@ def draw(scores: Sequence[str], explainers: Sequence[str], metric: str) -> Figur
 
     Args:
         scores: scores.parquet of each explainer.
-        explainers: of the files.
-        metric: whose values.
-
-    Returns:
-        The figure.
 
     Raises:
         InputError: the metric was not computed.
@@ -50,9 +45,6 @@ def plot(
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column.
         title: of the score axis, with its unit.
-
-    Returns:
-        The figure.
     """
     wide = _wide(scores, metric)
     if wide.empty:

@@ -24,13 +24,7 @@ def draw(faithfulness: str, localization: str, classifier: str, binarization: st
     """Draw the explainers of one classifier, and beside them the null baselines without one.
 
     Args:
-        faithfulness: faithfulness.csv of the data set.
-        localization: localization.csv of the data set.
-        classifier: whose explainers.
         binarization: whose masks count.
-
-    Returns:
-        The figure.
     """
     measured, found = FAITHFULNESS.read(faithfulness), LOCALIZATION.read(localization)
     return plot(

@@ -30,13 +30,7 @@ def draw(localization: str, classifier: str, metric: str, binarization: str) -> 
     """Draw the primary metric in the primary setting.
 
     Args:
-        localization: localization.csv of the data set.
         classifier: its rows, and those of explainers without one.
-        metric: the primary one.
-        binarization: the primary one.
-
-    Returns:
-        The figure.
     """
     rows = of_classifier(LOCALIZATION.read(localization), classifier)
     return plot(rows[rows["binarization"] == binarization], metric)
@@ -48,7 +42,6 @@ def plot(localization: pd.DataFrame, metric: str) -> Figure:
     Args:
         localization: rows of localization.csv of one data set, classifier and binarization,
             explainers without a classifier included; the test split and all classes together.
-        metric: which one.
 
     Returns:
         The figure. Explainers come first, then null baselines, then ceilings; a dotted line marks
@@ -99,11 +92,7 @@ def height_of(names: Sequence[str]) -> float:
 def label_lines(
     axis: Axes, names: Sequence[str], top: float, title: Callable[[str], str]
 ) -> dict[str, int]:
-    """Label the y axis, which begins at `top`: a line per explainer and per heading.
-
-    Returns:
-        The line of each explainer.
-    """
+    """Label the y axis, which begins at `top`: a line per explainer and per heading."""
     labels: list[str] = []
     places = {}
     for kind, part in groupby(names, style.kind_of):

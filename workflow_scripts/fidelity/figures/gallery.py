@@ -1,39 +1,42 @@
 """Overlay gallery: what each explainer points at, beside what the radiologist outlined."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-import cv2
 import numpy as np
 import pandas as pd
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch, Rectangle
-from matplotlib.patheffects import Normal, Stroke
+from matplotlib.patches import Patch
+from matplotlib.patheffects import Stroke
 
 from fidelity.analysis.localization import keep_test_split
 from fidelity.base.files import read_parquet
 from fidelity.datasets.prepared import PreparedCase, cases_in
 from fidelity.datasets.prepared_list import listed
 from fidelity.figures.shared import style
+from fidelity.figures.shared.drawn import (
+    AREA,
+    HEAT,
+    REFERENCE,
+    Drawn,
+    frame,
+    is_speckled,
+    place,
+    scaled_box,
+    show_mask,
+    show_reference,
+)
 from fidelity.figures.shared.readings import Line, lines_of, readings
 from fidelity.maps.saliency_map import SaliencyMap, read_maps, render
-from fidelity.masks.boxes import Box, FloatBox, scale_boxes
+from fidelity.masks.boxes import scale_boxes
 from fidelity.masks.run_lengths import decode, read_masks
 from fidelity.presentation.titles import explainer_title, ordered
 from fidelity.presentation.wording import value_of
 
-HEAT = "inferno"
-REFERENCE, PREDICTED = "#56B4E9", "#FFFFFF"
-AREA, OPACITY = "#7FFFD4", 0.55
 SPECKLED = "predicted mask of many parts, as an area"
-# A mask of more parts than these is shown as an area: its contours would hide the picture.
-MOST_PARTS = 8
-# Longer side of a panel in pixels: what a panel of one or two inches shows in print.
-PANEL = 320
 # Letters of a name beside an image; of ids that so many do not tell apart, at most.
 LETTERS, MOST_LETTERS = 16, 26
 
@@ -54,21 +57,6 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Drawn:
-    """What somebody drew of a case, in pixels of the panel.
-
-    Attributes:
-        reference: (H, W) bool.
-        kind: what it was drawn as.
-        boxes: one per lesion, (y0, x0, y1, x1); a mask may have some beside it.
-    """
-
-    reference: np.ndarray
-    kind: Literal["mask", "box"] = "mask"
-    boxes: Sequence[FloatBox] = ()
-
-
-@dataclass(frozen=True)
 class Row:
     """One case of the gallery.
 
@@ -77,11 +65,8 @@ class Row:
         case: case id.
         cls: class whose reference is shown.
         image: (H, W) uint8.
-        reference: (H, W) bool.
+        drawn: the reference.
         panels: {explainer: Panel}.
-        kind: what the reference was drawn as.
-        boxes: of the reference, one per lesion, (y0, x0, y1, x1) in pixels of the image; a mask may
-            have some beside it.
         readers: what each of several readers drew, by reader.
     """
 
@@ -89,10 +74,8 @@ class Row:
     case: str
     cls: str
     image: np.ndarray
-    reference: np.ndarray
+    drawn: Drawn
     panels: Mapping[str, Panel]
-    kind: Literal["mask", "box"] = "mask"
-    boxes: Sequence[FloatBox] = ()
     readers: Mapping[str, Drawn] = field(default_factory=dict)
 
 
@@ -128,38 +111,6 @@ def choose(scores: pd.DataFrame, number: int) -> list[tuple[str, str, str]]:
     return rows
 
 
-def frame(native_size: tuple[int, int]) -> tuple[int, int]:
-    """Give the size of a panel: the native image scaled to `PANEL` pixels on its longer side."""
-    scale = PANEL / max(native_size)
-    return max(1, round(native_size[0] * scale)), max(1, round(native_size[1] * scale))
-
-
-def scaled_box(box: Box, native_size: tuple[int, int], size: tuple[int, int]) -> Box:
-    """Give the box of the working image in pixels of the panel."""
-    fy, fx = size[0] / native_size[0], size[1] / native_size[1]
-    y0, x0 = round(box[0] * fy), round(box[1] * fx)
-    return y0, x0, max(y0 + 1, round(box[2] * fy)), max(x0 + 1, round(box[3] * fx))
-
-
-def place(array: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
-    """Resize a working image or mask into its box of the panel; 0 outside.
-
-    Args:
-        array: (h, w) uint8 or bool; masks by nearest neighbour.
-        box: in pixels of the panel.
-        size: (height, width) of the panel.
-
-    Returns:
-        (height, width) of the same type.
-    """
-    y0, x0, y1, x1 = box
-    method = cv2.INTER_NEAREST_EXACT if array.dtype == np.bool_ else cv2.INTER_LINEAR
-    inside = cv2.resize(array.astype(np.uint8), (x1 - x0, y1 - y0), interpolation=method)
-    canvas = np.zeros(size, np.uint8)
-    canvas[y0:y1, x0:x1] = inside
-    return canvas.astype(array.dtype)
-
-
 def draw(
     prepared: str,
     maps: Sequence[str],
@@ -177,9 +128,6 @@ def draw(
         gallery: explainers (of the files), `cases` per group, `by` (the explainer that
             orders them, None: the first), sign, scoring_size (`original` or `working`). Of those
             that `ceilings` names, only the one with the best mean IoU is shown.
-
-    Returns:
-        The figure.
     """
     names, shards = gallery["explainers"], len(maps) // len(masks)
     # An explainer that only exists for another classifier cannot order this gallery.
@@ -208,17 +156,14 @@ def draw(
     for group, case_id, cls in chosen:
         case = cases[case_id]
         size, box = _frame(case)
-        own = _drawn(case, cls, size)
         rows.append(
             Row(
                 group,
                 case_id,
                 cls,
                 place(case.image, box, size),
-                own.reference,
+                _drawn(case, cls, size),
                 panels[case_id, cls],
-                own.kind,
-                own.boxes,
                 {name: _drawn(one, cls, size) for name, one in readings(case, cls).items()},
             )
         )
@@ -244,12 +189,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     """Draw one row per case: the image with the reference, several readers, then each explainer.
 
     Args:
-        rows: from best to worst.
-        explainers: columns, in this order.
         order: explainer whose IoU ordered the cases.
-
-    Returns:
-        The figure.
     """
     if not rows:
         return style.message("No case with a non-empty reference was scored.")
@@ -276,7 +216,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
             style.short(row.case, limit),
         ]
         line[0].set_ylabel("\n".join(words), fontsize=8)
-        show_reference(line[0], row)
+        show_reference(line[0], row.drawn)
         for name, drawn in row.readers.items():
             show_reference(line[1], drawn, named[name].colour, named[name].dashes)
         for axis, name in zip(line[len(before) :], explainers, strict=True):
@@ -315,8 +255,8 @@ def _letters(cases: Collection[str]) -> int:
 
 def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:
     """Explain the lines of the references: masks, boxes, and boxes beside masks."""
-    kinds = {row.kind for row in rows}
-    beside = any(row.kind == "mask" and row.boxes for row in rows)
+    kinds = {row.drawn.kind for row in rows}
+    beside = any(row.drawn.kind == "mask" and row.drawn.boxes for row in rows)
     told = [
         ("reference mask", "-", "mask" in kinds),
         ("reference box", "-", "box" in kinds),
@@ -356,7 +296,7 @@ def _panel(axis, panel: Panel | None, row: Row) -> None:
         if not panel.mask.any():
             axis.text(0.5, 0.97, "empty mask", color="white", ha="center", va="top", fontsize=7,
                       transform=axis.transAxes)  # fmt: skip
-    show_reference(axis, row)
+    show_reference(axis, row.drawn)
     text = value_of("iou", panel.iou)
     axis.text(
         0.97,
@@ -369,58 +309,6 @@ def _panel(axis, panel: Panel | None, row: Row) -> None:
         transform=axis.transAxes,
         bbox={"facecolor": "black", "alpha": 0.65, "linewidth": 0, "pad": 1.2},
     )
-
-
-def is_speckled(mask: np.ndarray) -> bool:
-    """Tell whether a mask, such as that of a gradient map, has too many parts to be outlined."""
-    return cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1 > MOST_PARTS
-
-
-def show_mask(axis, mask: np.ndarray) -> None:
-    """Draw a predicted mask: its contour, or one of many parts as a translucent area."""
-    if not is_speckled(mask):
-        outline(axis, mask, PREDICTED)
-        return
-    axis.imshow(
-        np.ma.masked_equal(mask, 0),
-        cmap=ListedColormap([AREA]),
-        alpha=OPACITY,
-        interpolation="nearest",
-    )
-
-
-def show_reference(
-    axis, drawn: Row | Drawn, colour: str = REFERENCE, dashes: Sequence[float] = ()
-) -> None:
-    """Draw the contour of a mask, or each box; without dashes, boxes beside a mask are dashed."""
-    line = (0, tuple(dashes)) if dashes else "-"
-    if drawn.kind == "mask":
-        outline(axis, drawn.reference, colour, line)
-    show_boxes(axis, drawn.boxes, colour, "--" if drawn.kind == "mask" else line)
-
-
-def show_boxes(axis, boxes: Iterable[FloatBox], colour: str, line: style.Dash = "-") -> None:
-    """Draw boxes in pixels of the image that the axis shows, dark-edged as contours are."""
-    for y0, x0, y1, x1 in boxes:
-        # The centre of the first pixel is at 0.
-        corner, sides = (x0 - 0.5, y0 - 0.5), (x1 - x0, y1 - y0)
-        box = Rectangle(corner, *sides, fill=False, edgecolor=colour, linewidth=1.1, linestyle=line)
-        box.set_path_effects([Stroke(linewidth=2.2, foreground="black"), Normal()])
-        axis.add_patch(box)
-
-
-def outline(axis, mask: np.ndarray, colour: str, line: style.Dash = "-") -> None:
-    """Draw the contour of a mask, dark-edged so that it shows on any image."""
-    if not mask.any():
-        return
-    # A margin of nothing closes the contour of a mask that touches the image border.
-    padded = np.pad(mask.astype(float), 1)
-    height, width = mask.shape
-    x, y = np.arange(-1, width + 1), np.arange(-1, height + 1)
-    contour = axis.contour(x, y, padded, levels=[0.5], colors=colour, linewidths=1.1)
-    contour.set(linestyle=line)
-    contour.set_path_effects([Stroke(linewidth=2.2, foreground="black"), Normal()])
-    axis.set(xlim=(-0.5, width - 0.5), ylim=(height - 0.5, -0.5))
 
 
 def _maps(

@@ -37,9 +37,6 @@ def plot(table: pd.DataFrame) -> Figure:
 
     Args:
         table: known_truth.csv, rows of one classifier and of the explainers without one.
-
-    Returns:
-        The figure; explainers by family, within it those first that find the mark best.
     """
     if table.empty or table["auc_mark"].isna().all():
         return style.message("No explainer was scored against the planted mark.")

@@ -18,17 +18,7 @@ OFFSET = 0.06
 
 
 def draw(layers: str, classifier: str, metrics: Sequence[str], binarization: str) -> Figure:
-    """Draw the layer sweeps of one classifier.
-
-    Args:
-        layers: layers.csv of the data set.
-        classifier: whose sweeps.
-        metrics: one panel each.
-        binarization: of the scores.
-
-    Returns:
-        The figure.
-    """
+    """Draw the layer sweeps of one classifier."""
     table = LAYERS.read(layers).astype(dict.fromkeys(("height", "width", "depth"), int))
     own = table[table["classifier"] == classifier]
     return plot(own, metrics=metrics, binarization=binarization)

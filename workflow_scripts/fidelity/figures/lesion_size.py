@@ -27,12 +27,7 @@ def draw(
 
     Args:
         scores: scores.parquet of each explainer, of one binarization and protocol.
-        explainers: of the files.
-        metric: whose means.
         intervals: replicates, alpha, cluster, seed.
-
-    Returns:
-        The figure.
 
     Raises:
         InputError: the metric was not computed.
@@ -58,10 +53,7 @@ def plot(
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column.
         title: of the score axis, with its unit.
-        replicates: bootstrap resamples.
-        alpha: 1 − coverage of the intervals.
         cluster: `patient` or `case`, the unit of analysis.
-        seed: the config's seed.
 
     Returns:
         The figure; the other explainers' means are in every panel as thin lines. The bins are

@@ -23,10 +23,6 @@ def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
 
     Args:
         agreement: agreement.csv of one classifier; the test split, all classes together.
-        explainers: their order.
-
-    Returns:
-        The figure.
     """
     shown = keep_test_split(agreement)
     if shown.empty:

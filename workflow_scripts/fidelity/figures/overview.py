@@ -29,10 +29,6 @@ def plot(
     Args:
         localization: rows of localization.csv of several data sets, in the order of the config;
             the test split, all annotated classes together, the first protocol.
-        metric: which one.
-
-    Returns:
-        The figure.
     """
     shown = keep_test_split(localization)
     shown = shown[shown["metric"] == metric]

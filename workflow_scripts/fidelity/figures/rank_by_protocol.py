@@ -65,14 +65,8 @@ def draw(
     """Draw the heat maps of one classifier and of the explainers that need none.
 
     Args:
-        localization: localization.csv of the data set.
         classifier: its rows, and those of explainers without one.
-        metric: the primary one.
-        binarization: the primary one.
         diagnostic: see `plot`.
-
-    Returns:
-        The figure.
     """
     return plot(
         of_classifier(LOCALIZATION.read(localization), classifier),

@@ -30,11 +30,6 @@ def draw(
     Args:
         curves: threshold_curves.parquet of the classifier, and of explainers without one.
         thresholds: thresholds.csv of each tuned explainer.
-        explainers: in the order of the legend.
-        tuned: those of the thresholds.
-
-    Returns:
-        The figure.
     """
     # `reference` is not drawn, and units of earlier versions lack it.
     needed = [name for name in THRESHOLD_CURVES.names if name != REFERENCES.name]
@@ -53,7 +48,6 @@ def plot(
 
     Args:
         curves: rows of `threshold_curves.mean_curves`; each metric is a panel.
-        explainers: in the order of the config.
         tuned: {explainer: thresholds.csv as a table}; the threshold chosen on the validation split
             is marked on the explainer's curve of its class.
 

@@ -29,12 +29,8 @@ def score_truths(
     """Score the maps of all images that have the mark.
 
     Args:
-        explained: cases and their maps.
         mark_of: a case's mark at native size; None if it has none.
         cls: source class that the mark goes with; maps of other classes are left out.
-        targets: what was explained.
-        scoring_size: frame of the comparison.
-        sign: part of the map that counts.
 
     Returns:
         The columns of ranking.parquet and `truth` (mark or lesion): two rows per map.

@@ -20,9 +20,6 @@ def explained_cases(
         prepared: prepared shards in the same order.
         left_out: reader whom the reference leaves out (`PreparedCase.against`); empty for none.
 
-    Yields:
-        Case and map record, in the order of the files.
-
     Raises:
         InputError: a file is damaged; maps belong to cases that their shard does not have, to
             classes without a reference, or are there twice; or some of the shard's are missing.

@@ -30,7 +30,6 @@ class PublishedMap:
     Attributes:
         values: float32 (h, w), at the resolution of the network's last layer; not normalised.
         probability: of the pathology, as the classifier gave it.
-        task: name of the pathology.
         size: (height, width) of the original image in pixels.
     """
 

@@ -25,10 +25,7 @@ def read(
     """Read a map or mask.
 
     Args:
-        path: the file.
         file_format: a key of `locate.SUFFIXES`.
-        cls: class, by the name that the files use.
-        case: case id.
         kind: `map`, `mask`, or `auto`: masks.json and boolean arrays are masks.
         min_score: instances with a lower score in a COCO file are left out.
 
@@ -178,11 +175,7 @@ def has_mask(path: Path, case: str, cls: str, named: bool, min_score: float = MI
     """Check whether a masks.json has a mask of the case and class.
 
     Args:
-        path: the file.
-        case: case id.
-        cls: class, by the name that the file uses.
         named: the config gives that name, so the only category of a COCO file must have it.
-        min_score: see `read`.
     """
     by_class = masks_in(path, min_score).get(case, {})
     return cls in by_class or (ONLY in by_class and not named)

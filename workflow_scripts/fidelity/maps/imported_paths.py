@@ -116,9 +116,7 @@ def location(settings: "Imported", case: str, cls: str) -> Path:
     """Give the file that the map of a case and class lies in.
 
     Args:
-        settings: the explainer's config entry.
         case: case id; "/" in it becomes "_", as in the masks that this project writes as PNG.
-        cls: source class; renamed by `classes`, "/" becomes "_".
 
     Returns:
         The path, whether there is such a file or not.

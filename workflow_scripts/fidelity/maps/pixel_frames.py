@@ -19,7 +19,6 @@ class Frame:
     """Where a case is scored.
 
     Attributes:
-        size: (height, width) of the scored image in pixels.
         box: (y0, x0, y1, x1), the part of it that the classifier saw.
     """
 

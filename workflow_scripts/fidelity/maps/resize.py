@@ -13,7 +13,6 @@ def bilinear(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
     Args:
         values: (h, w).
-        size: (height, width) of the result.
 
     Returns:
         float32 (height, width).

@@ -56,11 +56,9 @@ class MapRecord:
     """One explained case and class.
 
     Attributes:
-        case: case id.
         cls: source class whose reference mask the map is scored against.
         target: model class that was explained; empty where no classifier took part.
         status: `ok`, or `failed` with `reason`.
-        reason: why it failed, else empty.
         seconds: wall-clock time of this map (its share of the batch).
         extras: what the explainer reports beside the map (surrogate R², layer, …).
         map: the map; None if failed.
@@ -80,8 +78,6 @@ def write_maps(path: str | Path, records: Iterable[MapRecord], attrs: dict[str, 
     """Write the records of one shard as HDF5, atomically.
 
     Args:
-        path: the file.
-        records: in the order to be read back.
         attrs: what the maps were made of (method, seed), and how many of the shard's cases and
             classes have none by intent (`unanswered`).
     """
@@ -129,12 +125,6 @@ def _compression(array: np.ndarray) -> dict[str, Any]:
 def read_maps(path: str | Path) -> Iterator[MapRecord]:
     """Read the records of a shard one by one.
 
-    Args:
-        path: a file written by `write_maps`.
-
-    Yields:
-        The records in the order they were written.
-
     Raises:
         InputError: the file is damaged, of another kind, or has lost records.
     """
@@ -161,9 +151,6 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
 
 def unanswered(path: str | Path) -> int | None:
     """State how many cases and classes of the shard a map file leaves out by intent.
-
-    Args:
-        path: a file written by `write_maps`.
 
     Returns:
         The attribute `unanswered`; None in a file that does not say.
@@ -196,14 +183,6 @@ def raw_map(saliency: SaliencyMap, size: tuple[int, int], sign: Sign = "signed")
 
     Grids and dense maps are interpolated bilinearly with half-pixel centres (torch's
     `align_corners=False`, as CheXlocalize does); superpixels and binary maps by nearest neighbour.
-
-    Args:
-        saliency: the map.
-        size: (height, width) in pixels.
-        sign: see `signed_part`.
-
-    Returns:
-        float32 array of that size.
     """
     height, width = size
     values = signed_part(saliency.values, sign)
@@ -227,11 +206,7 @@ def signed_part(raw: np.ndarray, sign: Sign) -> np.ndarray:
     """Take the part of signed attributions that counts.
 
     Args:
-        raw: signed attributions.
         sign: `positive` keeps max(x, 0), `absolute` |x|, `signed` x as it is.
-
-    Returns:
-        Array of the same shape and type.
     """
     if sign == "positive":
         return np.maximum(raw, 0)
@@ -244,10 +219,6 @@ def signed_part(raw: np.ndarray, sign: Sign) -> np.ndarray:
 
 def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
     """Take the signed part, then scale by minimum and maximum.
-
-    Args:
-        raw: signed attributions.
-        sign: see `signed_part`.
 
     Returns:
         float32 array in [0, 1]; zeros where the part is constant (all-non-positive maps included).
@@ -265,10 +236,7 @@ def render(
     """Render a map at image size: take the sign, upsample to the box, normalise, place.
 
     Args:
-        saliency: the map of the working image.
         box: (y0, x0, y1, x1), the part of the image the classifier saw, in pixels of `size`.
-        size: (height, width) of the image.
-        sign: see `normalise`.
 
     Returns:
         float32 array (height, width) in [0, 1]; 0 outside the box.

@@ -34,7 +34,6 @@ def fill_boxes(boxes: Iterable[FloatBox], size: tuple[int, int]) -> "np.ndarray"
 
     Args:
         boxes: in pixels of the image; what lies outside is cut.
-        size: (height, width) of the image.
 
     Returns:
         Boolean (height, width), the union; all False without a box.

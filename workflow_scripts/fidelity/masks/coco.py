@@ -30,7 +30,6 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
         content: the file. In a list of results `image_id` is the case id. In a whole file the case
             id is `file_name` without its ending, with or without its folder; an image without
             annotations has empty masks.
-        path: named in errors.
         min_score: instances with a lower `score` are left out.
 
     Returns:

@@ -11,7 +11,6 @@ def fill_ellipses(ellipses: Iterable[Sequence[float]], size: tuple[int, int]) ->
     Args:
         ellipses: each (x, y) of the centre, the two half axes and, optionally, by how many degrees
             it is turned clockwise; in pixels, the first pixel lying between 0 and 1.
-        size: (height, width) of the image.
 
     Returns:
         Boolean (height, width), the union; all False without an ellipse.

@@ -16,10 +16,6 @@ def decode_relative(texts: Iterable[str], size: tuple[int, int]) -> np.ndarray:
 
     Args:
         texts: one per row of the file; their union is taken.
-        size: (height, width) of the image.
-
-    Returns:
-        Boolean (height, width).
 
     Raises:
         InputError: the text is not made of pairs, or the runs leave the image.

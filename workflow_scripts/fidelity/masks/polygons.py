@@ -19,7 +19,6 @@ def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
 
     Args:
         polygons: each a list of points [x, y] in pixels, fractions allowed; their union is taken.
-        size: (height, width) of the image in pixels.
 
     Returns:
         Boolean (height, width); all False without a polygon.

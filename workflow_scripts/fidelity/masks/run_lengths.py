@@ -35,9 +35,6 @@ def encode(mask: np.ndarray) -> RLE:
     Args:
         mask: boolean (H, W).
 
-    Returns:
-        Its run-length encoding, ready for JSON.
-
     Raises:
         ValueError: if the array is not boolean and two-dimensional.
     """
@@ -49,9 +46,6 @@ def encode(mask: np.ndarray) -> RLE:
 
 def decode(rle: RLE) -> np.ndarray:
     """Decode a mask.
-
-    Args:
-        rle: as `encode` returns it.
 
     Returns:
         Boolean (H, W).
@@ -117,20 +111,12 @@ def at_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_masks(path: str | Path, masks: Masks) -> None:
-    """Write masks as JSON, cases and classes sorted, so that equal masks give equal bytes.
-
-    Args:
-        path: the JSON file, written atomically.
-        masks: {case: {class: encoding}}.
-    """
+    """Write masks as JSON, cases and classes sorted, so that equal masks give equal bytes."""
     write_text(path, json.dumps(masks, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
 def read_masks(path: str | Path) -> Masks:
     """Read masks written by `write_masks` or by CheXlocalize's tools.
-
-    Args:
-        path: the JSON file.
 
     Returns:
         {case: {class: encoding}}, not yet decoded.
@@ -157,13 +143,6 @@ def read_json_masks(path: str | Path) -> Any:
 def checked_masks(masks: Any, path: str | Path) -> Masks:
     """Check what a JSON file of masks holds.
 
-    Args:
-        masks: its content.
-        path: named in errors.
-
-    Returns:
-        {case: {class: encoding}}, with compressed counts.
-
     Raises:
         InputError: the layout is another one, or an entry is not an encoding.
     """
@@ -180,8 +159,6 @@ def check_encoding(rle: Any, path: object, field: str) -> RLE:
 
     Args:
         rle: size and counts; counts may be a list of run lengths (uncompressed).
-        path: named in errors.
-        field: case and class, for errors.
 
     Returns:
         The encoding with compressed counts; these may still be damaged, see `decode`.

@@ -15,9 +15,6 @@ from fidelity.metrics.surface import SurfaceDistances
 def element_lengths(spacing: Spacing) -> np.ndarray:
     """Tabulate the length of outline at a corner by its code.
 
-    Args:
-        spacing: (row, column) size of a pixel.
-
     Returns:
         float64 (16,), 0 where all four pixels are alike. The code is 8 · upper left + 4 · upper
         right + 2 · lower left + lower right, as in surface-distance 0.1 (Nikolov et al. 2021).
@@ -40,10 +37,6 @@ def contour_distances(
     Args:
         reference: boolean (H, W), not empty.
         prediction: boolean (H, W), not empty.
-        spacing: (row, column) size of a pixel.
-
-    Returns:
-        The distances, in the unit of `spacing`.
 
     Raises:
         ValueError: if a mask is empty or the shapes differ.

@@ -26,16 +26,12 @@ class Protocol:
 
     Attributes:
         name: key of the config's `protocols`.
-        title: for tables and figures.
-        source: library or paper whose conventions these are.
-        empty: what empty masks are worth.
         surface: what boundary metrics are taken over; `pixels` (mask XOR its erosion by the cross,
             unweighted) or `contour` (corners of 2 x 2 neighbourhoods, weighted by length).
         percentile: how the 95th percentile is taken; see `surface.PERCENTILES`.
         metrics: names without unit that the protocol defines; None for all.
         counts_empty_references: whether cases with an empty reference enter means.
         interval: `percentile` bootstrap, or CheXlocalize's `order_statistics`.
-        surface_tolerance: of `nsd`, in pixels of the scored image.
     """
 
     name: str
@@ -182,13 +178,8 @@ def protocol_for(
     """Look up a protocol and apply the config's settings to it.
 
     Args:
-        name: a key of PROTOCOLS.
         changes: the config's `scores.empty`, {attribute of EmptyPolicy: word}; what it leaves out
             stays. For `default` alone: the others are fixed by definition.
-        surface_tolerance: of `nsd`, in pixels of the scored image.
-
-    Returns:
-        The protocol.
 
     Raises:
         InputError: unknown protocol or key, a word the key cannot have, or changes to a protocol

@@ -102,7 +102,6 @@ def overlap_curves(
         map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
         thresholds: (k,).
-        policy: what empty masks are worth.
 
     Returns:
         Metric → float64 (k,), in [0, 1] or NaN.

@@ -66,7 +66,6 @@ def distance_to(points: np.ndarray, spacing: Spacing = (1.0, 1.0)) -> np.ndarray
 
     Args:
         points: boolean (h, w), at least one of them true.
-        spacing: (row, column) size of a pixel.
 
     Returns:
         Float array (h, w) in the unit of `spacing`; float32 where a pixel is 1 x 1: there, squares
@@ -154,13 +153,6 @@ class MaskDistances:
 def boundary_distances(reference: MaskDistances, prediction: MaskDistances) -> SurfaceDistances:
     """Measure the distances between the boundary pixels of two masks.
 
-    Args:
-        reference: not empty.
-        prediction: not empty, of the same shape.
-
-    Returns:
-        The distances, in the unit of the masks' spacing.
-
     Raises:
         ValueError: if a mask is empty or the shapes differ.
     """
@@ -183,7 +175,6 @@ def nearest(
     Args:
         one: boolean (H, W), at least one of them true.
         other: likewise.
-        spacing: (row, column) size of a pixel.
 
     Returns:
         float64 (k,) for the points of `one` and (l,) for those of `other`, in row-major order.
@@ -223,10 +214,6 @@ def hausdorff_full(reference: MaskDistances, prediction: MaskDistances) -> float
 
     Equals `skimage.metrics.hausdorff_distance` (0.26). A hole is outside the set: an object with a
     hole has another value here than over boundaries.
-
-    Args:
-        reference: not empty.
-        prediction: not empty, of the same shape.
 
     Returns:
         The distance, at least 0, in the unit of the masks' spacing.

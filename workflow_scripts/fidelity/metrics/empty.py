@@ -54,15 +54,6 @@ class EmptyPolicy:
     ) -> Word:
         """Look up the word for a pair with at least one empty mask.
 
-        Args:
-            family: `overlap` or `distance`.
-            reference_empty: whether the reference has no pixel.
-            prediction_empty: whether the prediction has no pixel.
-            metric: its name without unit, for the exceptions.
-
-        Returns:
-            The declared word.
-
         Raises:
             ValueError: if neither mask is empty.
         """
@@ -83,12 +74,6 @@ class EmptyPolicy:
         shape: tuple[int, int],
     ) -> float:
         """Look up the score of a pair with at least one empty mask; see `word`.
-
-        Args:
-            family: `overlap` or `distance`.
-            reference_empty: whether the reference has no pixel.
-            prediction_empty: whether the prediction has no pixel.
-            shape: (height, width) of the scored image.
 
         Returns:
             The declared score, distances in pixels; NaN where it is undefined.

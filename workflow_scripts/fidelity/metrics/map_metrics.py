@@ -35,7 +35,6 @@ class MapPair:
             map01: float32 (H, W) in [0, 1].
             reference: boolean (H, W).
             lung: boolean (H, W), None where there is no lung mask.
-            tolerance: of the pointing game with tolerance, in pixels of the map.
             relevance: float (H, W), at least 0: the map's positive part in its own unit; None
                 takes `map01`, the same up to a factor where the map is 0 or less somewhere.
         """

@@ -19,7 +19,6 @@ class RankingMetric:
 
     Attributes:
         name: column of ranking.parquet and key of the config.
-        title: for tables and figures.
         direction: whether `higher`, `lower` or `neither` is better.
         unit: `1`, all being shares.
         range: smallest and largest value.
@@ -123,12 +122,6 @@ RANKING: dict[str, RankingMetric] = {
 
 def select_ranking(names: list[str]) -> list[RankingMetric]:
     """Look up threshold-free metrics by name.
-
-    Args:
-        names: as in the config's `scores.ranking`.
-
-    Returns:
-        The metrics in that order.
 
     Raises:
         InputError: an unknown name (the nearest known one is suggested).

@@ -13,8 +13,6 @@ def similarities(
     """Compare two maps of one image as Adebayo et al. 2018 do.
 
     Args:
-        one: a map.
-        other: another one.
         size: (height, width) at which they are compared, 7 × 7 pixels at least.
         sign: the part of a map that is scored, for SSIM.
 

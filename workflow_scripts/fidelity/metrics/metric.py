@@ -24,12 +24,9 @@ class Metric:
 
     Attributes:
         name: column of scores.parquet and key of the config.
-        title: for tables and figures.
         direction: whether `higher` or `lower` is better.
         unit: `1` for shares, `px` for pixels of the scored image, `mm`, or `diagonal` for shares of
             the scored image's diagonal.
-        range: smallest and largest value.
-        source: paper or library that defines it.
         function: (pair, protocol) -> score; NaN is undefined.
         uses_reference: whether it has chosen by the reference; no metric of masks has.
     """
@@ -50,13 +47,8 @@ def with_policy(
     """Use the formula where both masks have pixels and the protocol's word where not.
 
     Args:
-        metric: name without unit.
         family: whose words count, unless the protocol makes an exception of the metric.
-        formula: (pair, protocol) -> score.
         unit: of the score, if it is a distance.
-
-    Returns:
-        The function of a `Metric`.
     """
 
     def score(pair: MaskPair, protocol: Protocol) -> float:

@@ -29,9 +29,6 @@ def confusion(reference: np.ndarray, prediction: np.ndarray) -> Confusion:
         reference: boolean (H, W).
         prediction: boolean (H, W).
 
-    Returns:
-        The four pixel counts.
-
     Raises:
         ValueError: if the shapes differ.
     """

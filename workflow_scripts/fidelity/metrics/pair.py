@@ -91,7 +91,6 @@ class MaskPair:
         """Measure the distances between the surfaces, once for all metrics that ask.
 
         Args:
-            surface: `pixels` or `contour`; see `conventions.Protocol`.
             unit: of the distances; all are NaN in mm where the spacing is unknown.
 
         Raises:

@@ -151,7 +151,6 @@ def select(names: list[str], protocol: Protocol | None = None) -> list[Metric]:
     """Look up metrics of masks by name and add their companions.
 
     Args:
-        names: as in the config's `scores.metrics`.
         protocol: leaves out the metrics that it does not define; None leaves all.
 
     Returns:

@@ -47,9 +47,6 @@ def top_k(map01: np.ndarray, k: int) -> np.ndarray:
 def places(shape: tuple[int, ...]) -> np.ndarray:
     """Give every pixel its place in the shuffled order of a shape.
 
-    Args:
-        shape: of a map.
-
     Returns:
         Distinct integers, one per pixel in the order of memory, the same in every run; read-only.
     """

@@ -20,13 +20,12 @@ class ResultTables:
     """The results of one data set.
 
     Attributes:
-        localization: localization.csv.
         classification: classification.csv; None without classifiers.
-        unit: unit of analysis.
         main: main tables, one per classifier.
         methods: paragraphs, with marked citations.
     """
 
+    dataset: str
     localization: pd.DataFrame
     classification: pd.DataFrame | None
     unit: str
@@ -46,12 +45,10 @@ def read_result_tables(
     Args:
         files: the rule's inputs by name; `classification` and `class_order` are empty or absent
             without classifiers. `architectures` are those of the classifiers in `described`.
-        tables: `JobSettings.formatted_tables`.
-        described: `JobSettings.methods`.
-        citation: of the software.
     """
     results = Results.read(files, tables)
     return ResultTables(
+        described["dataset"],
         results.localization,
         results.classification,
         results.unit,

@@ -33,7 +33,6 @@ def render(template: str, **content: Any) -> str:
 
     Args:
         template: file below the folder `templates`; the ending before `.j2` is its language.
-        **content: what the template uses.
     """
     return _templates(template.split(".")[-2]).get_template(template).render(**content)
 

@@ -93,11 +93,7 @@ _SHOWN = [Display()]
 
 @contextmanager
 def showing(how: Display | Mapping[str, Any]) -> Iterator[None]:
-    """Use these titles, this order and these colours; outside of it, keys are shown.
-
-    Args:
-        how: or what `display` returns.
-    """
+    """Use these titles, this order and these colours; outside of it, keys are shown."""
     _SHOWN.append(how if isinstance(how, Display) else Display(**how))
     try:
         yield
@@ -155,11 +151,7 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
     """Give what a job that presents results needs for `Display`.
 
     Args:
-        study: the loaded config.
         *datasets: those that the job shows.
-
-    Returns:
-        The attributes of `Display`, as plain values.
     """
     config = study.config
     given = config.display.order

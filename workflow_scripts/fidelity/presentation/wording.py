@@ -62,8 +62,6 @@ def number(value: float, digits: int = 3, *, sign: bool = False) -> str:
     """Write a number with a true minus, zero without a sign; "–" if it is missing.
 
     Args:
-        value: may be infinite.
-        digits: after the point.
         sign: whether a number above zero has a plus.
     """
     if math.isnan(value):
@@ -87,7 +85,6 @@ def digits_of(metric: str, *values: float) -> int:
     """Choose the decimals of values of a metric, or of another quantity.
 
     Args:
-        metric: its name.
         values: what is shown side by side; more decimals are chosen if all would read as 0.
     """
     digits = _DIGITS.get(metric, digits_of_unit(unit_of(metric)))
@@ -192,11 +189,7 @@ def axis_title(metric: str) -> str:
 
 
 def empty_masks(policy: Mapping[str, str]) -> str:
-    """State how the default protocol scores empty masks.
-
-    Args:
-        policy: `scores.empty` of the config.
-    """
+    """State how the default protocol scores empty masks."""
     both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
     return (
         f"If prediction and reference are both empty, overlap is {both} and distances are {far}. "

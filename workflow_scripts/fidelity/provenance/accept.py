@@ -50,9 +50,6 @@ def accept(
     """Mark results as valid whose code has changed since they were computed, and nothing else.
 
     Args:
-        snakefile: of the workflow.
-        config: path of the config.
-        overrides: keys of the command line.
         targets: rules or files; those of a whole run by default.
 
     Returns:

@@ -43,7 +43,6 @@ def build(
     """Collect what the results of a data set come from.
 
     Args:
-        dataset: its key.
         config: the checked config, of this data set alone.
         cases: cases.csv; its digests of file contents are used, no image is read.
         manifest: manifest.json of the acquired source.
@@ -51,7 +50,6 @@ def build(
         tables: finished tables whose contents are hashed.
         plugins: file → digest of its code.
         patterns: see `steps.read_steps`, as for `wanted`.
-        folder: the folder that Snakemake works in.
 
     Returns:
         `accepted`: results that `make accept` marked as valid for other code than computed them.
@@ -76,7 +74,10 @@ def build(
         "tables": {path.name: content_hash(path) for path in sorted(tables)},
         "seeds": {
             "config": config["seed"],
-            "training": {name: _training_seed(path) for name, path in sorted(models.items())},
+            # What torch was given; None for a classifier that was not trained here.
+            "training": {
+                name: noted(path)["training"].get("seed") for name, path in sorted(models.items())
+            },
         },
         "environment": environment(),
         "hardware": hardware(),
@@ -116,8 +117,3 @@ def _model(path: Path) -> dict[str, Any]:
         "digest": content_hash(path),
         "kept_epoch": meta["training"].get("epoch"),
     }
-
-
-def _training_seed(path: Path) -> int | None:
-    """Give the seed that torch was given; None for a classifier that was not trained here."""
-    return noted(path)["training"].get("seed")

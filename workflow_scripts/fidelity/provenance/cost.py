@@ -26,10 +26,6 @@ ALL = "all"
 def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str, Any]]:
     """Add up what each explainer cost.
 
-    Args:
-        steps: as `steps.read_steps` gives them.
-        dataset: its key.
-
     Returns:
         Per classifier and explainer one row per step and one for `all`, by name; hours are
         rounded to a millionth, memory is the highest of any job in MB (None: never sampled).

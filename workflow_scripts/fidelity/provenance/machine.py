@@ -21,9 +21,6 @@ CODE = ("Snakefile", "rules", "workflow_scripts")
 def code_version(project: Path = PROJECT) -> dict[str, Any]:
     """State which code ran.
 
-    Args:
-        project: the folder of the Snakefile.
-
     Returns:
         `version` of the package; git's `commit` and whether tracked files differ from it
         (`dirty`), both None where the project is not under git; `digest` of all code, which tells

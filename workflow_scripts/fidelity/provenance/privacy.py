@@ -15,7 +15,6 @@ def without_places(value: Any, project: Path) -> Any:
     """Take paths that tell of a machine or a user out of a JSON-like value.
 
     Args:
-        value: dicts, lists and plain values.
         project: the folder that Snakemake works in; paths below it become relative to it.
 
     Returns:

@@ -30,9 +30,6 @@ SOURCES = ["code", "accepted", "inputs", "classifiers", "tables", "seeds"]
 def to_page(provenance: Mapping[str, Any]) -> str:
     """Write a standalone HTML page.
 
-    Args:
-        provenance: as `build` gives it.
-
     Returns:
         The page; the JSON file beside it holds every job by itself.
     """
@@ -79,7 +76,6 @@ def _keys_and_values(
     """Lay out nested values with their keys.
 
     Args:
-        title: of the table.
         parts: heading ("": none), key and value of each part.
         what: dotted path and key of its part → the path in words.
     """

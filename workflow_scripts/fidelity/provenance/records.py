@@ -89,7 +89,6 @@ def write_listings(
 
     Args:
         raw: data set → the folder of its acquired files.
-        places: hides paths.
         accepted: result → digest of the code that computed it, of those that are marked now as
             valid for other code; what was marked before is kept.
     """
@@ -133,11 +132,6 @@ def take_over(
 
     Args:
         raw: data set → the folder of its acquired files.
-        patterns: of the paths of results.
-        places: shows paths.
-
-    Returns:
-        Sentences for the user.
 
     Raises:
         InputError: the results of a data set have no record at all.
@@ -158,8 +152,8 @@ def take_over(
             if taken:
                 notes.append(f"{folder}: what made {_counted(taken)} is read from {listing}")
         else:
-            unknown, known = _unrecorded(records, folder, patterns), _any_record(records, dataset)
-            if unknown and not known:
+            unknown = _unrecorded(records, folder, patterns)
+            if unknown and not any(path.startswith(f"{folder}/") for path in records.paths()):
                 raise InputError(
                     f"nothing shows what made the {_counted(len(unknown))} in this folder: "
                     f".snakemake and {listing} were left behind or deleted",
@@ -235,11 +229,6 @@ def _below(folder: str) -> Iterator[str]:
 
 def _folder(dataset: str) -> str:
     return paths.DATASET.format(dataset=dataset)
-
-
-def _any_record(records: Records, dataset: str) -> bool:
-    start = f"{_folder(dataset)}/"
-    return any(path.startswith(start) for path in records.paths())
 
 
 def _same_time(path: str, time: float) -> bool:

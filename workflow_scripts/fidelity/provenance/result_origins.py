@@ -116,7 +116,6 @@ def to_json(
         records: result → Snakemake's record of it; each result exists.
         accepted: result → the digest of the code that computed it, where `make accept` has marked
             it as valid for the code that is recorded now.
-        places: hides paths.
 
     Returns:
         JSON. `results` holds per result its rule, digests of settings and code, time and size, and

@@ -83,8 +83,6 @@ def cascade(
 
     Args:
         classifier: in eval mode; stays as it is.
-        stages: as `stages_of` gives them.
-        seed: the config's seed.
 
     Yields:
         Each stage and a randomised copy on the classifier's device, drawn on the CPU.

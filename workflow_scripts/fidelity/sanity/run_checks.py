@@ -36,12 +36,7 @@ def check(
     network, or the class, alone.
 
     Args:
-        context: classifier, batch size and seed.
-        explainer: the config entry.
-        tasks: cases and the classes explained.
-        tests: `parameters`, `logit`, or both.
         layers: depths of the cascade.
-        sign: the part of a map that is scored.
 
     Returns:
         The table sanity.parquet: one row per case and check. `depth` is 1 where the last layer

@@ -49,15 +49,7 @@ def score_boxes(
     """Score the boxes of all maps whose class was annotated with boxes.
 
     Args:
-        explained: cases and their maps.
-        targets: what was explained.
-        rule: how a map becomes boxes.
-        hit: when a predicted box finds a lesion; see `lesions.hits`.
-        boxes_from: where the reference boxes come from; see `reference_boxes`.
         protocols: those of `OF_PROTOCOL` add what their values of a set are computed from.
-        scoring_size: frame of the comparison.
-        sign: part of the map that counts.
-        tolerance: of the pointing game, in pixels of the frame.
 
     Returns:
         The table box_scores.parquet, sorted by split, case and class. Scores are NaN where the map
@@ -115,9 +107,6 @@ def reference_boxes(
     """Give the reference boxes of a source class in the frame: float64 (m, 4), one per lesion.
 
     Args:
-        case: the prepared case.
-        cls: the class.
-        scoring_size: the frame.
         boxes_from: `references`, the boxes that readers drew, or `masks`, the bounding rectangles
             of the 8-connected parts of the reference mask in the frame.
 

@@ -18,9 +18,6 @@ RING = 0.05
 def lesion_facts(cases: Iterable[PreparedCase]) -> pd.DataFrame:
     """Measure the lesions of all references that are not empty, as the classifier sees them.
 
-    Args:
-        cases: prepared cases.
-
     Returns:
         The table lesions.parquet, one row per case and class, sorted by split, case and class;
         what is measured is described in `columns.localization`.

@@ -33,11 +33,6 @@ def score_maps(
     """Score all maps that have a reference.
 
     Args:
-        explained: cases and their maps.
-        targets: what was explained.
-        metrics: to be computed; what they share is computed once.
-        scoring_size: frame of the comparison.
-        sign: part of the map that counts.
         tolerance: of the pointing game with tolerance, in pixels of the frame.
 
     Returns:

@@ -26,9 +26,6 @@ TEXTS = ["case", "class", "target_class", "status"]
 def read_status(path: str | Path) -> pd.DataFrame:
     """Read masks_status.csv; ids and names stay text.
 
-    Args:
-        path: the file, as the rule `binarize` writes it.
-
     Returns:
         case, class, target_class, status, reason, threshold; one row per explanation.
 
@@ -52,8 +49,6 @@ def score_mask(
     Args:
         reference: boolean (H, W).
         prediction: boolean (H, W).
-        metrics: to be computed; what they share is computed once.
-        protocol: conventions of the metrics.
         spacing: (row, column) size of a pixel in mm; None if unknown.
 
     Returns:
@@ -103,10 +98,6 @@ def score_cohort(
         cases: the prepared cases; those without a row in `status` are passed over.
         masks: predicted masks at scoring size; the metrics of a failed one are NaN.
         status: rows case, class, target_class, status of the binarization.
-        targets: what was explained.
-        metrics: to be computed.
-        protocol: conventions of the metrics.
-        scoring_size: frame of the comparison.
 
     Returns:
         The table scores.parquet, sorted by split, case and class; without the metrics in mm where

@@ -28,11 +28,6 @@ def organ_shares(
 ) -> pd.DataFrame:
     """Measure where each map and its reference lie.
 
-    Args:
-        explained: cases and their maps.
-        scoring_size: frame of the comparison.
-        sign: part of the map that counts.
-
     Returns:
         The table organ_shares.parquet, sorted by split, case and class: maps of cases with a mask
         of both lungs. A map's shares are of its positive relevance before scaling; they add up to
@@ -71,7 +66,6 @@ def regions_of(case: PreparedCase, scoring_size: ScoringSize) -> dict[str, np.nd
 
     Args:
         case: with masks of both lungs.
-        scoring_size: the frame.
 
     Returns:
         Boolean (H, W) per region. A pixel of lung and heart counts as lung, so that the shares of

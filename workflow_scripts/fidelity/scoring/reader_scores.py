@@ -30,11 +30,7 @@ class Scorer:
     """How the primary metric is computed.
 
     Attributes:
-        targets: what was explained.
         metric: of masks, or of maps.
-        protocol: conventions of metrics of masks.
-        scoring_size: frame of the comparison.
-        sign: part of a map that counts.
         tolerance: of the pointing game, in pixels of the frame.
     """
 
@@ -76,7 +72,6 @@ class Scorer:
 
         Args:
             cases: those that the reader has read, with the reference of the others.
-            reader: the name.
         """
         own = [(case, cls, case.reading(cls, reader)) for case in cases for cls in case.references]
         if self.of_maps:
@@ -111,7 +106,6 @@ def shards_of(
     """Give the cases of one shard at a time.
 
     Args:
-        prepared: paths of the shards.
         pixel_spacing: mm per native pixel of cases that do not say their own.
     """
     spacing = spacing_pair(pixel_spacing)
@@ -138,7 +132,6 @@ def without_each(
         shards: cases with their references, a shard at a time.
         score: gives rows of scores.parquet. It takes the number of a shard, its cases with the
             reference of the others, and the reader who is left out.
-        metric: the column that it adds to them.
 
     Returns:
         The table SCORES_WITHOUT: one row per reader who is left out, case and class.
@@ -154,10 +147,6 @@ def without_each(
 
 def pairs_of(cases: Iterable[PreparedCase], scoring_size: ScoringSize) -> Iterator[dict[str, Any]]:
     """Compare the readings of every two readers of each case and class.
-
-    Args:
-        cases: with their readers.
-        scoring_size: frame of the comparison.
 
     Yields:
         Rows of PAIR_CASES; the overlap is nan where both have marked nothing.

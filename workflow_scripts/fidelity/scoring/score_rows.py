@@ -48,8 +48,6 @@ class Targets:
         """Make the row of one case and class.
 
         Args:
-            case: the prepared case.
-            cls: source class of the reference.
             target: model class that was explained; empty where no classifier took part.
             status: of the explanation, `ok` or `failed`.
             reference: boolean (H, W) in the frame of the comparison.
@@ -96,11 +94,6 @@ def explained_targets(classes_json: str | Path, predictions: str | Path | None) 
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.DataFrame:
-    """Sort rows by split, case and class, and give the columns their types (an empty table too).
-
-    Args:
-        rows: as `Targets.row_of` makes them.
-        metrics: their names.
-    """
+    """Sort rows by split, case and class, and give the columns their types (an empty table too)."""
     rows = sorted(rows, key=order_of_row)
     return SCORES.with_metrics(metrics).typed(rows)

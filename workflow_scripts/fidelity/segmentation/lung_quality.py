@@ -44,10 +44,6 @@ def measure(
 
     Args:
         cases: of the data set that the model was trained on.
-        root: the data root.
-        intensity: the data set's.
-        predict: see `predictor`.
-        mask_values: the data set's.
 
     Returns:
         One score per test case with a lung mask, by case.
@@ -70,11 +66,7 @@ def summary(
     """Summarise the scores of the test split.
 
     Args:
-        scores: from `measure`.
         dataset: the data set that the model was trained on.
-        seed: the config's.
-        replicates: bootstrap replicates over patients.
-        alpha: one minus the confidence level.
 
     Returns:
         One row of LUNG_QUALITY for each of dice and iou; none without scores.

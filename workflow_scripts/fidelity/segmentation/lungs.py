@@ -55,14 +55,7 @@ def fit(
     Args:
         cases: of a data set with lung masks; the network is trained on those of the training split,
             and those of the validation split choose the epoch.
-        root: the data root.
-        settings: the config's `lung_model`: size, cases, epochs, channels, learning_rate, batch.
-        intensity: the data set's.
-        seed: the config's.
-        compute: threads and device.
-        output: the .safetensors file.
         code: digest of the code that trains; a stopped training resumes if it is the same.
-        mask_values: the data set's.
 
     Raises:
         InputError: no training case has a lung mask.
@@ -90,11 +83,6 @@ def fit(
 
 def predictor(path: Path, components: int, compute: dict[str, Any]) -> LungPredictor:
     """Load a model.
-
-    Args:
-        path: what `fit` wrote; it says size and channels of the network.
-        components: see `largest_components`.
-        compute: threads and device.
 
     Returns:
         A function from an image (H, W), grey values 0 … 255, to its lung mask (H, W) bool:

@@ -41,7 +41,6 @@ class Segmenter(torch.nn.Module):
         """Build it.
 
         Args:
-            outputs: number of classes.
             channels: of the first level; each further level doubles them.
         """
         super().__init__()

@@ -15,11 +15,7 @@ def load(config: Any, source: str = "the config", *, check_files: bool = True) -
 
     Args:
         config: as read from YAML (and the command line).
-        source: file it came from, for error messages.
         check_files: also check that data roots, checkpoints and plugins exist.
-
-    Returns:
-        The whole config, every key with a value.
 
     Raises:
         InputError: names the key, what is wrong, and the near key or value where there is one.

@@ -104,12 +104,7 @@ class Explainer(Entry):
 
     @classmethod
     def of_job(cls, params: Mapping[str, Any]) -> "Explainer":
-        """Build the entry of an explainer from what a rule hands to a script.
-
-        Args:
-            params: the entry; beside its keys what decides about re-runs alone: `plugins`, the
-                digests of the user's files, and `listing`, that of imported maps.
-        """
+        """Build the entry of an explainer from what a rule hands to a script."""
         kept = {key: value for key, value in params.items() if key not in ("plugins", "listing")}
         if "of" in kept:
             kept["of"] = cls.of_job(kept["of"])

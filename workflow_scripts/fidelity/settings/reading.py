@@ -87,11 +87,7 @@ def _yaml_error(error: yaml.YAMLError, config: str | Path, text: str) -> InputEr
 
 
 def check_yaml(configs: Iterable[str | Path]) -> None:
-    """Check files that Snakemake has read, which takes the last of two equal keys.
-
-    Raises:
-        InputError: see `read_yaml`.
-    """
+    """Check files that Snakemake has read, which takes the last of two equal keys."""
     for config in configs:
         if Path(config).suffix in (".yaml", ".yml"):
             read_yaml(config)
@@ -103,12 +99,7 @@ def load_file(
     """Read, complete and check a config.
 
     Args:
-        config: path of the YAML file.
         overrides: key=value, as Snakemake's --config takes them.
-        check_files: see `settings.load`.
-
-    Returns:
-        See `settings.load`.
 
     Raises:
         InputError: there is no such file, or see `settings.load`.
@@ -126,15 +117,7 @@ def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: boo
 
     Args:
         config: as read, the keys of the command line included.
-        source: its file.
         given: the keys of the command line; a mistake in them is not looked for in the file.
-        check_files: see `settings.load`.
-
-    Returns:
-        See `settings.load`.
-
-    Raises:
-        InputError: see `settings.load`.
     """
     try:
         return settings.load(config, source, check_files=check_files)
@@ -215,7 +198,6 @@ def run(main: Callable[..., object], description: str | None, *, targets: bool =
     Args:
         main: called with the config file and the overrides (KEY=VALUE), and with the targets if the
             command takes some.
-        description: for `--help`.
         targets: whether the command takes targets after the config.
     """
     parser = argparse.ArgumentParser(description=description)

@@ -40,7 +40,6 @@ def fit_mixed_model(rows: pd.DataFrame, *, alpha: float) -> Fit:
     Args:
         rows: `score` (finite), `explainer` and `classifier` (categorical; the first category is
             the reference), `patient`, `case`.
-        alpha: 1 − coverage of the intervals.
 
     Returns:
         The fit (statsmodels' MixedLM, REML, treatment coding). Where no patient has two cases the
@@ -124,7 +123,6 @@ def fit_regression(
         covariates: each is divided by its standard deviation, so that a coefficient is the change
             of the score per standard deviation; one without spread is left out.
         factors: treatment coded; one with a single level is left out.
-        alpha: 1 − coverage of the intervals.
 
     Returns:
         The fit; see `Fit`. Where no patient has two rows, it is by least squares with robust errors
@@ -168,7 +166,6 @@ def aliased(design: np.ndarray, names: Sequence[str]) -> list[str]:
 
     Args:
         design: (n, columns).
-        names: of the columns.
 
     Returns:
         Empty for a design of full rank.

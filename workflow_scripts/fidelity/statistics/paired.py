@@ -33,7 +33,6 @@ class PairedTests:
         n: units with a defined difference.
         mean: mean difference over units; nan if there is none.
         low: lower bound of its percentile interval; nan with fewer than two units.
-        high: upper bound, as `low`.
         effect_size: matched-pairs rank-biserial correlation in [−1, 1]; 1 if a is always larger.
         p_wilcoxon: two-sided Wilcoxon signed-rank test; 1 if no unit differs.
         p_permutation: two-sided sign-flip test of the mean difference; 1 if no unit differs.
@@ -57,10 +56,6 @@ def paired_tests(
         differences: (units, columns) of a − b per unit, nan = undefined. Infinite ones (distances
             to an empty mask, in some protocols) leave a column without interval and sign-flip test;
             they rank highest in Wilcoxon's.
-        replicates: number of bootstrap resamples of units, the same for all columns.
-        permutations: number of sign flips, the same for all columns.
-        alpha: 1 − coverage of the interval.
-        seed: the config's seed.
 
     Returns:
         The comparisons; nan throughout where no difference is defined.
@@ -124,8 +119,6 @@ def sign_flip_p(differences: np.ndarray, permutations: int, seed: int) -> np.nda
 
     Args:
         differences: (units, columns); nan is dropped.
-        permutations: number of draws.
-        seed: the config's seed.
 
     Returns:
         (columns,) p values; 1 if all differences are zero.

@@ -34,7 +34,6 @@ def rank_methods(values: np.ndarray, *, higher_is_better: bool, alpha: float) ->
     Args:
         values: (units, methods); units with a nan are left out.
         higher_is_better: direction of the values; equal values share the mean of their ranks.
-        alpha: level of the critical difference.
 
     Returns:
         The ranking. Friedman 1937, scipy's implementation with its correction for ties; critical

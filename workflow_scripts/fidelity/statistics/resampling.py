@@ -27,7 +27,6 @@ class Interval:
     Attributes:
         mean: mean over the defined values; nan if there is none.
         low: lower bound; nan with fewer than two clusters, where resampling is meaningless.
-        high: upper bound, as `low`.
     """
 
     mean: float
@@ -46,8 +45,6 @@ def bootstrap_means(
     Args:
         values: (n,) or (n, m), one row per case, nan = undefined.
         clusters: (n,) identifiers; clusters are taken in sorted order, so row order is irrelevant.
-        replicates: number of resamples.
-        seed: the config's seed.
 
     Returns:
         (replicates, m) means (m = 1 for one-dimensional values); nan where a resample holds no
@@ -142,7 +139,6 @@ def order_statistics_intervals(
     Args:
         values: (n,) or (n, m), nan = undefined.
         clusters: (n,) identifiers of what is resampled: images, in CheXlocalize.
-        seed: the config's seed.
 
     Returns:
         One Interval per column; nan throughout where no value is defined.

@@ -43,7 +43,6 @@ class SetResult:
     """A value of a set with its percentile interval.
 
     Attributes:
-        value: of the set itself.
         replicates: (r,) of its resamples; empty with fewer than two patients.
     """
 
@@ -51,11 +50,7 @@ class SetResult:
     replicates: np.ndarray
 
     def interval(self, alpha: float) -> Interval:
-        """Give the value with its percentile interval; without bounds where too little is defined.
-
-        Args:
-            alpha: 1 − coverage.
-        """
+        """Give the value with its percentile interval; without bounds if too little is defined."""
         defined = self.replicates[~np.isnan(self.replicates)]
         if not len(defined) or np.isnan(self.value):
             return Interval(self.value, np.nan, np.nan)
@@ -76,14 +71,9 @@ def set_result(value: SetValue, clusters: ArrayLike, replicates: int, seed: int)
     """Compute a value of a set and of its resamples of patients.
 
     Args:
-        value: function of how often each image counts.
         clusters: (n,) identifiers of patients, in the order of the images; resampled whole, as
             `resampling.bootstrap_means` does.
-        replicates: number of resamples.
         seed: the config's; with it and the number of patients the resamples are the same.
-
-    Returns:
-        The value and its replicates.
     """
     _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     count = int(index.max(initial=-1)) + 1

@@ -21,10 +21,8 @@ class UnpairedTests:
         n_b: units of b with a value.
         mean_a: their mean in a; nan if there is none.
         mean_b: their mean in b; nan if there is none.
-        difference: mean_a − mean_b.
         low: lower bound of its percentile interval; nan with fewer than two units in a or b, or
             with an infinite value.
-        high: upper bound, as `low`.
         effect_size: rank-biserial correlation in [−1, 1] (Wendt 1972); 1 if each value of a is
             above each of b.
         p_value: two-sided Mann-Whitney U test; nan if a or b has no value.
@@ -50,11 +48,6 @@ def unpaired_tests(
         a: (units of a, columns), nan = undefined.
         b: (units of b, columns), of other units.
         replicates: number of bootstrap resamples, drawn from a and b independently.
-        alpha: 1 − coverage of the interval.
-        seed: the config's seed.
-
-    Returns:
-        The comparisons.
     """
     columns = a.shape[1]
     samples = [a, b]

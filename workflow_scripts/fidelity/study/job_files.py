@@ -63,6 +63,12 @@ class JobFiles:
         start = fill(pattern, w, **names, shard="{shard}")
         return [start.replace("{shard}", shard) for shard in shards]
 
+    def _of(self, pattern: str, w: Any, **names: str) -> list[str]:
+        """List a file, or where the pattern names a shard, one for each explained shard."""
+        if "{shard}" in pattern:
+            return self._by_shard(pattern, w, **names)
+        return [fill(pattern, w, **names)]
+
     def of_lung_model(self, pattern: str) -> Callable[[Any], str | list[str]]:
         """Make an input function: a file of the network that segments the lungs, if one does."""
         known = self.study.lungs_from
@@ -185,16 +191,12 @@ class JobFiles:
         Scores are those of the primary protocol.
         """
         rules = self.study.binarizations if "{binarization}" in pattern else [""]
-        if "{shard}" in pattern:
-            return lambda w: [
-                path
-                for c, e in self.study.combinations
-                for path in self._by_shard(pattern, w, classifier=c, explainer=e)
-            ]
+        primary = {"protocol": PRIMARY_PROTOCOL}
         return lambda w: [
-            fill(pattern, w, classifier=c, explainer=e, binarization=b, protocol=PRIMARY_PROTOCOL)
+            path
             for c, e in self.study.combinations
             for b in rules
+            for path in self._of(pattern, w, classifier=c, explainer=e, binarization=b, **primary)
         ]
 
     # ---- a classifier's tables and figures ----
@@ -240,11 +242,7 @@ class JobFiles:
         return lambda w: [
             path
             for c, e in self.study.gallery_explainers(w.classifier)
-            for path in (
-                self._by_shard(pattern, w, classifier=c, explainer=e)
-                if "{shard}" in pattern
-                else [fill(pattern, w, **self._missing(w), classifier=c, explainer=e)]
-            )
+            for path in self._of(pattern, w, **self._missing(w), classifier=c, explainer=e)
         ]
 
     def shown_cases(self, w: Any) -> dict[str, dict[str, list[str]]]:

@@ -440,7 +440,6 @@ class JobSettings:
             "split": study.judged_split,
             "postprocess": self._postprocess.model_dump(),
             "other_references": self.other_references(w),
-            **({"other_references": others} if (others := self.other_references(w)) else {}),
             **self._strata(w),
         }
 

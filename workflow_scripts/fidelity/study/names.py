@@ -24,17 +24,11 @@ class Names:
     """The names of a config, and what it says of each.
 
     Attributes:
-        config: the loaded config.
-        datasets: data set → its entry.
         studies: those with reference masks to score; others are classified, or a lung network is
             trained on them.
         classifiers: training → its classifier's entry with its `seed` alone.
         bases: training → its classifier's key in the config.
-        explainers: explainer → its entry.
-        binarizations: binarization → its entry.
-        protocols: protocols of masks.
         box_protocols: protocols of boxes, `default` first.
-        restored: see `__init__`.
     """
 
     def __init__(self, config: Config, restored: Mapping[str, Sequence[str]] | None = None) -> None:
@@ -278,7 +272,6 @@ class Names:
         """Give an explainer's entry with one layer: that of the classifier, else `auto`.
 
         Args:
-            explainer: its key.
             classifier: training seed included; `none` for explainers without one.
         """
         return one_layer(self.explainers[explainer], self.bases.get(classifier, NONE))
@@ -338,7 +331,6 @@ def one_layer(entry: Explainer, classifier: str) -> Explainer:
     """Give an explainer's entry with one layer, where its `layer` is a mapping by classifier.
 
     Args:
-        entry: of `explainers`.
         classifier: a key of `classifiers`; one that the mapping lacks has the layer `auto`.
     """
     layer = getattr(entry, "layer", None)

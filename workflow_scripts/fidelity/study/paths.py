@@ -173,9 +173,7 @@ def fill(pattern: str, wildcards: Any, **names: str) -> str:
     """Fill the wildcards of a pattern in.
 
     Args:
-        pattern: of this module.
         wildcards: an object with the names as attributes, such as a job's wildcards.
-        **names: those that the object lacks, or that replace its own.
 
     Raises:
         AttributeError: a wildcard of the pattern has no name.
@@ -203,7 +201,6 @@ def dataset_of(path: str, known: Iterable[str]) -> str | None:
 
     Args:
         path: relative to the project's folder.
-        known: names that count.
     """
     parts = path.split("/")
     return parts[1] if len(parts) > 2 and parts[0] == RESULTS and parts[1] in known else None

@@ -47,9 +47,6 @@ def box_tables(
     Args:
         values: boxes.csv of one data set.
         comparisons: box_comparisons.csv of it.
-        statistics: replicates and alpha, as they were used.
-        families: explainer → family.
-        unit: unit of analysis, `patient` or `image`.
 
     Returns:
         One or two tables per protocol, explainers by class and classifier; then the differences of

@@ -17,8 +17,6 @@ def class_tables(rows: pd.DataFrame, families: Mapping[str, str], **told: Any) -
 
     Args:
         rows: rows of localization.csv, of the primary result of one classifier.
-        families: explainer → family.
-        **told: interval (in words), and what else the notes name.
 
     Returns:
         One table; none where there is a single class.

@@ -10,10 +10,6 @@ from fidelity.tables.layout import Table, lay_out
 def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
     """Lay out how many cases are used: one row per split.
 
-    Args:
-        counts: case_counts.csv.
-        dataset: key of the data set.
-
     Returns:
         The table: used cases as n of N, what cannot be used by cause, what settings exclude.
     """

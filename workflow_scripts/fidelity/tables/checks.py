@@ -65,7 +65,6 @@ def check_tables(
         paths: any of reader_agreement.csv, readers.csv, stability.csv, faithfulness.csv,
             faithfulness_comparisons.csv, sanity.csv, repeatability.csv, failure_model.csv,
             hiding.csv, controls.csv, organs.csv.
-        families: explainer → family.
         useless: classifiers from which no conclusion is drawn. Their explainers are in no table of
             who is more faithful, and in none beside readers.
 

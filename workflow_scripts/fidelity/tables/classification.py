@@ -34,9 +34,6 @@ CLASSIFICATION_TITLES = {
 def classification_tables(classification: pd.DataFrame) -> list[Table]:
     """Lay out the quality of the classifiers: over all classes, and by class.
 
-    Args:
-        classification: classification.csv of one data set.
-
     Returns:
         Up to two tables; "–" where a measure is not one of that class.
     """

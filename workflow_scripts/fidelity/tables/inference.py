@@ -49,9 +49,7 @@ def comparison_tables(
     """Lay out the paired tests: primary ones of explainers, all primary ones, secondary ones.
 
     Args:
-        comparisons: comparisons.csv of one data set.
         statistics: alpha, margin, replicates, permutations, primary_binarization, as used.
-        families: explainer → family.
         useless: classifiers from which no conclusion is drawn: the table shows it in its place.
 
     Returns:
@@ -144,15 +142,8 @@ def strata_tables(
     """Lay out the primary metric by lesion size, prediction, confidence and requested strata.
 
     Args:
-        strata: strata.csv of one data set.
-        statistics: `primary`, alpha, replicates, as used.
-        families: explainer → family.
-        unit: unit of analysis.
         requested: the setting `strata`. Where there are any, means over fewer than FEW cases are
             marked in all tables.
-
-    Returns:
-        One table per stratum there is.
     """
     shown = keep_test_split(strata[strata["metric"] == statistics["primary"]])
     few = FEW if requested else 0
@@ -204,11 +195,6 @@ def _level(rows: pd.DataFrame, level: str, few: int) -> str:
 
 def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) -> list[Table]:
     """Lay out the mixed model: terms per class, or why there are none.
-
-    Args:
-        model: mixed_model.csv of one data set.
-        statistics: alpha, as used.
-        unit: unit of analysis.
 
     Returns:
         One table, or none for an empty model.

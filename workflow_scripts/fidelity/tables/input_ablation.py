@@ -23,12 +23,7 @@ def input_tables(
     """Lay out the input ablation: one table per source, one column per data set.
 
     Args:
-        inputs: inputs.csv.
-        datasets: data set → its settings, `source` and `input` among them.
         quality: (dataset, classifier) → its quality: those that allow no conclusion are named.
-
-    Returns:
-        The tables.
     """
     tables = []
     for source, part in inputs.groupby("source", sort=False):

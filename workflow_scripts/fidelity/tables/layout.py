@@ -33,13 +33,9 @@ class Table:
     """A laid-out table.
 
     Attributes:
-        title: one line.
-        header: column titles.
         rows: cells as text, unescaped.
         numeric: number of columns, from the right, that are right-aligned.
         headings: index of a row → heading of the rows from there on; an empty one is a thin line.
-        notes: sentences under the table.
-        section: part of the page that it is in.
         name: of its file and its label; letters, digits and hyphens.
         classifiers: keys of those whose explainers it shows.
     """
@@ -72,7 +68,6 @@ def lay_out(
     Args:
         text: name of the template in `notes`; its first paragraph is the title.
         file: the table's `name`; see `Table` for the others.
-        **content: what the template uses.
     """
     title, *notes = paragraphs(f"notes/{text}.txt.j2", **content)
     known = frozenset(classifiers)
@@ -106,7 +101,6 @@ def interval_cell(
     """Write a value of a row with its interval.
 
     Args:
-        row: by column.
         metric: or another quantity, which decides the digits.
         names: columns of the value and of the ends of its interval.
         decide: how many of the three have more digits if all would read as 0.

@@ -15,9 +15,6 @@ def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
     Args:
         quality: quality.csv of the data set that the model was trained on; may be empty.
         dataset: the data set whose lungs it segments.
-
-    Returns:
-        The table, one row per metric.
     """
     rows = [
         [

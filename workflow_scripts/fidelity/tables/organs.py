@@ -32,7 +32,6 @@ def organ_tables(organs: pd.DataFrame, families: Mapping[str, str]) -> list[Tabl
 
     Args:
         organs: organs.csv of one data set and split; not empty.
-        families: explainer → family.
 
     Returns:
         One table, all classes together: two rows of the references and of the image, then one row
@@ -77,12 +76,7 @@ def organ_tables(organs: pd.DataFrame, families: Mapping[str, str]) -> list[Tabl
 
 
 def organ_masks_table(masks: pd.DataFrame, dataset: str) -> Table:
-    """Lay out how many organ masks were used, and what was not.
-
-    Args:
-        masks: organ_masks.csv.
-        dataset: key of the data set.
-    """
+    """Lay out how many organ masks were used, and what was not."""
     rows = []
     for status, words in STATUSES.items():
         part = masks[masks["status"] == status]

@@ -15,11 +15,6 @@ SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_auc": "
 def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -> str | None:
     """State how good the classifiers of one table are.
 
-    Args:
-        quality: (dataset, classifier) → its quality.
-        dataset: the table's.
-        classifiers: those in the table, in order.
-
     Returns:
         One sentence; None if nothing is known of them.
     """
@@ -42,8 +37,6 @@ def with_chance_notes(
     """Note under every table which of its classifiers allow no conclusion.
 
     Args:
-        tables: of one data set.
-        quality: (dataset, classifier) → its quality, of this data set.
         bases: classifier → its key in the config.
 
     Returns:

@@ -20,8 +20,6 @@ class Results:
     """Results of one data set.
 
     Attributes:
-        localization: localization.csv.
-        comparisons: comparisons.csv.
         seeds: seeds.csv; its spread is shown where there are two seeds.
         classification: classification.csv; None without classifiers.
         quality: (dataset, classifier) → the classifier's, for headings and notes.

@@ -60,10 +60,6 @@ def to_html(template: str, tables: Sequence[Table], **content: object) -> str:
 def to_latex(tables: Sequence[Table], dataset: str) -> dict[str, str]:
     """Write each table as LaTeX; they need the package booktabs.
 
-    Args:
-        tables: with names.
-        dataset: key of the data set, for labels.
-
     Returns:
         {name of a file: its text}, in the order of the tables. What is too wide or too long for a
         page is several floats of one file.

@@ -17,11 +17,6 @@ def jobs_left(
 ) -> dict[str, int]:
     """Ask a dry run how many jobs of each rule are left, those that a changed config needs too.
 
-    Args:
-        config: path of the config file.
-        overrides: key=value, as Snakemake's --config takes them.
-        folder: the project's.
-
     Returns:
         {rule: jobs}, in Snakemake's order; behind a checkpoint that is due the count is of what
         can be seen.

@@ -41,9 +41,6 @@ def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
 
     Args:
         snakemake_logs: the log files of the run, as `onerror` is given them.
-
-    Returns:
-        One per failed job that has a log file. A traceback is represented by its last line.
     """
     found: dict[str, Failure] = {}
     for rule, log, message in _failed("\n".join(map(_text_of, snakemake_logs))):
@@ -62,10 +59,6 @@ def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
 
 def told(failures: list[Failure], config: str) -> str:
     """Word the failures, and what to do next.
-
-    Args:
-        failures: of a run.
-        config: the config files of the run.
 
     Returns:
         Several lines without a newline at the end; empty without failures. Jobs that were

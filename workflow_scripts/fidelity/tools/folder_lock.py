@@ -29,15 +29,7 @@ class Advice(logging.Filter):
 
 
 def told(folder: Path, unlock: str) -> str:
-    """State who holds the lock of a folder, and what to do.
-
-    Args:
-        folder: where Snakemake runs.
-        unlock: the command that removes a lock.
-
-    Returns:
-        Lines for the terminal.
-    """
+    """State who holds the lock of a folder, and what to do."""
     running = owners(folder)
     if running:
         listed = [

@@ -34,9 +34,7 @@ def told(
     """State where the verdicts are, and what makes the report.
 
     Args:
-        studies: data sets that are scored.
         config_files: names of the config files, joined by ", ".
-        overrides: keys that the command line gave with --config.
 
     Returns:
         Lines for the terminal; nothing where no verdict is there (another target was made).
@@ -52,12 +50,7 @@ def told(
 
 
 def unlocking(config_files: str, overrides: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """Word the command that removes the lock of a killed run; through `make` where that was used.
-
-    Args:
-        config_files: names of the config files, joined by ", ".
-        overrides: keys that the command line gave with --config.
-    """
+    """Word the command that removes a killed run's lock; through `make` where that was used."""
     if "MAKELEVEL" in os.environ:
         return f"make unlock CONFIG={shlex.quote(config_files)}"
     return shlex.join(["snakemake", "--unlock", *_study(config_files, overrides)])

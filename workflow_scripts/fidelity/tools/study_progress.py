@@ -23,9 +23,7 @@ class State:
     """How far one explainer of one classifier is.
 
     Attributes:
-        name: explainer, classifier and data set.
         done: cases explained.
-        total: cases of the cohort.
         seconds: a case takes, in one job; None before there is anything to measure.
         jobs: shards that are being worked on.
     """

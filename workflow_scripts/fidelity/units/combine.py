@@ -91,9 +91,6 @@ def differences(units: Sequence[Unit]) -> list[str]:
     the units of an earlier one. Units of two data sets may differ: each data set is analysed with
     the entries of its own units.
 
-    Args:
-        units: of `find_units`.
-
     Returns:
         One line per config entry or rule: what differs, and between which units.
     """
@@ -162,14 +159,7 @@ def _pair(one: Unit, other: Unit) -> str:
 
 
 def check_agreement(units: Sequence[Unit], accept: bool) -> list[str]:
-    """Refuse units that do not belong together.
-
-    Args:
-        units: of `find_units`.
-        accept: let them pass all the same.
-
-    Returns:
-        The differences that were accepted.
+    """Refuse units that do not belong together; return the differences that were accepted.
 
     Raises:
         InputError: they differ, and nobody accepted that.
@@ -191,12 +181,6 @@ def groups(units: Sequence[Unit]) -> list[list[Unit]]:
 
     A config requests every classifier on every data set. Data sets of other classifiers, or of
     another config, are analysed by themselves.
-
-    Args:
-        units: of `find_units`.
-
-    Returns:
-        Units of one or more data sets each.
     """
     found: dict[str, list[Unit]] = {}
     for part in by_dataset(units).values():

@@ -24,7 +24,6 @@ def own_entries(config: Config, unit: str) -> dict[str, Any]:
     """Give the entries that only this unit depends on: its classifier's, paths hidden.
 
     Args:
-        config: a loaded config.
         unit: a classifier, training seed included, its key, or `none`.
     """
     base = Study(config).bases.get(unit, unit)
@@ -34,10 +33,6 @@ def own_entries(config: Config, unit: str) -> dict[str, Any]:
 
 def shared_entries(config: Config, dataset: str) -> dict[str, Any]:
     """Give the entries that all units of a data set depend on, wherever its files are.
-
-    Args:
-        config: a loaded config.
-        dataset: its key.
 
     Returns:
         The config's entries without `WITHOUT`, and `dataset`, `lung_source` (the data set that the

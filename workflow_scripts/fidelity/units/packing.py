@@ -2,7 +2,7 @@
 
 import io
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,6 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
     Args:
         tables: name → table. Text, numbers and booleans; the index is not kept.
         stem: path of the files without number and suffix.
-        limit: bytes of a file at most.
 
     Returns:
         What `unpack` needs: `files` (names), `tables` (names in the order of their numbers, each
@@ -41,7 +40,8 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
     chunks = 1
     while True:
         rows = max(1, math.ceil(len(whole) / chunks))
-        encoded = [_encoded(whole.iloc[start : start + rows]) for start in _starts(whole, rows)]
+        starts = range(0, max(len(whole), 1), rows)
+        encoded = [_encoded(whole.iloc[start : start + rows]) for start in starts]
         if max(map(len, encoded)) <= limit or rows == 1:
             break
         chunks += 1
@@ -71,13 +71,6 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
 def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
     """Read the tables of `pack` back.
 
-    Args:
-        packed: what `pack` returned.
-        folder: where the files are.
-
-    Yields:
-        Name and table, in the order of packing.
-
     Raises:
         InputError: a file is missing or damaged, or lacks rows or columns.
     """
@@ -99,10 +92,6 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.Da
                 remedy=RESTORE,
             )
         yield name, groups.get(number, whole.iloc[:0])[columns].reset_index(drop=True)
-
-
-def _starts(table: pd.DataFrame, rows: int) -> Sequence[int]:
-    return range(0, max(len(table), 1), rows)
 
 
 def _encoded(table: pd.DataFrame) -> bytes:

@@ -51,16 +51,13 @@ class Unit:
     """What a folder of `write_unit` holds.
 
     Attributes:
-        folder: where it is.
         name: the classifier, training seed included; `none` for what no classifier changes.
-        dataset: key of the data set.
         own: config entries that only this unit depends on.
         shared: config entries that all units of a data set share.
         code: digest of the code behind each rule that computed a result.
         tables: what `tables.unpack` needs, by group.
         copies: result path → file in the folder.
         plugins: path that `shared` names → file in the folder.
-        place: of the data set and of the classifier in the config, which orders tables.
         provenance: commit, packages, machine, dates and bytes; see `origin.origin_of`.
         cases: digest of all cases with their images and masks; empty if the unit has none.
         shown: titles, order and colours, of `config_entries.shown_entries`; empty in older units.
@@ -109,14 +106,9 @@ def write_unit(
 
     Args:
         folder: to be written; an earlier one is replaced.
-        results: the folder `results`.
         paths: files below it, the data set's folder first. Parquet tables with one name, or of one
             explainer, share a file; other files are copied, compressed.
-        name: see `Unit`, as for the others.
         plugins: path that `shared` names → the plugin's file.
-
-    Returns:
-        The unit as `read_unit` gives it.
 
     Raises:
         InputError: a result is missing or damaged, or the disk is full.
@@ -158,9 +150,6 @@ def write_unit(
 def read_unit(folder: Path) -> Unit:
     """Read the index of a unit.
 
-    Args:
-        folder: what `write_unit` wrote, by this version or an earlier one.
-
     Raises:
         InputError: there is no unit, it is damaged, or a later version wrote it.
     """
@@ -193,7 +182,6 @@ def restore(unit: Unit, results: Path) -> None:
     """Write a unit's files back to where the analysis looks for them.
 
     Args:
-        unit: of `read_unit`.
         results: the folder `results` of the re-analysis; plugins go beside it.
 
     Raises:

@@ -24,12 +24,6 @@ OWNER = ("classifier", "base")
 def origin_of(dataset: str, name: str, results: Path, paths: Iterable[str]) -> dict[str, Any]:
     """Collect where a unit comes from.
 
-    Args:
-        dataset: key of the data set.
-        name: of the unit.
-        results: the folder `results`.
-        paths: the unit's result files, below it.
-
     Returns:
         `code`, `environment` and `hardware` of the machine that packed the unit; `made`, the times
         (UTC) of its first and last result; `bytes` on disk of its maps, its weights and, of the
@@ -64,10 +58,8 @@ def write_cost(
     Jobs without a benchmark (deleted, or of results that were copied without it) have no row.
 
     Args:
-        folder: of the unit.
         name: of the unit; jobs that name no classifier belong to `none`.
         patterns: see `steps.read_steps`, as for `wanted`.
-        project: where `results` lies.
     """
     rows = []
     for step in read_steps(patterns, wanted, project):
@@ -82,11 +74,6 @@ def write_cost(
 
 def read_cost(folder: Path, dataset: str, name: str) -> list[dict[str, Any]]:
     """Read `cost.csv` as `provenance.cost.cost_rows` takes it; nothing where there is none.
-
-    Args:
-        folder: of the unit.
-        dataset: key of the data set.
-        name: of the unit.
 
     Raises:
         InputError: the file is damaged.

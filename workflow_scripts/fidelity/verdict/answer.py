@@ -43,11 +43,7 @@ class Answer:
 
 
 def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
-    """List the answers that a verdict.json gives, one sentence for each classifier.
-
-    Returns:
-        Sentences; none where the file is not there yet.
-    """
+    """List the answers that a verdict.json gives, one per classifier; none where it is missing."""
     if not verdict.exists():
         return []
     chapters = json.loads(verdict.read_text(encoding="utf-8"))["chapters"]
@@ -56,10 +52,6 @@ def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
 
 def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     """State who localizes best, and then by how much, how sure that is, and against what.
-
-    Args:
-        chapter: of verdict.json.
-        families: explainer → family.
 
     Returns:
         The answer; what forbids one where the classifier allows no conclusion.

@@ -276,11 +276,13 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
     )
 
 
-def primary_means(evidence: Evidence) -> pd.DataFrame:
-    """Give the rows of the primary comparison's means, by explainer."""
+def primary_means(evidence: Evidence, cls: str | None = None) -> pd.DataFrame:
+    """Give the rows of the primary comparison's means of a class (None: pooled), by explainer."""
     statistics = evidence.study.statistics
     rows = primary_setting(evidence.localization, statistics)
-    rows = rows[(rows["metric"] == statistics["primary"]) & (rows["class"] == evidence.pooled)]
+    rows = rows[
+        (rows["metric"] == statistics["primary"]) & (rows["class"] == (cls or evidence.pooled))
+    ]
     rows = rows.set_index("explainer")
     return rows.loc[[name for name in evidence.explainers if name in rows.index]]
 

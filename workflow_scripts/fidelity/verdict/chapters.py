@@ -18,15 +18,7 @@ from fidelity.verdict.structure import Chapter, Section
 
 
 def build(tables: Tables, study: Study) -> list[Chapter]:
-    """Give the answer to each question, from the tables.
-
-    Args:
-        tables: of one data set or several.
-        study: settings.
-
-    Returns:
-        One chapter per data set and classifier.
-    """
+    """Give the answer to each question, from the tables."""
     return [_chapter(evidence) for evidence in collect(tables, study)]
 
 
@@ -35,8 +27,9 @@ def _chapter(evidence: Evidence) -> Chapter:
     setting = (
         f"Primary comparison: {title_of(statistics['primary'])} on the test split, with the "
         f"binarization “{binarization_title(statistics['primary_binarization'])}” and the protocol "
-        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction covers all pairs of one class "
-        f"(here {len(evidence.primary(evidence.pooled))}), null baselines and ceilings included."
+        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction covers all "
+        f"{len(evidence.primary(evidence.pooled))} pairs, null baselines and ceilings included; "
+        "single classes are corrected apart."
     )
     judged = evidence if evidence.concludes else without_its_explainers(evidence)
     return Chapter(

@@ -38,18 +38,11 @@ class Comparison:
 
     Attributes:
         binarization: key of the config; `none` for threshold-free metrics.
-        protocol: name.
         cls: class of the reference masks, or `all`.
-        metric: name.
-        family: `primary`, `secondary` or `diagnostic`.
-        first: explainer.
-        second: explainer.
         n: cases.
         n_units: patients or images, see `unit`.
         unit: `patient` or `image`.
         difference: mean of first − second in the metric's unit; nan if there is none.
-        low: lower bound of its interval.
-        high: upper bound.
         effect_size: rank-biserial correlation.
         p_adjusted: Wilcoxon's signed rank, after Holm.
         p_permutation_adjusted: sign flips, after Holm.
@@ -116,9 +109,6 @@ def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
     Args:
         table: with the columns of `comparisons.COMPARISONS`, or of `faithfulness.comparisons`,
             which names no binarization, protocol and family, but the direction.
-
-    Yields:
-        One per row, explainer_a first.
     """
     for row in table.to_dict("records"):
         yield Comparison(
@@ -162,10 +152,6 @@ def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
 
     Args:
         comparison: its first explainer is the subject.
-        statistics: alpha, margin, as the tests used them.
-
-    Returns:
-        The sentence with its numbers.
     """
     first, second = explainer_title(comparison.first), explainer_title(comparison.second)
     metric = comparison.metric
@@ -199,9 +185,6 @@ def pair_by_metrics(
     """Say in one sentence what several metrics say of a pair.
 
     Args:
-        a: the first explainer of all rows.
-        b: the second.
-        rows: one per metric.
         told: each row's metric and numbers.
         phrases: how an outcome begins, in the order of telling.
 

@@ -24,9 +24,6 @@ class CaseTables:
     """What is known of the cases of a data set.
 
     Attributes:
-        counts: case_counts.csv.
-        pairs: near_duplicates.csv.
-        searched: whether near-duplicates were searched for.
         means: means of the primary metric without the cases that have a near-duplicate.
         comparisons: primary comparisons without them.
         cases: cases.csv; none where it is not known.
@@ -45,15 +42,11 @@ class Tables:
     """The tables of one data set.
 
     Attributes:
-        localization: localization.csv.
-        comparisons: comparisons.csv.
-        ranks: ranks.csv.
         seeds: seeds.csv; None without classifiers.
         classification: classification.csv; None without classifiers.
         lungs: quality.csv of the model that drew the lung masks; None where none did.
         lungs_from: the data set that it was trained on.
         faithfulness: faithfulness_comparisons.csv; None where it was not measured.
-        stability: stability.csv.
         orders: class_order.csv; None without classifiers.
         cases: what is known of the cases; None where it is not.
         readers: readers.csv; None without several readers.
@@ -95,14 +88,10 @@ class Evidence:
     """The rows of one data set and classifier, test split if there is one.
 
     Attributes:
-        dataset: key of the config.
         classifier: key of the config, seed included.
-        study: as given.
         explainers: names in the order of the table; those without a classifier too.
         classes: as reported, `all` included where there is one.
-        comparisons: all of them, diagnostic ones left out.
         localization: rows of localization.csv of these explainers.
-        tables: everything.
         faithfulness: comparisons of faithfulness, none where it was not measured.
         quality: of the classifier; None if there is none.
         useless: classifiers of this data set from which no conclusion is drawn.
@@ -164,11 +153,7 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
     """Part the tables by data set and classifier.
 
     Args:
-        tables: of one data set or several.
         study: settings; `families` names every explainer of the tables.
-
-    Returns:
-        One per data set and classifier, in the order of localization.csv.
     """
     found = []
     rated = qualities(tables.classification, tables.orders, study.statistics.get("least_accuracy"))

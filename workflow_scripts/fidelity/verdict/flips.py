@@ -1,13 +1,15 @@
 """Under which protocols, binarizations and metrics the order of two explainers turns round."""
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
-from fidelity.metrics.registry import title_of
+from fidelity.analysis.localization import ALL_CLASSES
+from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
-from fidelity.presentation.wording import counted, listed
+from fidelity.presentation.wording import counted, listed, value_of
+from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, between
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
@@ -21,7 +23,6 @@ class Order:
 
     Attributes:
         leader: ahead in more settings.
-        other: the other one.
         settings: number of settings in which either is ahead.
         leader_ahead: settings in which the leader's mean is better.
         other_ahead: settings in which the other's is.
@@ -51,7 +52,7 @@ class Order:
 def ranking_flips(evidence: Evidence) -> Section:
     """Answer for every pair of explainers, in the primary metric and over all metrics."""
     primary = evidence.study.statistics["primary"]
-    rows = [row for row in evidence.comparisons if row.cls == evidence.pooled]
+    rows = without_repeats(row for row in evidence.comparisons if row.cls == evidence.pooled)
     metrics = dict.fromkeys(row.metric for row in rows)
     scopes = [(title_of(primary), [row for row in rows if row.metric == primary])]
     if len(metrics) > 1:
@@ -67,22 +68,64 @@ def ranking_flips(evidence: Evidence) -> Section:
             told = [_sentence(order, scope) for order in orders]
             told = [_count(scope, orders), *told] if len(orders) > 1 else told
             groups.append(Group(scope[0].upper() + scope[1:], told))
+    if told := _by_class(evidence):
+        groups.append(Group("By class", told))
     nothing = note("There is no pair of explainers whose ranking could flip.")
     return Section(
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
-        "A setting is one combination of metric, binarization and protocol in the config; "
-        "diagnostic ones are left out. Tests are corrected within each setting, not across "
+        "A setting is one combination of metric, binarization and protocol in the config. Left out "
+        "are diagnostic settings, those without a defined mean difference, and protocols that give "
+        "the same numbers as another one. Tests are corrected within each setting, not across "
         "settings. This section shows where the conclusion depends on a choice; it is not "
         "additional evidence.",
     )
 
 
+def without_repeats(rows: Iterable[Comparison]) -> list[Comparison]:
+    """Leave out comparisons that a further protocol only repeats: all numbers are the same."""
+    found: dict[str, Comparison] = {}
+    for row in rows:
+        # As text, in which two undefined numbers are equal.
+        found.setdefault(repr(replace(row, protocol="", family="")), row)
+    return list(found.values())
+
+
+def _by_class(evidence: Evidence) -> list[Sentence]:
+    """Give the means of explainers and best null baseline in each class, if their order differs."""
+    metric = evidence.study.statistics["primary"]
+    nulls = evidence.of_family("baseline")
+    best = [name for name in _means(evidence, evidence.pooled) if name in nulls][:1]
+    means = {
+        cls: {
+            name: mean
+            for name, mean in _means(evidence, cls).items()
+            if name in [*evidence.subjects, *best]
+        }
+        for cls in evidence.classes
+        if cls != ALL_CLASSES
+    }
+    if len({tuple(found) for found in means.values()}) < 2:
+        return []
+    told = [
+        f"{cls}: {', '.join(f'{explainer_title(n)} {value_of(metric, v)}' for n, v in of.items())}"
+        for cls, of in means.items()
+    ]
+    text = f"The order of the mean {title_of(metric)} differs between classes. {'; '.join(told)}."
+    return [warning(text, means=means)]
+
+
+def _means(evidence: Evidence, cls: str) -> dict[str, float]:
+    """Give the primary means of a class by explainer, the best first."""
+    higher = METRICS[evidence.study.statistics["primary"]].direction == "higher"
+    means = primary_means(evidence, cls)["mean"].dropna()
+    return means.sort_values(ascending=not higher, kind="stable").to_dict()
+
+
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
-    """Count the settings in which either of two explainers is ahead.
+    """Count the settings in which either of two explainers is ahead; None if none compares them.
 
     Args:
-        a: explainer.
         b: explainer; of two that are ahead equally often, `a` is called the leader.
         rows: comparisons of one class.
 

@@ -24,13 +24,7 @@ def to_json(chapters: Sequence[Chapter]) -> str:
 
 
 def to_markdown(chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any]) -> str:
-    """Write GitHub Markdown, names escaped.
-
-    Args:
-        chapters: of one data set.
-        dataset: its title.
-        statistics: alpha and margin, as used.
-    """
+    """Write GitHub Markdown, names escaped."""
     return _page("verdict.md.j2", chapters, dataset, statistics).rstrip() + "\n"
 
 

@@ -11,7 +11,6 @@ class Sentence:
     """One sentence.
 
     Attributes:
-        text: plain, unescaped.
         outcome: what the tests say of its subject; `note` and `warning` are no test results.
         family: `primary` or `secondary` if it rests on a comparison, else empty.
         numbers: what the text says, for programs.
@@ -46,8 +45,6 @@ class Section:
     """A question and its answers.
 
     Attributes:
-        title: the question.
-        groups: answers.
         intro: how to read them, may be empty.
     """
 
@@ -61,7 +58,6 @@ class Chapter:
     """All questions of one data set and classifier.
 
     Attributes:
-        dataset: key of the config.
         classifier: key of the config, seed included; `none` if there is no classifier.
         setting: what the primary comparisons are, in one sentence.
         headline: the answers in short, from primary comparisons alone.

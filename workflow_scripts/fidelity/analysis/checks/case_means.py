@@ -23,9 +23,6 @@ def case_means(
 
     Args:
         rows: one per map, with `case` and `patient`.
-        names: columns.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         Column → {n, n_patients, n_undefined, mean, ci_low, ci_high, median}.

@@ -58,10 +58,6 @@ def summarize(
 
     Args:
         parts: per classifier and explainer {dataset, classifier, explainer} and what `join` gives.
-        metrics: to summarize.
-        primary: the localization metric that is correlated.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
         given: explainers whose maps are read, which have no sensitivity: `note` states it.
 
     Returns:
@@ -76,20 +72,17 @@ def summarize(
     for head, table in parts:
         for split, cls, part in split_class_parts(table, groups[head["dataset"]]):
             for name in metrics:
+                none = METRICS[name].by == "sensitivity" and head["explainer"] in given
                 rows.append(
                     {
                         **head,
                         "split": split,
                         "class": cls,
                         **_summary(part, name, primary, statistics, seed),
-                        "note": GIVEN if _has_none(name, head["explainer"], given) else "",
+                        "note": GIVEN if none else "",
                     }
                 )
     return FAITHFULNESS.frame(rows)
-
-
-def _has_none(name: str, explainer: str, given: Collection[str]) -> bool:
-    return METRICS[name].by == "sensitivity" and explainer in given
 
 
 def _summary(

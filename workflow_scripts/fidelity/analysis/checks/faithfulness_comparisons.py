@@ -21,12 +21,6 @@ def compare(
 ) -> pd.DataFrame:
     """Compare the faithfulness of every pair of explainers on the cases they share.
 
-    Args:
-        cases: faithfulness_cases.csv.
-        metrics: to compare.
-        statistics: replicates, permutations, alpha, cluster.
-        seed: the config's seed.
-
     Returns:
         The table faithfulness_comparisons.csv: the tests and columns of `comparisons.compare`,
         with Holm's correction over the pairs of one data set, split, classifier, class and metric.

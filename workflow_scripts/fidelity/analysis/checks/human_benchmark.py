@@ -29,9 +29,6 @@ def read_points(path: Path) -> Points:
     Args:
         path: JSON {image id: {class: [[x, y], …]}}, in pixels of the original image.
 
-    Returns:
-        Its content.
-
     Raises:
         InputError: the file cannot be read or has another layout.
     """
@@ -64,7 +61,6 @@ def is_hit(reference: np.ndarray, points: Iterable[Iterable[float]], field: str)
     Args:
         reference: boolean (H, W).
         points: [x, y] in pixels.
-        field: image and class, for the error.
 
     Returns:
         True if one of them does (rajpurkarlab/cheXlocalize, eval.py); False without a point.
@@ -92,15 +88,6 @@ def hit_rates(
     """Average the hits over the images with a non-empty reference, as CheXlocalize does.
 
     An image that has a reference and no point is a miss. Splits without any point are left out.
-
-    Args:
-        cases: the data set's.
-        root: its root.
-        points: as `read_points` returns them.
-        dataset: its name.
-        statistics: replicates, alpha and cluster.
-        seed: the config's seed.
-        mask_values: the data set's.
 
     Returns:
         One row per split and class, and for "all" classes together; intervals resample patients.

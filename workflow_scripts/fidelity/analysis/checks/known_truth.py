@@ -26,9 +26,6 @@ def check_known(
 
     Args:
         found: classifier → its facts, from `dependence`.
-        least: see `refusal`.
-        level: see `refusal`.
-        dataset: name of the data set, for the message.
 
     Raises:
         InputError: one does not; the message has the accuracies of all that do not.
@@ -59,9 +56,6 @@ def summarize(
         parts: per classifier and explainer {dataset, classifier, explainer} and the scores of
             `score_truths`.
         found: classifier → its facts, from `dependence`.
-        families: explainer → family.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table known_truth.csv, one row per classifier and explainer:

@@ -35,9 +35,7 @@ def compare_seeds(
 
     Args:
         maps: per seed its map files, one per shard.
-        prepared: the prepared shards.
         masks: per seed its binarized maps.
-        sign: the part of a map that is scored.
 
     Returns:
         One row per case and class, sorted: `n_seeds` with a map, and means over all pairs of them.
@@ -97,8 +95,6 @@ def summarize(
     Args:
         parts: {dataset, classifier (its key before seeds were expanded), explainer, binarization}
             and the table of each, as `compare_seeds` gives it.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table repeatability.csv; `n_seeds` is the most that a case has.

@@ -41,8 +41,6 @@ def summarize_stability(
     """Summarize what maps report of their own stability.
 
     Args:
-        dataset: key of the rows.
-        combos: (classifier, explainer) in the order of the rows.
         tables: classifier → its table of `stability_cases`.
 
     Returns:

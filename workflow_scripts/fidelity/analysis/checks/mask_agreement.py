@@ -21,7 +21,6 @@ def pair_ious(
 
     Args:
         masks: explainer → its masks, in the order of the config.
-        splits: case → split.
         own: only pairs with one of these explainers; None takes all pairs.
 
     Returns:
@@ -53,10 +52,7 @@ def agree(
     """Average the agreement of every two explainers over the cases.
 
     Args:
-        pairs: rows of `pair_ious`.
         explainers: in the order of the config; pairs of others are left out.
-        classes: the annotated classes.
-        head: dataset, classifier and binarization of the rows.
 
     Returns:
         The table agreement.csv: one row per split, class and pair, over the cases and classes

@@ -20,8 +20,6 @@ def summarize(
     Args:
         parts: {dataset, classifier, explainer} and the table of each, as `scoring.organ_shares`
             gives it.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table organs.csv: maps of cases with a reference that is not empty and, where any case

@@ -19,8 +19,6 @@ def summarize(
 
     Args:
         parts: {dataset, classifier, explainer} and the table of each, as `measure.check` gives it.
-        statistics: replicates, alpha, cluster.
-        seed: the config's seed.
 
     Returns:
         The table sanity.csv. `n` counts maps, `n_undefined` those without a value (a map could not

@@ -29,10 +29,8 @@ class Column:
     """A column of a result table.
 
     Attributes:
-        name: in the file.
         kind: `text`, `count` (a whole number), `number` (empty if undefined), `numbers` (a list, in
             Parquet files), `flag`, or `flag or unknown` (empty if not known).
-        meaning: what a cell holds.
         measured_in: unit or range of a number; empty where the metric of the row decides.
     """
 
@@ -68,7 +66,6 @@ class Table:
 
     Attributes:
         file: the pattern of its file (`study.paths`).
-        columns: in the order of the file.
     """
 
     file: str
@@ -115,9 +112,6 @@ class Table:
 
     def read(self, path: str | Path) -> "pd.DataFrame":
         """Read the CSV file; names stay as they are written ("NA" and "001" stay text).
-
-        Args:
-            path: the file.
 
         Returns:
             The table: counts and numbers as such, an empty cell as nan; all other columns as text.

@@ -84,7 +84,6 @@ class CamLayer:
 
     Attributes:
         name: dotted, below the network.
-        module: what to hook.
         size: positions (h, w).
         reshape: None if its output is (n, channels, h, w); else its channels are last, and this
             gives (n, channels, h, w); pytorch-grad-cam's reshape_transform.
@@ -122,9 +121,6 @@ def find_cam_layer(classifier: Classifier, name: str | None = "auto") -> CamLaye
         classifier: on any device; its mode is restored.
         name: "auto", "depth-1" … "depth-4" (quarters of the family's layers), or a dotted name
             below the network ("layer3", "features.denseblock4").
-
-    Returns:
-        The layer, checked.
 
     Raises:
         InputError: no such layer, or its output is not a feature map that a CAM can use.

@@ -52,8 +52,6 @@ def class_order(
 
     Args:
         truth: as in `fitting_order`, columns in the order of `classes`.
-        scores: likewise.
-        classes: of the data set.
         outputs: class names of the network's outputs, in its order; may name more than `classes`.
 
     Returns:

@@ -29,9 +29,6 @@ class Evaluation:
     """The tables on one classifier, with the columns of this module.
 
     Attributes:
-        classification: measures with intervals and chance.
-        confusion: counts of true against predicted.
-        calibration: reliability bins.
         order: which class every output fits, the columns of CLASS_ORDER.
     """
 
@@ -54,13 +51,8 @@ def evaluate(
     """Evaluate one classifier on every split.
 
     Args:
-        predictions: as `predictions.read_predictions` returns it.
-        dataset: written into the first column.
-        classifier: written into the third column.
         task: `multiclass` or `multilabel`, as in classes.json. Of multilabel cases the labels that
             are uncertain count in no metric; `n` is the number of cases that count.
-        statistics: replicates, alpha, cluster (`patient` or `case`) of the intervals.
-        seed: the config's seed.
         outputs: class names of the network's outputs, in its order; empty where the order of the
             classes is right by construction (trained in this study): `order` is then empty.
 

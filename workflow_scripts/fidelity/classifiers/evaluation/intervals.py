@@ -32,11 +32,6 @@ def quality_intervals(
         scores: (n, k), probabilities.
         predicted: (n, k), 1 where the class was predicted.
         clusters: (n,) patients, or cases where these are resampled.
-        classes: the k names.
-        multilabel: whether a case may have several classes.
-        replicates: number of resamples.
-        alpha: 1 − coverage.
-        seed: the config's seed.
 
     Returns:
         (class or `all`, metric) → (low, high); nan where fewer than two patients have what the

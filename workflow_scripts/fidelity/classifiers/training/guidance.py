@@ -22,10 +22,8 @@ def irrelevant_pixels(
     """Find the pixels of the training images that should not matter: those outside of a mask.
 
     Args:
-        paths: prepared shards of the training split.
         masks: the image's own reference masks (all its classes together), or those of another
             image with the same labels. Which one is random; no mask is used twice.
-        seed: decides which one.
 
     Returns:
         (n, S, S) bool, sorted by case as `read_examples` sorts the images. All False where the
@@ -72,10 +70,8 @@ def penalty(
 
     Args:
         logits: (n, classes) of the images; `three_way`: (n, classes, 3).
-        activation: the classifier's.
         images: (n, H, W) in [0, 1], which the logits were computed from, requiring gradients.
         irrelevant: (n, H, W), 1 where a pixel should not matter, else 0.
-        loss: see below.
 
     Returns:
         Scalar, 0 or more, with a graph, mean over the images. Of the gradients of the sum of all

@@ -18,9 +18,6 @@ def read_examples(
 
     Args:
         paths: prepared shards; empty ones are fine.
-        classes: content of classes.json.
-        names: model classes of the label columns.
-        image_size: side of the images in pixels.
 
     Returns:
         The images and labels of all cases, and which labels are known.

@@ -95,7 +95,6 @@ def train(
             classes' weights of the section itself, so that epochs of all stages compare.
         seed: of shuffling, augmentation and dropout. With equal seed, threads and machine type
             the result is equal to the bit.
-        compute: threads, device, dtype.
         store: keeps the state after every epoch. A training that was stopped resumes from there
             and ends in the same weights. The caller clears it once these are written.
 
@@ -225,7 +224,6 @@ def freeze(network: nn.Module, trainable: str | float) -> int:
     """Choose what is trained.
 
     Args:
-        network: its parameters' `requires_grad` is set.
         trainable: "all", "head" (the last layer with parameters) or a share in 0..1; a share means
             the last layers that together hold at least this share of all parameters.
 
@@ -270,8 +268,6 @@ def class_weights(
 
     Args:
         labels: (n, classes), 0 or 1.
-        mode: `none` or `balanced`.
-        multilabel: whether the classes are tasks of their own.
         known: (n, classes), False for labels that do not count; None = all do.
 
     Returns:

@@ -69,7 +69,6 @@ class Checkpoint:
     """What a weights file holds.
 
     Attributes:
-        path: the file.
         sets: where in the file ("" for the top, "model_ema") → name → tensor; all on the CPU.
         classes: names of the outputs in their order, if the file states them.
         mean: per channel, what the inputs (0 to 1) were normalised with, if the file states it.
@@ -295,7 +294,6 @@ class ScriptedNetwork(nn.Module):
     """A TorchScript network that keeps its archive, so that it can be saved as it came.
 
     Attributes:
-        archive: bytes of the TorchScript file.
         channels: channels its first convolution reads (3 where it has none).
     """
 

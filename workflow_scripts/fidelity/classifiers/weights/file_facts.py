@@ -39,15 +39,9 @@ class Foreign:
     """A weights file that fits its architecture.
 
     Attributes:
-        path: the file.
-        architecture: its name.
-        image_size: side of the input in pixels.
-        outputs: number of values per image that the file's network returns.
-        channels: of its input.
         checkpoint: what the file holds; None for TorchScript.
         match: its tensors that are the network's; None for TorchScript.
         script: the network; None for a state dict.
-        plugins: Python files for "plugin:<function>".
     """
 
     path: Path
@@ -70,8 +64,6 @@ class Foreign:
 
         Args:
             classes: of the config; None if it has none.
-            example: names of the data set's classes, for the error.
-            activation: how outputs become probabilities.
 
         Returns:
             The config's classes, else those that the file states.
@@ -135,8 +127,6 @@ class Foreign:
         """Build the network with the file's weights.
 
         Args:
-            classes: in the order of the outputs.
-            outputs: number of values per image.
             mapping: class → output of torchxrayvision, where outputs are chosen by name.
         """
         if self.script is not None:
@@ -167,10 +157,7 @@ def read_foreign(
 
     Args:
         path: a file of torch.save, safetensors, or TorchScript with architecture "torchscript".
-        architecture: see `architectures.build`.
-        image_size: side of the input in pixels.
         trusted: allow TorchScript, which is code.
-        plugins: Python files, for an architecture "plugin:<function>".
         entry: which weights of the file, where it holds several (`weights_entry`).
 
     Raises:
@@ -219,14 +206,7 @@ def own_shapes(
     channels: int | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> tuple[dict[str, torch.Tensor], set[str]]:
-    """Give a network's state without its values, and the names that depend on the outputs' number.
-
-    Args:
-        architecture: see `architectures.build`.
-        image_size: side of the input in pixels.
-        channels: see `architectures.build`.
-        plugins: Python files, for an architecture "plugin:<function>".
-    """
+    """Give a network's state without its values, and what depends on the outputs' number."""
     one, two = (_shapes(architecture, outputs, image_size, channels, plugins) for outputs in (5, 7))
     return one, {key for key in one if key in two and one[key].shape != two[key].shape}
 

@@ -25,9 +25,7 @@ def classifier_of(
     """Make a classifier of a weights file, which is not trained here.
 
     Args:
-        foreign: the file.
         classes: see `Foreign.order`.
-        activation: how outputs become probabilities.
         entry: of the classifier: `mean`, `std`, `outputs`, `output_values`, `transform_input`.
 
     Returns:
@@ -92,7 +90,6 @@ def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
 
     Args:
         network: as `build` returns it, with the file's channels; changed in place.
-        foreign: the file.
 
     Returns:
         Names of the parameters left fresh (those of the head).
@@ -118,8 +115,6 @@ def input_normalisation(
 
     Args:
         entry: of the classifier: `architecture`, `mean`, `std`, `transform_input`, `weights`.
-        trained: whether it is trained here.
-        plugins: Python files, for an architecture "plugin:<function>".
         foreign: the file of its weights; None for fresh or ImageNet's weights.
 
     Returns:

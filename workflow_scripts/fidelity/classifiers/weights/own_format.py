@@ -28,8 +28,6 @@ def save(
     """Write a classifier, atomically; equal classifiers give equal bytes.
 
     Args:
-        classifier: on any device.
-        path: the .safetensors file.
         training: JSON-able facts about how it came about; without times and paths.
     """
     network = classifier.network
@@ -63,10 +61,6 @@ def save(
 
 def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
     """Read a classifier that `save` wrote.
-
-    Args:
-        path: the .safetensors file.
-        plugins: Python files, for an architecture "plugin:<function>".
 
     Returns:
         The classifier on the CPU, in eval mode.

@@ -54,7 +54,6 @@ class Match:
         dropped: kind → names of tensors beside the network.
         renamed: name in the file of a head that has another name in the network; None if none has.
         mean: per channel, of a layer that normalises the input.
-        std: the same.
     """
 
     place: str
@@ -83,7 +82,6 @@ def match(
     """Find a network's tensors in a file.
 
     Args:
-        checkpoint: the file.
         own: the network's state; shapes and names count.
         heads: names of the tensors whose shape depends on the number of outputs.
         entry: which set of weights to take, where a file holds several (`weights_entry`).
@@ -119,9 +117,6 @@ def match(
 
 def current_names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Rename the layers of torchvision's DenseNet files, which are older than its code.
-
-    Args:
-        state: of any network.
 
     Returns:
         The state with `denselayer1.norm.1.weight` written `denselayer1.norm1.weight`; unchanged
@@ -295,11 +290,6 @@ def raise_misfit(
     """Raise InputError that names what does not fit.
 
     Args:
-        own: the network's state.
-        state: what was found of it.
-        unexpected: names of other tensors.
-        path: the file.
-        architecture: its name.
         heads: names of tensors whose shape follows the number of outputs; they may differ.
     """
     shapes = [

@@ -37,9 +37,6 @@ def unpack(archive: str | Path, store: str | Path, *, max_bytes: int = MAX_BYTES
     everything is in it: a killed job leaves no half-filled folder behind that looks whole. Jobs
     that want the same archive wait for one another.
 
-    Returns:
-        The folder with the contents.
-
     Raises:
         InputError: the file is missing, damaged, encrypted or larger than `max_bytes` unpacked; the
             disk is too small; or a member has an unsafe name (absolute, "..", a link, the same name

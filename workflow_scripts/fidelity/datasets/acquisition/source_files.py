@@ -23,7 +23,6 @@ class TableFile(NamedTuple):
     Attributes:
         names: of the file as it is downloaded; the first that is found counts.
         key: of the config that may name another file; "root" if none does.
-        needed: whether it must be there.
     """
 
     names: Sequence[str]
@@ -113,9 +112,6 @@ def locate(
     """Locate annotation files.
 
     Args:
-        files: of the source.
-        where: how to get them, for the error.
-        root: the data root.
         settings: with the keys that may name other files, relative to the root.
 
     Returns:
@@ -169,8 +165,6 @@ def find_file(
     """Find the first file of some names below a root; None without any.
 
     Args:
-        root: the data root.
-        names: of the file.
         field: key of the config that may choose one of several files.
         below: what `files_below` lists. A caller that looks for several files lists them once.
 

@@ -33,7 +33,6 @@ class ReadCase:
     """What the file states about one case.
 
     Attributes:
-        boxes: of the case.
         read: (class, reader) without a box, the class "" for all: read, and nothing found.
         line: first of the case.
     """

@@ -94,9 +94,7 @@ class Row:
     """A row of an annotation file, or an entry of another kind.
 
     Attributes:
-        path: the file.
         name: what it is called in errors, such as "line 3".
-        cells: by column, as written.
     """
 
     path: str | Path

@@ -84,8 +84,6 @@ class DicomImage:
 
     Attributes:
         values: (H, W), integer or float64.
-        black: the value that the file's own scale calls black.
-        white: the value that it calls white.
         bits: stored bits per pixel.
         padding: (H, W) bool, pixels that the file declares to be padding; None if it declares none.
         assumed: what the file should declare and does not; empty if it declares everything.

@@ -53,7 +53,6 @@ def close_pairs(
     Args:
         left: uint64 (n,).
         right: uint64 (m,).
-        distance: largest number of differing bits.
 
     Yields:
         Indices into `left`, into `right`, and distances, by rising index into `left`.
@@ -83,9 +82,6 @@ def alike_pairs(
 
     Args:
         left: hashes, uint64 (n,), and thumbnails, (n, 32, 32).
-        right: the same of other images.
-        distance: largest number of differing bits.
-        correlation: least correlation of the thumbnails.
 
     Yields:
         Index into `left`, into `right`, distance and correlation, by rising index into `left`.

@@ -123,9 +123,6 @@ def decode_image(
 
     Args:
         data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or DICOM file, or of JSRT's .IMG.
-        path: named in errors.
-        intensity: what becomes black and white.
-        findings: what is worth reporting is added here.
 
     Returns:
         (H, W) uint8 where all values are whole, so that an image is the same whatever file it

@@ -33,11 +33,9 @@ def fitted_boxes(
     """Give the boxes of a case in pixels of its native image, per class, in the source's order.
 
     Args:
-        case: with boxes as its source gives them.
         image: (height, width) of the image file.
         native: (height, width) at which the case is scored.
         outside: `refuse` a box that leaves the image by more than rounding, or `clip` it.
-        root: the data root.
         notes: what is worth reporting once per data set is appended here.
 
     Raises:

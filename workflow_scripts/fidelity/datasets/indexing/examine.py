@@ -83,10 +83,8 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
 
     Args:
         case: with no other masks than those that are used.
-        root: the data root.
         settings: of the data set. If the lung mask decides the classifier's `input`, it must not be
             empty. Only the `strata` that are requested are read from a DICOM header.
-        adapter: of the source, see `registry.reader`.
 
     Returns:
         The case with size, digest, boxes in native pixels, pixel spacing and the requested facts,

@@ -26,10 +26,7 @@ class Quarantined:
     """A case that is left out.
 
     Attributes:
-        case: its id.
-        split: its split.
         file: the file concerned, relative to the data root.
-        reason: why, in full.
         cause: the same text for all cases with the same reason; for what a setting excludes on
             purpose, the setting.
         on_purpose: a setting excludes it; it is not a fault of its files.
@@ -55,10 +52,8 @@ def check_unusable(
     """Find the splits that lose too many cases to one cause; what goes on purpose does not count.
 
     Args:
-        left_out: cases that are not used.
         totals: cases per split that the settings request, the unusable ones included.
         share: largest share of a split that one cause may take.
-        root: the data root, for the errors.
 
     Returns:
         One error per split and cause with more than that share and at least two cases.
@@ -99,8 +94,6 @@ def count_rows(
     """Count the cases of each split by what became of them.
 
     Args:
-        used: cases used per split.
-        left_out: the quarantine.
         excluded: cases that a setting leaves out before their files are read, by split and setting.
         unscored: cases per split that are used, and not scored for want of a reference mask.
 

@@ -39,18 +39,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class Across:
-    """Two images of two data sets that look the same.
-
-    Attributes:
-        dataset: of the one.
-        case: its id.
-        split: its split.
-        twin_dataset: of the other.
-        twin: its id.
-        twin_split: its split.
-        distance: differing bits of their hashes.
-        correlation: of their thumbnails.
-    """
+    """Two images of two data sets that look the same."""
 
     dataset: str
     case: str
@@ -95,16 +84,7 @@ def read_looks(path: str | Path) -> Looks:
 
 
 def twins_across(looks: Mapping[str, Looks], distance: int, correlation: float) -> Iterator[Across]:
-    """Find the images of any two data sets that look the same, exact copies included.
-
-    Args:
-        looks: by data set.
-        distance: most differing bits of the hashes.
-        correlation: least correlation of the thumbnails.
-
-    Yields:
-        The pairs, by data sets and place.
-    """
+    """Find the images of any two data sets that look the same, exact copies included."""
     for (name, own), (other, theirs) in combinations(looks.items(), 2):
         sides = [(side.hashes, side.thumbnails) for side in (own, theirs)]
         for i, j, *how in alike_pairs(*sides, distance, correlation):

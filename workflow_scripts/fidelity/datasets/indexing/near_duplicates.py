@@ -24,7 +24,6 @@ class NearDuplicate:
         case: the one that would have to go.
         twin: the one that would stay.
         distance: differing bits of their 64-bit perceptual hashes.
-        correlation: of their thumbnails.
         excluded: whether `case` was left out for it.
     """
 
@@ -53,12 +52,8 @@ def find_near_duplicates(
     """Find the pairs of like images in two splits.
 
     Args:
-        cases: the cases.
-        looks: of each case's image.
         digests: hash of the pixels of each case's image; pairs with the same digest are exact
             copies. The setting `duplicates` is about these; they are not listed here.
-        distance: most differing bits of the hashes.
-        correlation: least correlation of the thumbnails.
 
     Returns:
         The pairs, by split, case and twin.
@@ -78,14 +73,7 @@ def find_near_duplicates(
 
 
 def excluded(pairs: Iterable[NearDuplicate]) -> list[NearDuplicate]:
-    """Mark which cases go: those with a twin in a split of higher priority that itself stays.
-
-    Args:
-        pairs: of `find_near_duplicates`.
-
-    Returns:
-        The same pairs, `excluded` set.
-    """
+    """Mark which cases go: those with a twin in a split of higher priority that itself stays."""
     pairs, gone = list(pairs), set()
     # Validation before training: a training image may stay if its twin in validation has gone.
     for split in PRIORITY:

@@ -84,11 +84,8 @@ def decode_reference(
     """Decode what `read_reference` returned; run lengths and shapes are taken as written.
 
     Args:
-        data: the bytes.
-        root: the data root; named in errors.
         reference: see `mask_places`.
         name: of an image file: see `mask_foreground.foreground`, as the two others.
-        values: the data set's `mask_values`.
         notes: what is worth reporting once per data set is appended here.
         size: (height, width) of the image, which an empty reference (NONE) takes.
 

@@ -81,12 +81,9 @@ def foreground(
     """Find the foreground of a mask.
 
     Args:
-        pixels: the decoded file.
-        path: named in errors.
         name: class of the reference mask, or LUNG. Unless `values` confirm it, a mask of a class
             may not cover more than half of the image. A mask of the lungs may not cover half of it
             with all corners. None for masks that are no reference: any size is right.
-        values: the data set's `mask_values`.
         notes: what is worth reporting once per data set is appended here.
 
     Returns:

@@ -42,8 +42,6 @@ def agreed_boxes(drawn: Sequence[Drawn], readers: Collection[str], rule: str) ->
     boxes' sides. Under `union` every box is an instance.
 
     Args:
-        drawn: boxes of all readers.
-        readers: those who read the image for the class, with or without a box.
         rule: as in `agreed_mask`; `staple` is of pixels alone.
 
     Returns:

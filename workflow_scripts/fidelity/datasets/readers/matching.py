@@ -34,8 +34,6 @@ class Piece:
     """A mask, or a piece of one.
 
     Attributes:
-        label: what it marks.
-        path: of its file.
         left: column of the image at which it begins.
         top: row of the image at which it begins.
     """
@@ -51,8 +49,6 @@ class Match:
     """A case and the image of the other data set that shows the same.
 
     Attributes:
-        case: the case.
-        image: the file of the other data set.
         size: (height, width) of that image.
         correlation: of both images at 32 x 32 pixels.
     """
@@ -113,12 +109,6 @@ def match(
     A case and an image are matched if each correlates with the other more than with any other one.
     So copies within a data set do not count twice.
 
-    Args:
-        cases: those that may be matched.
-        looks: what the images of the data set look like.
-        images: files of the other data set.
-        correlation: least correlation.
-
     Returns:
         The matches, by falling correlation.
     """
@@ -154,12 +144,6 @@ def united(
 ) -> np.ndarray:
     """Unite the masks of some labels.
 
-    Args:
-        pieces: masks of an image.
-        labels: those that count.
-        drawn_on: (height, width) of the image that the masks are drawn on.
-        size: (height, width) of the case.
-
     Returns:
         Boolean mask of the size of the case, by nearest neighbour; empty without such a mask.
 
@@ -192,14 +176,6 @@ def write_reader(
     root: Path,
 ) -> Iterator[dict[str, object]]:
     """Write a mask `<case>.png` of each match, as the setting `readers` takes them.
-
-    Args:
-        folder: of the masks.
-        matches: cases with their images.
-        pieces: masks by the name of the image's file.
-        labels: united to the mask of the class.
-        cls: the annotated class.
-        root: data root of the study.
 
     Yields:
         A row of the list of matches: a row of a case table, and how well both masks agree. `iou` is

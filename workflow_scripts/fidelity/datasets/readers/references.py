@@ -25,7 +25,6 @@ def refer(cases: Iterable[PreparedCase], rule: str) -> Iterator[PreparedCase]:
     """Give cases the reference that a rule makes of their readings.
 
     Args:
-        cases: prepared cases.
         rule: see `consensus.agreed_mask`; a reader's name, or `first`, is this reader's reference.
 
     Yields:

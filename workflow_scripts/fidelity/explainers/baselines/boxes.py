@@ -43,10 +43,6 @@ def fit(
 
     Args:
         train: prepared training shards.
-        val: not used.
-        settings: the method.
-        seed: not used.
-        compute: not used.
         output: the file; float64 (boxes, 4) and int64 (boxes,) of classes: y0, x0, y1, x1 as shares
             of the native sides. Where a class has masks alone, the rectangles that bound their
             8-connected parts.
@@ -86,10 +82,6 @@ def _shares(case: PreparedCase, cls: str) -> np.ndarray:
 
 def make(context: Context, settings: Settings) -> Explain:
     """Give every case a box of its class.
-
-    Args:
-        context: fitted.
-        settings: the method.
 
     Returns:
         A function from tasks to maps of kind `binary`.

@@ -15,10 +15,6 @@ def make(context: Context, settings: EdgeMap) -> Explain:
     saliency maps). Edges that the input setting makes, such as that of a masked lung, belong to it:
     the classifier sees them too.
 
-    Args:
-        context: not used.
-        settings: sigma of the Gaussian in pixels of the working image.
-
     Returns:
         A function from tasks to maps of kind `dense` at working size.
     """

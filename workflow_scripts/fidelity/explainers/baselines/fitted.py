@@ -39,10 +39,7 @@ def write_fitted(
     """Write tensors and what they belong to, atomically; equal contents give equal bytes.
 
     Args:
-        path: the .safetensors file.
-        tensors: arrays by name.
         classes: source classes that it was fitted to, in the order of the tensors.
-        settings: of what was fitted, as plain values.
     """
     meta = {"schema": SCHEMA, "classes": list(classes), "settings": dict(settings)}
     # One metadata entry alone: safetensors does not keep an order between several.
@@ -59,10 +56,6 @@ def fitted_settings(path: Path) -> dict[str, Any]:
 
 def read_fitted(path: Path, method: str) -> tuple[dict[str, np.ndarray], list[str]]:
     """Read what `write_fitted` wrote.
-
-    Args:
-        path: the file.
-        method: the method that asks.
 
     Returns:
         The arrays by name, and the source classes.

@@ -58,7 +58,6 @@ def from_grid(grid: np.ndarray, box: Box, window: Box, border: int) -> np.ndarra
     Args:
         grid: (n, n) float32, spread over `box`.
         box: native box that the grid covers.
-        window: native box wanted.
         border: OpenCV's rule for places outside the grid.
 
     Returns:

@@ -42,11 +42,6 @@ def fit(
 
     Args:
         train: prepared training shards.
-        val: not used.
-        settings: align, `image` (the whole native image is stretched to the grid) or `lung_box`
-            (the bounding box of its lung is).
-        seed: not used.
-        compute: not used.
         output: the file; float32 (classes, 256, 256), shares of the training masks in 0 … 1.
         code: not used; there is nothing to resume in seconds of work.
 
@@ -94,10 +89,6 @@ def fit(
 
 def make(context: Context, settings: MeanMask) -> Explain:
     """Give every case of a class that class's mean training mask.
-
-    Args:
-        context: fitted.
-        settings: align, as in `fit`.
 
     Returns:
         A function from tasks to maps of kind `dense` (256×256 over what the working image shows).

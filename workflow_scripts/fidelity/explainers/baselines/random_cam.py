@@ -12,10 +12,6 @@ def make(context: Context, settings: RandomCam) -> Explain:
 
     What a CAM scores above this comes from its values, not from their being few and smooth.
 
-    Args:
-        context: seed.
-        settings: grid, the number of cells along each side.
-
     Returns:
         A function from tasks to maps of kind `grid`.
     """

@@ -14,10 +14,6 @@ def make(context: Context, settings: RandomSuperpixels) -> Explain:
 
     What LIME scores above this comes from the classifier, not from the segmentation.
 
-    Args:
-        context: seed.
-        settings: superpixels, as LIME's.
-
     Returns:
         A function from tasks to maps of kind `superpixels`.
     """

@@ -18,7 +18,6 @@ def make(context: Context, settings: RandomWeights) -> Explain:
     not to the classifier's training.
 
     Args:
-        context: classifier, which is left as it is, and seed.
         settings: of, the config entry of the explainer. It gets the random numbers that it has on
             the trained classifier, so that the weights are the only difference.
 

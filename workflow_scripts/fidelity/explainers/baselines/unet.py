@@ -34,12 +34,8 @@ def fit(
     """Train the U-Net on working images; see `segmentation.train_network`.
 
     Args:
-        train: prepared training shards.
         val: prepared validation shards; they choose the epoch.
-        settings: epochs, channels (of the first level), learning_rate, batch.
-        seed: the config's seed.
         compute: threads and device; with these fixed, equal to the bit on one type of CPU.
-        output: the file.
         code: digest of the code that trains; a stopped training resumes if it is the same.
 
     Raises:
@@ -81,10 +77,6 @@ def read_examples(shards: Sequence[Path]) -> Examples:
 
 def make(context: Context, settings: Unet) -> Explain:
     """Give every case the probability of a lesion of its class at each pixel.
-
-    Args:
-        context: fitted, compute and batch size.
-        settings: channels.
 
     Returns:
         A function from tasks to maps of kind `dense` at working size.

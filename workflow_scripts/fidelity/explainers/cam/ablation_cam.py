@@ -29,10 +29,6 @@ from fidelity.settings.explainers import Ablationcam
 def make(context: Context, settings: Ablationcam) -> Explain:
     """Set Ablation-CAM up.
 
-    Args:
-        context: classifier and batch size (channels per forward pass).
-        settings: layer (see `explainers.cam`).
-
     Returns:
         A function from tasks to maps of kind `grid`, signed, in logits × activation. Extras: layer.
 

@@ -39,12 +39,6 @@ class NativeGrid:
 def make(context: Context, settings: Cam) -> Explain:
     """Set a CAM up.
 
-    Args:
-        context: classifier, batch size and seed.
-        settings: method (a key of `cam_methods.METHODS`); layer (dotted name in the network, or
-            `auto`: the last layer with a spatial extent, chosen by the architecture); of
-            gradcam_plus_plus epsilon, of finercam alpha and comparisons.
-
     Returns:
         A function from tasks to maps of kind `grid`: the method's map at the layer's resolution,
         signed, before the last ReLU. Extras: layer.

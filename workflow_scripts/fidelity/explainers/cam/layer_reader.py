@@ -40,8 +40,6 @@ class LayerReader:
         """Prepare to read.
 
         Args:
-            model: maps images to logits.
-            layer: one of its layers.
             gradients: whether they are wanted; without, the call may run under `no_grad`.
         """
         self.model, self.layer, self.wanted = model, layer, gradients

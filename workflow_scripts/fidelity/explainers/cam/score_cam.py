@@ -20,7 +20,6 @@ def make(context: Context, settings: Scorecam) -> Explain:
     """Set Score-CAM up.
 
     Args:
-        context: classifier and batch size (masked images per forward pass).
         settings: layer (see `explainers.cam`); output: `logit` (the package's) or `probability`
             (the paper's). Probabilities differ little between channels, so that the softmax over
             channels gives nearly equal weights.
@@ -67,9 +66,6 @@ def channel_scores(
         classifier: in eval mode.
         image: (1, channels, H, W), preprocessed; where a mask is 0, so is the normalised image.
         activations: (k, h, w).
-        target: class.
-        output: `logit` or `probability`.
-        batch: images per forward pass.
 
     Returns:
         float32 (k,) on the CPU, and the number of images that were classified. Channels that do

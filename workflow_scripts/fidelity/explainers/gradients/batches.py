@@ -49,7 +49,6 @@ def explainer(
     """Make an explainer of a function from batches to attributions.
 
     Args:
-        context: classifier, batch size and seed.
         settings: magnitude (take the absolute value of the sum over channels; False where a method
             has no such key) and smoothing (standard deviation of a Gaussian in pixels of the
             working image; 0 = none), in this order.
@@ -105,9 +104,7 @@ def gradient(
     """Differentiate the targets' logits at the input.
 
     Args:
-        classifier: in eval mode.
         x: (b, channels, H, W), normalised.
-        targets: (b,).
 
     Returns:
         The gradient (b, channels, H, W) and the targets' logits (b,).

@@ -25,10 +25,6 @@ EPS = 1e-10
 def make(context: Context, settings: Deeplift) -> Explain:
     """Set DeepLift up (Shrikumar, Greenside & Kundaje 2017).
 
-    Args:
-        context: classifier and batch size.
-        settings: baseline (black, mean or blur) and smoothing.
-
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit_difference between image and
         baseline, and completeness_error, what the attributions' sum misses it by.

@@ -37,10 +37,6 @@ TOLERANCE = 1e-3
 def make(context: Context, settings: Fullgrad) -> Explain:
     """Set FullGrad up.
 
-    Args:
-        context: classifier and batch size.
-        settings: scale: `channel` (the package's) or `layer` (the authors').
-
     Returns:
         A function from tasks to maps of kind `dense` at input size, at least 0. Linear layers have
         no place in the image; their biases are left out.
@@ -90,9 +86,7 @@ def decompose(
     """Split logits into input × gradient and, per layer and use, bias × gradient.
 
     Args:
-        classifier: in eval mode.
         images: (n, channels, H, W), preprocessed.
-        targets: class of each image.
 
     Returns:
         Logits (n, classes), and the parts. The first is that of the input (n, channels, H, W).
@@ -155,8 +149,6 @@ def saliency(parts: Sequence[torch.Tensor], side: int, scale: str) -> np.ndarray
     """Add the sizes of all parts up at image size.
 
     Args:
-        parts: as `decompose` gives them.
-        side: of the image, in pixels.
         scale: what is brought to [0, 1] by its minimum and maximum: the `layer` or each `channel`.
 
     Returns:

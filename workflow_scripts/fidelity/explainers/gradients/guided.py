@@ -21,11 +21,6 @@ from fidelity.settings.explainers import GuidedBackprop, GuidedGradcam
 def make(context: Context, settings: GuidedBackprop | GuidedGradcam) -> Explain:
     """Set guided backprop (Springenberg et al. 2015) or guided Grad-CAM (Selvaraju et al. 2017) up.
 
-    Args:
-        context: classifier and batch size.
-        settings: method (`guided_backprop` or `guided_gradcam`), layer (guided_gradcam alone; as
-            Grad-CAM's), magnitude and smoothing.
-
     Returns:
         A function from tasks to maps of kind `dense`. Guided Grad-CAM is guided backprop times the
         rectified Grad-CAM, enlarged bilinearly as in its paper (captum's own: nearest neighbour).

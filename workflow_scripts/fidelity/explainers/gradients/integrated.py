@@ -16,10 +16,6 @@ from fidelity.settings.explainers import IntegratedGradients
 def make(context: Context, settings: IntegratedGradients) -> Explain:
     """Set integrated gradients up (Sundararajan, Taly & Yan 2017).
 
-    Args:
-        context: classifier and batch size.
-        settings: steps (of the Gauss-Legendre rule), baseline (black, mean or blur), smoothing.
-
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit_difference between image and
         baseline, and completeness_error, what the attributions' sum misses it by.

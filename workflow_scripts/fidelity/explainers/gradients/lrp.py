@@ -19,11 +19,6 @@ def make(context: Context, settings: Lrp) -> Explain:
     The target's logit is what is propagated (Bach et al. 2015), so that positive relevance speaks
     for the class whatever the logit's sign.
 
-    Args:
-        context: classifier and batch size.
-        settings: composite (rules by layer, as zennit names them), epsilon (of the epsilon rule)
-            and smoothing.
-
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit, and conservation_error, the
         sum of relevance minus the logit (what biases and stabilisers took or gave).
@@ -67,8 +62,6 @@ def start(head: Classifier, outputs: torch.Tensor, targets: torch.Tensor) -> tor
 
     Args:
         head: turns outputs into logits: the classifier around an identity.
-        outputs: of the network, (b, outputs).
-        targets: (b,).
 
     Returns:
         Relevance (b, outputs); a row's sum is the logit.

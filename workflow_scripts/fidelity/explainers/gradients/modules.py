@@ -40,9 +40,6 @@ TOLERANCE = 1e-5
 def with_own_modules(classifier: Classifier) -> Classifier:
     """Write a classifier's network again, each activation and pooling a module of its own.
 
-    Args:
-        classifier: stays as it is.
-
     Returns:
         A copy in eval mode, without parameter gradients, whose network is a `torch.fx.GraphModule`;
         its logits and its number of ReLUs are checked to be the original's.

@@ -75,13 +75,6 @@ TITLES = {"guided_backprop": "guided backprop", "deeplift": "DeepLift", "lrp": "
 def with_known_operations(classifier: Classifier, method: str) -> Classifier:
     """Write a classifier again for a method and check that the method has a rule for all it does.
 
-    Args:
-        classifier: stays as it is.
-        method: of an explainer: guided_backprop, guided_gradcam, deeplift or lrp.
-
-    Returns:
-        See `with_own_modules`.
-
     Raises:
         InputError: the network cannot be traced, has no ReLU, or an operation without a rule.
     """

@@ -45,7 +45,6 @@ class CaseNoise:
         """Start the streams.
 
         Args:
-            seeds: one per image.
             device: of the tensors returned. Numbers are drawn on the CPU: the same everywhere.
         """
         self._streams = [np.random.default_rng(seed) for seed in seeds]

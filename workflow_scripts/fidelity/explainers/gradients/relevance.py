@@ -36,9 +36,6 @@ def canonised(classifier: Classifier) -> Classifier:
     (at the start of DenseNet's layers, whose input has other uses). They have one input each and
     pass relevance on as it is, which is zennit's rule for them.
 
-    Args:
-        classifier: stays as it is.
-
     Returns:
         A copy whose logits are checked to be the original's.
 

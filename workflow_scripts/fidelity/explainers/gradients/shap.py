@@ -22,12 +22,6 @@ def make(context: Context, settings: GradientShap) -> Explain:
     The package captum draws from the generators of the process. Here each case has its own, so
     neighbours change nothing.
 
-    Args:
-        context: classifier, batch size and seed.
-        settings: samples; baseline (`black`, or `noise`: a new image of evenly distributed grey
-            values for every sample); noise (standard deviation of what is added to the image, as a
-            share of its range of grey values); smoothing.
-
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit_difference, the mean over the
         samples, and completeness_error, what the attributions' sum misses it by (it falls with the

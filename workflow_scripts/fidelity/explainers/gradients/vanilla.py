@@ -16,10 +16,6 @@ def make(context: Context, settings: Gradient | InputXGradient) -> Explain:
     Input × gradient (Shrikumar et al. 2016) multiplies by the network's input, which is zero at the
     grey value that normalisation subtracts, not at black.
 
-    Args:
-        context: classifier and batch size.
-        settings: method (`gradient` or `input_x_gradient`), magnitude (gradient alone), smoothing.
-
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit.
     """

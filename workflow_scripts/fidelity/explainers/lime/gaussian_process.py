@@ -27,7 +27,6 @@ class Process:
     Attributes:
         rates: float64 (l,).
         signs: float64 (n, l), the rows it was fitted to as −1 and 1.
-        mean: of the outputs.
         inverse: float64 (n, n), of their covariance K with noise.
         values: float64 (n,), K⁻¹ (outputs − mean).
     """
@@ -69,9 +68,6 @@ def fit_process(rows: torch.Tensor, outputs: torch.Tensor) -> Process:
     Args:
         rows: float64 (n, l) of 0 and 1 in random order, no two equal, l at least 1.
         outputs: float64 (n,), not constant.
-
-    Returns:
-        The process.
     """
     signs = 2 * rows - 1
     mean = outputs.mean()

@@ -18,7 +18,6 @@ def hidden_image(
             `hide_sigma` pixels); `noise` (normal, with the image's mean and standard deviation); or
             `inpaint` (each superpixel filled from what surrounds it, Telea 2004, within
             `hide_radius` pixels).
-        seed: of the noise.
 
     Returns:
         float64 (H, W) in [0, 1].

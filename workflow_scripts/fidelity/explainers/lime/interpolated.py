@@ -38,8 +38,6 @@ def interpolate(
         rows: float64 (n, k) of 0 and 1.
         outputs: float64 (n,), which depend on the live superpixels alone.
         live: bool (k,), which superpixels change the picture.
-        settings: kernel_width, and output (`probability` or `logit`).
-        alpha: penalty per sample.
         seed: of the predicted sample, and of the jackknife's groups.
 
     Returns:

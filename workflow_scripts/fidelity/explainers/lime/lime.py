@@ -42,7 +42,6 @@ def make(context: Context, settings: entries.Lime) -> Explain:
     """Set LIME up.
 
     Args:
-        context: classifier, batch size and seed.
         settings: samples, kernel_width, hide (see `lime_hide`), alpha (ridge), output
             ("probability" or "logit"), precision (of the forward passes), superpixels, and:
             sampling (see `lime_sampling.design`), repeats (seeds to explain with; the map is the

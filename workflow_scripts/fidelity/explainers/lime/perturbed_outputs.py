@@ -21,7 +21,6 @@ class Perturbed:
         """Put an image on the classifier's device.
 
         Args:
-            classifier: in eval mode.
             image: float (H, W) in [0, 1].
             hidden: float (H, W), what a hidden superpixel shows.
             segments: labels 0 … k-1 (H, W).
@@ -64,9 +63,6 @@ class Perturbed:
 
         Args:
             pictures: bool (n, k) on the device, true = shown.
-            target: column of the output.
-            output: `probability` or `logit`.
-            precision: as of `outputs`.
 
         Returns:
             float64 (n,).

@@ -58,7 +58,6 @@ def separated(weights: np.ndarray, half_widths: np.ndarray, top: int) -> bool:
     Args:
         weights: (k,).
         half_widths: (k,), half widths of the intervals; nan = not known yet.
-        top: size of the set.
 
     Returns:
         Whether the lowest lower end of the top lies above the highest upper end of the rest.

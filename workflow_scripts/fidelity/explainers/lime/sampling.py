@@ -15,8 +15,6 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
             followed by its complement); `hadamard` (see `hadamard_rows`, with their complements);
             or `interpolated` (the same).
         samples: number of rows, even for paired designs.
-        superpixels: number of columns.
-        seed: of the case.
 
     Returns:
         uint8 (samples, superpixels), 1 = shown.
@@ -72,9 +70,7 @@ def hadamard_rows(count: int, superpixels: int, rng: np.random.Generator) -> np.
     interactions mix at random, and the design is unbiased over seeds.
 
     Args:
-        count: number of rows.
         superpixels: number of columns; the matrix has the next power of two as order.
-        rng: draws columns, signs and the order of rows.
 
     Returns:
         uint8 (count, superpixels): whole blocks, the last one cut short.

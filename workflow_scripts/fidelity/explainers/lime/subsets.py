@@ -21,7 +21,6 @@ def fit_all(
         rows: float64 (2^l, l), every subset of the l live superpixels.
         outputs: float64 (2^l,).
         live: bool (k,), which superpixels the output depends on.
-        width: of the kernel.
         alpha: penalty per sample (the α of `lime_surrogate.fit` over its samples).
 
     Returns:

@@ -29,7 +29,6 @@ def kernel_weights(rows: torch.Tensor, width: float) -> torch.Tensor:
 
     Args:
         rows: float64 (..., n, k) of 0 and 1, for which d = 1 − sqrt(share of ones).
-        width: of the kernel.
 
     Returns:
         float64 (..., n).
@@ -55,11 +54,7 @@ def fit(
         rows: float64 (b, n, k) of 0 and 1.
         outputs: float64 (b, n).
         weights: float64 (b, n).
-        alpha: penalty.
         cluster: rows in succession that were drawn together: 2 for complements in pairs.
-
-    Returns:
-        The surrogates.
     """
     total = weights.sum(-1, keepdim=True)
     mean_x = (weights.unsqueeze(-1) * rows).sum(-2, keepdim=True) / total.unsqueeze(-1)

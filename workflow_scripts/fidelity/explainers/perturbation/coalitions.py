@@ -26,11 +26,6 @@ def lime_parts(
     (masked to the lung). So a method is compared with LIME on the same superpixels, and differs
     only by what it does with them.
 
-    Args:
-        context: the config's seed.
-        settings: superpixels, hide, hide_sigma and hide_radius, as LIME's.
-        case: its working image and lung.
-
     Returns:
         Labels 0 … k-1, int (H, W), and the image in which all are hidden, float32 (H, W) in [0, 1].
     """
@@ -49,13 +44,7 @@ class Game:
     """
 
     def __init__(self, context: Context, settings: HidesSuperpixels, case: "PreparedCase") -> None:
-        """Set up the game of a case.
-
-        Args:
-            context: classifier, batch size and the config's seed.
-            settings: as for `lime_parts` and `forward.classify`.
-            case: the case.
-        """
+        """Set up the game of a case."""
         self.segments, hidden = lime_parts(context, settings, case)
         image = unit_image(case.image)
         self.players = live_superpixels(image, hidden, self.segments)

@@ -21,10 +21,6 @@ def make(context: Context, settings: FeatureAblation) -> Explain:
     The attribution of a superpixel is f(image) - f(image without it). One that hiding does not
     change gets 0 without a forward pass.
 
-    Args:
-        context: classifier, batch size and seed.
-        settings: hide, hide_sigma, hide_radius, output, precision and superpixels (all as LIME's).
-
     Returns:
         A function from tasks to maps of kind `superpixels`, in the unit of the output. Extras:
         superpixels (their number), forward_passes (images classified for this case, all its

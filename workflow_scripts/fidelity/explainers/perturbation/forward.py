@@ -23,13 +23,6 @@ def per_case(context: Context, explain: ExplainCase) -> Explain:
 
     One forward pass serves all classes, and the seed is the case's. So the maps are those that the
     tasks would get one by one, and do not depend on the grouping.
-
-    Args:
-        context: gives the seeds.
-        explain: explains one case.
-
-    Returns:
-        A function from tasks to explanations.
     """
 
     def explain_all(tasks: Sequence[Task]) -> list[Explanation]:
@@ -57,9 +50,7 @@ def classify(context: Context, images: torch.Tensor, settings: Perturbation) -> 
     """Classify one batch of perturbed images.
 
     Args:
-        context: its classifier and batch size.
         images: float (n, H, W) in [0, 1] on the classifier's device, n at most the batch size.
-        settings: output and precision, as `classify_padded` takes them.
 
     Returns:
         float64 (n, classes), on the classifier's device.
@@ -78,9 +69,6 @@ def classify_all(
     """Classify perturbed images that are made batch by batch: memory is one batch, not all images.
 
     Args:
-        context: as for `classify`.
-        settings: as for `classify`.
-        count: number of images.
         perturb: makes the images of a run, as `classify` takes them.
 
     Returns:

@@ -22,12 +22,6 @@ def make(context: Context, settings: KernelShap) -> Explain:
     The players are the superpixels that look different when hidden. The others are null players:
     their Shapley value is 0, and they do not change that of the rest.
 
-    Args:
-        context: classifier, batch size and seed.
-        settings: samples (images classified at most, the whole and the hidden one among them;
-            where all coalitions of the players fit, the Shapley values are exact), hide,
-            hide_sigma, hide_radius, output, precision and superpixels (all as LIME's).
-
     Returns:
         A function from tasks to maps of kind `superpixels`, in the unit of the output; their sum is
         f(image) - f(all hidden). Extras: superpixels (their number), players (those that hiding

@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 def make(context: Context, settings: Occlusion) -> Explain:
     """Set occlusion up, with captum's windows and captum's mean over those that cover a pixel.
 
-    Args:
-        context: classifier and batch size.
-        settings: window and stride (pixels of the working image); fill (`mean` of the image,
-            `blur`, or a grey value in [0, 1]); fill_sigma (of the blur, pixels); output and
-            precision (as LIME's).
-
     Returns:
         A function from tasks to maps of kind `dense`. A map is f(image) - f(image with the window
         hidden), averaged over the windows that cover a pixel, in the unit of the output. Extras:
@@ -57,7 +51,6 @@ def filling(image: np.ndarray, settings: Occlusion) -> np.ndarray:
 
     Args:
         image: uint8 (H, W).
-        settings: fill and fill_sigma.
 
     Returns:
         float32 (H, W) in [0, 1].
@@ -92,7 +85,6 @@ def live_box(live: np.ndarray, window: Box) -> Box | None:
 
     Args:
         live: bool (H, W), pixels that hiding changes.
-        window: a window.
 
     Returns:
         The box; None where hiding changes nothing.

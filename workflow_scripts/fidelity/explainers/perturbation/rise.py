@@ -24,18 +24,6 @@ def make(context: Context, settings: Rise) -> Explain:
     (equation 6 of the paper). The paper hides by black. Its authors' code multiplies the normalised
     network input by the mask, which hides by the mean of the normalisation. `fill` sets which.
 
-    Args:
-        context: classifier, batch size and seed.
-        settings: `output` and `precision` are as LIME's.
-
-            - `samples`: masks.
-            - `cells`: per side of a mask's grid.
-            - `probability`: that a cell is shown.
-            - `fill`: grey value in [0, 1] that masks fade to.
-            - `normalise`: `expectation` divides by the expected share of masks that show a pixel,
-              as in the paper. `coverage` divides by the actual share, which removes the noise of
-              uneven coverage.
-
     Returns:
         A function from tasks to maps of kind `dense`, in the unit of the output. Extras:
         forward_passes (images classified for this case, all its classes together, without those
@@ -69,11 +57,7 @@ def weighted_sums(
     """Sum the masks, weighted by the output of the image seen through them; and unweighted.
 
     Args:
-        context: classifier and batch size.
-        settings: fill, output and precision.
         image: float32 (H, W) in [0, 1], on the classifier's device.
-        masks: made and forgotten batch by batch.
-        targets: indices of classes.
 
     Returns:
         (float64 (targets, H, W), float64 (H, W)).

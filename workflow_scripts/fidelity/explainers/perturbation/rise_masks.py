@@ -17,7 +17,6 @@ class Masks:
     Attributes:
         grids: float32 (n, cells, cells), 0 or 1.
         shifts: int (n, 2), first row and column of the cut in pixels.
-        size: (height, width) of the image in pixels.
     """
 
     grids: torch.Tensor
@@ -30,9 +29,6 @@ class Masks:
 
     def make(self, run: slice) -> torch.Tensor:
         """Make the masks of a run.
-
-        Args:
-            run: which.
 
         Returns:
             float32 (n, H, W) in [0, 1].
@@ -57,15 +53,7 @@ def draw(
     """Draw masks (Petsiuk, Das & Saenko 2018, section 3.2).
 
     Args:
-        number: of masks.
-        cells: cells per side of a grid.
-        probability: of a cell to be shown.
-        size: (height, width) of the image in pixels.
         seed: of the numbers, which are drawn on the CPU: the same on every device.
-        device: where masks are made.
-
-    Returns:
-        The masks.
     """
     rng = np.random.default_rng(seed)
     grids = rng.random((number, cells, cells)) < probability
@@ -83,10 +71,6 @@ def enlargement(cells: int, side: int) -> torch.Tensor:
     Bilinear with half-pixel centres. Beyond the outermost centres the row is mirrored, as in the
     authors' code (scikit-image's resize with mode "reflect"). So the border of a mask is the mean
     of two cells, not of one as with torch's `interpolate`.
-
-    Args:
-        cells: number of cells.
-        side: of the image in pixels.
 
     Returns:
         float32 ((cells + 1) * ceil(side / cells), cells).

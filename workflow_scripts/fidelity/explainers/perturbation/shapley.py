@@ -44,7 +44,6 @@ def design(players: int, budget: int, rng: np.random.Generator) -> Design:
     Args:
         players: n; fewer than 2 have no coalition between the empty and the full one.
         budget: evaluations at most, the empty and the full coalition among them.
-        rng: of the sample.
 
     Returns:
         At most budget - 2 coalitions.
@@ -87,10 +86,7 @@ def solve(chosen: Design, values: np.ndarray, nothing: float, everything: float)
     determine the deviation, the smallest is taken.
 
     Args:
-        chosen: the coalitions.
         values: float64 (m,), outputs of the coalitions.
-        nothing: output of the empty coalition.
-        everything: output of the full one.
 
     Returns:
         float64 (n,), attributions.

@@ -23,8 +23,6 @@ class Line:
     """How what a reader drew is shown.
 
     Attributes:
-        word: what the colour is called.
-        colour: hexadecimal.
         dashes: lengths on and off, in widths of the line.
     """
 

@@ -14,8 +14,6 @@ def read_scores(
     """Read one score file per explainer.
 
     Args:
-        scores: scores.parquet files.
-        explainers: the explainer of each.
         metric: column that each must have.
 
     Returns:

@@ -105,9 +105,6 @@ class Look:
 def looks(explainers: Iterable[str]) -> dict[str, Look]:
     """Give each explainer its colour, marker and line, the same in all figures of a study.
 
-    Args:
-        explainers: keys.
-
     Returns:
         {key: look}, as explainers are shown (`titles.showing`). Well-known keys have a fixed look;
         the others of their kind take the free ones in the order of the config; when the colours
@@ -158,8 +155,6 @@ def figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options) -> t
     """Start a figure of full text width.
 
     Args:
-        rows: of axes.
-        columns: of axes.
         height: in inches.
         **options: for matplotlib's `subplots`.
 
@@ -193,9 +188,7 @@ def save(fig: Figure, paths: Sequence[str], dpi: int = DPI) -> None:
     """Write a figure in each format by suffix, without dates or versions, and close it.
 
     Args:
-        fig: the figure.
         paths: .png or .pdf files, written atomically.
-        dpi: resolution of PNGs and of images inside PDFs.
     """
     metadata: Mapping[str, Mapping[str, None]] = {
         ".png": {"Software": None},
@@ -223,7 +216,6 @@ def wrapped(text: str, width: int = 16, lines: int = 2) -> str:
 
     Args:
         text: a title, or a name of code, which is broken at its points and underscores as well.
-        width: letters of a line.
         lines: at most; what is left of the text is shortened in its middle.
     """
     # A point or underscore is where a name may be broken, as a blank is; not that of 0.15.
@@ -245,11 +237,6 @@ def legend_below(fig: Figure, handles: Sequence[Any], most: int, **how: Any) -> 
     Args:
         fig: with all axes drawn.
         handles: with labels of their own, or `labels` among `how`.
-        most: columns at most.
-        how: further arguments of `Figure.legend`.
-
-    Returns:
-        The legend.
     """
     columns = max(1, min(most, len(handles)))
     while True:

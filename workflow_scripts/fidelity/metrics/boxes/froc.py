@@ -32,7 +32,6 @@ class Froc:
             predicted: of each image, boxes (k, 4).
             scores: of each image, (k,).
             reference: of each image, boxes (m, 4); none where there is nothing to be found.
-            hit: when a box finds a lesion; see `lesions.hits`.
         """
         self.lesions = np.array([len(boxes) for boxes in reference], np.float64)
         image, ranked, new, false = [], [], [], []

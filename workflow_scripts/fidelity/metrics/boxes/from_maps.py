@@ -22,8 +22,6 @@ class BoxRule:
         of: what the threshold is a share of: the `maximum` of the map, or `absolute`, the value on
             the scale from 0 to 1. They differ where a map's highest value is below 1.
         connectivity: whether pixels that touch at a corner are connected (8) or not (4).
-        keep: `all` parts, or the `largest` by its number of pixels (the first one of equals, row
-            by row).
     """
 
     threshold: float = 0.5
@@ -46,7 +44,6 @@ def boxes_of_map(map01: np.ndarray, rule: BoxRule) -> tuple[np.ndarray, np.ndarr
 
     Args:
         map01: float32 (H, W) in [0, 1].
-        rule: threshold, connectivity, which parts.
 
     Returns:
         Boxes, float64 (k, 4), the part with most pixels first, and their scores, float64 (k,). A

@@ -25,8 +25,6 @@ class BoxCase:
         reference: boxes (m, 4), one per lesion.
         map01: float32 (H, W) in [0, 1].
         relevance: float (H, W), at least 0: the map's positive part in its own unit.
-        tolerance: of the pointing game, in pixels of the map.
-        hit: when a predicted box finds a lesion; see `lesions.hits`.
     """
 
     predicted: np.ndarray

@@ -47,8 +47,6 @@ class Rodeo:
         """Match the boxes of each image.
 
         Args:
-            predicted: of each image.
-            reference: of each image.
             classes: number of classes; classification is undefined with one.
 
         Raises:

@@ -117,7 +117,6 @@ def max_box_accuracy(ious: np.ndarray, levels: Sequence[float] = IOU) -> SetValu
 
     Args:
         ious: (n, k), best IoU of each image at each threshold.
-        levels: δ.
 
     Returns:
         Function of how often each image counts; in [0, 1].
@@ -131,7 +130,6 @@ def box_accuracy(ious: np.ndarray, at: Sequence[int], levels: Sequence[float] = 
     Args:
         ious: (n, k), best IoU of each image at each threshold.
         at: position of the threshold for each δ; see `best_positions`.
-        levels: δ.
     """
     places = np.arange(len(levels)), np.asarray(at)
     return _accuracies(ious, levels, lambda shares: shares[:, *places].mean(axis=1))

@@ -81,8 +81,6 @@ def build(
     Args:
         joined: one per data set and pair of classifiers, those of a data set together.
         differing: key of A's data set → the table DIFFERING.
-        alone: data sets that one study has alone.
-        names: what A and B are called.
         files: name of a file next to the page → what is in it.
     """
     datasets = []

@@ -26,8 +26,6 @@ def differences(a: Finished, b: Finished, classifiers: Sequence[tuple[str, str]]
     """List every setting and version in which two studies differ.
 
     Args:
-        a: A's data set.
-        b: B's data set.
         classifiers: the compared classifiers of A and of B; others are left out.
 
     Returns:

@@ -18,7 +18,6 @@ def plot(rows: pd.DataFrame, names: Mapping[str, str]) -> Figure:
 
     Args:
         rows: of the table COMPARED, one per explainer, of one metric.
-        names: what "A" and "B" are called.
 
     Returns:
         The figure: explainers first, then null baselines, then ceilings.

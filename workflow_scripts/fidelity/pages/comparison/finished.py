@@ -92,7 +92,6 @@ def find(side: str, given: Path) -> list[Finished]:
     """Find the data sets below a folder.
 
     Args:
-        side: "A" or "B".
         given: a project, its folder `results`, the folder of a data set, or that of a classifier.
 
     Returns:

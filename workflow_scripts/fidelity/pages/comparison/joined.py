@@ -54,11 +54,7 @@ class Joined:
     """A classifier of A compared with one of B, on one data set.
 
     Attributes:
-        a: A's data set.
-        b: B's data set.
-        classifiers: of A and of B.
         statistics: as used, see `scores.Scores`.
-        splits: those that both have.
         rows: the table COMPARED.
         cases: the table SHARED_CASES.
         left_out: see `scores.Scores`.
@@ -78,9 +74,6 @@ def join(a: Finished, b: Finished, classifiers: tuple[str, str], *, accept: bool
     """Compare every explainer that two studies share.
 
     Args:
-        a: A's data set.
-        b: B's data set.
-        classifiers: the classifier of A, and that of B which is compared with it.
         accept: also pair cases of one id whose files differ.
 
     Returns:
@@ -155,12 +148,7 @@ def judged(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def primary_rows(rows: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
-    """Keep the primary comparison in the judged split, all classes together: one per explainer.
-
-    Args:
-        rows: of the table COMPARED.
-        statistics: see `scores.Scores`.
-    """
+    """Keep the primary comparison in the judged split, all classes together: one per explainer."""
     return _primary(pooled_classes(judged(rows)), statistics)
 
 

@@ -24,9 +24,7 @@ class Alone:
     """What one study has alone.
 
     Attributes:
-        side: "A" or "B".
         kind: explainer, binarization, protocol, split or class.
-        keys: of these.
     """
 
     side: str
@@ -55,11 +53,6 @@ class Scores:
 
 def read(a: Finished, b: Finished, classifiers: tuple[str, str]) -> Scores:
     """Read what two studies have in common.
-
-    Args:
-        a: A's data set.
-        b: B's data set.
-        classifiers: the classifier of A, and that of B which is compared with it.
 
     Raises:
         InputError: they share no explainer, binarization, protocol, metric, class or split, or

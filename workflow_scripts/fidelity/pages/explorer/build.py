@@ -14,7 +14,7 @@ import pandas as pd
 from fidelity.base.errors import at_case
 from fidelity.base.files import write_text
 from fidelity.datasets.prepared import cases_in
-from fidelity.figures.gallery import PREDICTED, REFERENCE
+from fidelity.figures.shared.drawn import PREDICTED, REFERENCE
 from fidelity.figures.shared.readings import Line, lines_of, readings
 from fidelity.maps.case_maps import explained_cases
 from fidelity.masks.run_lengths import RLE, decode, read_masks
@@ -55,7 +55,6 @@ def build(
 
     Args:
         folder: of the page `index.html`; new.
-        prepared: shards of the explained cases.
         maps: of each source, a file per shard, in the order of `prepared`.
         masks: of each source, masks.json of each binarization.
         scores: of each source, scores.parquet of each binarization, of the default protocol.
@@ -66,7 +65,6 @@ def build(
             ones), split (that is judged); cases (a number, or `all`), images (whether they may be
             shown), thresholds (of the sweep); scoring_size, sign, lung, postprocess, empty
             (`scores.empty`).
-        told: strata_cases.csv, where strata are requested.
     """
     data = folder / "data"
     (data / "cases").mkdir(parents=True)

@@ -47,7 +47,6 @@ def best_level(levels: np.ndarray, mask: np.ndarray, number: int) -> int:
     Args:
         levels: uint8 (H, W).
         mask: boolean (H, W).
-        number: of thresholds.
 
     Returns:
         The k, 0 to number - 1, for which `levels > k` and the mask differ in the fewest pixels.

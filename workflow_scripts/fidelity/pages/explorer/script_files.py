@@ -12,7 +12,6 @@ def call(name: str, *arguments: Any) -> str:
     """Write one call.
 
     Args:
-        name: of what is received.
         *arguments: plain values; numbers may be NaN or infinite, which JavaScript can read.
 
     Returns:

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from fidelity.datasets.prepared import PreparedCase
+from fidelity.figures.shared.drawn import scaled_box
 from fidelity.maps.pixel_frames import (
     Frame,
     ScoringSize,
@@ -16,7 +17,6 @@ from fidelity.maps.pixel_frames import (
     reference_in_frame,
 )
 from fidelity.maps.saliency_map import SaliencyMap, Sign, render
-from fidelity.masks.boxes import Box
 from fidelity.masks.run_lengths import at_size
 
 # Longer side in pixels up to which a frame is shown as it is, so that scores are exact.
@@ -28,7 +28,6 @@ class ShownCase:
     """A case in the frame of the explorer.
 
     Attributes:
-        case: the prepared case.
         scoring_size: the frame in which it is scored.
         scored: that frame.
         shown: the same, at most `LARGEST` pixels long.
@@ -70,13 +69,7 @@ class ShownCase:
         return at_size(scored, self.shown.size)
 
     def map01(self, saliency: SaliencyMap, sign: Sign, *, lung: bool) -> np.ndarray:
-        """Render a map as the sweep does: float32 (H, W) in [0, 1].
-
-        Args:
-            saliency: the map.
-            sign: part of it that counts.
-            lung: whether it is restricted to the lung.
-        """
+        """Render a map as the sweep does: float32 (H, W) in [0, 1]."""
         if not self.reduced:
             map01 = map_in_frame(saliency, self.case, self.scoring_size, sign)
         else:
@@ -92,16 +85,6 @@ def shown_case(case: PreparedCase, scoring_size: ScoringSize) -> ShownCase:
     if scale >= 1:
         return ShownCase(case, scoring_size, scored, scored)
     height, width = (max(1, round(side * scale)) for side in scored.size)
-    return ShownCase(
-        case,
-        scoring_size,
-        scored,
-        Frame(
-            (height, width), _scaled(scored.box, height / scored.size[0], width / scored.size[1])
-        ),
-    )
-
-
-def _scaled(box: Box, down: float, across: float) -> Box:
-    y0, x0 = round(box[0] * down), round(box[1] * across)
-    return y0, x0, max(y0 + 1, round(box[2] * down)), max(x0 + 1, round(box[3] * across))
+    size = height, width
+    shown = Frame(size, scaled_box(scored.box, scored.size, size))
+    return ShownCase(case, scoring_size, scored, shown)

@@ -58,10 +58,7 @@ def study_of(
     Args:
         entries: in the order of the thumbnails.
         sources: in the order of their numbers.
-        answers: see `answers_of`.
         cases: how many cases the study has, those that are left out included.
-        settings: see `build.build`.
-        told: strata_cases.csv, where strata are requested.
 
     Returns:
         Plain values. Nothing is keyed by a name of the user's, which could be any text.
@@ -132,7 +129,6 @@ def aligned(path: str, entries: Sequence[Entry]) -> pd.DataFrame:
 
     Args:
         path: scores.parquet or ranking.parquet.
-        entries: whose rows are wanted.
     """
     table = read_parquet(path, SCORES.names).set_index(KEY)
     return table.reindex(pd.MultiIndex.from_tuples([(e.case, e.cls) for e in entries], names=KEY))
@@ -146,7 +142,6 @@ def answers_of(
     """Give each classifier's prediction, and the stratum of each entry.
 
     Args:
-        sources: of the tables.
         tables: see `aligned`; any binarization.
         other_references: see `stratify`.
 

@@ -18,11 +18,6 @@ REFERENCE = (86, 180, 233)
 def thumbnail(case: ShownCase, cls: str, *, images: bool) -> np.ndarray:
     """Draw the image with the reference, its contour or its boxes; or the reference alone.
 
-    Args:
-        case: the case.
-        cls: class of the reference.
-        images: whether the image may be shown.
-
     Returns:
         uint8 (SIDE, SIDE, 3), RGB; what the image leaves free is black.
     """
@@ -53,14 +48,7 @@ def thumbnail(case: ShownCase, cls: str, *, images: bool) -> np.ndarray:
 
 
 def sheet(thumbnails: Sequence[np.ndarray]) -> bytes:
-    """Join thumbnails, row by row, to one JPEG.
-
-    Args:
-        thumbnails: at most `PER_SHEET`.
-
-    Returns:
-        The file's bytes.
-    """
+    """Join thumbnails, row by row, to one JPEG."""
     rows = -(-len(thumbnails) // COLUMNS)
     canvas = np.zeros((rows * SIDE, COLUMNS * SIDE, 3), np.uint8)
     for number, drawn in enumerate(thumbnails):

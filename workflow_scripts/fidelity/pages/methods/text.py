@@ -68,14 +68,11 @@ def methods(
 
     Args:
         localization: localization.csv; what it lacks was not run and is not mentioned.
-        counts: case_counts.csv.
         settings: `dataset`, `config` (`Config.recorded` of this data set), `families`, `sources`
             (explainer → the papers of its method; none of a plugin) and `bases`. `trained`:
             classifiers that were trained here. `faithfulness`: its metrics that were measured.
             `boxes_from` and `box_protocols`: how boxes were scored; empty: they were not.
             `layers`: classifier → explainer → the layer that it reads.
-        unit: unit of analysis.
-        compared: whether explainers were compared.
         software: as cited: authors, title, version, year.
 
     Returns:
@@ -124,6 +121,7 @@ def methods(
         data_sources=DATA_SOURCES.get(data["source"], ()),
         generated=data["source"] in GENERATORS,
         cases=_cases(counts),
+        disjoint=data["duplicates"] != "keep",
         classes=listed(map(_title, data["annotated_classes"])),
         references=" and ".join(PLURAL[kind] for kind in kinds),
         reference=f"reference {' or '.join(kinds)}",

@@ -3,27 +3,22 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import pandas as pd
-
 from fidelity.analysis.localization import of_classifier
 from fidelity.base.files import write_text
 from fidelity.figures import forest
 from fidelity.figures.shared import style
 from fidelity.pages.methods import references
-from fidelity.tables.layout import Table
+from fidelity.pages.result_tables import ResultTables
 from fidelity.tables.writers import to_latex
 
 
 def write(
     folder: Path,
-    dataset: str,
+    results: ResultTables,
     *,
-    main: Sequence[Table],
-    localization: pd.DataFrame,
     classifiers: Sequence[str],
     metric: str,
     binarization: str,
-    methods: Sequence[str],
 ) -> None:
     """Write the folder.
 
@@ -31,16 +26,10 @@ def write(
         folder: to fill: `main.tex` (tables, needs booktabs); a figure per classifier (`figure.pdf`,
             or `figure-<classifier>.pdf` if there are several); `methods.md`, `methods.tex`; and
             `references.bib`, which holds only what the methods cite.
-        dataset: its key, for labels.
-        main: main tables.
-        localization: localization.csv.
-        classifiers: as shown.
-        metric: the primary one.
-        binarization: the primary one.
-        methods: paragraphs with marked citations.
     """
-    write_text(folder / "main.tex", "\n".join(to_latex(main, dataset).values()))
-    rows = localization[localization["binarization"] == binarization]
+    methods, table = results.methods, results.localization
+    write_text(folder / "main.tex", "\n".join(to_latex(results.main, results.dataset).values()))
+    rows = table[table["binarization"] == binarization]
     for name in classifiers:
         figure = forest.plot(of_classifier(rows, name), metric)
         end = f"-{name}" if len(classifiers) > 1 else ""

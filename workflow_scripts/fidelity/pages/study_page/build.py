@@ -15,6 +15,7 @@ from fidelity.analysis.localization import (
 from fidelity.figures import forest, organs, rank_by_protocol
 from fidelity.metrics.registry import title_of
 from fidelity.pages.methods import references
+from fidelity.pages.result_tables import ResultTables
 from fidelity.pages.study_page import pictures
 from fidelity.presentation import titles
 from fidelity.presentation.page import render
@@ -41,16 +42,10 @@ class Study:
     """What a page is written from.
 
     Attributes:
-        dataset: key of the data set.
-        localization: localization.csv.
-        verdict: verdict.json.
-        main: main tables, one per classifier.
-        classification: classification.csv; None without classifiers.
         strata: classifier → tables of strata; none where the config requests none.
         organs: organs.csv; None where the data set has no organ masks.
         cases: classifier → files of its cases, see `pictures.cases`; none: no picture is shown.
         no_cases: why no picture of a case is shown.
-        methods: paragraphs, with marked citations.
         citation: how to cite, as text.
         settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
             (classifier → settings); interval (in words); generated (whether the images are), links
@@ -58,41 +53,37 @@ class Study:
             classes).
     """
 
-    dataset: str
-    localization: pd.DataFrame
+    results: ResultTables
     verdict: Mapping[str, Any]
-    main: Sequence[Table]
-    classification: pd.DataFrame | None
     strata: Mapping[str, Sequence[Table]]
     organs: pd.DataFrame | None
     cases: Mapping[str, Mapping[str, Any]]
     no_cases: str
-    methods: Sequence[str]
     citation: str
     settings: Mapping[str, Any]
 
 
 def build(study: Study) -> str:
     """Write the page: one HTML file without scripts or outside resources."""
-    shown = study.settings["classifiers"]
+    shown, results = study.settings["classifiers"], study.results
     chapters = {chapter["classifier"]: chapter for chapter in study.verdict["chapters"]}
     blocks = [_block(study, name, chapters[name]) for name in shown if name in chapters]
     return render(
         "study.html.j2",
-        dataset=titles.dataset_title(study.dataset),
+        dataset=titles.dataset_title(results.dataset),
         metric=title_of(study.settings["metric"]),
         classifiers=listed(
             titles.classifier_title(name) for name in shown if name != NO_CLASSIFIER
         ),
         generated=study.settings["generated"],
         planted=study.settings["planted"],
-        kinds={study.settings["families"].get(name) for name in study.localization["explainer"]},
+        kinds={study.settings["families"].get(name) for name in results.localization["explainer"]},
         blocks=blocks,
         unfolded=MOST_SENTENCES,
         few=FEW,
         interval=study.settings["interval"],
-        methods=[references.plain(text) for text in study.methods],
-        references=references.listed_plainly(references.cited(study.methods)),
+        methods=[references.plain(text) for text in results.methods],
+        references=references.listed_plainly(references.cited(results.methods)),
         citation=study.citation,
         links=study.settings["links"],
         folder=study.settings["folder"],
@@ -101,53 +92,37 @@ def build(study: Study) -> str:
 
 def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[str, Any]:
     """Give what the template shows of one classifier."""
-    settings = study.settings
-    drawn = {
-        "classifier": classifier,
-        "metric": settings["metric"],
-        "binarization": settings["binarization"],
-        "diagnostic": settings["diagnostic"],
-    }
-    table, by = study.localization, settings["galleries"][classifier]
-    rows = of_classifier(table, classifier)
-    metric = settings["metric"]
+    settings, results = study.settings, study.results
+    metric, by = settings["metric"], settings["galleries"][classifier]
+    rows = of_classifier(results.localization, classifier)
     primary = rows[rows["binarization"] == settings["binarization"]]
     judged = keep_test_split(primary)
     protocols = list(dict.fromkeys(rows["protocol"]))
+    main = [table for table in results.main if classifier in table.classifiers]
+    rated = results.classification
     answered = answer(chapter, settings["families"])
     # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
     told = [part for part in chapter["headline"] if part["text"] != answered.sentence]
+    rests_on = _sentences(chapter, RESTS_ON)
+    quality = [text for text in rests_on if {"accuracy", "auc"} & set(text["numbers"])]
+    reference = [text for text in rests_on if "references" in text["numbers"]]
+    others = [text for text in rests_on if text not in quality and text not in reference]
     return {
         "title": titles.classifier_title(classifier) if classifier != NO_CLASSIFIER else "",
         "answer": answered,
         "setting": chapter["setting"],
-        "reference": [
-            text["text"]
-            for text in _sentences(chapter, RESTS_ON)
-            if "references" in text["numbers"]
-        ],
+        "reference": [text["text"] for text in reference],
         "short": [part for part in told if part["outcome"] != "warning"],
         "warnings": [part for part in told if part["outcome"] == "warning"],
         "forest": pictures.as_svg(forest.plot(primary, metric)),
-        "main": [
-            part
-            for found in study.main
-            if classifier in found.classifiers
-            for part in _folded(found)
-        ],
-        "notes": [
-            note
-            for found in study.main
-            if classifier in found.classifiers
-            for note in found.notes
-            if note != answered.sentence
-        ],
+        "main": [part for table in main for part in _folded(table)],
+        "notes": [note for table in main for note in table.notes if note != answered.sentence],
         "flips": pictures.as_svg(
             rank_by_protocol.plot(
                 rows,
-                primary=drawn["metric"],
-                primary_binarization=drawn["binarization"],
-                diagnostic=drawn["diagnostic"],
+                primary=metric,
+                primary_binarization=settings["binarization"],
+                diagnostic=settings["diagnostic"],
             )
         ),
         "by_class": class_tables(
@@ -158,11 +133,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "protocols": explained(protocols) if len(protocols) > 1 else [],
         "flip_sentences": _sentences(chapter, FLIPS),
         "flip_words": next(s["intro"] for s in chapter["sections"] if s["title"].startswith(FLIPS)),
-        "cases": pictures.cases(
-            study.cases[classifier],
-            by,
-            MOST_BYTES // len(study.cases),
-        )
+        "cases": pictures.cases(study.cases[classifier], by, MOST_BYTES // len(study.cases))
         if classifier in study.cases
         else "",
         "order": titles.explainer_title(by["by"] or by["explainers"][0]),
@@ -170,24 +141,11 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "no_cases": study.no_cases,
         "strata": study.strata.get(classifier, ()),
         **_organs(study, classifier),
-        "quality": [
-            text
-            for text in _sentences(chapter, RESTS_ON)
-            if "accuracy" in text["numbers"] or "auc" in text["numbers"]
-        ],
+        "quality": quality,
         "classification": []
-        if study.classification is None
-        else classification_tables(
-            study.classification[study.classification["classifier"] == classifier]
-        ),
-        "caveats": sorted(
-            (
-                text
-                for text in _sentences(chapter, RESTS_ON)
-                if not {"accuracy", "auc", "references"} & set(text["numbers"])
-            ),
-            key=lambda text: text["outcome"] != "warning",
-        ),
+        if rated is None
+        else classification_tables(rated[rated["classifier"] == classifier]),
+        "caveats": sorted(others, key=lambda text: text["outcome"] != "warning"),
     }
 
 

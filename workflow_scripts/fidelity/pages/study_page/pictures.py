@@ -31,16 +31,7 @@ def as_svg(figure: Figure) -> str:
 
 
 def cases(files: Mapping[str, Any], settings: Mapping[str, Any], most: int) -> str:
-    """Draw two best, two median and two worst cases.
-
-    Args:
-        files: prepared, maps, masks and shown_scores, as `gallery.draw` reads them.
-        settings: as `gallery.draw` takes them.
-        most: bytes of the picture.
-
-    Returns:
-        An address that holds a PNG picture.
-    """
+    """Draw two best, two median and two worst cases."""
     figure = gallery.draw(**files, gallery={**settings, "cases": CASES_PER_GROUP})
     figure.draw_without_rendering()
     figure.set_layout_engine("none")

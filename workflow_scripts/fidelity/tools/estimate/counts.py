@@ -30,10 +30,6 @@ class Counts:
 def count_cases(config: Config, dataset: str) -> Counts:
     """Count the images of a data set.
 
-    Args:
-        config: a loaded config.
-        dataset: its key.
-
     Returns:
         The counts of the case table if it exists, otherwise of the files, as far as they can be
         listed without opening them.

@@ -25,8 +25,6 @@ class Finished:
 
     Attributes:
         sd: standard deviation of the differences over units, median of all pairs.
-        units: units of analysis.
-        unit: `patient` or `image`.
     """
 
     sd: float
@@ -38,10 +36,8 @@ def smallest_difference(units: int, pairs: int, sd: float, alpha: float) -> floa
     """Give the difference that is found with a power of .8, by statsmodels' paired t test.
 
     Args:
-        units: of analysis, patients or images.
         pairs: compared at once: the level is that of Holm's first and strictest step, alpha over
             their number.
-        sd: standard deviation of the differences over units.
         alpha: of all pairs together.
 
     Returns:
@@ -57,12 +53,7 @@ def smallest_difference(units: int, pairs: int, sd: float, alpha: float) -> floa
 
 
 def finished(study: CountedStudy, dataset: str) -> Finished | None:
-    """Read how differences vary from scores that are there; None without two explainers' scores.
-
-    Args:
-        study: names the files, relative to the working folder.
-        dataset: its key.
-    """
+    """Read how differences vary from scores that are there; None without two explainers' scores."""
     statistics = study.config.statistics
     files = JobFiles(study)
     known = [
@@ -92,9 +83,6 @@ def finished(study: CountedStudy, dataset: str) -> Finished | None:
 
 def detectable(study: CountedStudy) -> list[str]:
     """State the smallest difference that each data set can show, and how it was computed.
-
-    Args:
-        study: whose cases are counted.
 
     Returns:
         Lines to print. A data set has none if no explainers are compared, or if the spread of a

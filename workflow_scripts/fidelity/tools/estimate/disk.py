@@ -16,12 +16,6 @@ def size_of_distinct(path: Path) -> int:
     A mean over the few masks of a miniature has few distinct values, and zeros between them. So it
     compresses well. A mean over the masks of a study does not. Dense maps are therefore filled with
     noise, within the bounding box of the values that are not 0.
-
-    Args:
-        path: HDF5, as `write_maps` writes it.
-
-    Returns:
-        Bytes.
     """
     rng = np.random.default_rng(0)
 

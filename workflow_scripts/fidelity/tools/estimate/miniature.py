@@ -76,11 +76,6 @@ class Pool:
         """Generate and index them.
 
         Args:
-            folder: for the images and their table.
-            entry: the data set's config entry.
-            largest: the largest miniature.
-            side: native side in pixels.
-            trained: whether a classifier is trained on the data set.
             classes: the data set's model classes, as far as they are known. The miniature then has
                 no other ones, so that the classes of a loaded checkpoint fit it.
         """
@@ -142,14 +137,8 @@ class Pool:
         """Lay out a miniature as the workflow does up to the shards' tables.
 
         Args:
-            root: the miniature's folder.
-            dataset: the data set's key.
             raw: its folder of raw files, below `root`.
-            size: of the miniature.
             shards: their number per split; the first one of each split holds all cases.
-
-        Returns:
-            What it holds.
         """
 
         def place(pattern: str, **names: str) -> Path:

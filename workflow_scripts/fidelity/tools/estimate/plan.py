@@ -18,12 +18,10 @@ class Job:
     """A job of the plan.
 
     Attributes:
-        rule: its rule.
         wildcards: names of the rule's wildcards and their values.
         threads: the cores that Snakemake grants it.
         priority: of the rule; the higher ones start first.
         inputs: its input files; those behind a checkpoint that is due are missing.
-        outputs: its output files.
         script: path of its script or notebook; "" for a rule without one.
         given: what Snakemake hands to the script, pickled.
         benchmark: path of its benchmark file; "" for a rule without one.
@@ -57,10 +55,7 @@ def planned(
     """Ask Snakemake for the jobs of a study, without running any.
 
     Args:
-        config: path of the config file.
-        overrides: key=value, as Snakemake's --config takes them.
         targets: rules or files; empty for the whole study.
-        cores: that the study may use.
         whole: all jobs, as if there were no results; False: those that are left to do.
 
     Returns:

@@ -42,19 +42,10 @@ Units = Callable[["CountedStudy", Job, Counts], float]
 
 
 class CountedStudy(Study):
-    """A study whose cases are counted.
-
-    Attributes:
-        counts: of each data set.
-    """
+    """A study whose cases are counted."""
 
     def __init__(self, config: Config, counts: Mapping[str, Counts]) -> None:
-        """Look at a config.
-
-        Args:
-            config: as loaded.
-            counts: of each data set.
-        """
+        """Look at a config."""
         super().__init__(config)
         self.counts = counts
 

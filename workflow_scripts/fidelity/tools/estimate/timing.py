@@ -2,8 +2,6 @@
 
 import json
 import multiprocessing
-import re
-import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -12,13 +10,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import numpy as np
-import pandas as pd
-
 from fidelity.datasets.class_names import class_names
-from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.explainers.registry import method_of
-from fidelity.maps.saliency_map import write_maps
 from fidelity.settings.datasets import Dataset, Shards
 from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
@@ -36,6 +29,15 @@ from fidelity.tools.estimate.rules import (
     step_of,
 )
 from fidelity.tools.estimate.trial import Measured, run_cold, run_warm, time_notebook
+from fidelity.tools.estimate.trial_files import (
+    copy_output,
+    first_shard,
+    has_cases,
+    link_missing,
+    repeat_cases,
+    write_empty,
+    write_repeated,
+)
 
 # What a trial of a kind may take on the larger miniature, in seconds.
 LONGEST = 6.0
@@ -138,8 +140,6 @@ class Trials:
         """Prepare, without timing anything.
 
         Args:
-            study: config and counts.
-            jobs: of the whole plan.
             folder: for the miniatures; about 100 MB.
         """
         self.study, self.jobs, self.folder = study, jobs, folder
@@ -153,11 +153,7 @@ class Trials:
         self.failed: dict[str, str] = {}
 
     def run(self, say: Callable[[str], None] = lambda text: None) -> None:
-        """Time everything.
-
-        Args:
-            say: told what is timed.
-        """
+        """Time everything."""
         seen: set[Kind] = set()
         for dataset in self.study.counts:
             alone = {dataset, None} if len(self.study.counts) == 1 else {dataset}
@@ -330,7 +326,6 @@ class Trials:
 
         Args:
             jobs: in an order in which they could run.
-            root: the miniature's folder.
             run: runs a job if its kind is to be timed; states whether it did, without an error.
             other: a miniature that has the output of jobs that are not run.
         """
@@ -341,7 +336,7 @@ class Trials:
         empty = defaultdict(list)
         for job in jobs:
             if not has_cases(job):
-                empty[_first_shard(job.outputs[0])].append(job)
+                empty[first_shard(job.outputs[0])].append(job)
         for job in jobs:
             if not has_cases(job):
                 continue
@@ -350,17 +345,17 @@ class Trials:
             new = key not in tried
             tried.add(key)
             if key in first:
-                _copy(first[key], root, job, root)
+                copy_output(first[key], root, job, root)
             elif new and run(job):
                 first[key] = job
                 if job.rule in MAKING:
                     maps[split] = job
             elif job.rule in MAKING and split in maps:
-                _copy(maps[split], root, job, root)
+                copy_output(maps[split], root, job, root)
             elif other is not None:
-                _copy(job, other, job, root)
+                copy_output(job, other, job, root)
             for part in empty[job.outputs[0]]:
-                _write_empty(part, root)
+                write_empty(part, root)
 
     def _small(self, jobs: list[Job], root: Path, counts: Counts) -> None:
         wanted = (Trial.ONCE, Trial.MODEL, Trial.CASES)
@@ -404,7 +399,7 @@ class Trials:
             for path in map(str, job.inputs):
                 if path.endswith(".h5") and "-000" in path and not (root / path).exists():
                     write_repeated(roots["model"] / path, root / path, 2 * batch)
-            _link_missing(roots["model"], root)
+            link_missing(roots["model"], root)
             many = {"train": 0, "val": 2 * batch, "test": 2 * batch}
             self._time(job, root, Counts(many, many))
 
@@ -493,19 +488,6 @@ def _cheap_first(jobs: Iterable[Job], cost: Callable[[Job], float]) -> list[Job]
     return sorted(jobs, key=place)
 
 
-def _copy(source: Job, here: Path, job: Job, there: Path) -> None:
-    """Copy a job's output as that of another one; what is not there is left out."""
-    for old, new in zip(source.outputs, job.outputs, strict=False):
-        origin, target = here / old, there / new
-        if not origin.exists() or target.exists():
-            continue
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if origin.is_dir():
-            shutil.copytree(origin, target)
-        else:
-            shutil.copyfile(origin, target)
-
-
 def given_names(job: Job) -> set[str]:
     """Name the groups of a job's input files."""
     return set(dict(job.snakemake().input._get_names()))  # noqa: SLF001
@@ -528,90 +510,3 @@ def some_blocks(combos: Sequence[Mapping[str, str]]) -> tuple[list[int], float]:
     one, first = {min(classifiers, default="none"), "none"}, rule(combos[0])
     chosen = [n for n, c in enumerate(combos) if c["classifier"] in one and rule(c) == first]
     return chosen, max(1, len(classifiers)) * len({rule(combo) for combo in combos})
-
-
-def has_cases(job: Job) -> bool:
-    """Check whether a miniature has cases for a job: in every split the first shard has all."""
-    return not job.wildcards.get("shard", "").partition("-")[2].strip("0")
-
-
-def _first_shard(path: str) -> str:
-    return re.sub(r"-\d{3}\.h5$", "-000.h5", path)
-
-
-def _write_empty(job: Job, root: Path) -> None:
-    """Write the output of a shard without cases, with the attributes of the first shard."""
-    import h5py
-
-    target = root / job.outputs[0]
-    first = target.with_name(_first_shard(target.name))
-    if target.exists() or not first.exists():
-        return
-    with h5py.File(first) as file:
-        attrs = dict(file.attrs)
-    if job.rule == "prepare":
-        write_prepared(target, [], {**attrs, "image_size": int(attrs["image_size"])})
-    else:
-        write_maps(target, [], attrs)
-
-
-def write_repeated(source: Path, target: Path, number: int) -> None:
-    """Write a shard that holds the annotated cases of another one again and again."""
-    with PreparedShard(source) as shard:
-        cases, attrs = [case for case in shard if case.references], dict(shard.attrs)
-    many = [replace(cases[i % len(cases)], case=f"case {i}") for i in range(number)]
-    target.parent.mkdir(parents=True, exist_ok=True)
-    write_prepared(target, many, attrs)
-
-
-def _link_missing(root: Path, target: Path) -> None:
-    """Link the files of a miniature into another one that lacks them, all but maps."""
-    for path in root.rglob("*"):
-        new = target / path.relative_to(root)
-        wanted = path.is_file() and not path.is_symlink() and not paths.in_folder(paths.MAPS, path)
-        if wanted and not new.exists():
-            new.parent.mkdir(parents=True, exist_ok=True)
-            new.hardlink_to(path)
-
-
-def repeat_cases(root: Path, target: Path, repeats: int) -> None:
-    """Copy a miniature with every table of cases repeated, its numbers a little different.
-
-    Args:
-        root: the miniature.
-        target: the copy.
-        repeats: how often; 1 changes the numbers alone.
-    """
-    rng = np.random.default_rng(0)
-    for path in sorted(root.rglob("*")):
-        new = target / path.relative_to(root)
-        if path.is_symlink() or path.is_dir() or ".kept" in path.parts:
-            continue
-        new.parent.mkdir(parents=True, exist_ok=True)
-        table = _table_of_cases(path)
-        if table is None:
-            new.hardlink_to(path)
-            continue
-        copies = []
-        for number in range(repeats):
-            copy = table.copy()
-            for column in ("case", "patient"):
-                if number and column in copy:
-                    copy[column] = copy[column].astype(str) + f"-{number}"
-            for column in copy.select_dtypes("float"):
-                if path.suffix == ".parquet" and column not in ("threshold",):
-                    copy[column] *= rng.uniform(0.8, 1, len(copy)).astype(copy[column].dtype)
-            copies.append(copy)
-        joined = pd.concat(copies, ignore_index=True)
-        if path.suffix == ".parquet":
-            joined.to_parquet(new)
-        else:
-            joined.to_csv(new, index=False)
-
-
-def _table_of_cases(path: Path) -> pd.DataFrame | None:
-    if path.suffix not in (".csv", ".parquet") or paths.in_folder(paths.SHARD_CASES, path):
-        return None
-    read = pd.read_csv if path.suffix == ".csv" else pd.read_parquet
-    table = read(path) if path.stat().st_size else pd.DataFrame()
-    return table if "case" in table and len(table) else None

@@ -45,11 +45,6 @@ class Cost:
 def cost_of(study: CountedStudy, trials: Trials, job: Job) -> Cost:
     """Estimate a job from the trials of its kind.
 
-    Args:
-        study: config and counts.
-        trials: that have been run.
-        job: of the plan.
-
     Returns:
         Its start and its work. Where it may end early, as a training may, what it costs at most.
     """
@@ -81,7 +76,6 @@ def wall_time(
     """Estimate how long the jobs take together.
 
     Args:
-        jobs: in an order in which they could run.
         seconds: wall time of each, by its place in `jobs`.
         cores: of a node, which they share.
         nodes: that they share; a job runs on one of them.

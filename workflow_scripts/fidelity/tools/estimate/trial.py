@@ -75,8 +75,6 @@ def run_warm(job: Job, root: Path, changes: dict[str, Any] | None = None) -> Mea
     """Run a job's script in a copy of this process, which has the libraries already.
 
     Args:
-        job: of the plan.
-        root: the miniature's folder.
         changes: parameters to run it with instead of the planned ones; `blocks` is the places of
             the input files `scores` (and of the parameter `combos`) that it is to have alone.
 

@@ -20,7 +20,7 @@ from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.explainers.base import Context, Task
 from fidelity.explainers.registry import inside_lung, method_of
-from fidelity.figures.gallery import place
+from fidelity.figures.shared.drawn import place
 from fidelity.maps.pixel_frames import lung_in_frame
 from fidelity.maps.saliency_map import SaliencyMap, raw_map, render
 from fidelity.masks.boxes import FloatBox
@@ -38,7 +38,6 @@ class Answer:
     """What one explainer says to the image.
 
     Attributes:
-        explainer: its key.
         raw: float32 (H, W), attributions in the explainer's own unit at the image's size; 0 where
             the classifier saw nothing.
         heat: the same after sign and min-max, in [0, 1].
@@ -61,10 +60,7 @@ class Explained:
     """The image and all answers.
 
     Attributes:
-        name: the image's, without folder and suffix.
         image: uint8 (H, W), what is shown: the image at its own size.
-        probabilities: model class → probability.
-        target: the explained class.
         answers: in the order of the config.
         left_out: explainer → why it has no map.
         reference: boxes that readers drew of the target, in pixels; none for other images than the
@@ -93,15 +89,10 @@ def explain_image(
     the case, and the same class must be explained.
 
     Args:
-        trained: data set and classifier.
-        image: its file.
         explainer: a key of the config; None for all that can answer.
         target: model class to explain; None for the most probable one.
         lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image,
             unless a model predicts its lung masks.
-
-    Returns:
-        Probabilities and answers.
 
     Raises:
         InputError: a file or name cannot be used; nothing has been trained yet; or the one

@@ -6,7 +6,8 @@ import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
-from fidelity.figures.gallery import (
+from fidelity.figures.shared import style
+from fidelity.figures.shared.drawn import (
     HEAT,
     PREDICTED,
     REFERENCE,
@@ -14,7 +15,6 @@ from fidelity.figures.gallery import (
     show_boxes,
     show_mask,
 )
-from fidelity.figures.shared import style
 from fidelity.masks.boxes import FloatBox
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import counted, value_of
@@ -40,10 +40,6 @@ def draw(
         title: class and probability, explainer and image.
         rule: how the mask came about.
         boxes: (k, 4), those that box scores make of the map; None where no boxes are scored.
-        reference: boxes that readers drew.
-
-    Returns:
-        The figure.
     """
     aspect = image.shape[0] / image.shape[1]
     height = float(np.clip(2.15 * aspect, 1.2, 6.0)) + 1.15

@@ -27,10 +27,8 @@ class Trained:
     """A data set and a classifier of a config, and where their results are.
 
     Attributes:
-        study: the loaded config.
         source: its file, named in errors and remedies.
         folder: the project's, where `results` is.
-        dataset: key of the data set.
         classifier: key of the classifier, training seed included.
     """
 
@@ -79,11 +77,6 @@ class Trained:
     def boxes_of(self, image: Path, cls: str, size: tuple[int, int]) -> tuple[FloatBox, ...]:
         """Find the boxes that readers drew on an image of the study.
 
-        Args:
-            image: its file.
-            cls: source class.
-            size: its (height, width).
-
         Returns:
             The boxes; none where nothing was drawn of the class, or the study lacks the image.
         """
@@ -102,10 +95,6 @@ class Trained:
 
     def rule_of(self, explainer: str, cls: str) -> tuple[RuleOfOne, str, dict[str, float]]:
         """Choose how a map becomes a mask: the primary rule, else the first that can be used.
-
-        Args:
-            explainer: its key.
-            cls: source class, for a threshold of its own.
 
         Returns:
             Rule and post-processing (as `Study.rule_for`), the binarization's key, and
@@ -167,15 +156,9 @@ def choose(
     """Choose data set and classifier.
 
     Args:
-        config: the checked config.
-        source: its file.
-        folder: the project's, where `results` is.
         dataset: its key; None for the config's first.
         classifier: its key, or that of a classifier with several training seeds for the first of
             them; None for the config's first.
-
-    Returns:
-        Both, with the way to their results.
 
     Raises:
         InputError: the config has no such name, or no classifier at all.

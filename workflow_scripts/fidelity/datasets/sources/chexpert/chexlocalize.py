@@ -120,7 +120,6 @@ class Row:
     Attributes:
         path: cell of the column Path.
         case: id as CheXlocalize writes it: patient64541_study1_view1_frontal.
-        patient: patient64541.
         view: `frontal` or `lateral`.
         positive: observations marked 1.
         uncertain: observations marked -1.

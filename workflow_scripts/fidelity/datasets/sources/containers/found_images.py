@@ -22,7 +22,6 @@ class FoundImage:
     """An image that an annotation file names: it was read for all classes of the file.
 
     Attributes:
-        boxes: its boxes.
         classes: those of the file; one without box and shape is an empty reference.
         place: file and row, for errors.
         split: of the file; empty where it gives none.
@@ -42,11 +41,6 @@ def cases_of(
     """Yield one case per image, named after its file without ending.
 
     The index reports several images of one name.
-
-    Args:
-        images: by the names that the annotation files give.
-        files: below the data root.
-        settings: `patient` and `split_seed`.
     """
     nameless = []
     for name, image in images.items():

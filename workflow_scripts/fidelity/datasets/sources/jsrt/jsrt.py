@@ -76,9 +76,6 @@ class Nodule(NamedTuple):
         subtlety: 1 (extremely subtle) to 5 (obvious); None where it is not given.
         diameter: in mm; None where it is not given.
         centre: (x, y) in pixels of the image of 2048 x 2048.
-        malignant: the diagnosis.
-        age: in years, as written.
-        sex: as written.
     """
 
     image: str

@@ -78,8 +78,6 @@ class Phrases(NamedTuple):
     """What the file states about one image.
 
     Attributes:
-        path: of the JPEG file.
-        patient: id.
         split: of version 1.1; empty in 1.0.
         boxes: of all phrases; a class without a box was not annotated.
     """

@@ -113,11 +113,7 @@ class Entry(NamedTuple):
     """An image of the table of labels.
 
     Attributes:
-        image: name of its file.
-        patient: id.
         labels: findings; empty for "No Finding".
-        view: PA or AP.
-        sex: F or M.
         age: in years; with a unit in the table of 2017 (058Y).
         spacing: (row, column) size in mm of a pixel of the released image.
     """
@@ -155,9 +151,6 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
 
 def read_entries(path: str | Path) -> list[Entry]:
     """Read the table of labels, of 2017 or 2020.
-
-    Returns:
-        The images in the order of the file.
 
     Raises:
         InputError: the file cannot be read, or a class is unknown.

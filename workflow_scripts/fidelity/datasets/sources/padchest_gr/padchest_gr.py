@@ -74,7 +74,6 @@ class Report(NamedTuple):
     """What the reports state about one image.
 
     Attributes:
-        study: its StudyID.
         labels: of all abnormal sentences, in order.
         boxes: of these labels; those of the second reader have the reader EXTRA. A label without a
             box was found and not drawn; no label: read, and nothing was found.

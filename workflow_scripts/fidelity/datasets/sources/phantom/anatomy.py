@@ -69,10 +69,8 @@ class Frame:
     """Where the body lies on a square detector: one exposure's pose.
 
     Attributes:
-        size: pixels along a side.
         rotation: degrees, positive is clockwise in the image.
         shift: (x, y) in body units.
-        scale: magnification.
         inspiration: how far the chest is stretched downwards; 1 is a normal breath.
     """
 

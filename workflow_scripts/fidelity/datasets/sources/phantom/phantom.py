@@ -153,10 +153,6 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
 
     Args:
         root: the data root; an earlier phantom in it is replaced.
-        settings: `cases` {train, val, test: number of images}; `size` (native pixels); `contrast`
-            (of the lesions); `shortcut` {class, probability (of that class having the mark),
-            distractor (of the others)}; `second_reader` and `clinical` (bool);
-            `simulated_readers` (number).
         seed: the config's seed; equal seeds and settings give equal bytes.
 
     Raises:

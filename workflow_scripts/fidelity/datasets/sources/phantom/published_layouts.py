@@ -42,8 +42,6 @@ class Chest:
         number: counts from 0 over the data set.
         patient: counts from 1 over the data set.
         visit: counts within the patient.
-        split: train, val or test.
-        label: COVID-19, Non-COVID or Normal.
         image: uint8 (side, side).
         mask: bool (side, side), the opacities.
         boxes: of each opacity, the largest first.
@@ -73,9 +71,6 @@ def write_as(layout: str, root: str | Path, cases: Mapping[str, int], seed: int 
     """Write a phantom in the layout (one of LAYOUTS, else KeyError) of a published data set.
 
     Equal seeds give equal files; `cases` are the images of each split.
-
-    Returns:
-        What was drawn, in order.
     """
     side, write = LAYOUTS[layout]
     chests = list(_chests(cases, seed, side))

@@ -62,10 +62,6 @@ def expose(
     """Take one X-ray of a patient in a pose.
 
     Args:
-        anatomy: the patient.
-        frame: the pose.
-        exposure: how it is taken and developed.
-        grid: the frame's body_grid().
         opacity: (size, size) lesion opacity, 0..1.
         contrast: factor on the opacity; 0 shows no lesion.
         rng: the quantum noise's stream, drawn from independently of the rest.

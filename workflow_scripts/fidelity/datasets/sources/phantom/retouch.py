@@ -20,11 +20,8 @@ class Retouched:
     """One image three times, each (size, size) uint8.
 
     Attributes:
-        case: case id.
-        as_is: as the data set has it.
         erased: without the mark; equal to `as_is` where that has none.
         planted: with the mark; equal to `as_is` where that has it.
-        marked: whether `as_is` has the mark.
     """
 
     case: str

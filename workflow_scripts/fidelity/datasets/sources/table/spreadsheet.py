@@ -44,7 +44,6 @@ def read_sheet(path: str | Path, known: Sequence[str], prefixes: Sequence[str] =
     """Read a CSV file.
 
     Args:
-        path: the file.
         known: names of columns; they are found whatever their case, spaces and hyphens. Others keep
             their own name, without blanks around it.
         prefixes: beginnings of names whose rest is free, such as `mask:`.
