@@ -233,15 +233,16 @@ def tell_negatives(examined: list[Examined]) -> None:
 
 
 def only_empty(examined: list[Examined], explained: Sequence[str], root: Path) -> list[InputError]:
-    """Find annotated classes whose references are all empty: nothing can be localized."""
+    """Find annotated classes whose images all have an empty reference, although labelled so."""
     counts: Counter[str] = Counter()
     marked: set[str] = set()
     first: dict[str, Examined] = {}
     for one in examined:
         if not explained or one.case.split in explained:
-            counts.update(one.case.annotated)
+            labelled = one.case.annotated.intersection(one.case.labels)
+            counts.update(labelled)
             marked |= {cls for reader, cls in one.marked if reader != SECOND}
-            for cls in one.case.annotated:
+            for cls in labelled:
                 first.setdefault(cls, one)
     return [
         InputError(

@@ -78,7 +78,7 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     used = _used_columns(path, sheet.columns, notes)
     rows = None if settings.boxes is None else box_table.read_boxes(root / settings.boxes)
     renamed = _mask_columns(path, sheet.columns, settings.annotated_classes, notes, bool(rows))
-    turned = commas = clutter = missing = 0
+    turned = commas = clutter = missing = read_as_class = 0
     blank: list[int] = []
     labels: dict[str, int] = {}
     patients: dict[str, int] = {}
@@ -87,7 +87,9 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     for line, given in sheet.rows:
         row = {renamed.get(name, name): cell for name, cell in given.items() if name in used}
         for name, cell in row.items():
-            if name not in NEEDED and cell.strip() and not filled(cell):
+            if name == "label" and cell.strip() == "NA":
+                read_as_class += 1  # which may be its name
+            elif name not in NEEDED and cell.strip() and not filled(cell):
                 row[name] = ""
                 missing += 1
             elif (
@@ -121,6 +123,13 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
         cases.append(case)
     if not cases:
         raise InputError("the table lists no image", file=path, remedy="Add a row for each image")
+    if read_as_class:
+        log.warning(
+            "%s: the label NA of %d rows is read as the name of a class. Leave the cells blank if"
+            " the class is not known",
+            path.name,
+            read_as_class,
+        )
     _check_labels(path, labels)
     _check_patients(path, patients, unknown)
     if blank and settings.task != "multilabel":
