@@ -152,7 +152,7 @@ def _look(
 ) -> tuple[str, str, str, int]:
     """Read one map; what is wrong with it is added to the problems.
 
-    If it is no mask, its lowest and highest value and its hash are added to the maps, by file.
+    The lowest and highest value of a map that is not a mask, and its hash, are added to `maps`.
     """
     path, found = "", False
     try:

@@ -22,7 +22,7 @@ from fidelity.faithfulness import case_rows
 from fidelity.faithfulness import one_map as measuring
 from fidelity.faithfulness.case_rows import measure_maps
 from fidelity.faithfulness.changed_images import answers_of
-from fidelity.faithfulness.one_map import Options, measure
+from fidelity.faithfulness.one_map import Options, removals
 from fidelity.faithfulness.registry import METRICS, names_by
 from fidelity.faithfulness.removal import background, imputed, ranked_pixels
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap
@@ -32,6 +32,12 @@ SIDE = 20
 PATCH = np.zeros((SIDE, SIDE), bool)
 PATCH[5:10, 5:10] = True
 OPTIONS = Options(names_by("removal", METRICS), 16, "black", [0.2, 0.5, 0.8])
+
+
+def measure(image, values, mask, target, probabilities, options, seed):
+    """Measure one map by itself."""
+    changed = removals(image, values, mask, options, seed)
+    return changed.scores(probabilities(changed.images, target))
 
 
 def brightness_of_the_patch(images, _target):

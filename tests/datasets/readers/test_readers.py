@@ -256,7 +256,7 @@ def test_folders_of_further_readers(tmp_path, caplog):
     np.save(root / "b" / "test COVID-19 (1).npy", drawn)
     caplog.clear()
     index_cases(root, dataset("covid_qu_ex", keys))
-    assert "1 files are not read, because they are no images (first: test COVID" in caplog.text
+    assert "1 files are not read, because they are not images (first: test COVID" in caplog.text
     write_image(root / "b" / "test COVID-19 (0).bmp", drawn)
     with pytest.raises(InputError, match=r"\(0\)\.bmp and test .*\(0\)\.png are masks of one case"):
         index_cases(root, dataset("covid_qu_ex", keys))

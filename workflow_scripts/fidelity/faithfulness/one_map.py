@@ -58,11 +58,21 @@ class Removals:
     def scores(self, answers: np.ndarray) -> dict[str, float]:
         """Give the scores of the map.
 
+        Deletion: the area under the probability of the target class against the share of pixels
+        removed from the image, most relevant first. Insertion: the same for pixels put into the
+        filled image. Both use the trapezoidal rule over `steps` + 1 equally spaced shares. ROAD:
+        the probability after removing the least relevant share minus that after removing the most
+        relevant one, halved and averaged over the shares. Comprehensiveness: p(image) - p(image
+        without the mask); sufficiency: p(image) - p(mask alone).
+
         Args:
             answers: the probability (n,) of the explained class, of each image.
 
         Returns:
-            See `measure`.
+            {metric: value}, in the order of `Options.metrics`, and `probability` of the image
+            itself. A map that is the same everywhere ranks no pixel: nan for the metrics that go by
+            rank. Deletion and insertion AUC lie in [0, 1], ROAD in [-.5, .5], the others in [-1,
+            1].
         """
         answers = answers.astype(np.float64)
         whole = float(answers[0])
@@ -89,7 +99,11 @@ def removals(
     Both curves start or end with the image itself and the filled image. These two are made once.
 
     Args:
-        image, values, mask, options, seed: see `measure`.
+        image: grey (H, W) in [0, 1], as the classifier sees it.
+        values: signed attributions (H, W).
+        mask: the binarized map (H, W); None where no metric needs it.
+        options: what to measure.
+        seed: of ROAD's noise.
     """
     order, other = ranked_pixels(values), background(image, options.fill)
     image = image.astype(np.float32)
@@ -123,39 +137,3 @@ def removals(
             places[name] = add([replaced(other, image, mask)])
     ranked = bool(values.max() > values.min())
     return Removals(np.stack(images), places, counts, order.size, ranked)
-
-
-def measure(
-    image: np.ndarray,
-    values: np.ndarray,
-    mask: np.ndarray | None,
-    target: int,
-    probabilities: Probabilities,
-    options: Options,
-    seed: int,
-) -> dict[str, float]:
-    """Measure one map.
-
-    Deletion: the area under the probability of the target class against the share of pixels removed
-    from the image, most relevant first. Insertion: the same for pixels put into the filled image.
-    Both use the trapezoidal rule over `steps` + 1 equally spaced shares. ROAD: the probability
-    after removing the least relevant share minus that after removing the most relevant one, halved
-    and averaged over the shares. Comprehensiveness: p(image) - p(image without the mask);
-    sufficiency: p(image) - p(mask alone).
-
-    Args:
-        image: grey (H, W) in [0, 1], as the classifier sees it.
-        values: signed attributions (H, W).
-        mask: the binarized map (H, W); None where no metric needs it.
-        target: index of the explained class.
-        probabilities: of the classifier.
-        options: what to measure.
-        seed: of ROAD's noise.
-
-    Returns:
-        {metric: value}, in the order of `options.metrics`, and `probability` of the image itself. A
-        map that is the same everywhere ranks no pixel: nan for the metrics that go by rank.
-        Deletion and insertion AUC lie in [0, 1], ROAD in [-.5, .5], the others in [-1, 1].
-    """
-    changed = removals(image, values, mask, options, seed)
-    return changed.scores(probabilities(changed.images, target))

@@ -7,7 +7,7 @@ import pandas as pd
 
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, primary_setting
 from fidelity.analysis.training_seeds import between_seeds
-from fidelity.metrics.registry import title_of
+from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
 from fidelity.presentation.wording import counted, listed, p_value, set_value, value_of
 from fidelity.verdict.classifier import classifier_quality
@@ -285,6 +285,13 @@ def primary_means(evidence: Evidence, cls: str | None = None) -> pd.DataFrame:
     ]
     rows = rows.set_index("explainer")
     return rows.loc[[name for name in evidence.explainers if name in rows.index]]
+
+
+def ranked_means(evidence: Evidence, cls: str | None = None) -> pd.DataFrame:
+    """Give the rows of `primary_means`, the best mean first, undefined ones last."""
+    higher = METRICS[evidence.study.statistics["primary"]].direction == "higher"
+    rows = primary_means(evidence, cls)
+    return rows.sort_values("mean", ascending=not higher, kind="stable")
 
 
 def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:

@@ -6,10 +6,10 @@ from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 
 from fidelity.analysis.localization import ALL_CLASSES
-from fidelity.metrics.registry import METRICS, title_of
+from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
 from fidelity.presentation.wording import counted, listed, value_of
-from fidelity.verdict.caveats import primary_means
+from fidelity.verdict.caveats import ranked_means
 from fidelity.verdict.compared_pair import Comparison, between
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
@@ -95,11 +95,11 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
     """Give the means of explainers and best null baseline in each class, if their order differs."""
     metric = evidence.study.statistics["primary"]
     nulls = evidence.of_family("baseline")
-    best = [name for name in _means(evidence, evidence.pooled) if name in nulls][:1]
+    best = [name for name in ranked_means(evidence)["mean"].dropna().index if name in nulls][:1]
     means = {
         cls: {
             name: mean
-            for name, mean in _means(evidence, cls).items()
+            for name, mean in ranked_means(evidence, cls)["mean"].dropna().items()
             if name in [*evidence.subjects, *best]
         }
         for cls in evidence.classes
@@ -113,13 +113,6 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
     ]
     text = f"The order of the mean {title_of(metric)} differs between classes. {'; '.join(told)}."
     return [warning(text, means=means)]
-
-
-def _means(evidence: Evidence, cls: str) -> dict[str, float]:
-    """Give the primary means of a class by explainer, the best first."""
-    higher = METRICS[evidence.study.statistics["primary"]].direction == "higher"
-    means = primary_means(evidence, cls)["mean"].dropna()
-    return means.sort_values(ascending=not higher, kind="stable").to_dict()
 
 
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fidelity.metrics.registry import METRICS, title_of
+from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import explainer_title, plain_title, title_of_either
 from fidelity.presentation.wording import (
     amount,
@@ -16,7 +16,7 @@ from fidelity.presentation.wording import (
     number,
     set_value,
 )
-from fidelity.verdict.caveats import primary_means
+from fidelity.verdict.caveats import ranked_means
 from fidelity.verdict.compared_pair import Comparison, between, facts, numbers
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.pairs import without_primary
@@ -42,7 +42,7 @@ def headline(evidence: Evidence) -> list[Sentence]:
     """
     rows = evidence.primary(evidence.pooled)
     nulls, ceilings = evidence.of_family("baseline"), evidence.of_family("ceiling")
-    ranked = _by_mean(evidence)
+    ranked = list(ranked_means(evidence).reset_index().itertuples())
     if not evidence.real:
         found = [note("No explainer of a classifier was scored.")] if evidence.concludes else []
         found += [_mean(row, evidence) for row in ranked]
@@ -67,13 +67,6 @@ def headline(evidence: Evidence) -> list[Sentence]:
 
 def _nothing(evidence: Evidence) -> list[Sentence]:
     return [note(f"Nothing can be concluded: {without_primary(evidence)}.")]
-
-
-def _by_mean(evidence: Evidence) -> list[Any]:
-    """List the rows of the primary metric, the best mean first, undefined ones last."""
-    table = primary_means(evidence).reset_index()
-    higher = METRICS[evidence.study.statistics["primary"]].direction == "higher"
-    return list(table.sort_values("mean", ascending=not higher, kind="stable").itertuples())
 
 
 def _names(ranked: Sequence[Any]) -> list[str]:

@@ -241,7 +241,7 @@ def check_inside(case: Case, root: Path) -> None:
 
 
 def _check_grey_values(image: np.ndarray, path: Path) -> None:
-    """Refuse what is no picture: a blank image, or a mask in the place of one."""
+    """Refuse a blank image, and a mask in the place of an image."""
     low, high = image.min(), image.max()
     if ((image == low) | (image == high)).all():
         count = "one grey value" if low == high else "two grey values, as a mask has"

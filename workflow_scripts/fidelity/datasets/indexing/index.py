@@ -120,6 +120,7 @@ def index_cases(
         examined = list(pool.map(check, cases))
     bad = [one for one in examined if one.problem]
     problems.raise_first([one.problem for one in bad if one.fatal or settings.strict])
+    doubts.check_brightness(examined, root)
     problems.check_depth(examined, root)
     _report_findings(examined)
     problems.check_other_sizes(examined, root, settings.strict)

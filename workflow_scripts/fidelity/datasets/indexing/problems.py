@@ -10,7 +10,6 @@ from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.images import OTHER_FLOATS, UNIT_FLOATS, IntensityError
-from fidelity.datasets.indexing.doubts import check_brightness
 from fidelity.datasets.indexing.examine import Examined
 from fidelity.datasets.indexing.left_out import Quarantined, check_unusable
 from fidelity.datasets.splits import SPLITS
@@ -102,7 +101,6 @@ def blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
 
 def check_depth(examined: list[Examined], root: Path) -> None:
     """Refuse grey scales that the files leave unknown, as only all images together show it."""
-    check_brightness(examined, root)
     largest = {one.findings.largest: one for one in examined if one.findings.largest is not None}
     bits = max(largest, default=0).bit_length()
     if 0 < bits < 16:

@@ -99,7 +99,7 @@ def _one_each(root: Path, folder: Path, field: str) -> dict[str, str]:
     others = [e.name for e in entries_of(folder) if e.is_file() and Path(e.name).stem not in masks]
     if others:
         log.warning(
-            "%s: %d files are not read, because they are no images (first: %s)",
+            "%s: %d files are not read, because they are not images (first: %s)",
             folder,
             len(others),
             others[0],

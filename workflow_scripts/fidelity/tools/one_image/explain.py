@@ -168,16 +168,15 @@ def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> Pre
             file=image,
             remedy="Give one: LUNG=mask.png",
         )
+    settings, predict = entry, None
     if drawn_by is None:
         kind = "none" if lung is None else "provided"
         settings = entry.model_copy(update={"lung_masks": kind})
-        case = prepare_case(_case(image, lung), Path("/"), settings)
-        _check(case, image, lung, entry)
-        return case
-    compute = trained.config.compute.model_dump(include={"threads", "device"})
-    predict = predictor(drawn_by, trained.config.lung_model.components, compute)
-    case = prepare_case(_case(image, None), Path("/"), entry, predict)
-    _check(case, image, None, entry)
+    else:
+        compute = trained.config.compute.model_dump(include={"threads", "device"})
+        predict = predictor(drawn_by, trained.config.lung_model.components, compute)
+    case = prepare_case(_case(image, lung), Path("/"), settings, predict)
+    _check(case, image, lung, entry)
     return case
 
 
