@@ -31,7 +31,7 @@ from fidelity.presentation.wording import (  # noqa: E402
     p_cell,
     with_interval,
 )
-from fidelity.settings.reading import load, merged, read_yaml  # noqa: E402
+from fidelity.settings.reading import load_file  # noqa: E402
 from fidelity.study import paths  # noqa: E402
 from fidelity.study.study import Study  # noqa: E402
 
@@ -60,10 +60,8 @@ class Results(ABC):
     """
 
     def __init__(self) -> None:
-        """Read the config, and the network that was added to it later."""
-        file = ROOT / "config" / "full_study.yaml"
-        config = merged(read_yaml(file), read_yaml(TEXTS / "squeezenet.yaml"))
-        self.study = Study(load(config, str(file), {}, check_files=False))
+        """Read the config."""
+        self.study = Study(load_file(ROOT / "config" / "full_study.yaml", check_files=False))
 
     @abstractmethod
     def finished(self) -> Sequence[str]:
