@@ -204,7 +204,8 @@ def test_what_was_not_searched_for_is_not_said_to_be_absent(scores):
 
 
 def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
-    files = {name: str(tmp_path / f"{name}.csv") for name in ("counts", "pairs", "means", "tests", "told")}
+    names = ("counts", "pairs", "means", "tests", "told")
+    files = {name: str(tmp_path / f"{name}.csv") for name in names}
     counts(("test", "used", "", 40)).to_csv(files["counts"], index=False)
     pairs(("'=t", "train", "case_000", "test", "no")).to_csv(files["pairs"], index=False)
     DATA_WARNINGS.frame([("one image is blank",)]).to_csv(files["told"], index=False)
