@@ -10,6 +10,7 @@ config. A test computes every number again from the scores of the cases.
 import argparse
 import shutil
 import statistics
+import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -23,9 +24,12 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
+import reanalyse  # noqa: E402
 from fidelity.analysis.localization import DEFAULT_PROTOCOL  # noqa: E402
 from fidelity.presentation import titles  # noqa: E402
+from fidelity.base.files import read_csv, read_parquet, write_parquet  # noqa: E402
 from fidelity.presentation.wording import (  # noqa: E402
+    FACTS,
     digits_of,
     number,
     p_cell,
@@ -37,9 +41,17 @@ from fidelity.study.study import Study  # noqa: E402
 
 TEXTS = ROOT / "docs" / "studies" / "covid_qu_ex"
 PAGE = ROOT / "docs" / "results.md"
+# What is known of a lesion and its case, in words. The images have one view.
+KNOWN = {term: title for term, title in FACTS.items() if "view" not in term}
+# What the lesions are like. The units were packed without it.
+LESIONS = TEXTS / "lesions.csv"
 DATASET = "covid_full"
 # Figure of the first training → its copy.
-FIGURES = {"forest": "full_forest.png", "sensitivity": "full_ranks.png"}
+FIGURES = {
+    "forest": "full_forest.png",
+    "sensitivity": "full_ranks.png",
+    "failure_model": "full_failure_model.png",
+}
 
 
 class Value(NamedTuple):
@@ -80,6 +92,23 @@ class Results(ABC):
     @abstractmethod
     def difference(self, training: str, a: str, b: str, rule: str = "tuned") -> Value:
         """Give the mean difference of the IoU, a minus b, over the same images."""
+
+    @abstractmethod
+    def coefficient(self, explainer: str, fact: str) -> Value:
+        """Give the change of the IoU per standard deviation of a fact of lesion or case."""
+
+    @abstractmethod
+    def ious(self, training: str, explainer: str) -> pd.Series:
+        """Give the IoU of each annotated test image, by case."""
+
+    def rank_correlation(self, training: str, explainer: str, fact: str) -> float:
+        """Give Spearman's correlation of the IoU with a fact of the lesions."""
+        facts = read_csv(LESIONS, dtype={"case": str}).set_index("case")[fact]
+        return self.ious(training, explainer).corr(facts, method="spearman")
+
+    def strongest(self, explainer: str) -> str:
+        """Name the fact with the largest coefficient."""
+        return max(KNOWN, key=lambda fact: abs(self.coefficient(explainer, fact).value))
 
     @property
     def trainings(self) -> list[str]:
@@ -132,7 +161,7 @@ class Tables(Results):
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
-        names = ("localization", "comparisons", "classification")
+        names = ("localization", "comparisons", "classification", "failure_model")
         files = {name: self.folder / paths.table(name).format(dataset=DATASET) for name in names}
         return {name: pd.read_csv(file) for name, file in files.items()}
 
@@ -179,6 +208,19 @@ class Tables(Results):
         return Value(row["mean_difference"], *ends, row["n"], row["p_adjusted"])
 
 
+    def coefficient(self, explainer: str, fact: str) -> Value:
+        """See `Results`."""
+        row = self._row("failure_model", explainer=explainer, term=fact)
+        return Value(row["estimate"], row["ci_low"], row["ci_high"], row["n"], row["p_value"])
+
+    def ious(self, training: str, explainer: str) -> pd.Series:
+        """See `Results`."""
+        names = {"classifier": self.unit_of(training, explainer), "explainer": explainer}
+        names |= {"binarization": self.study.primary_binarization, "protocol": DEFAULT_PROTOCOL}
+        rows = read_parquet(self.folder / paths.SCORES.format(dataset=DATASET, **names))
+        return rows[rows["split"] == "test"].set_index("case")["iou"]
+
+
 def shown(found: Value, metric: str = "iou", *, sign: bool = False) -> str:
     """Write a value with its interval."""
     return with_interval(found.value, found.low, found.high, digits_of(metric), sign=sign)
@@ -197,6 +239,7 @@ def render(results: Results) -> str:
         "shown": shown,
         "number": number,
         "p_cell": p_cell,
+        "facts": KNOWN,
         "titles": titles.display(results.study, DATASET),
     }
     return environment.get_template("results.md.j2").render(results=results, study=results.study)
@@ -216,12 +259,23 @@ def primary_rows(table: pd.DataFrame, study: Study) -> pd.DataFrame:
     return table
 
 
+def model_failures(folder: Path, training: str) -> None:
+    """Add the model of why localization fails to the re-analysis: its table and its figure."""
+    lesions = folder / paths.LESIONS.format(dataset=DATASET)
+    write_parquet(read_csv(LESIONS, dtype={"case": str, "patient": str}), lesions)
+    targets = paths.table("failure_model"), paths.figure("failure_model")
+    targets = [target.format(dataset=DATASET, classifier=training) for target in targets]
+    words = reanalyse.command(folder / "config.yaml", folder, "1", targets)
+    subprocess.run([*words, "--config", "failure_model=true"], check=True)
+
+
 def main() -> None:
     """Write the page and the tables, and copy the figures."""
     parser = argparse.ArgumentParser(description="Write docs/results.md, its tables and figures.")
     parser.add_argument("results", type=Path, help="the folder of the re-analysis")
-    folder = parser.parse_args().results
+    folder = parser.parse_args().results.resolve()
     results = Tables(folder)
+    model_failures(folder, results.trainings[0])
     PAGE.write_text(render(results), encoding="utf-8")
     for table in sorted((folder / paths.TABLES.format(dataset=DATASET)).glob("*.csv")):
         # As text: numbers stay as they are.
