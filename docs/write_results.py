@@ -26,13 +26,14 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 import reanalyse  # noqa: E402
 from fidelity.analysis.localization import DEFAULT_PROTOCOL  # noqa: E402
-from fidelity.presentation import titles  # noqa: E402
 from fidelity.base.files import read_csv, read_parquet, write_parquet  # noqa: E402
+from fidelity.presentation import titles  # noqa: E402
 from fidelity.presentation.wording import (  # noqa: E402
     FACTS,
     digits_of,
     number,
     p_cell,
+    percent,
     with_interval,
 )
 from fidelity.settings.reading import load_file  # noqa: E402
@@ -98,13 +99,25 @@ class Results(ABC):
         """Give the change of the IoU per standard deviation of a fact of lesion or case."""
 
     @abstractmethod
-    def ious(self, training: str, explainer: str) -> pd.Series:
-        """Give the IoU of each annotated test image, by case."""
+    def by_case(self, training: str, explainer: str) -> pd.DataFrame:
+        """Give the scores of each annotated test image at the tuned threshold, by case."""
 
     def rank_correlation(self, training: str, explainer: str, fact: str) -> float:
         """Give Spearman's correlation of the IoU with a fact of the lesions."""
         facts = read_csv(LESIONS, dtype={"case": str}).set_index("case")[fact]
-        return self.ious(training, explainer).corr(facts, method="spearman")
+        return self.by_case(training, explainer)["iou"].corr(facts, method="spearman")
+
+    def marked(self, training: str, explainer: str) -> float:
+        """Give the share of the image that the masks cover, a mean over the images."""
+        rows = self.by_case(training, explainer)
+        # precision = hit / marked and recall = hit / reference; an empty mask has no precision.
+        pixels = (rows["recall"] * rows["reference_area"] / rows["precision"]).fillna(0)
+        return (pixels / rows["image_area"]).mean()
+
+    def infected(self) -> float:
+        """Give the share of the image that the infection masks cover, a mean over the images."""
+        rows = self.by_case(self.trainings[0], "lime")
+        return (rows["reference_area"] / rows["image_area"]).mean()
 
     def strongest(self, explainer: str) -> str:
         """Name the fact with the largest coefficient."""
@@ -207,18 +220,17 @@ class Tables(Results):
         ends = row["ci_low"], row["ci_high"]
         return Value(row["mean_difference"], *ends, row["n"], row["p_adjusted"])
 
-
     def coefficient(self, explainer: str, fact: str) -> Value:
         """See `Results`."""
         row = self._row("failure_model", explainer=explainer, term=fact)
         return Value(row["estimate"], row["ci_low"], row["ci_high"], row["n"], row["p_value"])
 
-    def ious(self, training: str, explainer: str) -> pd.Series:
+    def by_case(self, training: str, explainer: str) -> pd.DataFrame:
         """See `Results`."""
         names = {"classifier": self.unit_of(training, explainer), "explainer": explainer}
         names |= {"binarization": self.study.primary_binarization, "protocol": DEFAULT_PROTOCOL}
         rows = read_parquet(self.folder / paths.SCORES.format(dataset=DATASET, **names))
-        return rows[rows["split"] == "test"].set_index("case")["iou"]
+        return rows[rows["split"] == "test"].set_index("case")
 
 
 def shown(found: Value, metric: str = "iou", *, sign: bool = False) -> str:
@@ -239,6 +251,7 @@ def render(results: Results) -> str:
         "shown": shown,
         "number": number,
         "p_cell": p_cell,
+        "percent": percent,
         "facts": KNOWN,
         "titles": titles.display(results.study, DATASET),
     }

@@ -92,7 +92,6 @@ class FromCases(Results):
         p = self.adjusted(training, rule)[frozenset((a, b))]
         return Value(found.mean(), *interval(found), len(found), p)
 
-
     def fit(self, explainer):
         """Regress the IoU on facts of lesion and case, with a random intercept per image."""
         rows = []
@@ -109,8 +108,8 @@ class FromCases(Results):
         formula = f"iou ~ {' + '.join(facts)} + C(network)"
         return smf.mixedlm(formula, data, groups="case").fit(reml=True), len(data)
 
-    def ious(self, training, explainer):
-        return self.values(training, explainer, "tuned")
+    def by_case(self, training, explainer):
+        return scores(self.unit_of(training, explainer), explainer, "tuned")
 
     def coefficient(self, explainer, fact):
         found, n = self.fitted(explainer)
