@@ -91,6 +91,7 @@ def test_nested_keys_of_the_command_line_are_typed_and_merged(demo):
     ("override", "named"),
     [
         ("1}", "key=value"),
+        ("datasets.demo.image_size=32", "with a key of the top level"),
         ("compute={threads: 1", "compute"),
         ("comput=1", "Did you mean 'compute'"),
         ("compute={threds: 1}", "compute.threds"),
