@@ -10,6 +10,7 @@ config. A test computes every number again from the scores of the cases.
 import argparse
 import shutil
 import statistics
+import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -23,23 +24,35 @@ import pandas as pd
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
+import reanalyse  # noqa: E402
 from fidelity.analysis.localization import DEFAULT_PROTOCOL  # noqa: E402
+from fidelity.base.files import read_csv, read_parquet, write_parquet  # noqa: E402
 from fidelity.presentation import titles  # noqa: E402
 from fidelity.presentation.wording import (  # noqa: E402
+    FACTS,
     digits_of,
     number,
     p_cell,
+    percent,
     with_interval,
 )
-from fidelity.settings.reading import load, merged, read_yaml  # noqa: E402
+from fidelity.settings.reading import load_file  # noqa: E402
 from fidelity.study import paths  # noqa: E402
 from fidelity.study.study import Study  # noqa: E402
 
 TEXTS = ROOT / "docs" / "studies" / "covid_qu_ex"
 PAGE = ROOT / "docs" / "results.md"
+# What is known of a lesion and its case, in words. The images have one view.
+KNOWN = {term: title for term, title in FACTS.items() if "view" not in term}
+# What the lesions are like. The units were packed without it.
+LESIONS = TEXTS / "lesions.csv"
 DATASET = "covid_full"
 # Figure of the first training → its copy.
-FIGURES = {"forest": "full_forest.png", "sensitivity": "full_ranks.png"}
+FIGURES = {
+    "forest": "full_forest.png",
+    "sensitivity": "full_ranks.png",
+    "failure_model": "full_failure_model.png",
+}
 
 
 class Value(NamedTuple):
@@ -60,10 +73,8 @@ class Results(ABC):
     """
 
     def __init__(self) -> None:
-        """Read the config, and the network that was added to it later."""
-        file = ROOT / "config" / "full_study.yaml"
-        config = merged(read_yaml(file), read_yaml(TEXTS / "squeezenet.yaml"))
-        self.study = Study(load(config, str(file), {}, check_files=False))
+        """Read the config."""
+        self.study = Study(load_file(ROOT / "config" / "full_study.yaml", check_files=False))
 
     @abstractmethod
     def finished(self) -> Sequence[str]:
@@ -82,6 +93,35 @@ class Results(ABC):
     @abstractmethod
     def difference(self, training: str, a: str, b: str, rule: str = "tuned") -> Value:
         """Give the mean difference of the IoU, a minus b, over the same images."""
+
+    @abstractmethod
+    def coefficient(self, explainer: str, fact: str) -> Value:
+        """Give the change of the IoU per standard deviation of a fact of lesion or case."""
+
+    @abstractmethod
+    def by_case(self, training: str, explainer: str) -> pd.DataFrame:
+        """Give the scores of each annotated test image at the tuned threshold, by case."""
+
+    def rank_correlation(self, training: str, explainer: str, fact: str) -> float:
+        """Give Spearman's correlation of the IoU with a fact of the lesions."""
+        facts = read_csv(LESIONS, dtype={"case": str}).set_index("case")[fact]
+        return self.by_case(training, explainer)["iou"].corr(facts, method="spearman")
+
+    def marked(self, training: str, explainer: str) -> float:
+        """Give the share of the image that the masks cover, a mean over the images."""
+        rows = self.by_case(training, explainer)
+        # precision = hit / marked and recall = hit / reference; an empty mask has no precision.
+        pixels = (rows["recall"] * rows["reference_area"] / rows["precision"]).fillna(0)
+        return (pixels / rows["image_area"]).mean()
+
+    def infected(self) -> float:
+        """Give the share of the image that the infection masks cover, a mean over the images."""
+        rows = self.by_case(self.trainings[0], "lime")
+        return (rows["reference_area"] / rows["image_area"]).mean()
+
+    def strongest(self, explainer: str) -> str:
+        """Name the fact with the largest coefficient."""
+        return max(KNOWN, key=lambda fact: abs(self.coefficient(explainer, fact).value))
 
     @property
     def trainings(self) -> list[str]:
@@ -134,7 +174,7 @@ class Tables(Results):
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
-        names = ("localization", "comparisons", "classification")
+        names = ("localization", "comparisons", "classification", "failure_model")
         files = {name: self.folder / paths.table(name).format(dataset=DATASET) for name in names}
         return {name: pd.read_csv(file) for name, file in files.items()}
 
@@ -180,6 +220,18 @@ class Tables(Results):
         ends = row["ci_low"], row["ci_high"]
         return Value(row["mean_difference"], *ends, row["n"], row["p_adjusted"])
 
+    def coefficient(self, explainer: str, fact: str) -> Value:
+        """See `Results`."""
+        row = self._row("failure_model", explainer=explainer, term=fact)
+        return Value(row["estimate"], row["ci_low"], row["ci_high"], row["n"], row["p_value"])
+
+    def by_case(self, training: str, explainer: str) -> pd.DataFrame:
+        """See `Results`."""
+        names = {"classifier": self.unit_of(training, explainer), "explainer": explainer}
+        names |= {"binarization": self.study.primary_binarization, "protocol": DEFAULT_PROTOCOL}
+        rows = read_parquet(self.folder / paths.SCORES.format(dataset=DATASET, **names))
+        return rows[rows["split"] == "test"].set_index("case")
+
 
 def shown(found: Value, metric: str = "iou", *, sign: bool = False) -> str:
     """Write a value with its interval."""
@@ -199,6 +251,8 @@ def render(results: Results) -> str:
         "shown": shown,
         "number": number,
         "p_cell": p_cell,
+        "percent": percent,
+        "facts": KNOWN,
         "titles": titles.display(results.study, DATASET),
     }
     return environment.get_template("results.md.j2").render(results=results, study=results.study)
@@ -218,12 +272,23 @@ def primary_rows(table: pd.DataFrame, study: Study) -> pd.DataFrame:
     return table
 
 
+def model_failures(folder: Path, training: str) -> None:
+    """Add the model of why localization fails to the re-analysis: its table and its figure."""
+    lesions = folder / paths.LESIONS.format(dataset=DATASET)
+    write_parquet(read_csv(LESIONS, dtype={"case": str, "patient": str}), lesions)
+    targets = paths.table("failure_model"), paths.figure("failure_model")
+    targets = [target.format(dataset=DATASET, classifier=training) for target in targets]
+    words = reanalyse.command(folder / "config.yaml", folder, "1", targets)
+    subprocess.run([*words, "--config", "failure_model=true"], check=True)
+
+
 def main() -> None:
     """Write the page and the tables, and copy the figures."""
     parser = argparse.ArgumentParser(description="Write docs/results.md, its tables and figures.")
     parser.add_argument("results", type=Path, help="the folder of the re-analysis")
-    folder = parser.parse_args().results
+    folder = parser.parse_args().results.resolve()
     results = Tables(folder)
+    model_failures(folder, results.trainings[0])
     PAGE.write_text(render(results), encoding="utf-8")
     for table in sorted((folder / paths.TABLES.format(dataset=DATASET)).glob("*.csv")):
         # As text: numbers stay as they are.

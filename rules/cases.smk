@@ -40,6 +40,7 @@ rule index_cases:
         classes=paths.CLASSES,
         near_duplicates=paths.NEAR_DUPLICATES,
         counts=paths.CASE_COUNTS,
+        warnings=paths.DATA_WARNINGS,
         looks=paths.LOOKS,
     log:
         log_of("{dataset}/index_cases"),

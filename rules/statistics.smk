@@ -343,6 +343,7 @@ rule verdict:
         stability=paths.table("stability"),
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
         cases=paths.CASES,
+        data_warnings=paths.DATA_WARNINGS,
         near_duplicates=paths.NEAR_DUPLICATES,
         means_without_twins=paths.table("localization_without_near_duplicates"),
         comparisons_without_twins=paths.table("comparisons_without_near_duplicates"),

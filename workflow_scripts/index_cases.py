@@ -5,13 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fidelity.analysis.columns.cases import DATA_WARNINGS
 from fidelity.base.errors import InputError, under
-from fidelity.base.files import write_text
+from fidelity.base.files import write_csv, write_text
 from fidelity.base.job_log import run_job
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets.acquisition.listing import source_digest
 from fidelity.datasets.cases import write_cases
 from fidelity.datasets.indexing import index
+from fidelity.datasets.indexing.data_warnings import kept_warnings
 from fidelity.datasets.indexing.left_out import write_quarantine
 from fidelity.settings.datasets import Dataset
 
@@ -27,13 +29,14 @@ def main(
     near_duplicates: str | Path | None = None,
     counts: str | Path | None = None,
     looks: str | Path | None = None,
+    warnings: str | Path | None = None,
     others: Sequence[str] = (),
     explained: Sequence[str] = (),
     trained: bool = False,
     planted: Mapping[str, Any] | None = None,
     hearts: bool = False,
 ) -> None:
-    """Write the case table, what was left out, the classes, the near-duplicates and the counts.
+    """Write the case table, what was left out, the classes, counts, near-duplicates and warnings.
 
     Args:
         raw_dir: what `acquire` made; the data root is its `data`.
@@ -41,6 +44,7 @@ def main(
         near_duplicates: near_duplicates.csv to write; None writes none.
         counts: case_counts.csv to write; None writes none.
         looks: what the used images look like, to write; None writes none.
+        warnings: data_warnings.csv to write; None writes none.
         others: the same files of the data sets of `near_duplicates_of`, in this order.
         planted: the mark that decides the labels; None keeps them.
 
@@ -49,7 +53,7 @@ def main(
     """
     # Through the link, so that errors name the user's own folder.
     root = (Path(raw_dir) / "data").resolve()
-    with under(f"datasets.{name}", settings.key_names()):
+    with under(f"datasets.{name}", settings.key_names()), kept_warnings(root) as told:
         found, left_out, names = index.index_cases(
             root,
             settings,
@@ -81,6 +85,8 @@ def main(
             )
     write_cases(cases, found)
     write_quarantine(quarantine, left_out)
+    if warnings is not None:
+        write_csv(DATA_WARNINGS.frame((text,) for text in told), warnings)
     write_text(classes, json.dumps(names, indent=1, ensure_ascii=False) + "\n")
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from fidelity.analysis.columns.cases import CASE_COUNTS, NEAR_DUPLICATES
+from fidelity.analysis.columns.cases import CASE_COUNTS, DATA_WARNINGS, NEAR_DUPLICATES
 from fidelity.analysis.columns.checks import STABILITY
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION, LUNG_QUALITY
 from fidelity.analysis.columns.comparisons import COMPARISONS, FAITHFULNESS_COMPARISONS, RANKS
@@ -34,6 +34,7 @@ TABLES = {
 }
 CASE_TABLES = {
     "counts": ("counts", CASE_COUNTS),
+    "warnings": ("data_warnings", DATA_WARNINGS),
     "pairs": ("near_duplicates", NEAR_DUPLICATES),
     "means": ("means_without_twins", LOCALIZATION),
     "comparisons": ("comparisons_without_twins", COMPARISONS),

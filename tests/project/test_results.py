@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+import statsmodels.formula.api as smf
 from statsmodels.stats.multitest import multipletests
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,6 +57,7 @@ class FromCases(Results):
     def __init__(self):
         super().__init__()
         self.adjusted = cache(self.adjust)
+        self.fitted = cache(self.fit)
 
     def finished(self):
         return {file.parent.name for file in UNITS.glob("*/*--predictions.csv.gz")}
@@ -89,6 +91,29 @@ class FromCases(Results):
         found = self.values(training, a, rule) - self.values(training, b, rule)
         p = self.adjusted(training, rule)[frozenset((a, b))]
         return Value(found.mean(), *interval(found), len(found), p)
+
+    def fit(self, explainer):
+        """Regress the IoU on facts of lesion and case, with a random intercept per image."""
+        rows = []
+        for training in self.trainings:
+            own = scores(training, explainer, "tuned")[["iou", "probability"]].reset_index()
+            rows.append(own.assign(network=self.study.bases[training]))
+        data = pd.concat(rows).groupby(["case", "network"]).mean().reset_index()
+        lesions = pd.read_csv(write_results.LESIONS).set_index("case")
+        logs = ["lesions", "size", "elongation"]
+        lesions[logs] = np.log(lesions[logs])
+        data = data.rename(columns={"probability": "confidence"}).join(lesions, on="case")
+        facts = list(write_results.KNOWN)
+        data[facts] = (data[facts] - data[facts].mean()) / data[facts].std()
+        formula = f"iou ~ {' + '.join(facts)} + C(network)"
+        return smf.mixedlm(formula, data, groups="case").fit(reml=True), len(data)
+
+    def by_case(self, training, explainer):
+        return scores(self.unit_of(training, explainer), explainer, "tuned")
+
+    def coefficient(self, explainer, fact):
+        found, n = self.fitted(explainer)
+        return Value(found.params[fact], *found.conf_int().loc[fact], n, found.pvalues[fact])
 
 
 def test_every_number_of_the_page_follows_from_the_cases():

@@ -303,7 +303,7 @@ def test_missing_data_root_is_named(demo):
     demo["datasets"]["demo"] = {
         "source": "covid_qu_ex", "root": "no/such", "annotated_classes": ["COVID-19"],
     }  # fmt: skip
-    with pytest.raises(InputError, match=r"no/such.*data_root"):
+    with pytest.raises(InputError, match=r"no/such.*SET=data_root="):
         settings.load(demo)
 
 
@@ -537,7 +537,7 @@ def test_the_three_configs_of_the_full_study_agree_in_all_that_they_share():
     assert {k: v for k, v in full.items() if k not in own} == {
         k: v for k, v in hundred.items() if k not in own
     }
-    assert set(hundred["classifiers"]) == set(masked["only_classifiers"])
+    assert set(hundred["classifiers"]) == set(masked["only_classifiers"]) - {"densenet121"}
     shared = full["explainers"].keys() & hundred["explainers"].keys()
     assert {"lime", "gradcam", "gradcam_depth3", "random_lime"} <= shared
     assert all(full["explainers"][name] == hundred["explainers"][name] for name in shared)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import verdict as script
-from fidelity.analysis.columns.cases import NEAR_DUPLICATES
+from fidelity.analysis.columns.cases import DATA_WARNINGS, NEAR_DUPLICATES
 from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import MEASURED, summarize
@@ -57,7 +57,7 @@ def scores():
     return table.assign(**{MEASURED: "iou dice"})
 
 
-def facts(scores, near, how_many, searched=True, cases=()):
+def facts(scores, near, how_many, searched=True, cases=(), told=()):
     """Numbers of the sentences under "Cases" of the verdict, and their outcomes."""
     twins = cases_with_twins(near)
     means, compared = primary_result(scores, twins, STATISTICS, 1)
@@ -65,7 +65,9 @@ def facts(scores, near, how_many, searched=True, cases=()):
         summarize(scores, STATISTICS, 1),
         compare(scores, STATISTICS, 1),
         pd.DataFrame(columns=RANKS.names),
-        cases=CaseTables(how_many, near, searched, means, compared, cases),
+        cases=CaseTables(
+            how_many, DATA_WARNINGS.frame(told), near, searched, means, compared, cases
+        ),
     )
     (chapter,) = build(tables, Study(STATISTICS, FAMILIES, {"resnet18": "resnet18"}))
     (group,) = [g for s in chapter.sections for g in s.groups if g.title == "Cases"]
@@ -98,6 +100,12 @@ def test_the_verdict_says_how_many_of_how_many_cases_are_used(scores):
     )
     (row,) = cases_table(lost, "demo").rows
     assert row[:3] == ["test", "38 of 40", "the file has zero bytes (2)"]
+
+
+def test_the_verdict_lists_what_may_be_wrong_with_the_data(scores):
+    whole = counts(("test", "used", "", 40))
+    told = [("2 of 9 lung masks are empty (first: a.png)",)]
+    assert facts(scores, pairs(), whole, told=told)[1] == ["note", "note", "warning"]
 
 
 def drawn(number, split="test", **references):
@@ -196,9 +204,11 @@ def test_what_was_not_searched_for_is_not_said_to_be_absent(scores):
 
 
 def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
-    files = {name: str(tmp_path / f"{name}.csv") for name in ("counts", "pairs", "means", "tests")}
+    names = ("counts", "pairs", "means", "tests", "told")
+    files = {name: str(tmp_path / f"{name}.csv") for name in names}
     counts(("test", "used", "", 40)).to_csv(files["counts"], index=False)
     pairs(("'=t", "train", "case_000", "test", "no")).to_csv(files["pairs"], index=False)
+    DATA_WARNINGS.frame([("one image is blank",)]).to_csv(files["told"], index=False)
     scored, combos = [], []
     for name, part in scores.groupby("explainer"):
         combos.append({"dataset": "demo", "classifier": "resnet18", "explainer": name})
@@ -231,6 +241,7 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
             "counts": files["counts"],
             "cases": str(tmp_path / "cases.csv"),
             "near_duplicates": files["pairs"],
+            "data_warnings": files["told"],
             "means_without_twins": files["means"],
             "comparisons_without_twins": files["tests"],
         },
@@ -245,6 +256,7 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
         searched=True,
     )
     told = json.loads((tmp_path / "v.json").read_text())
+    assert "Warning about the data: one image is blank." in (tmp_path / "v.md").read_text()
     numbers = [
         sentence["numbers"]
         for section in told["chapters"][0]["sections"]

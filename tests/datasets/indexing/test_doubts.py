@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import index_cases as index_script
+from fidelity.analysis.columns.cases import DATA_WARNINGS
 from fidelity.base.errors import InputError
 from fidelity.datasets.indexing.index import index_cases
 from tests.helpers.entries import dataset
@@ -248,12 +249,33 @@ def test_a_confirmed_large_mask_is_counted(root, caplog):
     ]
 
 
-def test_one_class_trains_no_classifier(root):
-    table = {case: row for case, row in rows().items() if row["label"] == "Nodule"}
-    write_table(root, table)
+@pytest.fixture
+def files(root) -> list[str]:
     (root / "raw").mkdir()
     (root / "raw" / "data").symlink_to(root)
-    files = [str(root / name) for name in ("cases.csv", "quarantine.csv", "classes.json")]
+    return [str(root / name) for name in ("cases.csv", "quarantine.csv", "classes.json")]
+
+
+def test_warnings_are_kept_for_the_verdict(root, files):
+    """Each once, with the user's paths below the data set's folder; not what has a table."""
+    table = rows()
+    for case in ("c", "d"):
+        table[case]["mask:Nodule"] = "c-mask.png"
+    (root / "b.png").write_bytes(b"")
+    write_table(root, table)
+    settings = dataset("table", SETTINGS | {"strict": False, "max_unusable": 1})
+    kept = root / "data_warnings.csv"
+    index_script.main(root / "raw", "mine", settings, {}, *files, warnings=kept)
+    told = DATA_WARNINGS.read(kept)["warning"].tolist()
+    assert [text for text in told if "no image has the class" not in text] == [
+        "2 masks are also those of another image (first: c-mask.png of the case 'c' and c-mask.png"
+        " of 'd'). Check whether each image has its own mask"
+    ]
+
+
+def test_one_class_trains_no_classifier(root, files):
+    table = {case: row for case, row in rows().items() if row["label"] == "Nodule"}
+    write_table(root, table)
     settings = dataset("table", SETTINGS)
     with pytest.raises(InputError, match="mine.labels': all images have the class 'Nodule'.*two"):
         index_script.main(root / "raw", "mine", settings, {}, *files, trained=True)

@@ -41,7 +41,7 @@ class UnitFiles:
                 patterns.append(paths.HIDING)
             return [*found, *_filled([(pattern, {}) for pattern in patterns], w)]
         patterns = [paths.CASES, paths.CLASSES, paths.QUARANTINE, paths.NEAR_DUPLICATES]
-        patterns.append(paths.CASE_COUNTS)
+        patterns += [paths.CASE_COUNTS, paths.DATA_WARNINGS]
         if dataset in study.with_readers:
             patterns += [paths.READER_PAIRS, paths.READERS_WITHOUT]
         if study.config.failure_model and dataset in study.studies:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.columns.cases import DATA_WARNINGS
 from fidelity.base.errors import InputError
 from fidelity.base.files import (
     atomic_path,
@@ -28,8 +29,10 @@ from fidelity.study.paths import (
     HIDING,
     KNOWN_TRUTH,
     KNOWN_TRUTH_ACCURACY,
+    NONE,
     REPEATABILITY,
     SCORES,
+    below_results,
 )
 from fidelity.units.packing import RESTORE, pack, unpack
 
@@ -181,6 +184,8 @@ def read_unit(folder: Path) -> Unit:
 def restore(unit: Unit, results: Path) -> None:
     """Write a unit's files back to where the analysis looks for them.
 
+    A unit that was packed before data_warnings.csv existed gets an empty one.
+
     Args:
         results: the folder `results` of the re-analysis; plugins go beside it.
 
@@ -208,6 +213,9 @@ def restore(unit: Unit, results: Path) -> None:
             # As text, so that what was there stays as it was written.
             table = read_csv(results / path, dtype=str, keep_default_na=False)
             write_csv(_with(table, added[_kind(path)]), results / path)
+    told = below_results(DATA_WARNINGS.file.format(dataset=unit.dataset))
+    if unit.name == NONE and told not in unit.copies:
+        write_csv(DATA_WARNINGS.frame(), results / told)
     for path, name in unit.plugins.items():
         _extract(unit.folder / name, results.parent / path)
 

@@ -31,6 +31,7 @@ def with_cases(section: Section, evidence: Evidence) -> Section:
         *_references(evidence, tables.cases),
         *_counts(evidence, tables),
         *_pairs(evidence, tables),
+        *(warning(f"Warning about the data: {text}.") for text in tables.warnings["warning"]),
     ]
     return replace(section, groups=[*section.groups, Group("Cases", told)])
 

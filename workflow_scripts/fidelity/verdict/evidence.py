@@ -24,12 +24,14 @@ class CaseTables:
     """What is known of the cases of a data set.
 
     Attributes:
+        warnings: data_warnings.csv.
         means: means of the primary metric without the cases that have a near-duplicate.
         comparisons: primary comparisons without them.
         cases: cases.csv; none where it is not known.
     """
 
     counts: pd.DataFrame
+    warnings: pd.DataFrame
     pairs: pd.DataFrame
     searched: bool
     means: pd.DataFrame

@@ -13,6 +13,10 @@ CASE_COUNTS = Table(
         count("n", "cases"),
     ),
 )
+DATA_WARNINGS = Table(
+    paths.DATA_WARNINGS,
+    (text("warning", "what may be wrong with the data; left-out cases and twins have tables"),),
+)
 # Of CheXmask.
 ORGAN_MASKS = Table(
     paths.table("organ_masks"),

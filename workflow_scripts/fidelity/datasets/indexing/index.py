@@ -16,6 +16,7 @@ from fidelity.datasets import registry
 from fidelity.datasets.cases import Case, count_labels, sort_key
 from fidelity.datasets.facts import with_facts
 from fidelity.datasets.indexing import doubts, problems, selection
+from fidelity.datasets.indexing.data_warnings import IN_TABLES
 from fidelity.datasets.indexing.examine import Examined, examine
 from fidelity.datasets.indexing.leakage import find_leaks
 from fidelity.datasets.indexing.left_out import NO_REFERENCE, Quarantined, cause_of, count_rows
@@ -191,7 +192,9 @@ def _near_duplicates(
         correlation=settings.near_duplicate_correlation,
     )
     if pairs:
-        log.warning("%d near-duplicates across splits, see near_duplicates.csv", len(pairs))
+        log.warning(
+            "%d near-duplicates across splits, see near_duplicates.csv", len(pairs), extra=IN_TABLES
+        )
     return excluded(pairs) if settings.near_duplicates == "exclude" else pairs
 
 
@@ -284,6 +287,6 @@ def _report(
     for (split, setting), count in sorted(dropped.items()):
         log.info("%s: %d cases are left out by the setting '%s'", split, count, setting)
     if quarantine:
-        log.warning("%d cases left out, see the quarantine table", len(quarantine))
+        log.warning("%d cases left out, see the quarantine table", len(quarantine), extra=IN_TABLES)
         for entry in quarantine[:5]:
-            log.warning("left out: %s: %s", entry.file, entry.reason)
+            log.warning("left out: %s: %s", entry.file, entry.reason, extra=IN_TABLES)
