@@ -226,7 +226,7 @@ def test_faithfulness_is_shown_where_it_was_measured(small, tmp_path):
 
 
 def test_tuned_thresholds_and_original_sizes_are_beside_the_settings(small, tmp_path):
-    assert "tuned threshold of" not in Page(small[1]).text
+    assert "Thresholds of the binarization" not in Page(small[1]).text
     assert "original images" not in Page(small[1]).text
     made = written(tmp_path, CONFIG, LEVELS)
     tuned = {}
@@ -244,7 +244,7 @@ def test_tuned_thresholds_and_original_sizes_are_beside_the_settings(small, tmp_
     methods = text.split(">Methods<")[1].split(">References<")[0]
     words = Page(methods).text
     assert "The original images have 300 × 200 pixels. The network saw" in words
-    assert "the tuned threshold of each explainer of ResNet-18" in words
+    assert "Thresholds of the binarization “Threshold 0.5”, ResNet-18" in words
     rows = re.findall(r"<tr><td>(.*?)</td><td class=.num.>(.*?)</td><td .*?>(.*?)</td>", methods)
     assert rows == [("LIME", "–", "–"), ("Grad-CAM", "0.25", "0.5")]
     write_cases(made.files["cases"], [case, replace(case, case="b", width=250, height=700)])

@@ -258,9 +258,10 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
     source = next((s for a, s in ARCHITECTURES.items() if a in entry["architecture"].lower()), "")
     kind = "" if architecture in who else f" ({architecture})"
     text = f"{who}{kind}{cite(source)}"
+    was = "was" if len(names) == 1 else "were"
     training = entry.get("training")
     if not training or not set(names) & set(settings["trained"]):
-        return f"{text} was loaded with given weights."
+        return f"{text} {was} loaded with given weights."
     start = {None: "random", "imagenet": "ImageNet"}.get(entry.get("weights"), "given")
     parts = [
         f"at most {counted(training['epochs'], 'epoch')}",
@@ -279,7 +280,7 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
         )
     if len(names) > 1:
         parts.append(f"{len(names)} seeds")
-    return f"{text} was trained on the training split from {start} weights ({', '.join(parts)})."
+    return f"{text} {was} trained on the training split from {start} weights ({', '.join(parts)})."
 
 
 def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], layers: str) -> str:
