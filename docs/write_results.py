@@ -46,7 +46,12 @@ PAGE = ROOT / "docs" / "results.md"
 KNOWN = {term: title for term, title in FACTS.items() if "view" not in term}
 # What the lesions are like. The units were packed without it.
 LESIONS = TEXTS / "lesions.csv"
-DATASET = "covid_full"
+# Part of the study, a folder of units → its config, and its data set in there.
+PARTS = {
+    "full": ("full_study.yaml", "covid_full"),
+    "masked": ("full_study_masked.yaml", "covid_masked"),
+}
+DATASET = PARTS["full"][1]
 # Figure of the first training → its copy.
 FIGURES = {
     "forest": "full_forest.png",
@@ -66,15 +71,17 @@ class Value(NamedTuple):
 
 
 class Results(ABC):
-    """The numbers of the study on its test images, by training and explainer.
+    """The numbers of a part of the study on its test images, by training and explainer.
 
     Attributes:
+        dataset: key of the part's data set.
         study: all trainings of the config, finished or not.
     """
 
-    def __init__(self) -> None:
-        """Read the config."""
-        self.study = Study(load_file(ROOT / "config" / "full_study.yaml", check_files=False))
+    def __init__(self, part: str = "full") -> None:
+        """Read the config of one of `PARTS`."""
+        config, self.dataset = PARTS[part]
+        self.study = Study(load_file(ROOT / "config" / config, check_files=False))
 
     @abstractmethod
     def finished(self) -> Sequence[str]:
@@ -167,16 +174,15 @@ class Results(ABC):
 class Tables(Results):
     """The numbers as the tables of a re-analysis have them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, part: str = "full") -> None:
         """Remember the folder of the re-analysis."""
-        super().__init__()
+        super().__init__(part)
         self.folder = folder
 
     @cached_property
     def _tables(self) -> dict[str, pd.DataFrame]:
-        names = ("localization", "comparisons", "classification", "failure_model")
-        files = {name: self.folder / paths.table(name).format(dataset=DATASET) for name in names}
-        return {name: pd.read_csv(file) for name, file in files.items()}
+        folder = self.folder / paths.TABLES.format(dataset=self.dataset)
+        return {file.stem: pd.read_csv(file) for file in folder.glob("*.csv")}
 
     def _row(self, name: str, **wanted: str) -> pd.Series | None:
         table = self._tables[name]
@@ -186,7 +192,8 @@ class Tables(Results):
 
     def finished(self) -> Sequence[str]:
         """See `Results`."""
-        return set(self._tables["classification"]["classifier"])
+        tables = self._tables
+        return set(tables["classification"]["classifier"]) if tables else set()
 
     def accuracy(self, training: str, split: str = "test") -> Value:
         """See `Results`."""
@@ -229,7 +236,7 @@ class Tables(Results):
         """See `Results`."""
         names = {"classifier": self.unit_of(training, explainer), "explainer": explainer}
         names |= {"binarization": self.study.primary_binarization, "protocol": DEFAULT_PROTOCOL}
-        rows = read_parquet(self.folder / paths.SCORES.format(dataset=DATASET, **names))
+        rows = read_parquet(self.folder / paths.SCORES.format(dataset=self.dataset, **names))
         return rows[rows["split"] == "test"].set_index("case")
 
 
@@ -238,8 +245,8 @@ def shown(found: Value, metric: str = "iou", *, sign: bool = False) -> str:
     return with_interval(found.value, found.low, found.high, digits_of(metric), sign=sign)
 
 
-def render(results: Results) -> str:
-    """Fill the page in."""
+def render(results: Results, masked: Results) -> str:
+    """Fill the page in from the part with full images and the one with lung-masked images."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEXTS),
         trim_blocks=True,
@@ -255,7 +262,9 @@ def render(results: Results) -> str:
         "facts": KNOWN,
         "titles": titles.display(results.study, DATASET),
     }
-    return environment.get_template("results.md.j2").render(results=results, study=results.study)
+    return environment.get_template("results.md.j2").render(
+        results=results, study=results.study, masked=masked
+    )
 
 
 def primary_rows(table: pd.DataFrame, study: Study) -> pd.DataFrame:
@@ -289,7 +298,7 @@ def main() -> None:
     folder = parser.parse_args().results.resolve()
     results = Tables(folder)
     model_failures(folder, results.trainings[0])
-    PAGE.write_text(render(results), encoding="utf-8")
+    PAGE.write_text(render(results, Tables(folder, "masked")), encoding="utf-8")
     for table in sorted((folder / paths.TABLES.format(dataset=DATASET)).glob("*.csv")):
         # As text: numbers stay as they are.
         rows = primary_rows(pd.read_csv(table, dtype=str, keep_default_na=False), results.study)

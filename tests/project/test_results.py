@@ -15,11 +15,11 @@ import statsmodels.formula.api as smf
 from statsmodels.stats.multitest import multipletests
 
 ROOT = Path(__file__).resolve().parents[2]
-UNITS = ROOT / "docs" / "studies" / "covid_qu_ex" / "units" / "full"
+UNITS = ROOT / "docs" / "studies" / "covid_qu_ex" / "units"
 sys.path.insert(0, str(ROOT / "docs"))
 
 import write_results  # noqa: E402
-from write_results import DATASET, Results, Value  # noqa: E402
+from write_results import Results, Value  # noqa: E402
 
 # Intervals come from other random draws; they are compared within this share of their width.
 DRAWS = 0.15
@@ -27,18 +27,18 @@ NUMBER = re.compile(r"[+−-]?(?:\d+\.\d+|\.\d+|\d+)")
 
 
 @cache
-def unit(name):
+def unit(part, name):
     """Find the folder of a unit and its description."""
-    folder = UNITS / name
+    folder = UNITS / part / name
     return folder, json.loads((folder / "unit.json").read_text())
 
 
 @cache
-def scores(name, explainer, rule):
+def scores(part, name, explainer, rule):
     """Read the scores of the test images by the protocol `default`, one row per image."""
-    folder, told = unit(name)
+    folder, told = unit(part, name)
     packed = told["tables"][f"scores-{explainer}"]
-    wanted = f"{DATASET}/{name}/{explainer}/{rule}/default/scores.parquet"
+    wanted = f"{told['dataset']}/{name}/{explainer}/{rule}/default/scores.parquet"
     index = [path for path, _ in packed["tables"]].index(wanted)
     rows = pd.concat([pd.read_parquet(folder / file) for file in packed["files"]])
     rows = rows[(rows["table"] == index) & (rows["split"] == "test")]
@@ -54,17 +54,18 @@ def interval(values):
 class FromCases(Results):
     """The numbers of the page, from the scores of the images alone."""
 
-    def __init__(self):
-        super().__init__()
+    def __init__(self, part="full"):
+        super().__init__(part)
+        self.part = part
         self.adjusted = cache(self.adjust)
         self.fitted = cache(self.fit)
 
     def finished(self):
-        return {file.parent.name for file in UNITS.glob("*/*--predictions.csv.gz")}
+        return {file.parent.name for file in UNITS.glob(f"{self.part}/*/*--predictions.csv.gz")}
 
     def accuracy(self, training, split="test"):
-        folder, _ = unit(training)
-        rows = pd.read_csv(folder / f"{DATASET}--{training}--predictions.csv.gz")
+        folder, _ = unit(self.part, training)
+        rows = pd.read_csv(folder / f"{self.dataset}--{training}--predictions.csv.gz")
         rows = rows[rows["split"] == split].sort_values(["case", "class"])
         right = rows.groupby("case").apply(
             lambda r: r["label"].to_numpy()[r["probability"].argmax()] == 1, include_groups=False
@@ -72,7 +73,7 @@ class FromCases(Results):
         return Value(right.mean(), *interval(right.to_numpy(float)), len(right))
 
     def values(self, training, explainer, rule, metric="iou"):
-        return scores(self.unit_of(training, explainer), explainer, rule)[metric]
+        return scores(self.part, self.unit_of(training, explainer), explainer, rule)[metric]
 
     def mean(self, training, explainer, rule="tuned", metric="iou"):
         found = self.values(training, explainer, rule, metric)
@@ -80,7 +81,7 @@ class FromCases(Results):
 
     def adjust(self, training, rule):
         """Wilcoxon's tests of all pairs of the study's explainers, adjusted together (Holm)."""
-        names = list(unit(training)[1]["shared"]["explainers"])
+        names = list(unit(self.part, training)[1]["shared"]["explainers"])
         table = pd.DataFrame({e: self.values(training, e, rule) for e in names})
         pairs = list(combinations(names, 2))
         raw = [scipy.stats.wilcoxon(table[a] - table[b]).pvalue for a, b in pairs]
@@ -96,7 +97,7 @@ class FromCases(Results):
         """Regress the IoU on facts of lesion and case, with a random intercept per image."""
         rows = []
         for training in self.trainings:
-            own = scores(training, explainer, "tuned")[["iou", "probability"]].reset_index()
+            own = self.by_case(training, explainer)[["iou", "probability"]].reset_index()
             rows.append(own.assign(network=self.study.bases[training]))
         data = pd.concat(rows).groupby(["case", "network"]).mean().reset_index()
         lesions = pd.read_csv(write_results.LESIONS).set_index("case")
@@ -109,7 +110,7 @@ class FromCases(Results):
         return smf.mixedlm(formula, data, groups="case").fit(reml=True), len(data)
 
     def by_case(self, training, explainer):
-        return scores(self.unit_of(training, explainer), explainer, "tuned")
+        return scores(self.part, self.unit_of(training, explainer), explainer, "tuned")
 
     def coefficient(self, explainer, fact):
         found, n = self.fitted(explainer)
@@ -118,7 +119,7 @@ class FromCases(Results):
 
 def test_every_number_of_the_page_follows_from_the_cases():
     printed = write_results.PAGE.read_text(encoding="utf-8")
-    again = write_results.render(FromCases())
+    again = write_results.render(FromCases(), FromCases("masked"))
     # The words, with what is chosen by the numbers, are the same.
     assert NUMBER.sub("#", printed) == NUMBER.sub("#", again)
     parts = zip(re.split(r"(\[[^\]]*\])", printed), re.split(r"(\[[^\]]*\])", again), strict=True)
