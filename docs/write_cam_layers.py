@@ -45,7 +45,10 @@ TEXT = """\
 - *Grid* gives the positions (height × width) at that size. Images of other sizes have other grids.
 - For a family that is *refused*, `auto` finds no layer that passes the probe. Use an explainer that
   only calls the classifier, such as `lime`. You can also name a layer, which is then probed too.
-- A family that is not listed has not been probed yet. The script adds what is missing.
+- A family is named after its module and the first letters of the network's name, without digits:
+  `convnextv` is ConvNeXt V2. A family that is not listed has not been probed.
+- *Layout* is the order of the layer's output. `tokens, 1 before the grid`: a list of patches after
+  one other token, which is dropped.
 
 | family | network | size | layer | layout | grid |
 |---|---|---|---|---|---|

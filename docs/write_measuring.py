@@ -27,6 +27,8 @@ from fidelity.settings.statistics import Boxes, BoxProtocol  # noqa: E402
 MEASURING = ROOT / "docs" / "measuring.md"
 MASK_METRICS = [metric for metric in METRICS.values() if metric.name not in RANKING]
 SURFACES = {"pixels": "boundary pixels", "contour": "contour, weighted by length"}
+# Metrics of surfaces; the Hausdorff distance over full sets needs none.
+OF_SURFACES = {"nsd", "hausdorff_boundary", "hd95_boundary", "assd"}
 UNITS = {"1": "share", "diagonal": "image diagonals"}
 
 
@@ -70,8 +72,11 @@ def protocol_rows(protocols: Iterable[Protocol]) -> list[str]:
         known = protocol.metrics
         metrics = "all" if known is None else ", ".join(sorted(known, key=names.index))
         counted = "yes" if protocol.counts_empty_references else "no"
-        cells = [f"`{protocol.name}`", protocol.source, metrics, SURFACES[protocol.surface]]
-        rows.append(f"| {' | '.join([*cells, protocol.percentile, counted])} |")
+        own = set(names) if known is None else known
+        surface = SURFACES[protocol.surface] if OF_SURFACES & set(own) else "–"
+        percentile = protocol.percentile if "hd95_boundary" in own else "–"
+        cells = [f"`{protocol.name}`", protocol.source, metrics, surface, percentile, counted]
+        rows.append(f"| {' | '.join(cells)} |")
     return rows
 
 

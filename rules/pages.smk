@@ -48,6 +48,12 @@ rule study_page:
             for files in kinds.values()
             for path in files
         ],
+        cases=paths.CASES,
+        thresholds=lambda w: [
+            path
+            for tuned in job_files.shown_thresholds(w).values()
+            for path in tuned.values()
+        ],
     output:
         paths.STUDY_PAGE,
     log:
@@ -61,6 +67,7 @@ rule study_page:
         described=job_settings.methods,
         settings=job_settings.study_page,
         cases=job_files.shown_cases,
+        thresholds=job_files.shown_thresholds,
         citation=CITATION,
         display=shown_as,
         digest=code_of("study_page.py", names=study.metrics),
@@ -75,6 +82,7 @@ rule paper:
     input:
         **RESULT_TABLES,
         architectures=job_files.by_classifier(paths.ARCHITECTURE),
+        cases=paths.CASES,
     output:
         directory(paths.PAPER),
     log:

@@ -49,7 +49,12 @@ def main(
     loaded = load_file(config, overrides or (), check_files=False)
     for path, field in ((image, "IMAGE"), (lung, "LUNG")):
         if path is not None and not Path(path).is_file():
-            raise InputError("the file does not exist", file=path, field=field)
+            raise InputError(
+                "the file does not exist",
+                file=path,
+                field=field,
+                remedy="Correct the path; it is relative to the folder you start from",
+            )
     from fidelity.presentation.titles import display, showing
     from fidelity.tools.one_image.trained import choose
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fidelity.analysis.columns.described_table import read_if
-from fidelity.analysis.columns.localization import STRATA
+from fidelity.analysis.columns.localization import STRATA, THRESHOLDS
 from fidelity.analysis.columns.organs import ORGANS
 from fidelity.base.files import read_json, write_text
 from fidelity.base.job_log import run_job
@@ -23,6 +23,7 @@ def main(
     citation: str,
     output: str,
     cases: Mapping[str, Mapping[str, Sequence[str]]] | None = None,
+    thresholds: Mapping[str, Mapping[str, str]] | None = None,
 ) -> None:
     """Write the page.
 
@@ -32,6 +33,7 @@ def main(
             the config requests none, `organs` where the data set has no organ masks.
         settings: `JobSettings.study_page`.
         cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
+        thresholds: classifier → explainer → its tuned thresholds; none: none is shown.
     """
     found = read_result_tables(files, tables=tables, described=described, citation=citation)
     strata, prepared = read_if(STRATA, files.get("strata")), files.get("prepared", "")
@@ -55,6 +57,10 @@ def main(
             organs=read_if(ORGANS, files.get("organs")),
             cases={name: {"prepared": prepared, **kinds} for name, kinds in (cases or {}).items()},
             no_cases=why,
+            thresholds={
+                name: {explainer: THRESHOLDS.read(path) for explainer, path in tuned.items()}
+                for name, tuned in (thresholds or {}).items()
+            },
             citation=citation,
             settings={
                 **settings,

@@ -153,6 +153,13 @@ def test_each_source_that_a_registry_names_by_year_is_in_the_library():
     assert references.cited([both]) == ["lundberg2017", "covert2021"]
 
 
+def test_several_trainings_were_trained(folder, tmp_path):
+    assert "was trained on" in (folder / "methods.md").read_text()
+    config = json.loads(json.dumps(CONFIG))
+    config["classifiers"]["net"]["seeds"] = [1, 2]
+    assert "were trained on" in (folder_of(tmp_path, config) / "methods.md").read_text()
+
+
 def test_a_name_of_a_user_cites_nothing(tmp_path):
     config = json.loads(json.dumps(CONFIG))
     config["classifiers"]["net"] = {"architecture": "vgg11", "title": EVIL}

@@ -15,8 +15,9 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageColor
 
 import study_page as script
-from fidelity.analysis.columns.localization import STRATA
+from fidelity.analysis.columns.localization import STRATA, THRESHOLDS
 from fidelity.analysis.columns.organs import ORGANS, REGIONS
+from fidelity.datasets.cases import Case, write_cases
 from fidelity.datasets.prepared_list import write_list
 from fidelity.figures.shared.readings import lines_of
 from fidelity.pages.study_page import pictures
@@ -54,10 +55,11 @@ def page_of(folder, config=CONFIG, levels=LEVELS, cases=40):
     return made, page_from(made, folder)
 
 
-def page_from(made, folder):
+def page_from(made, folder, **more):
     with showing(made.display):
         script.main(
             **made.arguments,
+            **more,
             settings=JobSettings(made.study).study_page(W),
             output=str(folder / "study.html"),
         )
@@ -83,7 +85,7 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
     assert f"{best['mean']:.3f} (95 % interval {best['ci_low']:.3f} to" in mean
     assert "shown to be better than Grad-CAM (difference +0." in other
     assert "Whole lung, has 0." in nulls
-    assert worse.startswith("Shown to be worse than null baselines: Grad-CAM (")
+    assert worse.startswith("Other explainers shown to be worse than null baselines: Grad-CAM (")
     assert weights == PATIENTS
     assert "Ribeiro et al. (2016). Why Should I Trust You?" in Page(text).text
     for sentence in (told.sentence, *told.details):
@@ -193,6 +195,61 @@ def test_protocols_are_defined_where_there_are_several(small, tmp_path):
     words = Page(page_from(made, tmp_path)).text
     assert f"Default: {MEANINGS['default']}" in words
     assert f"MONAI: {MEANINGS['monai']}" in words
+
+
+def test_faithfulness_is_shown_where_it_was_measured(small, tmp_path):
+    """Over all classes; the verdict has the single classes."""
+    question = "Does the classifier use what the maps show?"
+    assert question not in Page(small[1]).text
+    made = written(tmp_path, CONFIG, LEVELS)
+    said = json.loads(Path(made.files["verdict"]).read_text())
+    (section,) = (s for s in said["chapters"][0]["sections"] if s["title"] == question)
+    section["intro"] = "What faithfulness is."
+    section["groups"] = [
+        {"title": title, "sentences": [{"text": text, "outcome": "better", "numbers": {}}]}
+        for title, text in (
+            ("What they rest on", "Twenty cases."),
+            ("Against the null baselines, all classes", "LIME exceeds two."),
+            ("Between explainers, all classes", "LIME exceeds Grad-CAM."),
+            ("Against the null baselines, class COVID-19", "LIME exceeds none."),
+        )
+    ]
+    Path(made.files["verdict"]).write_text(json.dumps(said))
+    words = Page(page_from(made, tmp_path)).text
+    part = words.split(question)[1].split("Can the classifier be trusted?")[0]
+    for text in (
+        section["intro"], "Twenty cases.", "Against the null baselines, all classes",
+        "LIME exceeds two.", "LIME exceeds Grad-CAM.",
+    ):  # fmt: skip
+        assert text in part
+    assert "LIME exceeds none." not in words
+
+
+def test_tuned_thresholds_and_original_sizes_are_beside_the_settings(small, tmp_path):
+    assert "Thresholds of the binarization" not in Page(small[1]).text
+    assert "original images" not in Page(small[1]).text
+    made = written(tmp_path, CONFIG, LEVELS)
+    tuned = {}
+    for name, values in (("gradcam", {"COVID-19": 0.25, "Non-COVID": 0.5}), ("lime", {EVIL: 0.7})):
+        rows = [
+            {"class": cls, "metric": "iou", "threshold": value, "mean": 0.3, "n": 9}
+            for cls, value in values.items()
+        ]
+        tuned[name] = str(tmp_path / f"{name}.csv")
+        THRESHOLDS.frame(rows).to_csv(tuned[name], index=False)
+    made.files["cases"] = str(tmp_path / "cases.csv")
+    case = Case("a", "a", "test", ("COVID-19",), "a.png", width=300, height=200)
+    write_cases(made.files["cases"], [case])
+    text = page_from(made, tmp_path, thresholds={"net": tuned})
+    methods = text.split(">Methods<")[1].split(">References<")[0]
+    words = Page(methods).text
+    assert "The original images have 300 × 200 pixels. The network saw" in words
+    assert "Thresholds of the binarization “Threshold 0.5”, ResNet-18" in words
+    rows = re.findall(r"<tr><td>(.*?)</td><td class=.num.>(.*?)</td><td .*?>(.*?)</td>", methods)
+    assert rows == [("LIME", "–", "–"), ("Grad-CAM", "0.25", "0.5")]
+    write_cases(made.files["cases"], [case, replace(case, case="b", width=250, height=700)])
+    words = Page(page_from(made, tmp_path)).text
+    assert "The original images are 250 to 300 pixels wide and 200 to 700 pixels high." in words
 
 
 def test_titles_are_shown_and_no_keys(small):

@@ -91,6 +91,7 @@ def test_nested_keys_of_the_command_line_are_typed_and_merged(demo):
     ("override", "named"),
     [
         ("1}", "key=value"),
+        ("datasets.demo.image_size=32", "with a key of the top level"),
         ("compute={threads: 1", "compute"),
         ("comput=1", "Did you mean 'compute'"),
         ("compute={threds: 1}", "compute.threds"),
@@ -302,7 +303,7 @@ def test_missing_data_root_is_named(demo):
     demo["datasets"]["demo"] = {
         "source": "covid_qu_ex", "root": "no/such", "annotated_classes": ["COVID-19"],
     }  # fmt: skip
-    with pytest.raises(InputError, match=r"no/such.*data_root"):
+    with pytest.raises(InputError, match=r"no/such.*SET=data_root="):
         settings.load(demo)
 
 

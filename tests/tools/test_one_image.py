@@ -284,7 +284,7 @@ def test_the_script_writes_and_prints(project, image, monkeypatch, capsys):
         ({"explainer": "lim"}, "lime"),
         ({"lung": "nothing.png"}, "LUNG"),
         ({"config": "nothing.yaml"}, "CONFIG="),
-        ({"image": "nothing.png"}, "does not exist"),
+        ({"image": "nothing.png"}, "relative to the folder you start from"),
         ({"image": "study.yaml"}, "not a readable image"),
         ({"config": "bare.yaml", "explainer": "lung"}, "has no classifier. Add one"),
     ],

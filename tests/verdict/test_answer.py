@@ -51,7 +51,9 @@ def test_a_null_baseline_with_a_better_mean_is_named(mean, ahead):
     found = told(chapter_of(rows, explainers=means))
     known = "but the null baseline lung has a better one (0.400)"
     assert (known in found.sentence) == ahead
-    assert "Shown to be worse than null baselines: gradcam (1 of 1)." in found.details
+    assert (
+        "Other explainers shown to be worse than null baselines: gradcam (1 of 1)." in found.details
+    )
 
 
 def test_without_comparisons_it_claims_none():

@@ -189,7 +189,8 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "lime, the nearest explainer, is shown to be worse than unet: IoU difference −0.300"
+        "lime, the explainer nearest to the ceiling, is shown to be worse than unet: "
+        "IoU difference −0.300"
     )
     assert len(said) == 8
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
@@ -449,6 +450,8 @@ def test_conclusions_are_drawn_above_chance_and_with_a_warning_where_it_is_unkno
     assert chapter.quality["status"] == status
     assert chapter.quality["concludes"] is True
     assert (chapter.headline[0].outcome == "warning") == (status == "unknown")
+    explained = "better than chance (a guess that ignores the image)"
+    assert (explained in texts(chapter, "What do")[1]) == (status == "above_chance")
     assert pairs_of(chapter)["lime", "gradcam"] == "better"
     assert "deletion_auc" in named_in(chapter)
     assert texts(chapter, "Who ranks")[0].startswith("In class COVID-19")
@@ -588,11 +591,11 @@ def test_flips_are_counted_over_pairs_and_metrics():
     rows += [{**row, "explainer_b": "ig"} for row in settings_of([1, 1], [0, 0])]
     said = texts(chapter_of(rows, families), "Where does")
     assert said[0] == (
-        "In IoU, for 1 of 2 pairs the better mean depends on the setting; for 1 of them, both "
+        "By IoU, for 1 of 2 pairs the better mean depends on the setting; for 1 of them, both "
         "directions are significant."
     )
     steady = texts(chapter_of(rows[2:] + rows[:1], families), "Where does")
-    assert steady[0] == "In IoU, the better mean is the same in every setting for all 2 pairs."
+    assert steady[0] == "By IoU, the better mean is the same in every setting for all 2 pairs."
 
 
 def test_flips_over_metrics_follow_their_direction():
@@ -600,10 +603,11 @@ def test_flips_over_metrics_follow_their_direction():
     distance = compared("lime", "gradcam", "b_higher", **px)
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
     # Lower is better: both metrics say the same.
-    assert said[1] == (
-        "By all 2 metrics, lime has a better mean than gradcam in all 2 settings "
-        "(significant in each)."
-    )
+    assert said[1:] == [
+        "The 2 metrics are IoU and Hausdorff (full sets).",
+        "Over all 2 metrics, lime has a better mean than gradcam in all 2 settings "
+        "(significant in each).",
+    ]
     (row,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "none_shown", mean_difference=0)]))
     assert order_of("lime", "gradcam", [row]) is None
 

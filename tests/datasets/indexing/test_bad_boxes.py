@@ -53,9 +53,9 @@ CASES = [{}, {"case": "b"}]
         pytest.param(
             CORNERS + "a,Mass,1,1,5,5\n",
             "{root}/b.png, 'annotated_classes': cases.csv, line 3: the case 'b' of the annotated"
-            " class 'Mass' has no reference mask and no boxes. Add one of them (a black mask, or"
-            " none in place of boxes, if nothing is to be seen) or drop the class from"
-            " annotated_classes",
+            " class 'Mass' has no reference mask and no boxes. Add one of them. If nothing is"
+            " to be seen, add a black mask, or write none in the cell of a table. Or remove the"
+            " class from annotated_classes",
             id="image without a row",
         ),
         pytest.param(

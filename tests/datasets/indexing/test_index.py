@@ -157,7 +157,7 @@ def test_one_patient_in_two_splits(covid, settings):
     lines = [f"{name},{patient}" for name, patient in patients.items()]
     (covid / "patients.csv").write_text("\n".join(["case,patient", *lines]))
     with pytest.raises(
-        InputError, match=r"same patient as 'test Normal \(0\)' in test.*duplicates"
+        InputError, match=r"same patient as 'test Normal \(0\)' in test.*duplicates of the data set"
     ):
         index(covid, settings)
     cases, quarantine, _ = index(covid, settings, duplicates="exclude")

@@ -8,6 +8,7 @@ import pandas as pd
 
 from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.base.files import read_json
+from fidelity.datasets.cases import read_cases
 from fidelity.pages.methods.text import methods
 from fidelity.tables.layout import Table
 from fidelity.tables.main_result import main_tables
@@ -45,6 +46,7 @@ def read_result_tables(
     Args:
         files: the rule's inputs by name; `classification` and `class_order` are empty or absent
             without classifiers. `architectures` are those of the classifiers in `described`.
+            `cases` may be absent.
     """
     results = Results.read(files, tables)
     return ResultTables(
@@ -56,12 +58,22 @@ def read_result_tables(
         methods(
             results.localization,
             CASE_COUNTS.read(files["counts"]),
-            {**described, "layers": _layers(described["bases"], files["architectures"])},
+            {
+                **described,
+                "layers": _layers(described["bases"], files["architectures"]),
+                "sizes": _sizes(files["cases"]) if "cases" in files else [],
+            },
             unit=results.unit,
             compared=bool(len(results.comparisons)),
             software=citation,
         ),
     )
+
+
+def _sizes(path: str) -> list[tuple[int, int]]:
+    """Read width and height of the original images, each once; none where the table lacks them."""
+    sizes = ((case.width, case.height) for case in read_cases(path))
+    return [*dict.fromkeys((w, h) for w, h in sizes if w and h)]
 
 
 def _layers(classifiers: Iterable[str], architectures: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -73,7 +73,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
 # Headings of the first keys.
 PARTS = {
     "code": "Code",
-    "accepted": "Results that make accept kept for changed code",
+    "accepted": "Results kept although their code had changed (make accept)",
     "inputs": "Data",
     "classifiers": "Classifiers",
     "tables": "Fingerprints (digests) of the tables",

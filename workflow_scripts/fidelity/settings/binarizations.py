@@ -39,7 +39,9 @@ class Postprocess(Section):
     """One post-processing for all explainers."""
 
     sign: Literal["positive", "absolute", "signed"] = "positive"
-    """Part of the signed map that is kept before min-max normalisation."""
+    """What counts of a map with positive and negative values, before it is scaled to 0 to 1.
+    `positive` = negative values become 0; `absolute` = absolute values; `signed` = all values, the
+    lowest becoming 0."""
     lung: bool = False
     """Restrict predicted masks to the lung mask."""
     median: Natural = 0
@@ -67,6 +69,7 @@ class RuleOfOne(Section):
     """Rule and post-processing of one explainer."""
 
     binarization: Binarization
+    """The rule: keys as in `binarizations.<name>`, such as {method: fixed, threshold: 0.5}."""
     postprocess: Postprocess | MISSING = MISSING
     """Post-processing of this explainer, instead of that of the study."""
 
@@ -141,6 +144,7 @@ class SuperpixelRule(Binarization):
     min_weight: NonNegative = 0.0
     """Smallest weight kept, in the explainer's own unit."""
     superpixels: Superpixels = Field(default_factory=Quickshift)
+    """How superpixels are made: see the section `superpixels`."""
 
 
 class BoxesRule(Binarization):
@@ -170,6 +174,8 @@ class PerExplainer(Binarization):
 
     method: Literal["per_explainer"] = "per_explainer"
     otherwise: RuleOfOne
+    """Rule and post-processing of the explainers that `explainers` does not name; its keys are in
+    the section `per_explainer`: one rule."""
     explainers: dict[str, RuleOfOne] = {}
     """Rule and post-processing, by the explainer's name in this config."""
 

@@ -105,9 +105,9 @@ class Dataset(Entry):
     scoring_size: Literal["original", "working"] = "original"
     """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
-    """Classes (of the source) whose reference masks are scored. This list alone decides it; an
-    empty mask does not. The list may be empty only if the data set has no such masks (`part:
-    lung`)."""
+    """Classes (of the source) whose reference masks are scored. Only this list decides which
+    classes are scored; whether masks are empty does not matter. The list may be empty only if the
+    data set has no such masks (`part: lung`)."""
     labels: dict[str, str | None] = {}
     """Map from source class to classifier class. null leaves a class out: its images or, if images
     have several labels, its label. Labels that differ only in case, spaces or hyphens must be
@@ -197,9 +197,9 @@ class Dataset(Entry):
     """How several readers make one reference. `union`, `intersection` or `majority` (more than half
     of them) of what they marked; `staple` = the mask that STAPLE estimates; or the name of one
     reader (`first` = masks and boxes that name no reader). null = masks and boxes that name no
-    reader; the majority if all name one. If it is set, readers are compared with one another and
-    with the explainers. A change recomputes scores. It recomputes maps only of explainers that
-    learn from reference masks."""
+    reader. If each of them names a reader, null = the majority. If it is set, readers are compared
+    with one another and with the explainers. A change recomputes scores. It recomputes maps only of
+    explainers that learn from reference masks."""
     planted: Planted | MISSING = MISSING
     """A mark or texture that is added to half of the images: the classifier then has a known truth.
     Absent = images stay as they are."""

@@ -207,7 +207,7 @@ def tables() -> str:
         parts += [f"Keys of every {base.entry_name}:", common]
         parts += _kinds(base)
     parts += ["### `superpixels`", description(Superpixels), *_kinds(Superpixels)]
-    parts += ["### `rule_of_one`", description(RuleOfOne), _section(RuleOfOne)]
+    parts += ["### `per_explainer`: one rule", description(RuleOfOne), _section(RuleOfOne)]
     models = {name: field.annotation for name, field in Config.model_fields.items()}
     for name in TABLES:
         parts += [f"## `{name}`", description(models[name]), _section(models[name])]

@@ -169,6 +169,7 @@ class Lime(Explainer):
     """Precision of the forward passes. `auto` = bfloat16 if the hardware has it: twice as fast, and
     in our measurements coefficients changed by 0.5 to 6 % of their size."""
     superpixels: Superpixels = Field(default_factory=Quickshift)
+    """How superpixels are made: see the section `superpixels`."""
 
     @model_validator(mode="after")
     def _count_samples(self) -> "Lime":
@@ -402,6 +403,7 @@ class KernelShap(Explainer):
     output: Output = "probability"
     precision: Precision = "float32"
     superpixels: Superpixels = Field(default_factory=Quickshift)
+    """How superpixels are made: see the section `superpixels`."""
 
 
 class Rise(Explainer):
@@ -461,6 +463,7 @@ class FeatureAblation(Explainer):
     output: Output = "probability"
     precision: Precision = "float32"
     superpixels: Superpixels = Field(default_factory=Quickshift)
+    """How superpixels are made: see the section `superpixels`."""
 
 
 class LungMask(Explainer):
@@ -489,6 +492,7 @@ class RandomSuperpixels(Explainer):
 
     method: Literal["random_superpixels"] = "random_superpixels"
     superpixels: Superpixels = Field(default_factory=Quickshift)
+    """How superpixels are made: see the section `superpixels`."""
 
 
 class LowerLung(Explainer):

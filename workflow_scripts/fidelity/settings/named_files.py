@@ -67,7 +67,8 @@ def _check_dataset(key: str, config: Config) -> None:
         raise InputError(
             f"the folder {str(root)!r} does not exist",
             field=f"{path}.root",
-            remedy="Correct it, or set data_root: --config data_root=<folder>",
+            remedy="Correct it, or set data_root: SET=data_root=<folder> with make, "
+            "--config data_root=<folder> with snakemake",
         )
     if isinstance(dataset, Chexlocalize):
         _check_chexpert(path, root, dataset, config)

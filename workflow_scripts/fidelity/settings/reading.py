@@ -149,10 +149,10 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
         key, equals, value = text.partition("=")
         if not equals or not key.isidentifier():
             raise InputError(
-                f"{text!r} is not key=value",
+                f"{text!r} is not key=value with a key of the top level",
                 file="SET= (--config of Snakemake)",
                 remedy="Write SET='key=value', with several keys SET='key=value other=value', "
-                "and a nested key SET='compute={threads: 1}'",
+                "and a nested key as a mapping: SET='compute={threads: 1}'",
             )
         try:
             found[key] = yaml.safe_load(value)

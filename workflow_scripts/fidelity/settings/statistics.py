@@ -170,7 +170,7 @@ class Statistics(Section):
     """Lowest test accuracy at which conclusions about explainers are drawn; only for classes that
     exclude each other. `null` = better than chance suffices. Set it before the run."""
     alpha: InnerShare = 0.05
-    """One minus the confidence level."""
+    """Significance level of the tests; intervals have the confidence level 1 - alpha."""
 
     @field_validator("primary")
     @classmethod

@@ -237,6 +237,13 @@ class JobFiles:
             if self.study.is_tuned(primary, e)
         }
 
+    def shown_thresholds(self, w: Any) -> dict[str, dict[str, str]]:
+        """Name each explainer's tuned thresholds, by classifier, as `tuned_thresholds` does."""
+        return {
+            name: self.tuned_thresholds(SimpleNamespace(dataset=w.dataset, classifier=name))
+            for name in self.study.shown
+        }
+
     def gallery(self, pattern: str) -> Input:
         """Make an input function: a file (of maps, one per shard) of each shown explainer."""
         return lambda w: [

@@ -93,7 +93,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         for n, against in below.items()
         if against.get("worse")
     ]:
-        details.append(f"Shown to be worse than null baselines: {listed(told)}.")
+        details.append(f"Other explainers shown to be worse than null baselines: {listed(told)}.")
     if any(
         row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
         for part in headline

@@ -29,7 +29,7 @@ def _chapter(evidence: Evidence) -> Chapter:
         f"binarization “{binarization_title(statistics['primary_binarization'])}” and the protocol "
         f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction covers all "
         f"{len(evidence.primary(evidence.pooled))} pairs, null baselines and ceilings included; "
-        "single classes are corrected apart."
+        "each single class is corrected separately."
     )
     judged = evidence if evidence.concludes else without_its_explainers(evidence)
     return Chapter(

@@ -70,7 +70,8 @@ def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
     if quality is None:
         return
     parts = [measure_text(name, measure) for name, measure in quality.measures.items()]
-    trusted = "The classifier is better than chance. " * (quality.status == "above_chance")
+    better = "The classifier is better than chance (a guess that ignores the image). "
+    trusted = better * (quality.status == "above_chance")
     yield note(
         f"{trusted}Classification on the {quality.split} split ({size_text(quality)}): "
         f"{', '.join(parts)}.",

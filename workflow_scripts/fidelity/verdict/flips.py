@@ -54,19 +54,24 @@ def ranking_flips(evidence: Evidence) -> Section:
     primary = evidence.study.statistics["primary"]
     rows = without_repeats(row for row in evidence.comparisons if row.cls == evidence.pooled)
     metrics = dict.fromkeys(row.metric for row in rows)
-    scopes = [(title_of(primary), [row for row in rows if row.metric == primary])]
+    own = [row for row in rows if row.metric == primary]
+    scopes = [(title_of(primary), f"By {title_of(primary)}", own)]
     if len(metrics) > 1:
-        scopes.append((f"all {len(metrics)} metrics", rows))
+        every = f"all {len(metrics)} metrics"
+        scopes.append((every, f"Over {every}", rows))
     groups = []
-    for scope, of_scope in scopes:
+    for scope, lead, of_scope in scopes:
         orders = [
             order
             for pair in combinations(evidence.subjects, 2)
             if (order := order_of(*pair, of_scope)) is not None
         ]
         if orders:
-            told = [_sentence(order, scope) for order in orders]
-            told = [_count(scope, orders), *told] if len(orders) > 1 else told
+            told = [_sentence(order, lead) for order in orders]
+            told = [_count(lead, orders), *told] if len(orders) > 1 else told
+            if of_scope is rows:
+                names = listed(map(title_of, metrics))
+                told.insert(0, note(f"The {len(metrics)} metrics are {names}."))
             groups.append(Group(scope[0].upper() + scope[1:], told))
     if told := _by_class(evidence):
         groups.append(Group("By class", told))
@@ -74,11 +79,11 @@ def ranking_flips(evidence: Evidence) -> Section:
     return Section(
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
-        "A setting is one combination of metric, binarization and protocol in the config. Left out "
-        "are diagnostic settings, those without a defined mean difference, and protocols that give "
-        "the same numbers as another one. Tests are corrected within each setting, not across "
-        "settings. This section shows where the conclusion depends on a choice; it is not "
-        "additional evidence.",
+        "A setting is one combination of metric, binarization and protocol in the config. This "
+        "section leaves out rules that use the reference mask, and settings without a defined mean "
+        "difference. It also leaves out protocols that give the same numbers as another one. Tests "
+        "are corrected within each setting, not across settings. This section shows where the "
+        "conclusion depends on a choice; it is not additional evidence.",
     )
 
 
@@ -141,14 +146,14 @@ def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
     return Order(a, b, total, ahead[1], ahead[-1], shown["better"], shown["worse"])
 
 
-def _count(scope: str, orders: Sequence[Order]) -> Sentence:
+def _count(lead: str, orders: Sequence[Order]) -> Sentence:
     flips = [order for order in orders if order.flips]
     by_tests = [order for order in flips if order.flips_by_tests]
     of = f"{len(orders)} pairs"
     if not flips:
-        text = f"In {scope}, the better mean is the same in every setting for all {of}."
+        text = f"{lead}, the better mean is the same in every setting for all {of}."
         return note(text, pairs=len(orders), flips=0, by_tests=0)
-    text = f"In {scope}, for {len(flips)} of {of} the better mean depends on the setting"
+    text = f"{lead}, for {len(flips)} of {of} the better mean depends on the setting"
     if by_tests:
         text += f"; for {len(by_tests)} of them, both directions are significant."
     else:
@@ -156,17 +161,17 @@ def _count(scope: str, orders: Sequence[Order]) -> Sentence:
     return warning(text, pairs=len(orders), flips=len(flips), by_tests=len(by_tests))
 
 
-def _sentence(order: Order, scope: str) -> Sentence:
+def _sentence(order: Order, lead: str) -> Sentence:
     a, b = explainer_title(order.leader), explainer_title(order.other)
     total = counted(order.settings, "setting")
     numbers = {**asdict(order), "flips": order.flips, "flips_by_tests": order.flips_by_tests}
     several = len({metric for metric, *_ in (*order.leader_ahead, *order.other_ahead)}) > 1
     if not order.flips:
         where = f"in all {total}" if order.settings > 1 else "in the only setting"
-        text = f"By {scope}, {a} has a better mean than {b} {where}"
+        text = f"{lead}, {a} has a better mean than {b} {where}"
         return note(f"{text} ({_shown(order.leader_shown, order.settings)}).", **numbers)
     text = (
-        f"By {scope}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} "
+        f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} "
         f"has a better mean in {len(order.other_ahead)} ({_named(order.other_ahead, several)})."
     )
     if order.flips_by_tests:

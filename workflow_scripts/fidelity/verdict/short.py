@@ -245,7 +245,8 @@ def _below(
             "worse": "is shown to be worse than",
             "equivalent": f"is equivalent within ±{margin} to",
         }.get(nearest.outcome, "is not shown to differ from")
-        who = explainer_title(nearest.first) + ", the nearest explainer," * (len(against) > 1)
+        closest = ", the explainer nearest to the ceiling," * (len(against) > 1)
+        who = explainer_title(nearest.first) + closest
         yield Sentence(
             f"{who} {word} {explainer_title(ceiling)}: "
             f"{title_of(nearest.metric)} difference {shown}.",

@@ -267,8 +267,8 @@ def _check_annotated(case: Case, root: Path, settings: Dataset) -> None:
             " and no boxes",
             file=root / case.image,
             field="annotated_classes",
-            remedy="Add one of them (a black mask, or none in place of boxes, if nothing is to be"
-            " seen) or drop the class from annotated_classes",
+            remedy="Add one of them. If nothing is to be seen, add a black mask, or write none in"
+            " the cell of a table. Or remove the class from annotated_classes",
         )
 
 

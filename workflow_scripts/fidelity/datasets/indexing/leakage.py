@@ -54,8 +54,8 @@ def leak_errors(leaks: Iterable[Leak]) -> list[InputError]:
             + (f" ({len(group)} cases like this)" if len(group) > 1 else ""),
             file=first.case.image,
             field=f"{first.case.split} case {first.case.case}",
-            remedy="Put them in one split, or set duplicates: exclude (drops the copy outside the"
-            " test split) or duplicates: keep",
+            remedy="Put them in one split, or set duplicates of the data set: exclude (leaves out"
+            " the case of the other split) or keep (uses both)",
         )
         for group in grouped.values()
         for first in group[:1]

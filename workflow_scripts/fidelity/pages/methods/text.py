@@ -72,7 +72,8 @@ def methods(
             (explainer → the papers of its method; none of a plugin) and `bases`. `trained`:
             classifiers that were trained here. `faithfulness`: its metrics that were measured.
             `boxes_from` and `box_protocols`: how boxes were scored; empty: they were not.
-            `layers`: classifier → explainer → the layer that it reads.
+            `layers`: classifier → explainer → the layer that it reads. `sizes`: width and height
+            of the original images, each once; empty where they are not known.
         software: as cited: authors, title, version, year.
 
     Returns:
@@ -131,6 +132,7 @@ def methods(
             (data.get("planted") or {}).get("kind")
         ),
         boxes=_boxes(settings, config["scores"]["boxes"]),
+        sizes=_sizes(settings["sizes"]),
         image_size=data["image_size"],
         input="" if data["input"] == "full" else f" (input: {data['input']})",
         scoring_size="working" if data["scoring_size"] == "working" else "original image",
@@ -211,6 +213,14 @@ def _cases(counts: pd.DataFrame) -> str:
     return listed(parts)
 
 
+def _sizes(sizes: Sequence[tuple[int, int]]) -> str:
+    """State the size of the original images, or the range of sizes."""
+    if len(sizes) < 2:
+        return "".join(f" The original images have {w} × {h} pixels." for w, h in sizes)
+    wide, high = (f"{min(side)} to {max(side)}" for side in zip(*sizes, strict=True))
+    return f" The original images are {wide} pixels wide and {high} pixels high."
+
+
 def _lungs(data: Mapping[str, Any]) -> str:
     kinds = {
         "provided": "Lung masks are those of the data set.",
@@ -248,9 +258,10 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
     source = next((s for a, s in ARCHITECTURES.items() if a in entry["architecture"].lower()), "")
     kind = "" if architecture in who else f" ({architecture})"
     text = f"{who}{kind}{cite(source)}"
+    was = "was" if len(names) == 1 else "were"
     training = entry.get("training")
     if not training or not set(names) & set(settings["trained"]):
-        return f"{text} was loaded with given weights."
+        return f"{text} {was} loaded with given weights."
     start = {None: "random", "imagenet": "ImageNet"}.get(entry.get("weights"), "given")
     parts = [
         f"at most {counted(training['epochs'], 'epoch')}",
@@ -269,7 +280,7 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
         )
     if len(names) > 1:
         parts.append(f"{len(names)} seeds")
-    return f"{text} was trained on the training split from {start} weights ({', '.join(parts)})."
+    return f"{text} {was} trained on the training split from {start} weights ({', '.join(parts)})."
 
 
 def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], layers: str) -> str:

@@ -25,6 +25,7 @@ from fidelity.tables.by_class import class_tables
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.layout import Table
 from fidelity.tables.organs import organ_tables
+from fidelity.tables.thresholds import threshold_tables
 from fidelity.verdict.answer import answer
 
 # Rows of the main table that are not folded. So few more are not worth a fold.
@@ -35,6 +36,7 @@ MOST_SENTENCES = 6
 MOST_BYTES = 6_000_000
 # Sections of the verdict, by the start of their title.
 RESTS_ON, FLIPS = "What do the answers rest on", "Where does the ranking flip"
+FAITHFUL = "Does the classifier use what the maps show"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Study:
         organs: organs.csv; None where the data set has no organ masks.
         cases: classifier → files of its cases, see `pictures.cases`; none: no picture is shown.
         no_cases: why no picture of a case is shown.
+        thresholds: classifier → explainer → thresholds.csv; none where no threshold was tuned.
         citation: how to cite, as text.
         settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
             (classifier → settings); interval (in words); generated (whether the images are), links
@@ -59,6 +62,7 @@ class Study:
     organs: pd.DataFrame | None
     cases: Mapping[str, Mapping[str, Any]]
     no_cases: str
+    thresholds: Mapping[str, Mapping[str, pd.DataFrame]]
     citation: str
     settings: Mapping[str, Any]
 
@@ -141,6 +145,10 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "no_cases": study.no_cases,
         "strata": study.strata.get(classifier, ()),
         **_organs(study, classifier),
+        "faithfulness": _faithfulness(chapter),
+        "thresholds": threshold_tables(
+            study.thresholds.get(classifier, {}), classifier, settings["binarization"]
+        ),
         "quality": quality,
         "classification": []
         if rated is None
@@ -159,6 +167,18 @@ def _organs(study: Study, classifier: str) -> dict[str, Any]:
         "organs": pictures.as_svg(organs.plot(rows)),
         "organ_tables": organ_tables(shown, study.settings["families"]) if len(shown) else [],
     }
+
+
+def _faithfulness(chapter: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the verdict on faithfulness over all classes; nothing where it was not measured."""
+    for section in chapter["sections"]:
+        # Without an introduction, the section only states that nothing was measured.
+        if section["title"].startswith(FAITHFUL) and section["intro"]:
+            scopes = [group["title"].partition(", ")[2] for group in section["groups"]]
+            kept = ("", next(filter(None, scopes), ""))
+            groups = zip(section["groups"], scopes, strict=True)
+            return {**section, "groups": [group for group, scope in groups if scope in kept]}
+    return {}
 
 
 def _sentences(chapter: Mapping[str, Any], title: str) -> list[Mapping[str, Any]]:
