@@ -296,8 +296,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Write docs/results.md, its tables and figures.")
     parser.add_argument("results", type=Path, help="the folder of the re-analysis")
     folder = parser.parse_args().results.resolve()
-    results = Tables(folder)
-    model_failures(folder, results.trainings[0])
+    model_failures(folder, Tables(folder).trainings[0])
+    results = Tables(folder)  # with the model
     PAGE.write_text(render(results, Tables(folder, "masked")), encoding="utf-8")
     for table in sorted((folder / paths.TABLES.format(dataset=DATASET)).glob("*.csv")):
         # As text: numbers stay as they are.
