@@ -8,7 +8,7 @@ from fidelity.explainers.registry import depends_on_training, method_of
 from fidelity.settings.classifiers import training_names
 from fidelity.settings.config import Config
 from fidelity.settings.cross_checks.entries import check_names
-from fidelity.settings.datasets import MARKED
+from fidelity.settings.dataset_keys import MARKED
 
 
 def check_sanity(config: Config) -> None:

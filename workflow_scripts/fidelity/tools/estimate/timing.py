@@ -9,7 +9,8 @@ from pathlib import Path
 
 from fidelity.datasets.class_names import class_names
 from fidelity.explainers.registry import method_of
-from fidelity.settings.datasets import Dataset, Shards
+from fidelity.settings.dataset_keys import Shards
+from fidelity.settings.datasets import Dataset
 from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.disk import size_of_distinct
