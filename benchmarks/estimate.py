@@ -24,7 +24,7 @@ from fidelity.provenance.steps import benchmark_row  # noqa: E402
 from fidelity.settings.reading import load_file  # noqa: E402
 from fidelity.tools.estimate.counts import count_cases  # noqa: E402
 from fidelity.tools.estimate.plan import Job, planned  # noqa: E402
-from fidelity.tools.estimate.rules import Study, step_of  # noqa: E402
+from fidelity.tools.estimate.rules import CountedStudy, step_of  # noqa: E402
 from fidelity.tools.estimate.timing import Trials  # noqa: E402
 from fidelity.tools.estimate.totals import Cost, cost_of  # noqa: E402
 from fidelity.tools.estimate.trial import load_libraries  # noqa: E402
@@ -66,7 +66,7 @@ def main() -> None:
     loaded = load_file(arguments.config, arguments.overrides)
     jobs = planned(arguments.config, arguments.overrides, arguments.targets)
     done = [(job, found) for job in jobs if (found := measured(job, arguments.run)) is not None]
-    study = Study(loaded, {name: count_cases(loaded, name) for name in loaded.datasets})
+    study = CountedStudy(loaded, {name: count_cases(loaded, name) for name in loaded.datasets})
     load_libraries()
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(study, jobs, Path(folder))
@@ -75,11 +75,11 @@ def main() -> None:
     true: dict[str, Cost] = defaultdict(Cost)
     for job, found in done:
         step = step_of(study, job)
-        cost = cost_of(study, trials, job)
+        cost = cost_of(study, trials.timings, job)
         # Snakemake counts a notebook's processes more than once: its wall clock is compared.
         told[step] += replace(cost, cpu=cost.wall) if job.script.endswith(".ipynb") else cost
         true[step] += found
-    for line in trials.missing():
+    for line in trials.timings.missing(jobs):
         print(line)
     print(f"{len(done)} of {len(jobs)} jobs were run. Times in seconds, one job after another.\n")
     print("| step | jobs | CPU estimated | CPU measured | ratio | wall estimated | wall measured |"

@@ -106,6 +106,7 @@ def explain(folder: Path, cases: int) -> None:
     from one_case import TRIAL_CLASSES, trial_classifier
 
     from fidelity.base.compute import configure
+    from fidelity.explainers.base import Context
     from fidelity.explainers.runner import explain_shard
 
     configure(COMPUTE)
@@ -115,8 +116,9 @@ def explain(folder: Path, cases: int) -> None:
     entry = one_layer(CAM, "net")
     for name in shards(folder):
         prepared, maps = (folder / part / f"{name}.h5" for part in ("prepared", "maps"))
-        rule = (entry, "reference", 0, labels, SEED, COMPUTE["batch"], "", maps)
-        explain_shard(prepared, classifier, *rule, compute=COMPUTE)
+        context = Context(classifier, COMPUTE["batch"], SEED, entry.method, None, COMPUTE)
+        rule = {"fingerprint": "", "max_failed_cases": 0}
+        explain_shard(prepared, maps, entry, context, "reference", labels, **rule)
 
 
 def _files(folder: Path) -> tuple[list[str], list[str]]:

@@ -27,6 +27,7 @@ from fidelity.settings import reading
 from fidelity.study import paths, targets
 from fidelity.study.job_files import JobFiles
 from fidelity.study.job_settings import JobSettings, part
+from fidelity.study.page_settings import PageSettings
 from fidelity.study.paths import benchmark_of, log_of
 from fidelity.study.study import Study
 from fidelity.study.unit_files import UnitFiles
@@ -54,6 +55,7 @@ except InputError as error:
 study = Study(cfg, RESTORED)
 job_files = JobFiles(study)
 job_settings = JobSettings(study)
+page_settings = PageSettings(job_settings)
 unit_files = UnitFiles(study, job_files, job_settings)
 TITLES = titles.display(study, *study.datasets)
 # For the captions of the report: a job that computes has no titles among its params.

@@ -17,7 +17,7 @@ SETTINGS = {
     "binarization": study.primary_binarization,
     "diagnostic": study.diagnostic,
     "explainers": job_settings.explainers_of,
-    "gallery": job_settings.gallery,
+    "gallery": page_settings.gallery,
     "intervals": {**job_settings.intervals, "seed": cfg.seed},
     "metric": cfg.statistics.primary,
     "metrics": list(

@@ -21,7 +21,7 @@ rule explorer:
     resources:
         **needs(1500, 45),
     params:
-        settings=job_settings.explorer,
+        settings=page_settings.explorer,
         display=shown_as,
         digest=code_of("explorer.py", names=study.metrics),
         files=folder_digest(EXPLORER_FILES),
@@ -63,9 +63,9 @@ rule study_page:
     resources:
         **needs(2000, 30),
     params:
-        tables=job_settings.formatted_tables,
-        described=job_settings.methods,
-        settings=job_settings.study_page,
+        tables=page_settings.formatted_tables,
+        described=page_settings.methods,
+        settings=page_settings.study_page,
         cases=job_files.shown_cases,
         thresholds=job_files.shown_thresholds,
         citation=CITATION,
@@ -92,9 +92,9 @@ rule paper:
     resources:
         **needs(1500, 30),
     params:
-        tables=job_settings.formatted_tables,
-        described=job_settings.methods,
-        settings=job_settings.paper,
+        tables=page_settings.formatted_tables,
+        described=page_settings.methods,
+        settings=page_settings.paper,
         citation=CITATION,
         display=shown_as,
         digest=code_of("paper.py", names=study.metrics),

@@ -33,7 +33,7 @@ rule format_tables:
     resources:
         **needs(1000, 20),
     params:
-        settings=job_settings.formatted_tables,
+        settings=page_settings.formatted_tables,
         display=shown_as,
         digest=code_of("format_tables.py", names=study.metrics),
         templates=templates_digest(),

@@ -37,13 +37,10 @@ def main(
     Raises:
         InputError: something cannot be used; says the whole config key.
     """
-    import torch
-
-    from fidelity.base.errors import InputError, first_line, under
+    from fidelity.base.errors import InputError, under
     from fidelity.base.files import write_text
     from fidelity.classifiers import check
-    from fidelity.classifiers.cam_layers.choose import cam_size
-    from fidelity.classifiers.network_facts import check_outputs_are, sides_taken
+    from fidelity.classifiers.network_facts import check_outputs_are
     from fidelity.datasets.class_names import class_names
     from fidelity.explainers.gradients.operations import with_known_operations
     from fidelity.settings.datasets import Dataset
@@ -62,39 +59,16 @@ def main(
     except InputError as error:
         if error.field != "image_size":
             raise
-        where = f"datasets.{dataset}.image_size"
+        field = f"datasets.{dataset}.image_size"
         raise InputError(
-            error.problem, file=error.file, field=where, remedy=error.remedy
+            error.problem, file=error.file, field=field, remedy=error.remedy
         ) from error
-    network, channels = classifier.network, classifier.channels
-    try:
-        with torch.no_grad():
-            logits = classifier(torch.zeros(1, channels, image_size, image_size))
-    except (RuntimeError, AssertionError, ValueError) as error:
-        taken = next(sides_taken(network.eval(), channels), None)
-        raise InputError(
-            f"{architecture} cannot take an image of {image_size} px: {first_line(error)}",
-            field=f"datasets.{dataset}.image_size",
-            remedy="Choose another image_size or architecture"
-            if taken is None
-            else f"It takes images of {taken} px: write image_size: {taken}",
-        ) from error
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
-        raise InputError(
-            "the network does not return one row of values per image",
-            field=f"classifiers.{name}.architecture",
-        )
+    network, where = classifier.network, f"classifiers.{name}.architecture"
+    check.takes_images(classifier, image_size, f"datasets.{dataset}.image_size", where)
     if architecture.startswith("plugin:") and not loaded:
         with under(f"classifiers.{name}"):
-            check_outputs_are(network, channels, image_size, settings.output_values)
-    found, known = {}, {}
-    for explainer, layer in sorted(layers.items()):
-        if layer is not None:
-            if layer not in known:
-                with under(f"explainers.{explainer}"):
-                    known[layer] = cam_size(classifier, layer)
-            found_layer, size = known[layer]
-            found[explainer] = {"layer": found_layer, "size": list(size)}
+            check_outputs_are(network, classifier.channels, image_size, settings.output_values)
+    found_layers = check.sizes_of_layers(classifier, layers)
     for method in sorted(set(backward.values())):
         asking = min(key for key, each in backward.items() if each == method)
         with under(f"explainers.{asking}"):
@@ -103,7 +77,7 @@ def main(
         "architecture": architecture,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "image_size": image_size,
-        "layers": found,
+        "layers": found_layers,
     }
     write_text(output, json.dumps(content, indent=1, sort_keys=True) + "\n")
 

@@ -14,6 +14,7 @@ from fidelity.settings.reading import load_file, run
 from fidelity.tools.estimate.counts import count_cases
 from fidelity.tools.estimate.detectable import detectable
 from fidelity.tools.estimate.plan import Job, planned
+from fidelity.tools.estimate.rates import Timings
 from fidelity.tools.estimate.rules import CountedStudy, step_of
 from fidelity.tools.estimate.timing import Trials
 from fidelity.tools.estimate.totals import (
@@ -46,7 +47,7 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
         trials = Trials(study, jobs, Path(folder))
         trials.run(lambda text: print(f"timing {text}", file=sys.stderr, flush=True))
     left = planned(config, overrides, targets, cores, whole=False)
-    show(study, trials, jobs, left, cores, planning)
+    show(study, trials.timings, jobs, left, cores, planning)
     print(f"\nThe estimate took {estimated_time(time.perf_counter() - started)}.")
     if load > 0.3:
         print(
@@ -63,7 +64,7 @@ def _cores() -> int:
 
 def show(
     study: CountedStudy,
-    trials: Trials,
+    timings: Timings,
     jobs: list[Job],
     left: list[Job],
     cores: int,
@@ -71,7 +72,7 @@ def show(
 ) -> None:
     """Print the steps, the totals and what is left to do."""
     total, rows = Cost(), []
-    steps = by_step(jobs, lambda job: cost_of(study, trials, job), lambda job: step_of(study, job))
+    steps = by_step(jobs, lambda job: cost_of(study, timings, job), lambda job: step_of(study, job))
     for cost in steps.values():
         total += cost
     other = Cost()
@@ -83,7 +84,7 @@ def show(
     own = planning * 3 + SNAKEMAKE_SECONDS * len(jobs)
     rows += [("all other steps", other), ("Snakemake itself", Cost(0, own, own, 0))]
     total += Cost(0, own, own, 0)
-    missing = trials.missing()
+    missing = timings.missing(jobs)
     at_least = "at least " if missing else ""
     rows.append((f"{at_least}total", total))
     width = max(len(name) for name, _ in rows)
@@ -94,7 +95,7 @@ def show(
             f"{value_of('hours', cost.wall / 3600):>10} {value_of('mb', cost.size / 1e6):>9}"
         )
     for text, chosen in (("The whole, from nothing", jobs), ("What is left to do", left)):
-        costs = [cost_of(study, trials, job) for job in chosen]
+        costs = [cost_of(study, timings, job) for job in chosen]
         seconds = {place: cost.wall + SNAKEMAKE_SECONDS for place, cost in enumerate(costs)}
         least, likely = wall_time(chosen, seconds, cores)
         whole = sum(costs, Cost())

@@ -39,6 +39,7 @@ def main(
     """
     from fidelity.base.files import content_hash
     from fidelity.datasets.prepared import PreparedShard
+    from fidelity.explainers.base import Context
     from fidelity.explainers.runner import explain_shard
 
     classifier, weights, predict = None, "", None
@@ -53,20 +54,23 @@ def main(
         labels = shard.attrs["labels"]
     explain_shard(
         Path(prepared),
-        classifier,
-        settings,
-        target,
-        max_failed_cases,
-        labels,
-        seed,
-        compute["batch"],
-        f"{digest} {weights} {guards}",
         Path(output),
-        None if fitted is None else Path(fitted),
-        compute,
-        predict,
-        name,
-        own_plugins,
+        settings,
+        Context(
+            classifier,
+            compute["batch"],
+            seed,
+            settings.method,
+            None if fitted is None else Path(fitted),
+            compute,
+            own_plugins,
+        ),
+        target,
+        labels,
+        fingerprint=f"{digest} {weights} {guards}",
+        max_failed_cases=max_failed_cases,
+        predict=predict,
+        name=name,
     )
 
 

@@ -22,7 +22,7 @@ def main(
 
     Args:
         files: the rule's inputs by name; see `read_result_tables`.
-        settings: `JobSettings.paper`.
+        settings: `PageSettings.paper`.
     """
     found = read_result_tables(files, tables=tables, described=described, citation=citation)
     write(Path(output), found, **settings)

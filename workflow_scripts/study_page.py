@@ -31,7 +31,7 @@ def main(
         files: the rule's inputs by name; see `read_result_tables`. `prepared` lists the prepared
             shards that hold the cases; it is empty where no case is shown. `strata` is empty where
             the config requests none, `organs` where the data set has no organ masks.
-        settings: `JobSettings.study_page`.
+        settings: `PageSettings.study_page`.
         cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
         thresholds: classifier → explainer → its tuned thresholds; none: none is shown.
     """

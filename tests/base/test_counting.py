@@ -13,7 +13,8 @@ from fidelity.base.job_log import job_log
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.predict import predict_logits
 from fidelity.classifiers.randomised import NOISE_IMAGES
-from fidelity.classifiers.training.train import Examples, train
+from fidelity.classifiers.training.examples import Examples
+from fidelity.classifiers.training.train import train
 from fidelity.datasets.prepared import PreparedCase
 from fidelity.digests import code as digests
 from fidelity.explainers import plugin

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fidelity.classifiers.training.train import Examples
+from fidelity.classifiers.training.examples import Examples
 
 CLASSES = ("left", "right", "none")
 SIDE = 32

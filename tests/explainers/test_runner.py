@@ -11,6 +11,7 @@ from fidelity.base.errors import InputError
 from fidelity.classifiers.predict import predict_logits
 from fidelity.datasets.prepared import PreparedShard, write_prepared
 from fidelity.explainers import runner
+from fidelity.explainers.base import Context
 from fidelity.explainers.baselines import centre_prior
 from fidelity.explainers.registry import method_of
 from fidelity.explainers.unfinished_shards import finished
@@ -41,15 +42,13 @@ def _run(shard, tmp_path, classifier=None, settings=PRIOR, rule=RULE, batch=2, f
     output = tmp_path / "maps" / "test-000.h5"
     runner.explain_shard(
         shard,
-        classifier,
-        settings,
-        *rule.values(),
-        LABELS,
-        1,
-        batch,
-        fingerprint,
         output,
+        settings,
+        Context(classifier, batch, 1, settings.method),
+        labels=LABELS,
+        fingerprint=fingerprint,
         predict=predict_logits,
+        **rule,
     )
     return list(read_maps(output))
 

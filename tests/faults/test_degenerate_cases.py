@@ -8,6 +8,7 @@ from torch import nn
 from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
 from fidelity.datasets.prepared import PreparedCase, write_prepared
+from fidelity.explainers.base import Context
 from fidelity.explainers.runner import explain_shard
 from fidelity.maps.saliency_map import normalise, read_maps
 from fidelity.masks.run_lengths import encode
@@ -57,10 +58,10 @@ def images():
 
 
 def explained(path, output, classifier, settings, allowed=1):
-    explain_shard(
-        path, classifier, settings, "reference", allowed, {"a": "B"}, 1, 4, "f", output,
-        compute={"threads": 1, "device": "cpu"},
-    )  # fmt: skip
+    compute = {"threads": 1, "device": "cpu"}
+    context = Context(classifier, 4, 1, settings.method, compute=compute)
+    rule = {"fingerprint": "f", "max_failed_cases": allowed}
+    explain_shard(path, output, settings, context, "reference", {"a": "B"}, **rule)
     return {record.case: record for record in read_maps(output)}
 
 

@@ -17,6 +17,7 @@ from fidelity.analysis.localization import load_scores, summarize
 from fidelity.presentation.titles import display, showing
 from fidelity.settings import load
 from fidelity.study.job_settings import JobSettings
+from fidelity.study.page_settings import PageSettings
 from fidelity.study.study import Study
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build
@@ -44,7 +45,7 @@ class SmallTables:
     @property
     def arguments(self) -> dict[str, Any]:
         """What both scripts take besides the output."""
-        settings = JobSettings(self.study)
+        settings = PageSettings(JobSettings(self.study))
         return {
             "files": self.files,
             "tables": settings.formatted_tables(W),

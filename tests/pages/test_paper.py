@@ -16,6 +16,7 @@ from fidelity.pages.methods import references
 from fidelity.pages.methods.text import DATA_SOURCES, GUIDANCE, _layers
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
+from fidelity.study.page_settings import PageSettings
 from tests.helpers.small_tables import W, written
 from tests.pages.test_study_page import CONFIG, EVIL, LEVELS
 
@@ -40,7 +41,7 @@ def folder_of(place, config=CONFIG, levels=LEVELS, change=None):
     with showing(made.display):
         script.main(
             **made.arguments,
-            settings=JobSettings(made.study).paper(W),
+            settings=PageSettings(JobSettings(made.study)).paper(W),
             output=str(place / "paper"),
         )
     return place / "paper"

@@ -25,6 +25,7 @@ from fidelity.pages.study_page.build import UNFOLDED
 from fidelity.presentation.protocols import MEANINGS
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
+from fidelity.study.page_settings import PageSettings
 from fidelity.verdict.answer import PATIENTS, answer
 from tests.helpers.html_page import Page
 from tests.helpers.small_tables import W, written
@@ -60,7 +61,7 @@ def page_from(made, folder, **more):
         script.main(
             **made.arguments,
             **more,
-            settings=JobSettings(made.study).study_page(W),
+            settings=PageSettings(JobSettings(made.study)).study_page(W),
             output=str(folder / "study.html"),
         )
     return (folder / "study.html").read_text(encoding="utf-8")
@@ -154,7 +155,7 @@ def test_strata_and_organs_are_shown_where_they_are_requested(small, tmp_path):
     with showing(made.display):
         script.main(
             **made.arguments,
-            settings=JobSettings(made.study).study_page(W),
+            settings=PageSettings(JobSettings(made.study)).study_page(W),
             output=str(tmp_path / "study.html"),
         )
     text = (tmp_path / "study.html").read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from fidelity.settings.cross_checks import RESERVED, RESERVED_FOLDERS
+from fidelity.settings.cross_checks.meaning import RESERVED, RESERVED_FOLDERS
 from fidelity.study import paths
 from tests.helpers import ROOT
 

@@ -14,6 +14,7 @@ from fidelity.settings.reading import load_file
 from fidelity.study import paths, targets
 from fidelity.study.job_files import JobFiles
 from fidelity.study.job_settings import JobSettings
+from fidelity.study.page_settings import PageSettings
 from fidelity.study.study import Study
 from fidelity.study.unit_files import UnitFiles
 from fidelity.units import workflow_rules
@@ -203,13 +204,13 @@ def test_a_gallery_has_room_for_a_ceiling():
         config["explainers"][f"lime{number}"] = {"method": "lime", "samples": 100 + number}
     config["explainers"]["unet"] = {"method": "unet"}
     study = Study(settings.load(config, check_files=False))
-    given = JobSettings(study).gallery(job(classifier="other"))
+    given = PageSettings(JobSettings(study)).gallery(job(classifier="other"))
     assert given["ceilings"] == ["reader", "unet"]
     assert len(given["explainers"]) == 8  # one of the two ceilings is shown
     assert {"lime", "reader", "unet"} <= set(given["explainers"])
     config["figures"] = {"gallery_explainers": ["lime", "unet", "reader"]}
     study = Study(settings.load(config, check_files=False))
-    given = JobSettings(study).gallery(job(classifier="other"))
+    given = PageSettings(JobSettings(study)).gallery(job(classifier="other"))
     assert (given["ceilings"], len(given["explainers"])) == ([], 3)
 
 

@@ -26,16 +26,18 @@ from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_
 from fidelity.settings.reading import load_file
 from fidelity.study.job_files import JobFiles
 from fidelity.tools.dry_run import COLLECTING
-from fidelity.tools.estimate import timing, trial
+from fidelity.tools.estimate import timing, trial, trial_parts
 from fidelity.tools.estimate.counts import Counts, count_cases
 from fidelity.tools.estimate.detectable import POWER, detectable, smallest_difference
 from fidelity.tools.estimate.disk import size_of_distinct
 from fidelity.tools.estimate.miniature import Pool, Size, _names
 from fidelity.tools.estimate.plan import Job, planned
+from fidelity.tools.estimate.rates import Rate, Timings, kind_of, parts_of
 from fidelity.tools.estimate.rules import RULES, CountedStudy, padded, step_of
-from fidelity.tools.estimate.timing import Rate, Trials, kind_of, parts_of
+from fidelity.tools.estimate.timing import Trials
 from fidelity.tools.estimate.totals import Cost, by_step, cost_of, wall_time
 from fidelity.tools.estimate.trial import Measured
+from fidelity.tools.estimate.trial_parts import parts_to_try
 from tests.helpers import ROOT
 from tests.helpers.entries import dataset
 from tests.helpers.small_study import CONFIG as SMALL
@@ -162,17 +164,17 @@ def test_a_rate_is_a_line_through_the_medians_of_its_trials():
 
 def test_a_job_costs_its_start_and_its_units():
     study = study_of()
-    trials = Trials(study, [], Path())
-    trials.starts = {"NETWORK": (4.0, 3.0)}
+    timings = Timings(study)
+    timings.starts = {"NETWORK": (4.0, 3.0)}
     jobs = [job_of("explain", classifier="net-s1", explainer="lime", shard="test-000")]
     jobs.append(job_of("explain", classifier="net-s2", explainer="lime", shard="val-000"))
-    rate = trials.rates[kind_of(study, jobs[0]), ""]
-    rate.points += [(1, Measured(3, 2, 5)), (2, Measured(6, 4, 10))]
-    costs = by_step(jobs, lambda job: cost_of(study, trials, job), lambda job: job.rule)
+    points = timings.points(jobs[0])
+    points += [(1, Measured(3, 2, 5)), (2, Measured(6, 4, 10))]
+    costs = by_step(jobs, lambda job: cost_of(study, timings, job), lambda job: job.rule)
     # 10 maps and 30, with a start each; an untimed kind is its start alone.
     assert costs == {"explain": Cost(2, 8 + 120, 6 + 80, 200)}
     other = job_of("explain", classifier="other", explainer="lime", shard="test-000")
-    assert cost_of(study, trials, other) == Cost(1, 4, 3, 0)
+    assert cost_of(study, timings, other) == Cost(1, 4, 3, 0)
     assert step_of(study, other) == "demo explain lime other"
 
 
@@ -192,13 +194,13 @@ def test_a_failed_larger_trial_is_reported_and_its_output_is_taken_from_the_smal
         return Measured(3, 2, 5)
 
     monkeypatch.setattr(timing, "run_warm", run_warm)
-    monkeypatch.setattr(timing, "given_names", lambda job: set())
+    monkeypatch.setattr(trial_parts, "given_names", lambda job: set())
     roots = {name: tmp_path / name for name in ("small", "model")}
     trials._small([job], roots["small"], COUNTS)
-    assert trials.missing() == []
+    assert trials.timings.missing([job]) == []
     trials._model([job], roots, COUNTS)
     assert (roots["model"] / output).read_text() == "one case"
-    [line] = trials.missing()
+    [line] = trials.timings.missing([job])
     assert "demo prepare" in line
     assert "OSError: disk full" in line
 
@@ -218,24 +220,24 @@ def test_every_kind_of_job_is_timed_or_listed(monkeypatch, tmp_path):
     def time_all(dataset, own, say):
         done.append(dataset)
         for job in own:
-            trials.rates[kind_of(study, job), ""].points.append((1, Measured(1, 1, 1)))
+            trials.timings.points(job).append((1, Measured(1, 1, 1)))
 
     monkeypatch.setattr(trials, "_dataset", time_all)
-    assert {line.split(": ")[1].split(" (")[0] for line in trials.missing()} == {
+    assert {line.split(": ")[1].split(" (")[0] for line in trials.timings.missing(jobs)} == {
         "demo fit_lung_model", "more fit_lung_model", "more fit unet", "summary_over_datasets",
     }  # fmt: skip
     trials.run()
     assert done == ["demo", "more"]
-    [line] = trials.missing()
+    [line] = trials.timings.missing(jobs)
     assert "summary_over_datasets" in line
 
 
 @pytest.mark.parametrize("rule", ["train", "check_classifier"])
-def test_no_trial_downloads_weights(rule, tmp_path):
+def test_no_trial_downloads_weights(rule):
     entry = {"weights": "imagenet", "training": {"epochs": 2, "stages": None}}
     given = pickle.dumps(SimpleNamespace(params=SimpleNamespace(settings=entry)))
     job = replace(job_of(rule, classifier="net-s1"), given=given)
-    [part] = Trials(study_of(), [job], tmp_path)._trials(job, COUNTS, 1)
+    [part] = parts_to_try(job, 1, COUNTS, 1)
     assert part.changes["settings"]["weights"] is None
 
 
@@ -304,8 +306,8 @@ def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
         return True
 
     trials._walk(jobs, tmp_path / "mini", run)
-    assert trials.failed == {}
-    points = {kind[0]: rate.points for (kind, _), rate in trials.rates.items()}
+    assert trials.timings.failed == {}
+    points = {kind[0]: rate.points for (kind, _), rate in trials.timings.rates.items()}
     assert [units for units, _ in points["explain_without_network"]] == [2]
     assert points["sweep"][0][1].size > 0
     # Nothing of the study itself was touched.
@@ -341,9 +343,9 @@ def test_a_loaded_checkpoint_below_results_is_timed(monkeypatch, tmp_path):
         CountedStudy(loaded, {"small": count_cases(loaded, "small")}), jobs, tmp_path / "t"
     )
     trials.run()
-    assert trials.missing() == []
+    assert trials.timings.missing(jobs) == []
     assert {"import_classifier", "check_classifier", "explain"} <= {
-        kind[0] for (kind, _), rate in trials.rates.items() if rate.points
+        kind[0] for (kind, _), rate in trials.timings.rates.items() if rate.points
     }
 
 

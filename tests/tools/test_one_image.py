@@ -24,6 +24,7 @@ from fidelity.datasets.prepare import prepare_case
 from fidelity.datasets.prepared import write_prepared
 from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 from fidelity.datasets.sources.phantom import phantom
+from fidelity.explainers.base import Context
 from fidelity.explainers.runner import explain_shard
 from fidelity.maps.saliency_map import raw_map, read_maps
 from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map
@@ -107,18 +108,16 @@ def test_the_map_is_the_workflows_own(project, case, image, name, tmp_path):
     found = explain_image(trained, image, name, "COVID-19")
     prepared = prepare_case(case, project / "data", dataset("table", trained.entry))
     write_prepared(tmp_path / "s.h5", [prepared], {"image_size": 64, "classes": CLASSES})
-    classifier = own_format.load(trained.model())
+    classifier, entry = own_format.load(trained.model()), trained.settings_of(name)
     explain_shard(
         tmp_path / "s.h5",
-        classifier,
-        trained.settings_of(name),
-        "reference",
-        0,
-        {c: c for c in CLASSES},
-        trained.config.seed,
-        4,
-        "",
         tmp_path / "m.h5",
+        entry,
+        Context(classifier, 4, trained.config.seed, entry.method),
+        "reference",
+        {c: c for c in CLASSES},
+        fingerprint="",
+        max_failed_cases=0,
         predict=predict_logits,
     )
     (record,) = read_maps(tmp_path / "m.h5")

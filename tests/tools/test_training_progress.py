@@ -8,7 +8,8 @@ import torch
 
 from fidelity.base.job_log import job_log
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.training.train import Examples, train
+from fidelity.classifiers.training.examples import Examples
+from fidelity.classifiers.training.train import train
 from fidelity.tools.training_progress import seconds_of_epochs, training_line
 from tests.helpers.entries import training
 

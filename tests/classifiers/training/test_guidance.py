@@ -7,14 +7,15 @@ from torch import nn
 
 from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.training.augment import augment
+from fidelity.classifiers.training.augment import augment, move_masks
+from fidelity.classifiers.training.examples import Examples
 from fidelity.classifiers.training.guidance import irrelevant_pixels, penalty
 from fidelity.classifiers.training.prepared_data import read_examples
-from fidelity.classifiers.training.train import Examples, _Trainer, train
+from fidelity.classifiers.training.train import train
 from fidelity.datasets.prepared import write_prepared
 from fidelity.settings.classifiers import Guidance
 from tests.classifiers.conftest import SIDE
-from tests.classifiers.training.test_train import COMPUTE, fresh
+from tests.classifiers.training.test_train import COMPUTE
 from tests.helpers.entries import training
 from tests.helpers.explained_cohort import case_of, square
 
@@ -120,16 +121,13 @@ def test_masks_move_with_their_images():
     for one in marked:
         top, left = rng.integers(8, 14, 2)
         one[top : top + 9, left : left + 12] = True
-    examples = Examples((marked * 200).astype(np.uint8), np.eye(2, dtype=np.uint8)[[0, 1] * 3],
-                        None, marked)  # fmt: skip
     vary = {"flip": 0.5, "rotation": 10, "translation": 0.1, "scale": 0.1, "contrast": 0.3}
-    settings = training(batch=6, augmentation=vary, guidance=Guidance(weight=1))
-    trainer = _Trainer(fresh("softmax", ("a", "b")), examples, settings, "float32")
+    random = training(augmentation=vary).augmentation
     generator = torch.Generator().manual_seed(3)
     before = generator.get_state()
-    moved = trainer._irrelevant(examples, np.arange(6), generator).bool()
+    moved = move_masks(torch.from_numpy(marked), random, before).bool()
     assert torch.equal(generator.get_state(), before)
-    images = augment(torch.from_numpy(marked).float(), trainer.augmentation, generator)
+    images = augment(torch.from_numpy(marked).float(), random, generator)
     shown = images > images.amax((1, 2), keepdim=True) / 2
     assert (moved == shown).float().mean() > 0.99
     assert not torch.equal(moved, torch.from_numpy(marked))

@@ -9,15 +9,12 @@ from fidelity.base.errors import InputError
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.labels import head_of, known_matrix, label_matrix
 from fidelity.classifiers.model import Classifier, outputs_of
-from fidelity.classifiers.training import train as train_module
 from fidelity.classifiers.training.augment import augment
-from fidelity.classifiers.training.train import (
-    Examples,
-    _Trainer,
-    class_weights,
-    freeze,
-    train,
-)
+from fidelity.classifiers.training.epochs import Learner
+from fidelity.classifiers.training.examples import Examples
+from fidelity.classifiers.training.objective import Objective, class_weights
+from fidelity.classifiers.training.stages import freeze
+from fidelity.classifiers.training.train import train
 from fidelity.classifiers.weights.own_format import load, save
 from tests.classifiers.conftest import CLASSES, SIDE, squares
 from tests.helpers.entries import training
@@ -93,36 +90,35 @@ def doubtful(count: int, seed: int) -> Examples:
     return Examples(examples.images, labels, known)
 
 
-def trainer_of(activation: str, examples: Examples, weights: str = "none") -> _Trainer:
-    settings = training(class_weights=weights, batch=4)
-    return _Trainer(fresh(activation, ("left", "right")), examples, settings, "float32")
+def objective_of(activation: str, examples: Examples) -> Objective:
+    return Objective.weighed(fresh(activation, ("left", "right")), "none", examples)
 
 
 def test_unknown_labels_have_no_part_in_the_loss():
     examples = doubtful(6, 0)
-    trainer = trainer_of("sigmoid", examples)
+    objective = objective_of("sigmoid", examples)
     logits = torch.randn(6, 2, generator=torch.Generator().manual_seed(0), requires_grad=True)
     labels, known = torch.from_numpy(examples.labels), torch.from_numpy(examples.known)
-    each, weights = trainer.losses(logits, labels, known)
+    each, weights = objective.losses(logits, labels, known)
     loss = (each * weights).sum() / weights.sum()
     plain = nn.functional.binary_cross_entropy_with_logits(logits[known], labels[known].float())
     assert loss.item() == pytest.approx(plain.item())
     loss.backward()
     assert (logits.grad[~known] == 0).all()
     assert (logits.grad[known] != 0).all()
-    flipped = trainer.losses(logits, torch.where(known, labels, 1 - labels), known)[0]
+    flipped = objective.losses(logits, torch.where(known, labels, 1 - labels), known)[0]
     assert torch.equal(flipped, each)
-    right, asked = trainer.hits(logits, labels, known)
+    right, asked = objective.hits(logits, labels, known)
     assert asked == known.sum()
     assert right == ((logits > 0) == labels.bool())[known].sum()
 
 
 def test_three_states_are_a_softmax_of_each_class():
     examples = doubtful(6, 0)
-    trainer = trainer_of("three_way", examples)
+    objective = objective_of("three_way", examples)
     states = torch.randn(6, 2, 3, generator=torch.Generator().manual_seed(0))
     labels, known = torch.from_numpy(examples.labels), torch.from_numpy(examples.known)
-    each, weights = trainer.losses(states, labels, known)
+    each, weights = objective.losses(states, labels, known)
     assert (weights == 1).all()
     chosen = states.softmax(2).numpy()
     for index in range(6):
@@ -130,7 +126,7 @@ def test_three_states_are_a_softmax_of_each_class():
         by_hand = -np.mean([np.log(chosen[index, c, state]) for c, state in enumerate(wanted)])
         assert each[index].item() == pytest.approx(by_hand, rel=1e-5)
     # The logit's sigmoid is the softmax over positive and negative (Irvin et al. 2019).
-    classifier = trainer.classifier.eval()
+    classifier = fresh("three_way", ("left", "right")).eval()
     x = classifier.preprocess(examples.images)
     with torch.no_grad():
         states, logits = classifier.states(x), classifier(x)
@@ -170,21 +166,21 @@ def test_stages_train_what_they_say(held_out):
 
 def test_a_stage_overrides_every_setting_of_the_training(held_out, monkeypatch):
     seen = []
-    original = train_module._Trainer.epoch
+    original = Learner.epoch
 
-    def epoch(trainer, examples, stage, optimizer, scheduler, generator):
+    def epoch(learner):
         seen.append(
             {
-                "batch": stage.batch,
-                "patience": stage.patience,
-                "optimizer": type(optimizer).__name__,
-                "weights": trainer.stage_weights.tolist(),
-                "augmentation": trainer.augmentation.model_dump(),
+                "batch": learner.stage.batch,
+                "patience": learner.stage.patience,
+                "optimizer": type(learner.optimizer).__name__,
+                "weights": learner.objective.weights.tolist(),
+                "augmentation": learner.stage.augmentation.model_dump(),
             }
         )
-        return original(trainer, examples, stage, optimizer, scheduler, generator)
+        return original(learner)
 
-    monkeypatch.setattr(train_module._Trainer, "epoch", epoch)
+    monkeypatch.setattr(Learner, "epoch", epoch)
     keep = np.r_[0:24:3, 0:24:3, 1:24:3, 2:24:3]
     uneven = Examples(held_out.images[keep], held_out.labels[keep])
     own = {

@@ -269,11 +269,12 @@ def test_maps_of_another_fit_are_not_resumed(tmp_path, monkeypatch):
         train = shard(tmp_path / f"t{number}.h5", [square_case(number)])
         files.append(tmp_path / f"f{number}")
         mean_mask.fit([train], [], MEAN, 1, COMPUTE, files[-1])
-    rules = ("reference", 0, {"a": "A"}, 1, 2, "f")
+    rule = {"fingerprint": "f", "max_failed_cases": 0}
     output = tmp_path / "maps" / "test-000.h5"
 
     def explained(fitted):
-        runner.explain_shard(path, None, MEAN, *rules, output, fitted)
+        context = Context(None, 2, 1, MEAN.method, fitted)
+        runner.explain_shard(path, output, MEAN, context, "reference", {"a": "A"}, **rule)
         return [record.map.values for record in read_maps(output)]
 
     expected = explained(files[1])

@@ -1,9 +1,15 @@
 """The classifier of a config before anything is computed, as training or loading will make it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
+import torch
+
+from fidelity.base.errors import InputError, first_line, under
 from fidelity.classifiers.architectures import build
+from fidelity.classifiers.cam_layers.choose import cam_size
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.network_facts import sides_taken
 from fidelity.classifiers.weights.file_facts import read_foreign
 from fidelity.classifiers.weights.foreign import classifier_of, initialise, input_normalisation
 from fidelity.classifiers.xrv import output_names
@@ -79,3 +85,53 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
     return Classifier(
         network, architecture, ("a", "b"), "softmax", len(mean), mean, std, image_size
     ).eval()
+
+
+def takes_images(
+    classifier: Classifier, image_size: int, size_field: str, architecture_field: str
+) -> None:
+    """See that a classifier takes an image of a size, and returns one row of values for it.
+
+    Raises:
+        InputError: it does not; names one of the two config keys.
+    """
+    network, channels = classifier.network, classifier.channels
+    try:
+        with torch.no_grad():
+            logits = classifier(torch.zeros(1, channels, image_size, image_size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        taken = next(sides_taken(network.eval(), channels), None)
+        raise InputError(
+            f"{classifier.architecture} cannot take an image of {image_size} px:"
+            f" {first_line(error)}",
+            field=size_field,
+            remedy="Choose another image_size or architecture"
+            if taken is None
+            else f"It takes images of {taken} px: write image_size: {taken}",
+        ) from error
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+        raise InputError(
+            "the network does not return one row of values per image", field=architecture_field
+        )
+
+
+def sizes_of_layers(
+    classifier: Classifier, layers: Mapping[str, str | None]
+) -> dict[str, dict[str, Any]]:
+    """Find the layers that explainers read: {explainer: its layer and the layer's size}.
+
+    Args:
+        layers: explainer → layer ("auto" or dotted name); null where it reads none.
+
+    Raises:
+        InputError: there is no such layer, or a CAM cannot read it.
+    """
+    found, known = {}, {}
+    for explainer, layer in sorted(layers.items()):
+        if layer is not None:
+            if layer not in known:
+                with under(f"explainers.{explainer}"):
+                    known[layer] = cam_size(classifier, layer)
+            found_layer, size = known[layer]
+            found[explainer] = {"layer": found_layer, "size": list(size)}
+    return found

@@ -20,7 +20,8 @@ from fidelity.datasets.sources.phantom.marks import draw_tag
 from fidelity.datasets.sources.phantom.retouch import Retouched
 from fidelity.datasets.splits import hash_of
 from fidelity.masks.run_lengths import at_size
-from fidelity.settings.datasets import MARKED, UNMARKED, Dataset
+from fidelity.settings.dataset_keys import MARKED, UNMARKED
+from fidelity.settings.datasets import Dataset
 
 # Radius of the textured disc and period of the texture, as shares of the image's side.
 RADIUS, PERIOD = 0.12, 1 / 24

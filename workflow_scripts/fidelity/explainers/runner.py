@@ -32,20 +32,16 @@ Predict = Callable[["Classifier", np.ndarray, int], np.ndarray]
 
 def explain_shard(
     prepared: Path,
-    classifier: "Classifier | None",
-    settings: Explainer,
-    target: str,
-    max_failed_cases: int,
-    labels: dict[str, str],
-    seed: int,
-    batch: int,
-    fingerprint: str,
     output: Path,
-    fitted: Path | None = None,
-    compute: dict[str, Any] | None = None,
+    settings: Explainer,
+    context: Context,
+    target: str,
+    labels: dict[str, str],
+    *,
+    fingerprint: str,
+    max_failed_cases: int,
     predict: Predict | None = None,
     name: str = "",
-    plugins: Sequence[str] = (),
 ) -> None:
     """Make the maps of one shard.
 
@@ -53,13 +49,12 @@ def explain_shard(
     get no record, and count neither as explained nor as failed.
 
     Args:
-        classifier: None for explainers without one.
+        context: the content of its file `fitted` enters the fingerprint.
         target: reference, predicted, or a model class.
-        max_failed_cases: failures allowed; those of an earlier try are tried again.
+        labels: source class → model class.
         fingerprint: of code, plugins, imported maps and weights; with the settings it guards the
             resumable batches.
-        fitted: file of what was fitted to the training split; its content enters the fingerprint.
-        compute: threads and device, for methods with a network of their own.
+        max_failed_cases: failures allowed; those of an earlier try are tried again.
         predict: gives the logits that target `predicted` goes by. Passed in, so that the code of
             null baselines does not depend on how a classifier predicts.
         name: what lines of progress call the job; the method's name if empty.
@@ -69,13 +64,13 @@ def explain_shard(
     """
     method = method_of(settings.method)
     by_case = method_of(getattr(settings, "of", settings).method).case_by_case
-    tasks = list(tasks_of([prepared], classifier, target, labels, batch, predict))
+    batch = context.batch
+    tasks = list(tasks_of([prepared], context.classifier, target, labels, batch, predict))
     module = method.implementation()
     asked = len(tasks)
     tasks = _answered(tasks, getattr(module, "has_answer", None), settings)
-    context = Context(classifier, batch, seed, settings.method, fitted, compute or {}, plugins)
     explain = module.make(context, settings)
-    learnt = "" if fitted is None else content_hash(fitted)
+    learnt = "" if context.fitted is None else content_hash(context.fitted)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
         # The cases' digests are of their files; how they were prepared is in the shard alone.
@@ -84,32 +79,40 @@ def explain_shard(
             content_hash(prepared),
             settings.model_dump(),
             target,
-            seed,
+            context.seed,
             batch,
             by_case,
             learnt,
             tasks,
         ),
     )
+    progress = Progress(name or settings.method, _cases(tasks))
     records: list[MapRecord] = []
     resumed = 0
-    progress = Progress(name or settings.method, _cases(tasks))
     for index, chunk in enumerate(_chunks(tasks, batch, by_case)):
         done = store.load(index)
         if done is None:
-            done = _explain_batch(explain, chunk, classifier)
+            done = _explain_batch(explain, chunk, context.classifier)
             store.save(index, done)
             progress.update(_cases(tasks[: len(records) + len(chunk)]), _cases(chunk))
         else:
             resumed += sum(record.status == "ok" for record in done)
             if any(record.status == "failed" for record in done):
-                done = _retry_failed(done, explain, chunk, classifier)
+                done = _retry_failed(done, explain, chunk, context.classifier)
                 store.save(index, done)
         records += done
     if resumed:
         log.info("resumed: %d of %d maps were there already", resumed, len(tasks))
+    _check_failures(records, max_failed_cases, prepared)
+    attrs = {"method": settings.method, "seed": str(context.seed), "unanswered": asked - len(tasks)}
+    write_maps(output, records, attrs)
+    store.clear()
+
+
+def _check_failures(records: Sequence[MapRecord], allowed: int, prepared: Path) -> None:
+    """Raise InputError if more cases failed than the config allows."""
     failed = [record for record in records if record.status == "failed"]
-    if len(failed) > max_failed_cases:
+    if len(failed) > allowed:
         raise InputError(
             f"{len(failed)} of {len(records)} cases failed, first {failed[0].case!r}: "
             f"{failed[0].reason}",
@@ -119,9 +122,6 @@ def explain_shard(
             if len(failed) == len(records)
             else f"Fix the cause, or allow at least {len(failed)}; finished maps are kept",
         )
-    attrs = {"method": settings.method, "seed": str(seed), "unanswered": asked - len(tasks)}
-    write_maps(output, records, attrs)
-    store.clear()
 
 
 def _chunks(tasks: Sequence[Task], batch: int, by_case: bool) -> list[Sequence[Task]]:

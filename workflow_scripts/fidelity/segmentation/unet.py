@@ -14,7 +14,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.seeding import seed_for
 from fidelity.base.training_state import EpochStore
 from fidelity.classifiers.single_images import in_words
-from fidelity.classifiers.training.augment import augment
+from fidelity.classifiers.training.augment import augment, move_masks
 from fidelity.settings.classifiers import Augmentation
 from fidelity.settings.config import LungModel
 from fidelity.settings.explainers import Unet
@@ -23,11 +23,9 @@ log = logging.getLogger(__name__)
 
 LEVELS = 5
 FACTOR = 2 ** (LEVELS - 1)  # sides that the network can halve and double without a remainder
-# The same movement for image and mask; grey values of the image alone.
-IMAGES = Augmentation(
+AUGMENTATION = Augmentation(
     flip=0.5, rotation=10.0, translation=0.05, scale=0.1, brightness=0.1, contrast=0.1
 )
-MASKS = IMAGES.model_copy(update={"brightness": 0.0, "contrast": 0.0})
 
 
 class Segmenter(torch.nn.Module):
@@ -117,9 +115,7 @@ def train_network(
     Raises:
         InputError: the loss is no longer finite.
     """
-    device = next(network.parameters()).device
     generator = torch.Generator().manual_seed(seed_for(seed, "unet"))
-    criterion = DiceCELoss(sigmoid=True, batch=True)
     optimizer = torch.optim.Adam(network.parameters(), lr=settings.learning_rate)
     epochs, batch = settings.epochs, settings.batch
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
@@ -138,31 +134,10 @@ def train_network(
         best_dice, best_state, done = saved["best_dice"], saved["best"], saved["epoch"]
         log.info("training resumes after epoch %d", done)
     for epoch in range(done + 1, epochs + 1):
-        network.train()
-        total = 0.0
-        parts = list(torch.randperm(len(training), generator=generator).split(batch))
-        if len(parts) > 1 and len(parts[-1]) == 1:
-            parts.pop()  # batch normalisation may have no variance over a single image
-        for part in parts:
-            images, masks = _varied(training, part.numpy(), generator)
-            with in_words(len(training), batch, "batch"):
-                logits = _own_channel(network(images.to(device)), training.index[part.numpy()])
-            loss = criterion(logits[:, None], masks.to(device)[:, None])
-            if not torch.isfinite(loss):
-                raise InputError(
-                    "the U-Net's training loss is not finite",
-                    field="learning_rate",
-                    remedy="Lower the learning rate",
-                )
-            optimizer.zero_grad(set_to_none=True)
-            loss.backward()
-            optimizer.step()
-            total += float(loss.detach()) * len(part)
+        loss = _epoch(network, training, batch, optimizer, generator)
         schedule.step()
         dice = mean_dice(network, validation, batch)
-        log.info(
-            "epoch %d: loss %.4f, validation Dice %.4f", epoch, total / sum(map(len, parts)), dice
-        )
+        log.info("epoch %d: loss %.4f, validation Dice %.4f", epoch, loss, dice)
         if dice > best_dice:
             best_dice = dice
             best_state = {k: v.detach().clone() for k, v in network.state_dict().items()}
@@ -182,6 +157,39 @@ def train_network(
     else:
         network.load_state_dict(best_state)
     network.eval()
+
+
+def _epoch(
+    network: torch.nn.Module,
+    training: Examples,
+    batch: int,
+    optimizer: torch.optim.Optimizer,
+    generator: torch.Generator,
+) -> float:
+    """Learn from every example once; return the mean loss."""
+    device = next(network.parameters()).device
+    criterion = DiceCELoss(sigmoid=True, batch=True)
+    network.train()
+    total = 0.0
+    parts = list(torch.randperm(len(training), generator=generator).split(batch))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts.pop()  # batch normalisation may have no variance over a single image
+    for part in parts:
+        images, masks = _varied(training, part.numpy(), generator)
+        with in_words(len(training), batch, "batch"):
+            logits = _own_channel(network(images.to(device)), training.index[part.numpy()])
+        loss = criterion(logits[:, None], masks.to(device)[:, None])
+        if not torch.isfinite(loss):
+            raise InputError(
+                "the U-Net's training loss is not finite",
+                field="learning_rate",
+                remedy="Lower the learning rate",
+            )
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        total += float(loss.detach()) * len(part)
+    return total / sum(map(len, parts))
 
 
 @torch.no_grad()
@@ -210,11 +218,7 @@ def _varied(
     examples: Examples, part: np.ndarray, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Move and shade images, and move their masks with them."""
-    state = generator.get_state()
+    masks = torch.from_numpy(examples.masks[part])
+    masks = move_masks(masks, AUGMENTATION, generator.get_state())
     images = torch.from_numpy(examples.images[part]).float() / 255
-    images = augment(images, IMAGES, generator)
-    # `augment` draws the same numbers whatever is switched on: the same movement again.
-    again = torch.Generator()
-    again.set_state(state)
-    masks = augment(torch.from_numpy(examples.masks[part]).float(), MASKS, again)
-    return images, (masks > 0.5).float()
+    return augment(images, AUGMENTATION, generator), masks

@@ -14,7 +14,8 @@ from fidelity.classifiers.weights.header import fixed_size, trained_size
 from fidelity.explainers.registry import FAMILY_ORDER, PLUGIN
 from fidelity.settings.closed_model import checked
 from fidelity.settings.config import Config
-from fidelity.settings.cross_checks import all_explainers, check_meaning, fair_binarizations
+from fidelity.settings.cross_checks.entries import all_explainers, fair_binarizations
+from fidelity.settings.cross_checks.meaning import check_meaning
 from fidelity.settings.explainers import Explainer, Plugin
 from fidelity.settings.named_files import check_files as check_that_files_exist
 

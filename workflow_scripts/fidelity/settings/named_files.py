@@ -12,7 +12,7 @@ from fidelity.datasets.sources.table.table import columns_of
 from fidelity.explainers.registry import method_of
 from fidelity.maps.imported_paths import for_dataset, has_files, pattern_of, root_of
 from fidelity.settings.config import Config
-from fidelity.settings.cross_checks import all_explainers
+from fidelity.settings.cross_checks.entries import all_explainers
 from fidelity.settings.datasets import Chexlocalize, Table
 from fidelity.settings.explainers import Imported
 

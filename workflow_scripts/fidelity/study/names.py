@@ -12,7 +12,7 @@ from fidelity.explainers.registry import family_of, method_of
 from fidelity.settings.binarizations import PerExplainer, RuleOfOne
 from fidelity.settings.classifiers import Classifier, training_names
 from fidelity.settings.config import Config
-from fidelity.settings.cross_checks import fair_binarizations
+from fidelity.settings.cross_checks.entries import fair_binarizations
 from fidelity.settings.datasets import Chexlocalize
 from fidelity.settings.explainers import Explainer, RandomWeights
 from fidelity.settings.loading import parts_of

@@ -23,7 +23,7 @@ class Results:
         seeds: seeds.csv; its spread is shown where there are two seeds.
         classification: classification.csv; None without classifiers.
         quality: (dataset, classifier) → the classifier's, for headings and notes.
-        settings: `JobSettings.formatted_tables`.
+        settings: `PageSettings.formatted_tables`.
     """
 
     localization: pd.DataFrame

@@ -7,6 +7,9 @@ from torch.nn import functional
 
 from fidelity.settings.classifiers import Augmentation
 
+# Masks move with their images, and are not shaded.
+UNSHADED = {"brightness": 0, "contrast": 0}
+
 
 def augment(
     images: torch.Tensor, settings: Augmentation, generator: torch.Generator
@@ -48,3 +51,20 @@ def augment(
         images = functional.grid_sample(batch, grid, align_corners=False).squeeze(1)
     mean = images.mean(dim=(1, 2), keepdim=True)
     return ((images - mean) * contrast + mean + brightness).clamp(0, 1)
+
+
+def move_masks(masks: torch.Tensor, settings: Augmentation, state: torch.Tensor) -> torch.Tensor:
+    """Move masks as `augment` moves their images, which draws the same numbers.
+
+    Args:
+        masks: bool (n, H, W).
+        settings: of the images.
+        state: of the images' generator, before `augment` draws from it.
+
+    Returns:
+        Float (n, H, W), 0 or 1; what comes in from outside is 0.
+    """
+    again = torch.Generator()
+    again.set_state(state)
+    moved = augment(masks.float(), settings.model_copy(update=UNSHADED), again)
+    return (moved > 0.5).float()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from fidelity.classifiers.labels import known_matrix, label_matrix
-from fidelity.classifiers.training.train import Examples
+from fidelity.classifiers.training.examples import Examples
 from fidelity.datasets.prepared import PreparedShard
 
 

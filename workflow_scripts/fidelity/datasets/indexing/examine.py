@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -34,8 +33,11 @@ from fidelity.datasets.mask_files.mask_foreground import MaskValueError
 from fidelity.datasets.mask_files.mask_places import file_of
 from fidelity.datasets.mask_files.mask_values import LUNG, mask_values_of
 from fidelity.datasets.readers.names import SECOND
+from fidelity.masks.boxes import FloatBox
 from fidelity.masks.run_lengths import at_size
 from fidelity.settings.datasets import Dataset
+
+Boxes = dict[str, tuple[FloatBox, ...]]
 
 
 class MisfitError(InputError):
@@ -97,112 +99,203 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
         The case with size, digest, boxes in native pixels, pixel spacing and the requested facts,
         or the first problem. Spacing and facts are the table's, else those of a DICOM header.
     """
-    same_size = getattr(adapter, "same_size", False)
-    native_is_mask = getattr(adapter, "native_is_mask", False)
-    mask_values, outside_boxes = mask_values_of(settings), settings.boxes_outside
-    digest = hashlib.blake2b(digest_size=16)
-    file, image_digest = case.image, ""
-    other_size: list[tuple[str, str]] = []
-    by_name = {"": case.boxes, **case.reader_boxes}
-    marked = {(r, cls) for r, of in by_name.items() for cls, found in of.items() if found}
-    drawn_masks: list[tuple[str, str]] = []
-    outside: list[str] = []
-    findings = Findings()
+    found = _Examination(case, root, settings, adapter)
     try:
-        if getattr(adapter, "masks_follow_labels", True):
-            _check_annotated(case, root, settings)
-        if not settings.outside_links:
-            check_inside(case, root)
-        if case.place and not os.path.isfile(root / case.image):
-            raise InputError(
-                f"{case.place}: the image {case.image!r} does not exist",
-                file=root / case.image,
-                remedy=f"{_meant(root, case.image)}Add the image, or remove the row",
-            )
-        data = read_bytes(root / case.image)
-        image = decode_image(data, root / case.image, intensity_of(settings), findings)
-        _check_grey_values(image, root / case.image)
-        image_digest = pixel_digest(image)
-        shape, seen = image.shape, look_at(image) if compares_looks(settings) else None
-        native = shape
-        wanted = missing(case, getattr(settings, "strata", ()))
-        spacing, spacing_from, known = _header(case, data, root / case.image, wanted)
-        if case.spacing and case.box_size not in (None, RELATIVE, shape):
-            spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / shape)
-        facts = {**known, **case.facts}
-        digest.update(f"image {len(data)}\n".encode() + data)
-
-        def mask(prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:
-            data = read_reference(root, path)
-            values = decode_reference(
-                data, root, path, name, mask_values, findings.notes, size=shape
-            )
-            _check_size(values.shape, shape, root / path, same_size, reader)
-            if values.shape != shape and not native_is_mask:
-                other_size.append((path, reader))
-            digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)
-            if values.any():
-                drawn_masks.append((pixel_digest(values), path))
-            return values
-
-        file = case.lung_mask or case.image
-        given = getattr(settings, "lungs", None) or getattr(adapter, "lungs_may_lack", False)
-        expected = settings.reads_lungs and not given
-        lung = _read_lung(case, root, mask, expected, settings.input != "full")
-        for name, path in sorted(case.organs.items()):
-            file = path
-            mask("organ:", name, path)
-        for reader, masks in (("", case.masks), *sorted(case.readers.items())):
-            for name, path in sorted(masks.items()):
-                file = path
-                column = reader_column(reader, name) if reader else f"{MASK_PREFIX}{name}"
-                # False too where a name is too long.
-                if path != NONE and not os.path.isfile(root / file_of(path)):
-                    raise _absent_mask(case, reader, name, column, root, path)
-                drawn = mask(column.removesuffix(name), name, path, reader)
-                if drawn.any():
-                    marked.add((reader, name))
-                    if not reader and lung is not None and lung.any():
-                        inside = at_size(lung, drawn.shape) & drawn
-                        outside += [] if inside.any() else [name]
-                if native_is_mask and not reader:
-                    native = drawn.shape
-        file = case.image
-        boxes = fitted_boxes(case, shape, native, outside_boxes, root, findings.notes)
-        if boxes:
-            digest.update(f"boxes {boxes}\n".encode())
-        by_reader = {r: replace(case, boxes=b, box_places={}) for r, b in case.reader_boxes.items()}
-        reader_boxes = {
-            reader: fitted_boxes(drawn, shape, native, outside_boxes, root, [])
-            for reader, drawn in by_reader.items()
-        }
-        if reader_boxes:
-            digest.update(f"boxes by reader {reader_boxes}\n".encode())
+        done = found.read()
     except InputError as error:
-        return Examined(case, image_digest, error, file, isinstance(error, FATAL))
-    height, width = native
-    done = replace(
-        case,
-        width=width,
-        height=height,
-        digest=digest.hexdigest(),
-        spacing=spacing,
-        spacing_from=spacing_from,
-        boxes=boxes,
-        reader_boxes=reader_boxes,
-        box_size=None,
-        facts=facts,
-    )
+        return Examined(case, found.image_digest, error, found.file, isinstance(error, FATAL))
     return Examined(
         done,
-        image_digest,
-        look=seen,
-        other_size=tuple(other_size),
-        findings=findings,
-        marked=frozenset(marked),
-        drawn=tuple(drawn_masks),
-        outside=tuple(outside),
+        found.image_digest,
+        look=found.look,
+        other_size=tuple(found.other_size),
+        findings=found.findings,
+        marked=frozenset(found.marked),
+        drawn=tuple(found.drawn),
+        outside=tuple(found.outside),
     )
+
+
+class _Examination:
+    """Reads the files of a case in turn, and notes what they show.
+
+    Attributes:
+        file: the one that is read, relative to the data root; the bad one after an error.
+        shape: of the image; None before it is read.
+    """
+
+    def __init__(self, case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> None:
+        self.case, self.root, self.settings, self.adapter = case, root, settings, adapter
+        self.mask_values = mask_values_of(settings)
+        self.native_is_mask = getattr(adapter, "native_is_mask", False)
+        self.file, self.image_digest = case.image, ""
+        self.digest = hashlib.blake2b(digest_size=16)
+        self.findings = Findings()
+        self.shape: tuple[int, int] | None = None
+        self.look: Look | None = None
+        self.other_size: list[tuple[str, str]] = []
+        by_name = {"": case.boxes, **case.reader_boxes}
+        self.marked = {(r, cls) for r, of in by_name.items() for cls, found in of.items() if found}
+        self.drawn: list[tuple[str, str]] = []
+        self.outside: list[str] = []
+
+    def read(self) -> Case:
+        """Return the case with all that its files state.
+
+        Raises:
+            InputError: the first problem.
+        """
+        self._check_paths()
+        data = self._image()
+        spacing, spacing_from, facts = self._header(data)
+        lung = self._lung()
+        for name, path in sorted(self.case.organs.items()):
+            self.file = path
+            self._mask("organ:", name, path)
+        native = self._references(lung)
+        self.file = self.case.image
+        boxes, reader_boxes = self._boxes(native)
+        height, width = native
+        return replace(
+            self.case,
+            width=width,
+            height=height,
+            digest=self.digest.hexdigest(),
+            spacing=spacing,
+            spacing_from=spacing_from,
+            boxes=boxes,
+            reader_boxes=reader_boxes,
+            box_size=None,
+            facts=facts,
+        )
+
+    def _check_paths(self) -> None:
+        case, path = self.case, self.root / self.case.image
+        if getattr(self.adapter, "masks_follow_labels", True):
+            _check_annotated(case, self.root, self.settings)
+        if not self.settings.outside_links:
+            check_inside(case, self.root)
+        if case.place and not os.path.isfile(path):
+            raise InputError(
+                f"{case.place}: the image {case.image!r} does not exist",
+                file=path,
+                remedy=f"{_meant(self.root, case.image)}Add the image, or remove the row",
+            )
+
+    def _image(self) -> bytes:
+        """Read the image; return the content of its file."""
+        path = self.root / self.case.image
+        data = read_bytes(path)
+        image = decode_image(data, path, intensity_of(self.settings), self.findings)
+        _check_grey_values(image, path)
+        self.image_digest, self.shape = pixel_digest(image), image.shape
+        if compares_looks(self.settings):
+            self.look = look_at(image)
+        self.digest.update(f"image {len(data)}\n".encode() + data)
+        return data
+
+    def _header(self, data: bytes) -> tuple[tuple[float, float] | None, str, dict[str, str]]:
+        """Give the pixel spacing, where it is from, and the requested facts.
+
+        Each is the table's, else that of a DICOM header; other files have none.
+        """
+        case, name = self.case, str(self.root / self.case.image)
+        spacing, origin = case.spacing, (case.spacing_from or "table") if case.spacing else ""
+        facts: dict[str, str] = {}
+        if is_dicom(data):
+            from fidelity.datasets.images.dicom import FACTS, dicom_facts, dicom_spacing
+
+            if spacing is None:
+                spacing, origin = dicom_spacing(data, name) or (None, "")
+            if wanted := missing(case, getattr(self.settings, "strata", ())):
+                found = facts_of(**dicom_facts(data, name, [w for w in wanted if w in FACTS]))
+                facts = {key: text for key, text in found.items() if key in wanted}
+        if case.spacing and case.box_size not in (None, RELATIVE, self.shape):
+            spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / self.shape)
+        return spacing, origin, {**facts, **case.facts}
+
+    def _mask(self, prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:
+        """Read a mask that fits the image."""
+        data = read_reference(self.root, path)
+        notes = self.findings.notes
+        values = decode_reference(
+            data, self.root, path, name, self.mask_values, notes, size=self.shape
+        )
+        same_size = getattr(self.adapter, "same_size", False)
+        _check_size(values.shape, self.shape, self.root / path, same_size, reader)
+        if values.shape != self.shape and not self.native_is_mask:
+            self.other_size.append((path, reader))
+        self.digest.update(f"{prefix}{name} {len(data)}\n".encode() + data)
+        if values.any():
+            self.drawn.append((pixel_digest(values), path))
+        return values
+
+    def _lung(self) -> np.ndarray | None:
+        """Read the mask of the lungs, and see that it is there if it is expected or needed."""
+        case, settings = self.case, self.settings
+        self.file = case.lung_mask or case.image
+        needed = settings.input != "full"
+        if case.lung_mask is None:
+            may_lack = getattr(self.adapter, "lungs_may_lack", False)
+            if settings.reads_lungs and not (getattr(settings, "lungs", None) or may_lack):
+                raise MisfitError(
+                    f"the case {case.case!r} has no lung mask",
+                    file=self.root / case.image,
+                    field="lung_masks",
+                    remedy="Add the mask, or set lung_masks: none",
+                )
+            if needed:
+                raise InputError(
+                    "the case has no lung mask, and the input setting needs it",
+                    file=self.root / case.image,
+                    field="input",
+                    remedy="Set input: full",
+                )
+            return None
+        lung = self._mask("", LUNG, case.lung_mask)
+        if not lung.any() and needed:
+            raise InputError(
+                "the lung mask is empty, and the input setting needs it",
+                file=self.root / case.lung_mask,
+                field="input",
+                remedy="Correct the mask, or set input: full",
+            )
+        return lung
+
+    def _references(self, lung: np.ndarray | None) -> tuple[int, int]:
+        """Read the masks of all readers; return the native size, at which the case is scored."""
+        native = self.shape
+        for reader, masks in (("", self.case.masks), *sorted(self.case.readers.items())):
+            for name, path in sorted(masks.items()):
+                self.file = path
+                column = reader_column(reader, name) if reader else f"{MASK_PREFIX}{name}"
+                # False too where a name is too long.
+                if path != NONE and not os.path.isfile(self.root / file_of(path)):
+                    raise _absent_mask(self.case, reader, name, column, self.root, path)
+                drawn = self._mask(column.removesuffix(name), name, path, reader)
+                if drawn.any():
+                    self.marked.add((reader, name))
+                    if not reader and lung is not None and lung.any():
+                        inside = at_size(lung, drawn.shape) & drawn
+                        self.outside += [] if inside.any() else [name]
+                if self.native_is_mask and not reader:
+                    native = drawn.shape
+        return native
+
+    def _boxes(self, native: tuple[int, int]) -> tuple[Boxes, dict[str, Boxes]]:
+        """Give the boxes in native pixels: those that name no reader, and by reader."""
+        case, outside = self.case, self.settings.boxes_outside
+        boxes = fitted_boxes(case, self.shape, native, outside, self.root, self.findings.notes)
+        if boxes:
+            self.digest.update(f"boxes {boxes}\n".encode())
+        by_reader = {r: replace(case, boxes=b, box_places={}) for r, b in case.reader_boxes.items()}
+        reader_boxes = {
+            reader: fitted_boxes(own, self.shape, native, outside, self.root, [])
+            for reader, own in by_reader.items()
+        }
+        if reader_boxes:
+            self.digest.update(f"boxes by reader {reader_boxes}\n".encode())
+        return boxes, reader_boxes
 
 
 def compares_looks(settings: Dataset) -> bool:
@@ -287,61 +380,6 @@ def _absent_mask(
             else "Add the file (all zeros if nothing is to be seen), or correct its path"
         ),
     )
-
-
-def _header(
-    case: Case, data: bytes, path: Path, wanted: list[str]
-) -> tuple[tuple[float, float] | None, str, dict[str, str]]:
-    """Give the pixel spacing, where it is from, and the wanted facts of a DICOM header.
-
-    A table's spacing goes before a header's. Other files have neither.
-    """
-    spacing, origin = case.spacing, (case.spacing_from or "table") if case.spacing else ""
-    if not is_dicom(data):
-        return spacing, origin, {}
-    from fidelity.datasets.images.dicom import FACTS, dicom_facts, dicom_spacing
-
-    if spacing is None:
-        spacing, origin = dicom_spacing(data, str(path)) or (None, "")
-    if not wanted:
-        return spacing, origin, {}
-    found = facts_of(**dicom_facts(data, str(path), [name for name in wanted if name in FACTS]))
-    return spacing, origin, {name: text for name, text in found.items() if name in wanted}
-
-
-def _read_lung(
-    case: Case,
-    root: Path,
-    mask: Callable[[str, str, str], np.ndarray],
-    expected: bool,
-    needed: bool,
-) -> np.ndarray | None:
-    """Read the mask of the lungs, and see that it is there if it is expected or needed."""
-    if case.lung_mask is None:
-        if expected:
-            raise MisfitError(
-                f"the case {case.case!r} has no lung mask",
-                file=root / case.image,
-                field="lung_masks",
-                remedy="Add the mask, or set lung_masks: none",
-            )
-        if needed:
-            raise InputError(
-                "the case has no lung mask, and the input setting needs it",
-                file=root / case.image,
-                field="input",
-                remedy="Set input: full",
-            )
-        return None
-    lung = mask("", LUNG, case.lung_mask)
-    if not lung.any() and needed:
-        raise InputError(
-            "the lung mask is empty, and the input setting needs it",
-            file=root / case.lung_mask,
-            field="input",
-            remedy="Correct the mask, or set input: full",
-        )
-    return lung
 
 
 def _check_size(

@@ -88,31 +88,6 @@ def methods(
     metrics = list(dict.fromkeys(shown["metric"]))
     rules = [name for name in dict.fromkeys(shown["binarization"]) if name != "none"]
     protocols = [name for name in dict.fromkeys(shown["protocol"]) if name != DEFAULT_PROTOCOL]
-    of_kind = {
-        kind: [name for name in names if test(families[name])]
-        for kind, test in {
-            "explained": explains,
-            "nulls": lambda family: family == "baseline",
-            "ceilings": lambda family: family == "ceiling",
-        }.items()
-    }
-    entries = config["explainers"]
-    told = {
-        kind: listed(
-            _explainer(
-                name,
-                entries[name],
-                settings["sources"][name],
-                _layers(name, shown["classifier"].unique(), settings),
-            )
-            for name in part
-            if name in entries
-        )
-        for kind, part in of_kind.items()
-    }
-    told["explained"] = (
-        f"{told['explained']}." if told["explained"] else "No explainer of a classifier was run."
-    )
     # A distance in pixels, millimetres and shares of the diagonal is one metric.
     others = list(dict.fromkeys(base_name(name) for name in metrics if name not in RANKING))
     return paragraphs(
@@ -140,8 +115,8 @@ def methods(
         split=_SPLITS[shown["split"].iloc[0]],
         n=_size(shown, statistics),
         classifiers=_classifiers(shown, settings),
-        **told,
-        target=_target(config["explain"], bool(of_kind["explained"])),
+        **_explainers(names, shown["classifier"].unique(), settings),
+        target=_target(config["explain"], any(explains(families[name]) for name in names)),
         sign={"signed": "signed"}.get(config["postprocess"]["sign"], config["postprocess"]["sign"]),
         rules=listed(_rule(name, config["binarizations"].get(name, {})) for name in rules),
         primary_rule=titles.binarization_title(statistics["primary_binarization"]),
@@ -281,6 +256,32 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
     if len(names) > 1:
         parts.append(f"{len(names)} seeds")
     return f"{text} {was} trained on the training split from {start} weights ({', '.join(parts)})."
+
+
+def _explainers(
+    names: Sequence[str], classifiers: Iterable[str], settings: Mapping[str, Any]
+) -> dict[str, str]:
+    """Describe the explainers of each kind that the config states."""
+    entries, families = settings["config"]["explainers"], settings["families"]
+    kinds = {
+        "explained": explains,
+        "nulls": lambda family: family == "baseline",
+        "ceilings": lambda family: family == "ceiling",
+    }
+    told = {
+        kind: listed(
+            _explainer(
+                name, entries[name], settings["sources"][name], _layers(name, classifiers, settings)
+            )
+            for name in names
+            if is_kind(families[name]) and name in entries
+        )
+        for kind, is_kind in kinds.items()
+    }
+    told["explained"] = (
+        f"{told['explained']}." if told["explained"] else "No explainer of a classifier was run."
+    )
+    return told
 
 
 def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], layers: str) -> str:

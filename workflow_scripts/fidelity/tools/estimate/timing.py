@@ -1,32 +1,29 @@
 """Time jobs of each kind in miniatures of the study."""
 
-import json
 import multiprocessing
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from statistics import median
-from typing import Any
 
 from fidelity.datasets.class_names import class_names
 from fidelity.explainers.registry import method_of
-from fidelity.settings.datasets import Dataset, Shards
+from fidelity.settings.dataset_keys import Shards
+from fidelity.settings.datasets import Dataset
 from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.disk import size_of_distinct
 from fidelity.tools.estimate.miniature import Pool, Size
 from fidelity.tools.estimate.plan import Job
+from fidelity.tools.estimate.rates import Kind, Timings, kind_of
 from fidelity.tools.estimate.rules import (
     RULES,
     CountedStudy,
     Trial,
     in_batches,
-    passes,
     stages_of,
     start_of,
-    step_of,
 )
 from fidelity.tools.estimate.trial import Measured, run_cold, run_warm, time_notebook
 from fidelity.tools.estimate.trial_files import (
@@ -38,102 +35,25 @@ from fidelity.tools.estimate.trial_files import (
     write_empty,
     write_repeated,
 )
+from fidelity.tools.estimate.trial_parts import Part, parts_to_try
 
 # What a trial of a kind may take on the larger miniature, in seconds.
 LONGEST = 6.0
 REPEATS = 4  # of the tables in the larger trial of statistics
 # A job of the statistics that takes longer is not timed on more cases.
 LONG_TABLE = 15.0
-# Statistics of more blocks than these (a block is an explainer's scores by one rule) are timed on
-# those of one classifier, one binarization and one protocol.
-MANY_BLOCKS = 200
 SMALL = "small"
-Kind = tuple[str, str, str]
 # What the layout of a miniature takes the place of.
 LAID_OUT = ("acquire", "index_cases", "shard_cases")
 MAKING = ("explain", "explain_on_cpu", "explain_without_network")
-
-
-@dataclass
-class Rate:
-    """What jobs of one kind take, beside their start.
-
-    Attributes:
-        points: (units, what a trial of so many took).
-    """
-
-    points: list[tuple[float, Measured]] = field(default_factory=list)
-
-    def at(self, units: float, what: str) -> float:
-        """Predict `wall`, `cpu` or `size` of a job by a line through its trials.
-
-        The line goes through the medians of the trials with the fewest and with the most units. It
-        falls nowhere, and is not below 0.
-        """
-        groups: dict[float, list[float]] = defaultdict(list)
-        for number, measured in self.points:
-            groups[number].append(getattr(measured, what))
-        if not groups:
-            return 0.0
-        low, high = min(groups), max(groups)
-        base = median(groups[low])
-        if low == high:
-            return base
-        slope = max(0.0, (median(groups[high]) - base) / (high - low))
-        return max(0.0, base - slope * low) + slope * units
-
-
-def kind_of(study: CountedStudy, job: Job) -> Kind:
-    """Name the kind of a job: jobs of one kind take the same time for the same cases."""
-    return job.rule, study.place(job), RULES[job.rule].kind(study, job)
-
-
-def parts_of(study: CountedStudy, job: Job, counts: Counts) -> list[tuple[str, float]]:
-    """Split a job into what is timed apart: the stages of a training; else the job is one part.
-
-    Returns:
-        (stage as text, units) of each.
-    """
-    if job.rule != "train":
-        return [("", RULES[job.rule].units(study, job, counts))]
-    images = counts.images["train"], counts.images["val"]
-    found = []
-    for stage in stages_of(study.classifier(job)["training"]):
-        name = _stage_name(stage)
-        found.append((name, passes(*images, stage["epochs"])))
-    return found
-
-
-def _stage_name(stage: Mapping[str, Any]) -> str:
-    """Write a stage of a training as text: stages that differ in `epochs` alone are timed once."""
-    return json.dumps({k: v for k, v in stage.items() if k != "epochs"}, sort_keys=True)
-
-
-@dataclass(frozen=True)
-class Part:
-    """A trial of a job, or of a part of it.
-
-    Attributes:
-        stage: of a training, as text; else empty.
-        changes: parameters it is run with instead of the planned ones, as `placed` takes them.
-        units: how much it does, in the units of its rule.
-        times: how many such parts there are.
-    """
-
-    stage: str
-    changes: dict[str, Any]
-    units: float
-    times: float = 1
 
 
 class Trials:
     """Trials of all kinds of jobs of a plan.
 
     Attributes:
-        rates: what they took, by kind and part.
-        starts: (wall, cpu) seconds of a job's start, by its kind (`start_of`).
+        timings: what they took.
         quickest: of each kind of start the trial that took least.
-        failed: step → why a trial of it failed, the first time.
     """
 
     def __init__(self, study: CountedStudy, jobs: list[Job], folder: Path) -> None:
@@ -147,10 +67,8 @@ class Trials:
         sets = {name: e.model_copy(update=one) for name, e in study.datasets.items()}
         single = study.config.model_copy(update={"datasets": sets})
         self.single = CountedStudy(single, study.counts)
-        self.rates: dict[tuple[Kind, str], Rate] = defaultdict(Rate)
-        self.starts: dict[str, tuple[float, float]] = {}
+        self.timings = Timings(study)
         self.quickest: dict[str, tuple[Measured, Job, Path, Part]] = {}
-        self.failed: dict[str, str] = {}
 
     def run(self, say: Callable[[str], None] = lambda text: None) -> None:
         """Time everything."""
@@ -162,27 +80,6 @@ class Trials:
             if not kinds <= seen:
                 seen |= kinds
                 self._dataset(dataset, own, say)
-
-    def missing(self) -> list[str]:
-        """Write a line on each step whose estimate is too low: a trial failed, or none was run."""
-        timed: dict[str, bool] = {}
-        for job in self.jobs:
-            if RULES[job.rule].trial == Trial.NONE:
-                continue
-            counts = self.study.counts_of(job)
-            kind = kind_of(self.study, job)
-            step = step_of(self.study, job)
-            for part, _ in parts_of(self.study, job, counts):
-                found = self.rates.get((kind, part), Rate()).points
-                timed[step] = timed.get(step, True) and bool(found)
-        lines = []
-        for step in dict.fromkeys([*timed, *self.failed]):
-            why = self.failed.get(step, "").strip().splitlines()[-1:] or ["no trial was run"]
-            if not timed.get(step, True):
-                lines.append(f"Not timed, counted as a start alone: {step} ({why[0]})")
-            elif step in self.failed:
-                lines.append(f"A trial failed, so its cost may be too low: {step} ({why[0]})")
-        return lines
 
     def _dataset(self, dataset: str, jobs: list[Job], say: Callable[[str], None]) -> None:
         entry = self.study.datasets[dataset]
@@ -248,7 +145,7 @@ class Trials:
             if job.rule in ("acquire", "index_cases"):
                 generated = job.rule == "index_cases" or entry.source == "phantom"
                 taken = pool.taken[job.rule] if generated else Measured(0, 0, 0)
-                points = self.rates[kind_of(self.study, job), ""].points
+                points = self.timings.points(job)
                 points += [(0, Measured(0, 0, 0)), (images, taken)]
         return pool
 
@@ -259,9 +156,9 @@ class Trials:
             The longest one's CPU seconds; None if any failed.
         """
         longest, worked = 0.0, True
-        for part in self._trials(job, counts, epochs):
+        for part in parts_to_try(job, self._units(job, counts), counts, epochs):
             measured = run_warm(job, root, part.changes)
-            points = self.rates[kind_of(self.study, job), part.stage].points
+            points = self.timings.points(job, part.stage)
             longest = max(longest, measured.cpu)
             if not measured.error:
                 name = start_of(self.study, job)
@@ -276,40 +173,8 @@ class Trials:
                 points.append((part.units, Measured(wall, cpu, round(measured.size * times))))
             else:
                 worked = False
-                self.failed.setdefault(step_of(self.study, job), measured.error)
+                self.timings.fail(job, measured.error)
         return longest if worked else None
-
-    def _trials(self, job: Job, counts: Counts, epochs: int) -> list["Part"]:
-        """Plan the trials of a job."""
-        given, images = job.snakemake().params, counts.images
-        if job.rule in ("train", "check_classifier"):
-            entry = given.settings
-            if entry.get("weights") == "imagenet":
-                # They would be downloaded, and random weights take the same time.
-                entry = {**entry, "weights": None}
-        if job.rule == "check_classifier":
-            return [Part("", {"settings": entry}, self._units(job, counts))]
-        if job.rule == "train":
-            found = []
-            for stage in stages_of(entry["training"]):
-                name = _stage_name(stage)
-                training = {**entry["training"], "stages": [{**stage, "epochs": epochs}]}
-                changes = {"settings": {**entry, "training": training}}
-                units = passes(images["train"], images["val"], epochs)
-                found.append(Part(name, changes, units))
-            return found
-        units = self._units(job, counts)
-        if job.rule in ("fit", "fit_lung_model") and "epochs" in given.settings:
-            units *= epochs / given.settings["epochs"]
-            return [Part("", {"settings": {**given.settings, "epochs": epochs}}, units)]
-        if job.rule == "sensitivity":
-            units *= (epochs + 1) / (given.settings["samples"] + 1)
-            return [Part("", {"settings": {**given.settings, "samples": epochs}}, units)]
-        combos = given.get("combos") if "scores" in given_names(job) else None
-        if combos and len(combos) > MANY_BLOCKS:
-            blocks, times = some_blocks(combos)
-            return [Part("", {"blocks": blocks}, units, times)]
-        return [Part("", {}, units)]
 
     def _is_fitted(self, job: Job) -> bool:
         """Return whether a job's explainer was fitted to the training masks."""
@@ -410,7 +275,7 @@ class Trials:
 
     def _cost(self, job: Job) -> float:
         """Estimate the seconds of a job's kind on the larger miniature."""
-        return self.rates[kind_of(self.study, job), ""].at(24, "cpu")
+        return self.timings.rates[kind_of(self.study, job), ""].at(24, "cpu")
 
     def _cases(self, jobs: list[Job], roots: Mapping[str, Path], counts: Counts) -> None:
         root = roots["cases"]
@@ -445,30 +310,24 @@ class Trials:
                     return False
                 if seconds > LONG_TABLE:
                     slow.add(kind)
-                    self.rates[kind, ""].points.append((0, Measured(0, 0, 0)))
+                    self.timings.points(job).append((0, Measured(0, 0, 0)))
                 return True
 
             self._walk([job for job in jobs if RULES[job.rule].trial in wanted], tables, run)
 
     def _start(self) -> None:
         """Time how long jobs take to start: a job in a fresh process, less the same in this one."""
-        if "NOTEBOOK" not in self.starts and any(job.rule == "explore" for job in self.jobs):
-            self.starts["NOTEBOOK"] = time_notebook(self.folder)
+        starts = self.timings.starts
+        if "NOTEBOOK" not in starts and any(job.rule == "explore" for job in self.jobs):
+            starts["NOTEBOOK"] = time_notebook(self.folder)
         for name, (warm, job, root, part) in self.quickest.items():
-            if name not in self.starts and name != "NOTEBOOK":
+            if name not in starts and name != "NOTEBOOK":
                 cold = run_cold(job, root, part.changes, self.folder / "cold.pickle")
                 if cold.error:
-                    self.failed.setdefault(step_of(self.study, job), f"start: {cold.error}")
+                    self.timings.fail(job, f"start: {cold.error}")
                 else:
                     rest = cold.wall - warm.wall, cold.cpu - warm.cpu
-                    self.starts[name] = max(0.0, rest[0]), max(0.0, rest[1])
-
-    def start(self, job: Job) -> tuple[float, float]:
-        """Give the (wall, cpu) seconds of a job's start; that of most jobs where none was timed."""
-        found = self.starts.get(start_of(self.study, job))
-        if found is None and self.starts:
-            found = tuple(median(times) for times in zip(*self.starts.values(), strict=True))
-        return found or (0.0, 0.0)
+                    starts[name] = max(0.0, rest[0]), max(0.0, rest[1])
 
 
 # What is done before the first map is made.
@@ -486,27 +345,3 @@ def _cheap_first(jobs: Iterable[Job], cost: Callable[[Job], float]) -> list[Job]
         return (0 if job.rule in BEFORE_MAPS else 2), 0, False
 
     return sorted(jobs, key=place)
-
-
-def given_names(job: Job) -> set[str]:
-    """Name the groups of a job's input files."""
-    return set(dict(job.snakemake().input._get_names()))  # noqa: SLF001
-
-
-def some_blocks(combos: Sequence[Mapping[str, str]]) -> tuple[list[int], float]:
-    """Choose few of the blocks of a table: one classifier, one binarization, one protocol.
-
-    Args:
-        combos: classifier, explainer, binarization and protocol of each block.
-
-    Returns:
-        (the places of the chosen blocks, how many such sets of blocks there are).
-    """
-
-    def rule(combo: Mapping[str, str]) -> tuple[str, str]:
-        return combo["binarization"], combo["protocol"]
-
-    classifiers = {combo["classifier"] for combo in combos} - {"none"}
-    one, first = {min(classifiers, default="none"), "none"}, rule(combos[0])
-    chosen = [n for n, c in enumerate(combos) if c["classifier"] in one and rule(c) == first]
-    return chosen, max(1, len(classifiers)) * len({rule(combo) for combo in combos})

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fidelity.tools.estimate.plan import Job
+from fidelity.tools.estimate.rates import Timings, kind_of, parts_of
 from fidelity.tools.estimate.rules import CountedStudy
-from fidelity.tools.estimate.timing import Trials, kind_of, parts_of
 
 # What Snakemake itself adds to a job, in seconds: it looks for what can start, records what ran,
 # and samples the job's memory. A guess, not measured.
@@ -42,17 +42,17 @@ class Cost:
         )
 
 
-def cost_of(study: CountedStudy, trials: Trials, job: Job) -> Cost:
+def cost_of(study: CountedStudy, timings: Timings, job: Job) -> Cost:
     """Estimate a job from the trials of its kind.
 
     Returns:
         Its start and its work. Where it may end early, as a training may, what it costs at most.
     """
     counts = study.counts_of(job)
-    wall, cpu = trials.start(job)
+    wall, cpu = timings.start(job)
     size = 0.0
     for part, units in parts_of(study, job, counts):
-        rate = trials.rates.get((kind_of(study, job), part))
+        rate = timings.rates.get((kind_of(study, job), part))
         if rate is not None:
             wall += rate.at(units, "wall")
             cpu += rate.at(units, "cpu")

@@ -191,142 +191,235 @@ def _vessel_tree(
     return generations
 
 
-def make_anatomy(rng: np.random.Generator) -> Anatomy:
-    """Draw one patient; each call with the same random stream gives the same shapes."""
-    width = rng.normal(1.0, 0.04)
-    height = rng.normal(1.0, 0.04)
-    stretch = np.array([width, height])
-    spine_bend = rng.normal(0, 0.018)
-    heart = float(np.clip(rng.normal(1.0, 0.11), 0.75, 1.25))
-    lift = {-1: rng.normal(-0.01, 0.02), 1: rng.normal(0.035, 0.022)}  # the right dome is higher
-    build = rng.normal(0, 0.05)  # how far the soft tissue reaches beyond the chest wall
+@dataclass(frozen=True)
+class _Build:
+    """How large and how bent one patient is.
 
-    def bend(points: np.ndarray) -> np.ndarray:
+    Attributes:
+        heart: factor on the heart's width.
+        lift: side → how far its dome is above the usual place.
+        flesh: how far the soft tissue reaches beyond the chest wall.
+    """
+
+    width: float
+    height: float
+    spine_bend: float
+    heart: float
+    lift: dict[int, float]
+    flesh: float
+
+    @property
+    def stretch(self) -> np.ndarray:
+        """Factors on x and y."""
+        return np.array([self.width, self.height])
+
+    def bend(self, points: np.ndarray) -> np.ndarray:
+        """Move points sideways with the spine."""
         return points + np.stack(
-            [spine_bend * np.cos(1.8 * points[:, 1]), np.zeros(len(points))], axis=1
+            [self.spine_bend * np.cos(1.8 * points[:, 1]), np.zeros(len(points))], axis=1
         )
 
-    lungs, domes, lateral = [], [], []
-    for side in (-1, 1):
-        jitter = rng.normal(0, 0.006, (len(_LATERAL) + len(_DOME) + len(_MEDIAL), 2))
-        corners = np.array(_LATERAL + _DOME + _MEDIAL) + jitter
-        n = len(_LATERAL)
-        corners[n - 1 : n + len(_DOME), 1] += lift[side]
-        outer = smooth_curve(corners[:n])
-        dome = smooth_curve(corners[n - 1 : n + len(_DOME)])
-        inner = smooth_curve(np.concatenate([corners[n + len(_DOME) - 1 :], corners[:1]]))
-        lateral.append((outer * stretch)[:: len(outer) // 12].T[:, :12])
-        mirror = stretch * [side, 1]
-        lungs.append(bend(np.concatenate([outer, dome[1:], inner[1:-1]]) * mirror))
-        domes.append(bend(dome * mirror))
 
-    # Right atrium, vena cava; then aortic knob, pulmonary trunk, left ventricle.
-    knob, ventricle = rng.normal(0.135, 0.014), 0.37 * heart
-    apex_y = 0.26 + rng.normal(0, 0.02)
-    mediastinum = [(-0.085, -1.2), (-0.085, -0.62), (-0.105, -0.42), (-0.115, -0.2)]
-    mediastinum += [(-0.14 * heart, -0.04), (-0.185 * heart, 0.12), (-0.16 * heart, 0.28)]
-    mediastinum += [(-0.10, 0.42), (0.1, 0.47), (0.30 * heart, 0.42 + lift[1])]
-    mediastinum += [(ventricle, apex_y + 0.04), (0.90 * ventricle, apex_y - 0.12)]
-    mediastinum += [(0.62 * ventricle, -0.02), (0.145, -0.14), (0.13, -0.24)]
-    mediastinum += [(knob, -0.335), (0.9 * knob, -0.40), (0.095, -0.46), (0.085, -1.2)]
-    mediastinum = bend(smooth_curve(np.array(mediastinum) * stretch, closed=True))
+def make_anatomy(rng: np.random.Generator) -> Anatomy:
+    """Draw one patient; each call with the same random stream gives the same shapes.
 
-    floor = np.array([[0.76 * width, 2.0], [-0.76 * width, 2.0]])
+    Whoever draws numbers draws them in this order: another order would be other patients.
+    """
+    build = _Build(
+        width=rng.normal(1.0, 0.04),
+        height=rng.normal(1.0, 0.04),
+        spine_bend=rng.normal(0, 0.018),
+        heart=float(np.clip(rng.normal(1.0, 0.11), 0.75, 1.25)),
+        # The right dome is higher.
+        lift={-1: rng.normal(-0.01, 0.02), 1: rng.normal(0.035, 0.022)},
+        flesh=rng.normal(0, 0.05),
+    )
+    lungs, domes, lateral = zip(*(_lung(rng, build, side) for side in (-1, 1)), strict=True)
+    mediastinum = _mediastinum(rng, build)
+    floor = np.array([[0.76 * build.width, 2.0], [-0.76 * build.width, 2.0]])
     diaphragm = np.concatenate([domes[0], domes[1][::-1], floor])
-
-    flank = (0.82 + build) * width
-    right_half = [(0.19, -1.6), (0.19, -0.98), (0.26, -0.87), (0.52, -0.83), (0.80, -0.79)]
-    right_half += [(0.98, -0.68), (1.06, -0.50), (0.95, -0.34), (flank + 0.03, -0.16)]
-    right_half += [(flank, 0.1), (flank - 0.015, 0.4), (flank, 0.8), (flank + 0.03, 1.6)]
-    right_half = np.array(right_half)
-    body = np.concatenate([right_half, (right_half * [-1, 1])[::-1]])
-    body = smooth_curve(body, closed=True)
-
     arms, bones, clavicles, posterior, anterior = [], [], [], [], []
     spread = rng.uniform(0.12, 0.34)
-    for side in (-1, 1):
+    for side, border in zip((-1, 1), lateral, strict=True):
         mirror = np.array([side, 1.0])
-        down = rng.normal(0, 0.015)
-        elbow = np.array([1.02 + spread, 0.55])
-        arm = smooth_curve([(0.96, -0.66), (1.03, -0.3), elbow])
-        arms.append(
-            ribbon(arm, np.interp(np.arange(len(arm)), [0, 3, len(arm) - 1], [0.06, 0.24, 0.20]))
-            * mirror
-        )
-        bones.append(ribbon(arm, np.linspace(0.085, 0.06, len(arm))) * mirror)
-        head = np.linspace(0, 2 * np.pi, 24)
-        bones.append(
-            (np.array([0.93, -0.66]) + 0.075 * np.stack([np.cos(head), np.sin(head)], 1)) * mirror
-        )
-        blade = [(0.84, -0.70), (0.64, -0.66), (0.585, -0.52), (0.62, -0.28), (0.69, -0.09)]
-        blade += [(0.735, -0.12), (0.78, -0.38), (0.86, -0.56)]
-        bones.append(smooth_curve(np.array(blade) * [1, 1] + [0.03, down], closed=True) * mirror)
-        collar = [(0.055, -0.535 + down), (0.17, -0.585 + down), (0.36, -0.655 + down)]
-        collar += [(0.56, -0.715 + down), (0.76, -0.745 + down)]
-        collar = smooth_curve(np.array(collar) * [width, 1])
-        thick = np.interp(
-            np.linspace(0, 1, len(collar)), [0, 0.12, 0.5, 1], [0.07, 0.05, 0.04, 0.05]
-        )
-        clavicles.append(ribbon(collar, thick) * mirror)
+        arm, bones_of_side, clavicle = _shoulder(build, spread, rng.normal(0, 0.015))
+        back, front = _ribs(rng, build, border)
+        arms.append(arm * mirror)
+        bones += [bone * mirror for bone in bones_of_side]
+        clavicles.append(clavicle * mirror)
+        posterior += [build.bend(rib * mirror) for rib in back]
+        anterior += [rib * mirror for rib in front]
+    return Anatomy(
+        lungs=list(lungs),
+        mediastinum=mediastinum,
+        diaphragm=diaphragm,
+        body=_body(build),
+        arms=arms,
+        ribs_posterior=posterior,
+        ribs_anterior=anterior,
+        clavicles=clavicles,
+        bones=bones,
+        vessels=_vessels(rng, build),
+        vertebrae=_vertebrae(build),
+        trachea=_trachea(build),
+        bubble=_bubble(rng, build),
+        breasts=_breasts(rng),
+        lateral=np.array(lateral),
+        spine_bend=build.spine_bend,
+        tissue=smooth_noise(rng, 64, 2.0),
+    )
 
-        border_x, border_y = lateral[(side + 1) // 2]
-        spacing = 0.128 * height
-        for rib in range(9):
-            y = -0.80 + rib * spacing + rng.normal(0, 0.004)
-            wall_y = y + 0.20
-            wall = float(np.interp(wall_y, border_y, border_x, left=0.27 * width)) + 0.012
-            wall = max(wall, 0.30 * width)
-            back = _bezier(
-                [(0.07, y), (0.50 * wall, y - 0.075), (wall, y - 0.015), (wall, wall_y + 0.04)]
+
+def _lung(
+    rng: np.random.Generator, build: _Build, side: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Draw one half of the chest: its contour, its dome, and x and y of its outer border."""
+    jitter = rng.normal(0, 0.006, (len(_LATERAL) + len(_DOME) + len(_MEDIAL), 2))
+    corners = np.array(_LATERAL + _DOME + _MEDIAL) + jitter
+    n = len(_LATERAL)
+    corners[n - 1 : n + len(_DOME), 1] += build.lift[side]
+    outer = smooth_curve(corners[:n])
+    dome = smooth_curve(corners[n - 1 : n + len(_DOME)])
+    inner = smooth_curve(np.concatenate([corners[n + len(_DOME) - 1 :], corners[:1]]))
+    lateral = (outer * build.stretch)[:: len(outer) // 12].T[:, :12]
+    mirror = build.stretch * [side, 1]
+    contour = build.bend(np.concatenate([outer, dome[1:], inner[1:-1]]) * mirror)
+    return contour, build.bend(dome * mirror), lateral
+
+
+def _mediastinum(rng: np.random.Generator, build: _Build) -> np.ndarray:
+    """Draw right atrium, vena cava; then aortic knob, pulmonary trunk, left ventricle."""
+    heart = build.heart
+    knob, ventricle = rng.normal(0.135, 0.014), 0.37 * heart
+    apex_y = 0.26 + rng.normal(0, 0.02)
+    corners = [(-0.085, -1.2), (-0.085, -0.62), (-0.105, -0.42), (-0.115, -0.2)]
+    corners += [(-0.14 * heart, -0.04), (-0.185 * heart, 0.12), (-0.16 * heart, 0.28)]
+    corners += [(-0.10, 0.42), (0.1, 0.47), (0.30 * heart, 0.42 + build.lift[1])]
+    corners += [(ventricle, apex_y + 0.04), (0.90 * ventricle, apex_y - 0.12)]
+    corners += [(0.62 * ventricle, -0.02), (0.145, -0.14), (0.13, -0.24)]
+    corners += [(knob, -0.335), (0.9 * knob, -0.40), (0.095, -0.46), (0.085, -1.2)]
+    return build.bend(smooth_curve(np.array(corners) * build.stretch, closed=True))
+
+
+def _body(build: _Build) -> np.ndarray:
+    """Draw neck, shoulders and trunk."""
+    flank = (0.82 + build.flesh) * build.width
+    half = [(0.19, -1.6), (0.19, -0.98), (0.26, -0.87), (0.52, -0.83), (0.80, -0.79)]
+    half += [(0.98, -0.68), (1.06, -0.50), (0.95, -0.34), (flank + 0.03, -0.16)]
+    half += [(flank, 0.1), (flank - 0.015, 0.4), (flank, 0.8), (flank + 0.03, 1.6)]
+    half = np.array(half)
+    return smooth_curve(np.concatenate([half, (half * [-1, 1])[::-1]]), closed=True)
+
+
+def _shoulder(
+    build: _Build, spread: float, down: float
+) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
+    """Draw an arm, its bones with the shoulder blade, and the clavicle; x counted outwards.
+
+    Args:
+        spread: how far the elbow is from the body.
+        down: how far shoulder blade and clavicle are below their usual place.
+    """
+    elbow = np.array([1.02 + spread, 0.55])
+    line = smooth_curve([(0.96, -0.66), (1.03, -0.3), elbow])
+    n = len(line)
+    arm = ribbon(line, np.interp(np.arange(n), [0, 3, n - 1], [0.06, 0.24, 0.20]))
+    turn = np.linspace(0, 2 * np.pi, 24)
+    head = np.array([0.93, -0.66]) + 0.075 * np.stack([np.cos(turn), np.sin(turn)], 1)
+    blade = [(0.84, -0.70), (0.64, -0.66), (0.585, -0.52), (0.62, -0.28), (0.69, -0.09)]
+    blade += [(0.735, -0.12), (0.78, -0.38), (0.86, -0.56)]
+    blade = smooth_curve(np.array(blade) * [1, 1] + [0.03, down], closed=True)
+    collar = [(0.055, -0.535 + down), (0.17, -0.585 + down), (0.36, -0.655 + down)]
+    collar += [(0.56, -0.715 + down), (0.76, -0.745 + down)]
+    collar = smooth_curve(np.array(collar) * [build.width, 1])
+    thick = np.interp(np.linspace(0, 1, len(collar)), [0, 0.12, 0.5, 1], [0.07, 0.05, 0.04, 0.05])
+    return arm, [ribbon(line, np.linspace(0.085, 0.06, n)), head, blade], ribbon(collar, thick)
+
+
+def _ribs(
+    rng: np.random.Generator, build: _Build, border: np.ndarray
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Draw the ribs of one side, posterior and anterior; x counted outwards.
+
+    Args:
+        border: x and y of the outer lung border.
+    """
+    posterior, anterior = [], []
+    border_x, border_y = border
+    spacing = 0.128 * build.height
+    for rib in range(9):
+        y = -0.80 + rib * spacing + rng.normal(0, 0.004)
+        wall_y = y + 0.20
+        wall = float(np.interp(wall_y, border_y, border_x, left=0.27 * build.width)) + 0.012
+        wall = max(wall, 0.30 * build.width)
+        back = _bezier(
+            [(0.07, y), (0.50 * wall, y - 0.075), (wall, y - 0.015), (wall, wall_y + 0.04)]
+        )
+        posterior.append(ribbon(back, np.linspace(0.040, 0.034, len(back))))
+        if rib < 7:
+            tip = (0.36 + 0.025 * rib) * build.width
+            front = _bezier(
+                [
+                    (wall, wall_y + 0.02),
+                    (wall * 0.99, wall_y + 0.14),
+                    (0.5 * (wall + tip) + 0.08, wall_y + 0.17),
+                    (min(tip, 0.8 * wall), wall_y + 0.165 + 0.01 * rib),
+                ]
             )
-            posterior.append(bend(ribbon(back, np.linspace(0.040, 0.034, len(back))) * mirror))
-            if rib < 7:
-                tip = (0.36 + 0.025 * rib) * width
-                front = _bezier(
-                    [
-                        (wall, wall_y + 0.02),
-                        (wall * 0.99, wall_y + 0.14),
-                        (0.5 * (wall + tip) + 0.08, wall_y + 0.17),
-                        (min(tip, 0.8 * wall), wall_y + 0.165 + 0.01 * rib),
-                    ]
-                )
-                anterior.append(ribbon(front, np.linspace(0.030, 0.052, len(front))) * mirror)
+            anterior.append(ribbon(front, np.linspace(0.030, 0.052, len(front))))
+    return posterior, anterior
 
+
+def _vertebrae(build: _Build) -> list[np.ndarray]:
+    """Draw the vertebral bodies, from the neck downwards."""
     vertebrae = []
     for level in range(24):
-        y = -1.05 + level * 0.118 * height
-        half_w, half_h = 0.068 + 0.0018 * level, 0.049 * height
+        y = -1.05 + level * 0.118 * build.height
+        half_w, half_h = 0.068 + 0.0018 * level, 0.049 * build.height
         box = [(-half_w, -half_h), (0, -half_h * 0.9), (half_w, -half_h), (half_w * 0.9, 0)]
         box += [(half_w, half_h), (0, half_h * 0.9), (-half_w, half_h), (-half_w * 0.9, 0)]
-        vertebrae.append(bend(np.array(box) + [0, y]))
+        vertebrae.append(build.bend(np.array(box) + [0, y]))
+    return vertebrae
 
+
+def _vessels(rng: np.random.Generator, build: _Build) -> list[np.ndarray]:
+    """Draw the vessels of both lungs, by generation."""
     richness = float(np.clip(rng.normal(1.0, 0.13), 0.7, 1.35))
     trees = [
-        _vessel_tree(rng, (x * width, y), side, richness)
+        _vessel_tree(rng, (x * build.width, y), side, richness)
         for side, x, y in ((-1, -0.15, -0.07), (1, 0.155, -0.11))
     ]
-    vessels = [np.concatenate(generation) for generation in zip(*trees, strict=True)]
+    return [np.concatenate(generation) for generation in zip(*trees, strict=True)]
 
-    split_y = -0.24
-    trachea = [
-        ribbon(np.array([(0.0, -1.3), (0.0, -0.8), (-0.008, -0.4), (-0.012, split_y)]), 0.058),
-        ribbon(np.array([(-0.012, split_y), (-0.07, -0.15), (-0.12, -0.09)]), 0.038),
-        ribbon(np.array([(-0.012, split_y), (0.07, -0.17), (0.13, -0.13)]), 0.034),
+
+def _trachea(build: _Build) -> list[np.ndarray]:
+    """Draw the trachea and its two branches."""
+    split = (-0.012, -0.24)
+    tubes = [
+        ribbon(np.array([(0.0, -1.3), (0.0, -0.8), (-0.008, -0.4), split]), 0.058),
+        ribbon(np.array([split, (-0.07, -0.15), (-0.12, -0.09)]), 0.038),
+        ribbon(np.array([split, (0.07, -0.17), (0.13, -0.13)]), 0.034),
     ]
+    return [build.bend(tube) for tube in tubes]
 
-    bubble = None
-    if rng.random() < 0.6:
-        turn = np.linspace(0, 2 * np.pi, 9)[:-1]
-        radius = 1 + rng.normal(0, 0.12, 8)
-        half = np.array([rng.uniform(0.07, 0.15), rng.uniform(0.035, 0.07)])
-        centre = np.array([rng.uniform(0.30, 0.44), 0.27 + lift[1] + half[1] + 0.045])
-        bubble = smooth_curve(
-            centre + half * radius[:, None] * np.stack([np.cos(turn), np.sin(turn)], 1), closed=True
-        )
 
-    strength = max(rng.normal(0.05, 0.07), 0.0)  # about a third have no visible breast shadow
+def _bubble(rng: np.random.Generator, build: _Build) -> np.ndarray | None:
+    """Draw the gas under the left dome, which not every patient has."""
+    if rng.random() >= 0.6:
+        return None
+    turn = np.linspace(0, 2 * np.pi, 9)[:-1]
+    radius = 1 + rng.normal(0, 0.12, 8)
+    half = np.array([rng.uniform(0.07, 0.15), rng.uniform(0.035, 0.07)])
+    centre = np.array([rng.uniform(0.30, 0.44), 0.27 + build.lift[1] + half[1] + 0.045])
+    circle = np.stack([np.cos(turn), np.sin(turn)], 1)
+    return smooth_curve(centre + half * radius[:, None] * circle, closed=True)
+
+
+def _breasts(rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
+    """Draw both breasts; about a third of the patients have no visible shadow of them."""
+    strength = max(rng.normal(0.05, 0.07), 0.0)
     drop = rng.uniform(0.12, 0.34)
-    breasts = [
+    return [
         (
             side * rng.normal(0.47, 0.02),
             drop + rng.normal(0, 0.01),
@@ -335,22 +428,3 @@ def make_anatomy(rng: np.random.Generator) -> Anatomy:
         )
         for side in (-1, 1)
     ]
-    return Anatomy(
-        lungs=lungs,
-        mediastinum=mediastinum,
-        diaphragm=diaphragm,
-        body=body,
-        arms=arms,
-        ribs_posterior=posterior,
-        ribs_anterior=anterior,
-        clavicles=clavicles,
-        bones=bones,
-        vessels=vessels,
-        vertebrae=vertebrae,
-        trachea=[bend(tube) for tube in trachea],
-        bubble=bubble,
-        breasts=breasts,
-        lateral=np.array(lateral),
-        spine_bend=spine_bend,
-        tissue=smooth_noise(rng, 64, 2.0),
-    )

@@ -50,6 +50,39 @@ def lung_mask(anatomy: Anatomy, frame: Frame) -> np.ndarray:
     return fields > 127
 
 
+class _Layers:
+    """Draws and blurs layers of one image; blur widths are in pixels of a 256 px image."""
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame, self.size, self.unit = frame, frame.size, frame.size / 256
+
+    def soft(self, layer: np.ndarray, sigma: float) -> np.ndarray:
+        """Blur a layer of 0..255 to 0..1."""
+        return cv2.GaussianBlur(layer.astype(np.float32), (0, 0), sigma * self.unit) / 255
+
+    def wide(self, layer: np.ndarray, sigma: float) -> np.ndarray:
+        """Blur a layer widely, made small for speed."""
+        small = cv2.resize(layer, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
+        return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), (self.size, self.size)) / 255
+
+    def draw(self, contours: list[np.ndarray], breathes: bool = True) -> np.ndarray:
+        """Fill contours with 255."""
+        return self.frame.fill(self.frame.blank(), contours, breathes=breathes)
+
+    def cortex(self, contours: list[np.ndarray], breathes: bool = True) -> np.ndarray:
+        """Draw bones with a bright rim: the ray passes more compact bone there."""
+        filled = self.draw(contours, breathes)
+        kernel = np.ones((3, 3), np.uint8)
+        inner = cv2.erode(filled, kernel, iterations=max(1, round(self.unit)))
+        return filled - (inner * np.float32(0.38)).astype(np.uint8)
+
+    def thickness(self, layer: np.ndarray, reach: float) -> np.ndarray:
+        """Depth of a round body from its silhouette, 0..1; `reach` in body units."""
+        inside = cv2.distanceTransform((layer > 127).astype(np.uint8), cv2.DIST_L2, 5)
+        depth = np.clip(inside / (reach * self.frame.scale * self.size / 2), 0, 1)
+        return np.sqrt(1 - (1 - depth) ** 2)
+
+
 def expose(
     anatomy: Anatomy,
     frame: Frame,
@@ -69,52 +102,37 @@ def expose(
     Returns:
         (size, size) uint8 grey image; bright is dense.
     """
-    size = frame.size
-    unit = size / 256  # blur widths below are in pixels of a 256 px image
+    lesion = np.clip(contrast * opacity, 0, 1)
+    total = _attenuation(anatomy, frame, grid, lesion)
+    return _developed(total, exposure, rng)
 
-    def soft(layer: np.ndarray, sigma: float) -> np.ndarray:
-        return cv2.GaussianBlur(layer.astype(np.float32), (0, 0), sigma * unit) / 255
 
-    def wide(layer: np.ndarray, sigma: float) -> np.ndarray:
-        """A wide blur, made small for speed."""
-        small = cv2.resize(layer, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
-        return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), (size, size)) / 255
-
-    def draw(contours: list[np.ndarray], breathes: bool = True) -> np.ndarray:
-        return frame.fill(frame.blank(), contours, breathes=breathes)
-
-    def cortex(contours: list[np.ndarray], breathes: bool = True) -> np.ndarray:
-        """Bones with a bright rim: the ray passes more compact bone there."""
-        filled = draw(contours, breathes)
-        kernel = np.ones((3, 3), np.uint8)
-        inner = cv2.erode(filled, kernel, iterations=max(1, round(unit)))
-        return filled - (inner * np.float32(0.38)).astype(np.uint8)
-
-    def thickness(layer: np.ndarray, reach: float) -> np.ndarray:
-        """Depth of a round body from its silhouette, 0..1; `reach` in body units."""
-        inside = cv2.distanceTransform((layer > 127).astype(np.uint8), cv2.DIST_L2, 5)
-        depth = np.clip(inside / (reach * frame.scale * size / 2), 0, 1)
-        return np.sqrt(1 - (1 - depth) ** 2)
-
+def _attenuation(
+    anatomy: Anatomy, frame: Frame, grid: tuple[np.ndarray, np.ndarray], opacity: np.ndarray
+) -> np.ndarray:
+    """Sum the attenuation along the rays from its layers: (size, size)."""
+    layers = _Layers(frame)
+    draw, cortex, soft, wide = layers.draw, layers.cortex, layers.soft, layers.wide
     body = draw([anatomy.body], breathes=False)
     arms = draw(anatomy.arms, breathes=False)
     lungs = draw(anatomy.lungs)
     mediastinum = draw([anatomy.mediastinum])
     diaphragm = draw([anatomy.diaphragm])
 
-    trunk = soft(body, 0.8) * thickness(body, 0.42)
-    tissue = 0.98 * trunk + 0.42 * soft(arms, 0.8) * thickness(arms, 0.16) * (1 - 0.45 * trunk)
-    texture = cv2.resize(anatomy.tissue, (size, size), interpolation=cv2.INTER_CUBIC)
+    trunk = soft(body, 0.8) * layers.thickness(body, 0.42)
+    arm = 0.42 * soft(arms, 0.8) * layers.thickness(arms, 0.16)
+    tissue = 0.98 * trunk + arm * (1 - 0.45 * trunk)
+    texture = cv2.resize(anatomy.tissue, (frame.size, frame.size), interpolation=cv2.INTER_CUBIC)
     tissue *= 1 + 0.018 * texture
 
     # Air: shallow at the border of the chest, deeper in its middle; some lies behind the heart.
-    air = soft(lungs, 1.0) * (0.62 + 0.38 * thickness(lungs, 0.26))
+    air = soft(lungs, 1.0) * (0.62 + 0.38 * layers.thickness(lungs, 0.26))
     x, y = grid
     below = 0.7 * soft(diaphragm, 0.9) + 0.3 * wide(diaphragm, 10.0)
     heart = 0.55 * soft(mediastinum, 1.1) + 0.45 * wide(mediastinum, 9.0)
     heart *= np.clip((y + 1.05) / 0.45, 0.1, 1)  # vessels do not make the neck thicker
     seen_air = air * np.clip(1 - 0.80 * heart, 0, 1)
-    lesion = np.clip(contrast * opacity, 0, 1) * soft(lung_mask(anatomy, frame) * 255.0, 0.8)
+    lesion = opacity * soft(lung_mask(anatomy, frame) * 255.0, 0.8)
     seen_air = seen_air * (1 - 0.82 * lesion)
 
     vessels = frame.blank()
@@ -142,7 +160,12 @@ def expose(
     total -= 0.15 * soft(draw(anatomy.trachea, False), 1.2) * trunk
     if anatomy.bubble is not None:
         total -= 0.30 * soft(draw([anatomy.bubble]), 1.3) * trunk
+    return total
 
+
+def _developed(total: np.ndarray, exposure: Exposure, rng: np.random.Generator) -> np.ndarray:
+    """Turn attenuation into grey values: scatter, quantum noise, tone curve, black borders."""
+    size = len(total)
     scatter = cv2.resize(total.astype(np.float32), (32, 32), interpolation=cv2.INTER_AREA)
     scatter = cv2.resize(cv2.GaussianBlur(scatter, (0, 0), 4), (size, size))
     total = (1 - exposure.scatter) * total + exposure.scatter * scatter

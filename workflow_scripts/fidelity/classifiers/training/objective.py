@@ -1,0 +1,110 @@
+"""The loss that a classifier is trained to lower, and the share of its answers that are right."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from fidelity.base.errors import InputError
+from fidelity.classifiers.model import Activation, Classifier
+from fidelity.classifiers.training.examples import Examples
+
+MULTILABEL = ("sigmoid", "three_way")
+
+
+def class_weights(
+    labels: np.ndarray, mode: str, multilabel: bool, known: np.ndarray | None = None
+) -> np.ndarray:
+    """Weigh classes against their frequency.
+
+    Args:
+        labels: (n, classes), 0 or 1.
+        known: (n, classes), False for labels that do not count; None = all do.
+
+    Returns:
+        float32 (classes,). Balanced: n / (k · n_c) (scikit-learn's "balanced"), 0 for a class
+        without an image; for multilabel the weight of positives against negatives (n - n_c) / n_c.
+
+    Raises:
+        InputError: unknown mode.
+    """
+    if mode == "none":
+        return np.ones(labels.shape[1], np.float32)
+    if mode != "balanced":
+        raise InputError(
+            f"unknown class weights {mode!r}",
+            field="training.class_weights",
+            remedy="Use none or balanced",
+        )
+    counted = np.ones(labels.shape, bool) if known is None else known
+    counts = (labels * counted).sum(axis=0, dtype=np.float64)
+    present = counts > 0
+    weights = np.full(len(counts), 1.0 if multilabel else 0.0)
+    if multilabel:
+        absent = counted.sum(axis=0) - counts
+        usable = present & (absent > 0)
+        weights[usable] = absent[usable] / counts[usable]
+    else:
+        weights[present] = len(labels) / (present.sum() * counts[present])
+    return weights.astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Objective:
+    """What logits should be, by the activation of their network.
+
+    Attributes:
+        weights: of the classes, see `class_weights`; float (classes,).
+    """
+
+    activation: Activation
+    weights: torch.Tensor
+
+    @classmethod
+    def weighed(cls, classifier: Classifier, mode: str, training: Examples) -> "Objective":
+        """Weigh the classes by the known training labels."""
+        multilabel = classifier.activation in MULTILABEL
+        weights = class_weights(training.labels, mode, multilabel, training.known)
+        return cls(classifier.activation, torch.from_numpy(weights).to(classifier.device))
+
+    def losses(
+        self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss of each image and its weight: cross-entropy, or binary cross-entropy.
+
+        Of several labels the unknown ones have no part: an image weighs as much as the share of
+        its labels that are known. `three_way` knows all: uncertain is a state of its own.
+        """
+        logits = logits.float()
+        if self.activation == "three_way":
+            state = torch.where(known, 2 * labels.long(), 1)
+            each = functional.cross_entropy(logits.transpose(1, 2), state, reduction="none")
+            # As in binary cross-entropy, the weight is that of positives against the others.
+            each = each * torch.where(state == 2, self.weights, 1.0)
+            return each.mean(dim=1), torch.ones(len(logits), device=logits.device)
+        if self.activation == "sigmoid":
+            each = functional.binary_cross_entropy_with_logits(
+                logits, labels.float(), reduction="none", pos_weight=self.weights
+            )
+            count = known.sum(dim=1)
+            return (each * known).sum(dim=1) / count.clamp_min(1), count / known.shape[1]
+        truth = labels.argmax(dim=1)
+        if self.activation == "one_logit":
+            each = functional.binary_cross_entropy_with_logits(
+                logits[:, 1], truth.float(), reduction="none"
+            )
+        else:
+            each = functional.cross_entropy(logits, truth, reduction="none")
+        return each, self.weights[truth]
+
+    def hits(
+        self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
+    ) -> tuple[float, float]:
+        """Count correct classes, and all that are judged: one per image, or all known labels."""
+        if self.activation == "three_way":
+            logits = logits[:, :, 2] - logits[:, :, 0]
+        if self.activation in MULTILABEL:
+            right = ((logits > 0) == labels.bool()) & known
+            return float(right.sum()), float(known.sum())
+        return float((logits.argmax(dim=1) == labels.argmax(dim=1)).sum()), float(len(logits))

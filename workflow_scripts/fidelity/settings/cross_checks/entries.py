@@ -1,0 +1,58 @@
+"""What the checks look at: all explainers and rules of a config, those nested in others too."""
+
+from collections.abc import Iterable, Iterator
+
+from pydantic import MISSING
+
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.binarizations.registry import RULES
+from fidelity.settings.binarizations import Binarization, PerExplainer, Postprocess
+from fidelity.settings.config import Config
+from fidelity.settings.explainers import Explainer
+
+
+def all_explainers(config: Config) -> Iterator[tuple[str, Explainer]]:
+    """List every explainer with its path, those that another one runs (`of`) right after it."""
+    for key, entry in config.explainers.items():
+        path, part = f"explainers.{key}", entry
+        while part is not None:
+            yield path, part
+            path, part = f"{path}.of", getattr(part, "of", None)
+
+
+def all_rules(config: Config) -> Iterator[tuple[str, Binarization, Postprocess | None]]:
+    """List every simple rule with its path and its own post-processing, if it has one."""
+    for key, entry in config.binarizations.items():
+        path = f"binarizations.{key}"
+        if not isinstance(entry, PerExplainer):
+            yield path, entry, None
+            continue
+        for where, part in entry.parts().items():
+            own = None if part.postprocess is MISSING else part.postprocess
+            yield f"{path}.{where}", part.binarization, own
+
+
+def fair_binarizations(config: Config) -> list[str]:
+    """Name the binarizations that look at the reference mask for no explainer."""
+    seeing = {
+        path.split(".")[1]
+        for path, rule, _ in all_rules(config)
+        if RULES[rule.method].uses_reference
+    }
+    return [key for key in config.binarizations if key not in seeing]
+
+
+def check_names(
+    names: Iterable[str], known: Iterable[str], field: str, what: str | None = None
+) -> None:
+    """Check that names are among the known ones.
+
+    Raises:
+        InputError: names the field, the first unknown name and one near to it.
+    """
+    known = list(known)
+    for name in names:
+        if name not in known:
+            problem = f"names no {what} of this config" if what else "is not in this config"
+            raise InputError(f"{name!r} {problem}", field=field, remedy=suggestion(name, known))

@@ -1,0 +1,163 @@
+"""Keys of different sections that must fit one another."""
+
+from typing import get_args
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.registry import reader
+from fidelity.settings.config import TITLED, Config
+from fidelity.settings.cross_checks.datasets import check_dataset
+from fidelity.settings.cross_checks.designs import (
+    check_controls,
+    check_known_truth,
+    check_sanity,
+    check_trainings,
+)
+from fidelity.settings.cross_checks.entries import (
+    all_explainers,
+    check_names,
+    fair_binarizations,
+)
+from fidelity.settings.cross_checks.explainers import (
+    check_binarizations,
+    check_explainer,
+    check_targets,
+    check_thresholds,
+)
+from fidelity.settings.datasets import Dataset
+from fidelity.settings.statistics import BoxProtocol
+
+RESERVED_FOLDERS = {
+    "prepared",
+    "shards",
+    "tables",
+    "figures",
+    "explorer",
+    "paper",
+    "notebooks",
+    "faithfulness",
+    "repeatability",
+    "known_truth",
+    "hiding",
+}
+RESERVED = {
+    "datasets": RESERVED_FOLDERS | {"raw", "summary", "logs", "benchmarks"},
+    "classifiers": RESERVED_FOLDERS | {"none"},
+    "binarizations": {"none", "maps"},
+}
+
+
+def check_meaning(config: Config) -> None:
+    """Check what no section can check by itself.
+
+    Args:
+        config: names that CheXpert gives its classes under `threshold` are replaced in place.
+
+    Raises:
+        InputError: names the key, what is wrong, and the near key or value where there is one.
+    """
+    for section, reserved in RESERVED.items():
+        for key in getattr(config, section):
+            if key in reserved:
+                raise InputError(
+                    "is a reserved name", field=f"{section}.{key}", remedy="Choose another name"
+                )
+    for path, entry in all_explainers(config):
+        check_explainer(path, entry, config)
+    check_targets(config)
+    check_binarizations(config)
+    for key in config.datasets:
+        check_dataset(key, config)
+    check_thresholds(config)
+    check_sanity(config)
+    for name in config.known_truth.datasets:
+        check_known_truth(name, config)
+    check_trainings(config)
+    check_controls(config)
+    _check_statistics(config)
+    if "default" not in config.protocols:
+        raise InputError(
+            "lacks default, the protocol of the primary comparison",
+            field="protocols",
+            remedy="Add default; keep the others",
+        )
+    _check_boxes(config)
+    _check_titles(config)
+    for field in ("order", "colours"):
+        names = getattr(config.display, field)
+        check_names(names, config.explainers, f"display.{field}", "explainer")
+    shown = [config.figures.gallery_by] if config.figures.gallery_by is not None else []
+    check_names(shown, config.explainers, "figures.gallery_by")
+    shown = config.figures.gallery_explainers or []
+    check_names(shown, config.explainers, "figures.gallery_explainers", "explainer")
+
+
+def _check_statistics(config: Config) -> None:
+    """Check that the primary comparison can be made, and that a least accuracy is computed."""
+    primary = config.statistics.primary
+    comparable = [
+        name
+        for name in config.scores.metrics
+        if name != "false_positive_share" and not name.endswith("_nan")
+    ]
+    check_names([primary], comparable, "statistics.primary")
+    for key, dataset in config.datasets.items():
+        lacking = dataset.source != "table" and dataset.pixel_spacing is None
+        if primary.endswith("_mm") and lacking:
+            raise InputError(
+                f"{primary!r} needs the pixel spacing, and datasets.{key} has none",
+                field="statistics.primary",
+                remedy=f"Set datasets.{key}.pixel_spacing, or use "
+                f"{primary.removesuffix('_mm')!r} (pixels)",
+            )
+        if config.statistics.least_accuracy is not None and _has_several_classes(dataset):
+            raise InputError(
+                f"an image of datasets.{key} can have several classes, so classifiers have no"
+                " accuracy there",
+                field="statistics.least_accuracy",
+                remedy="Remove it, or run this data set with a config of its own",
+            )
+    fair = fair_binarizations(config)
+    if not fair:
+        raise InputError(
+            "all see the reference mask, so nothing can be compared",
+            field="binarizations",
+            remedy="Add one that does not, such as tuned or fixed",
+        )
+    chosen = config.statistics.primary_binarization
+    if chosen is not None:
+        check_names([chosen], fair, "statistics.primary_binarization")
+
+
+def _has_several_classes(dataset: Dataset) -> bool:
+    several = getattr(dataset, "task", None) == "multilabel"
+    return several or getattr(reader(dataset.source), "multilabel", False)
+
+
+def _check_boxes(config: Config) -> None:
+    """Refuse protocols of boxes where no data set has any."""
+    asked = [name for name in config.protocols if name in get_args(BoxProtocol)]
+    scored = any(
+        entry.annotated_classes and (entry.boxes_from or entry.has_boxes)
+        for entry in config.datasets.values()
+    )
+    if asked and not scored:
+        raise InputError(
+            f"{asked[0]!r} scores boxes, and no data set has boxes to score",
+            field="protocols",
+            remedy="Set boxes_from of a data set to references or masks, or leave the protocol out",
+        )
+
+
+def _check_titles(config: Config) -> None:
+    """Check that no two entries of a section have one title."""
+    for section in TITLED:
+        known: dict[str, str] = {}
+        for key, entry in getattr(config, section).items():
+            if entry.title in known:
+                raise InputError(
+                    f"{entry.title!r} is also the title of {section}.{known[entry.title]}",
+                    field=f"{section}.{key}.title",
+                    remedy="Give one of them another title",
+                )
+            if entry.title is not None:
+                known[entry.title] = key

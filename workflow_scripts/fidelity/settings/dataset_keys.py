@@ -1,0 +1,332 @@
+"""The keys of every data set, whatever its source."""
+
+from typing import Annotated, ClassVar, Literal
+
+from annotated_types import Ge, Le
+from pydantic import MISSING, Field, model_validator
+
+from fidelity.base.errors import InputError
+from fidelity.base.suggestions import suggestion
+from fidelity.datasets.label_names import is_reserved, reserved_error
+from fidelity.datasets.mask_files.mask_values import BACKGROUND, FOREGROUND, LUNG
+from fidelity.datasets.pixel_spacing import REMEDY, is_plausible
+from fidelity.datasets.readers.names import check_reader
+from fidelity.settings.closed_model import (
+    Colour,
+    Count,
+    Entry,
+    Integer,
+    Key,
+    NonNegative,
+    Number,
+    Positive,
+    PositiveShare,
+    Section,
+    Share,
+    Title,
+    Unique,
+)
+
+# Classes of a data set with a planted mark.
+MARKED, UNMARKED = "marked", "unmarked"
+# Facts of an image, then of its references.
+Stratum = Literal["view", "sex", "age_group", "label_source", "lesion_count", "side"]
+LungMasks = Literal["provided", "chexmask", "predicted", "none"]
+Red = Annotated[Integer, Ge(0), Le(255)]
+MaskValue = NonNegative | Colour | Annotated[list[Red], Field(min_length=3, max_length=3)]
+ShardCount = Annotated[Integer, Ge(1), Le(999)]
+
+
+def is_empty(value: object) -> bool:
+    """Keep a key that is not set out of the params of jobs: results of other studies stay valid."""
+    return not value
+
+
+class Shards(Section):
+    """Shards per split. A shard is a group of cases that one job of `prepare`, or one job of an
+    explainer, processes. In a small study, shards of about 64 cases keep all cores busy. With
+    tens of thousands of cases, Snakemake plans twice as fast with 512 cases per shard as with 256.
+    """
+
+    train: ShardCount = 4
+    """Shards of the training split."""
+    val: ShardCount = 1
+    """Shards of the validation split."""
+    test: ShardCount = 2
+    """Shards of the test split."""
+
+
+class Planted(Section):
+    """A mark that half of the images get, by the hash of their ids. The classes are then `marked`
+    and `unmarked`, whatever the images show: a known truth on real images, for `known_truth`.
+    The lesions stay, and are a known wrong reason."""
+
+    kind: Literal["mark", "texture"] = "mark"
+    """`mark` = a small bright label at the side, outside of the lungs if there is room. `texture` =
+    faint stripes in a disc inside the lungs, which needs lung masks."""
+    strength: PositiveShare = 0.08
+    """Height of the stripes of a texture, as a share of the range from black to white."""
+
+
+class Dataset(Entry):
+    """A data set; its further keys depend on its source."""
+
+    chosen_by: ClassVar[str] = "source"
+    entry_name: ClassVar[str] = "dataset"
+    # Whether its references are boxes, or have them beside masks.
+    has_boxes: ClassVar[bool] = False
+    # Whether its training split has any.
+    has_training_references: ClassVar[bool] = True
+    source: str
+    """Where the images come from."""
+    title: Title = None
+    """Name in figures, tables and pages; null = the name of the source (COVID-QU-Ex, CheXlocalize),
+    else the key."""
+    input: Literal["full", "lung_masked", "lung_crop"] = "full"
+    """What the classifier sees: the full image, the image times the lung mask, or the lung's
+    bounding box."""
+    image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
+    """Side in pixels of the classifier's input. `null` = the only size that the weights file allows
+    (vision transformers), or the size of its training in this project; else 224."""
+    scoring_size: Literal["original", "working"] = "original"
+    """Size at which masks are compared: that of the original image or of the classifier's input."""
+    annotated_classes: Unique[str]
+    """Classes (of the source) whose reference masks are scored. Only this list decides which
+    classes are scored; whether masks are empty does not matter. The list may be empty only if the
+    data set has no such masks (`part: lung`)."""
+    labels: dict[str, str | None] = {}
+    """Map from source class to classifier class. null leaves a class out: its images or, if images
+    have several labels, its label. Labels that differ only in case, spaces or hyphens must be
+    merged here.
+    """
+    pixel_spacing: (
+        None | Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
+    ) = None
+    """Millimetres per pixel of the original images: a number or [row, column]; null = unknown. A
+    table's columns spacing_row and spacing_column, and DICOM headers, take precedence."""
+    lung_masks: LungMasks = "provided"
+    """Where lung masks come from. `predicted` = a small U-Net, trained on the lung masks of another
+    data set (`lung_from`, `lung_model`). `chexmask` = those of CheXmask's file `lungs`, and its
+    heart masks."""
+    lungs: str | None = None
+    """CheXmask's CSV file of the data set, relative to root. `lung_masks: chexmask` reads its lungs
+    and hearts, `provided` only its lungs."""
+    lung_quality: Share = 0.7
+    """Lowest estimated quality (Dice RCA, mean) of the masks in `lungs`. Masks below it are not
+    used; tables/organ_masks.csv lists them. 0 = all are used, also those without an estimate."""
+    lung_from: str | None = None
+    """Data set of this config whose lung masks the model of `lung_masks: predicted` is trained on.
+    """
+    intensity: Literal["full", "percentile"] = "full"
+    """What becomes black and white. `full` = the ends of the range that the file declares (0 and
+    255 or 65535; DICOM: the ends of its rescale and window or LUT). `percentile` = two percentiles
+    of each image."""
+    intensity_percentiles: Annotated[
+        list[Annotated[Number, Ge(0), Le(100)]], Field(min_length=2, max_length=2)
+    ] = [0.5, 99.5]
+    """Percentiles that become black and white under `intensity: percentile`; [0, 100] = minimum and
+    maximum."""
+    intensity_bits: Annotated[Integer, Ge(8), Le(32)] | None = None
+    """Bits of the grey values in PNG and TIFF files of more than 8 bits, under `intensity: full`.
+    For example, 14 for a 14-bit detector in a 16-bit PNG. `null` = the bits of the file."""
+    mask_values: dict[
+        str, NonNegative | Colour | Annotated[Unique[MaskValue], Field(min_length=1)]
+    ] = {}
+    """What the values in mask image files mean. Needed only for masks that are refused as unclear.
+    Keys: an annotated class, `lung`, `foreground` (masks without an entry of their own) or
+    `background`. Values: a grey value, a palette index, a colour ("#ff0000" or [[255, 0,
+    0]]), or a list of them. A mask with an entry may contain only listed values; black is
+    background unless `background` is given."""
+    duplicates: Literal["error", "exclude", "keep"] = "error"
+    """What to do if one image (by its pixels) or patient is in two splits. `exclude` drops the copy
+    outside the test split."""
+    near_duplicates: Literal["report", "exclude", "off", False] = "report"
+    """What to do about near-duplicates: images in two splits that look the same but differ in their
+    pixels. `report` lists them in near_duplicates.csv; `exclude` also drops those outside the test
+    split. `off` (YAML reads it as false) does not search for them."""
+    near_duplicate_distance: Annotated[Integer, Ge(0), Le(24)] = 10
+    """Largest number of bits, of 64, in which the perceptual hashes (phash) of near-duplicates
+    differ."""
+    near_duplicate_correlation: Share = 0.97
+    """Smallest correlation of the 32 x 32 thumbnails of near-duplicates. Without it, hashes alone
+    would match many different chest radiographs."""
+    near_duplicates_of: Unique[Key] = []
+    """Other data sets of this config. Training and validation images of this data set are left out
+    if they look like, or are copies of, a validation or test image there. Without this
+    key, such pairs are only listed, in summary/tables/near_duplicates.csv."""
+    limit: Count | None = None
+    """Cases per class and split for a trial; null = all."""
+    strict: bool = False
+    """Stop at an unusable image or mask instead of listing it in quarantine.csv. Also stop, instead
+    of warning, if the numbers of images differ from the published ones (COVID-QU-Ex)."""
+    max_unusable: Share = 0.05
+    """Largest share of a split that may be unusable for one cause, such as unreadable images. If
+    the share is larger, and at least two cases are unusable, the study stops. 1 = it never stops.
+    """
+    outside_links: bool = False
+    """Whether images and masks may be links that lead out of the data root. false refuses them."""
+    boxes_outside: Literal["refuse", "clip"] = "refuse"
+    """What to do about a reference box that leaves its image by more than rounding. `refuse` = an
+    error that names its file and row; `clip` = it is cut at the border, and the log counts it."""
+    empty_references: bool = True
+    """Whether images that were read for a class, and show nothing of it (references `none`), are
+    explained and scored. Needed for measures of false alarms."""
+    boxes_from: Literal["references", "masks"] | None = None
+    """Where the boxes of box scores come from. `references` = the boxes that readers drew; `masks`
+    = the rectangles that bound the connected parts of each mask. null = `references` if the source
+    has boxes; otherwise no box scores are computed."""
+    readers: Annotated[dict[str, str], Field(exclude_if=is_empty)] = {}
+    """Masks of further readers: {name: folder}, the folders relative to root. A folder holds one
+    folder per annotated class (or, with one class, the masks alone). A mask is named after its case
+    or image."""
+    reference: Annotated[str | None, Field(exclude_if=is_empty)] = None
+    """How several readers make one reference. `union`, `intersection` or `majority` (more than half
+    of them) of what they marked; `staple` = the mask that STAPLE estimates; or the name of one
+    reader (`first` = masks and boxes that name no reader). null = masks and boxes that name no
+    reader. If each of them names a reader, null = the majority. If it is set, readers are compared
+    with one another and with the explainers. A change recomputes scores. It recomputes maps only of
+    explainers that learn from reference masks."""
+    planted: Planted | MISSING = MISSING
+    """A mark or texture that is added to half of the images: the classifier then has a known truth.
+    Absent = images stay as they are."""
+    strata: Unique[Stratum] = []
+    """What cases are divided by in tables/strata.csv, the study page and the explorer. Lesion size,
+    prediction and confidence are always there. `lesion_count` and `side` come from the references.
+    The others come from the source's tables, from `records` or from a DICOM header. The header is
+    read for them only on request."""
+    records: str | None = None
+    """CSV file with what is known of each image, relative to root, for `strata`. Columns: case or
+    image, and any of view, sex, age (years), label_source. It takes precedence over the source's
+    tables."""
+    shards: Shards = Field(default_factory=Shards)
+
+    @property
+    def has_reference_masks(self) -> bool:
+        """Whether a class of the source can be annotated at all."""
+        return True
+
+    @property
+    def reads_lungs(self) -> bool:
+        """Whether lung masks are read from files."""
+        return self.lung_masks in ("provided", "chexmask")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> "Dataset":
+        self._check_intensity()
+        if self.pixel_spacing is not None and not is_plausible(
+            *(self.pixel_spacing if isinstance(self.pixel_spacing, list) else [self.pixel_spacing])
+        ):
+            raise InputError(
+                f"a pixel has no size of {self.pixel_spacing} mm",
+                field="pixel_spacing",
+                remedy=REMEDY,
+            )
+        self._check_lungs()
+        if self.records is not None and not self.strata:
+            raise InputError(
+                "is only read for strata", field="records", remedy="Leave it out, or set strata"
+            )
+        if not self.has_reference_masks and self.annotated_classes:
+            raise InputError(
+                "part lung has no infection masks, so no class of it is annotated",
+                field="annotated_classes",
+                remedy="Set annotated_classes: [], or part: infection",
+            )
+        if self.has_reference_masks and not self.annotated_classes:
+            raise InputError(
+                "is empty, so nothing would be scored",
+                field="annotated_classes",
+                remedy="Name the classes that have reference masks",
+            )
+        no_lungs = self.lung_masks == "none"
+        if self.planted is not MISSING and self.planted.kind == "texture" and no_lungs:
+            raise InputError(
+                "a texture lies in the lungs, and lung_masks is none",
+                field="planted.kind",
+                remedy="Use mark, or a data set with lung masks",
+            )
+        self._check_mask_values()
+        self._check_class_names()
+        for name in self.readers if isinstance(self.readers, dict) else ():
+            check_reader(name, field="readers")
+        return self
+
+    def _check_intensity(self) -> None:
+        """See that the percentiles are in order, in percent, and read."""
+        low, high = self.intensity_percentiles
+        if low >= high:
+            raise InputError(
+                f"{low:g} is not below {high:g}",
+                field="intensity_percentiles",
+                remedy="Give the percentile of black, then that of white",
+            )
+        if high <= 1:
+            raise InputError(
+                f"[{low:g}, {high:g}] seems to be shares, and would make nearly all pixels white",
+                field="intensity_percentiles",
+                remedy=f"Write percentiles from 0 to 100: [{100 * low:g}, {100 * high:g}]",
+            )
+        default = type(self).model_fields["intensity_percentiles"].default
+        if self.intensity == "full" and self.intensity_percentiles != default:
+            raise InputError(
+                "is read only where intensity is percentile",
+                field="intensity_percentiles",
+                remedy="Set intensity: percentile, or leave it out",
+            )
+
+    def _check_lungs(self) -> None:
+        """See that the keys of lung masks go together."""
+        if self.lung_from is not None and self.lung_masks != "predicted":
+            raise InputError(
+                f"is only read where lung_masks is predicted, not {self.lung_masks}",
+                field="lung_from",
+                remedy="Leave it out, or set lung_masks: predicted",
+            )
+        if self.lung_masks == "chexmask" and self.lungs is None:
+            raise InputError(
+                "chexmask needs CheXmask's file of the data set",
+                field="lung_masks",
+                remedy="Set lungs: <its CSV file>, or lung_masks: none",
+            )
+        if self.lungs is not None and not self.reads_lungs:
+            raise InputError(
+                f"is not read where lung_masks is {self.lung_masks}",
+                field="lungs",
+                remedy="Leave it out, or set lung_masks: chexmask",
+            )
+
+    def _check_mask_values(self) -> None:
+        """See that values are given to masks that are read, and not to the background alone."""
+        known = [*self.annotated_classes, LUNG, FOREGROUND, BACKGROUND]
+        for name in self.mask_values:
+            if name not in known:
+                raise InputError(
+                    f"{name!r} is not an annotated class",
+                    field=f"mask_values.{name}",
+                    remedy=suggestion(name, known),
+                )
+        if list(self.mask_values) == [BACKGROUND]:
+            raise InputError(
+                "names the background and no foreground",
+                field="mask_values",
+                remedy=f"Add a class, {LUNG} or {FOREGROUND}",
+            )
+
+    def _check_class_names(self) -> None:
+        renamed = [name for name in self.labels.values() if name is not None]
+        for field, names in (("annotated_classes", self.annotated_classes), ("labels", renamed)):
+            for name in filter(is_reserved, names):
+                raise reserved_error(name, field=field)
+        for cls in self.annotated_classes:
+            if self.labels.get(cls, cls) is None:
+                raise InputError(
+                    "is annotated but left out by 'labels'",
+                    field=f"annotated_classes: {cls}",
+                    remedy="Drop it from one of the two",
+                )
+
+    def model_classes(self) -> set[str]:
+        """Name the classifier's classes that the config names."""
+        if self.planted is not MISSING:
+            return {MARKED, UNMARKED}
+        return {self.labels.get(cls) or cls for cls in self.annotated_classes}

@@ -1,0 +1,92 @@
+"""What is run to time a job: all of it, each stage of a training, or few of its blocks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fidelity.tools.estimate.counts import Counts
+from fidelity.tools.estimate.plan import Job
+from fidelity.tools.estimate.rates import stage_name
+from fidelity.tools.estimate.rules import passes, stages_of
+
+# Statistics of more blocks than these (a block is an explainer's scores by one rule) are timed on
+# those of one classifier, one binarization and one protocol.
+MANY_BLOCKS = 200
+
+
+@dataclass(frozen=True)
+class Part:
+    """A trial of a job, or of a part of it.
+
+    Attributes:
+        stage: of a training, as text; else empty.
+        changes: parameters it is run with instead of the planned ones, as `placed` takes them.
+        units: how much it does, in the units of its rule.
+        times: how many such parts there are.
+    """
+
+    stage: str
+    changes: dict[str, Any]
+    units: float
+    times: float = 1
+
+
+def parts_to_try(job: Job, units: float, counts: Counts, epochs: int) -> list[Part]:
+    """Plan the trials of a job.
+
+    Args:
+        units: of the whole job in the miniature.
+        counts: of the miniature.
+        epochs: to train for; samples to draw.
+    """
+    given, images = job.snakemake().params, counts.images
+    if job.rule in ("train", "check_classifier"):
+        entry = given.settings
+        if entry.get("weights") == "imagenet":
+            # They would be downloaded, and random weights take the same time.
+            entry = {**entry, "weights": None}
+    if job.rule == "check_classifier":
+        return [Part("", {"settings": entry}, units)]
+    if job.rule == "train":
+        found = []
+        for stage in stages_of(entry["training"]):
+            name = stage_name(stage)
+            training = {**entry["training"], "stages": [{**stage, "epochs": epochs}]}
+            changes = {"settings": {**entry, "training": training}}
+            found.append(Part(name, changes, passes(images["train"], images["val"], epochs)))
+        return found
+    if job.rule in ("fit", "fit_lung_model") and "epochs" in given.settings:
+        units *= epochs / given.settings["epochs"]
+        return [Part("", {"settings": {**given.settings, "epochs": epochs}}, units)]
+    if job.rule == "sensitivity":
+        units *= (epochs + 1) / (given.settings["samples"] + 1)
+        return [Part("", {"settings": {**given.settings, "samples": epochs}}, units)]
+    combos = given.get("combos") if "scores" in given_names(job) else None
+    if combos and len(combos) > MANY_BLOCKS:
+        blocks, times = some_blocks(combos)
+        return [Part("", {"blocks": blocks}, units, times)]
+    return [Part("", {}, units)]
+
+
+def given_names(job: Job) -> set[str]:
+    """Name the groups of a job's input files."""
+    return set(dict(job.snakemake().input._get_names()))  # noqa: SLF001
+
+
+def some_blocks(combos: Sequence[Mapping[str, str]]) -> tuple[list[int], float]:
+    """Choose few of the blocks of a table: one classifier, one binarization, one protocol.
+
+    Args:
+        combos: classifier, explainer, binarization and protocol of each block.
+
+    Returns:
+        (the places of the chosen blocks, how many such sets of blocks there are).
+    """
+
+    def rule(combo: Mapping[str, str]) -> tuple[str, str]:
+        return combo["binarization"], combo["protocol"]
+
+    classifiers = {combo["classifier"] for combo in combos} - {"none"}
+    one, first = {min(classifiers, default="none"), "none"}, rule(combos[0])
+    chosen = [n for n, c in enumerate(combos) if c["classifier"] in one and rule(c) == first]
+    return chosen, max(1, len(classifiers)) * len({rule(combo) for combo in combos})
