@@ -154,6 +154,11 @@ class Results(ABC):
         """List the null baselines whose IoU is shown to be higher than the explainer's."""
         return [name for name in self.nulls if self.leads(name, explainer, [training], "tuned")]
 
+    def below(self, training: str, explainer: str) -> list[str]:
+        """List the explainers whose IoU is shown to be lower than that of one of them."""
+        others = [name for _, name in self.study.explainers_of(training) if name != explainer]
+        return [name for name in others if self.leads(explainer, name, [training], "tuned")]
+
     def leads(self, explainer: str, other: str, trainings: Sequence[str], *rules: str) -> int:
         """Count the trainings and rules in which one explainer's IoU is shown to be higher."""
         found = [self.difference(t, explainer, other, rule) for t in trainings for rule in rules]
