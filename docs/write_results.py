@@ -115,11 +115,14 @@ class Results(ABC):
         return self.by_case(training, explainer)["iou"].corr(facts, method="spearman")
 
     def marked(self, training: str, explainer: str) -> float:
-        """Give the share of the image that the masks cover, a mean over the images."""
+        """Give the share of the image that the masks cover, a mean over the images.
+
+        A mask wholly outside the reference is left out: its size does not follow from its scores.
+        """
         rows = self.by_case(training, explainer)
-        # precision = hit / marked and recall = hit / reference; an empty mask has no precision.
-        pixels = (rows["recall"] * rows["reference_area"] / rows["precision"]).fillna(0)
-        return (pixels / rows["image_area"]).mean()
+        # precision = hit / marked, and recall = hit / reference.
+        pixels = rows["recall"] * rows["reference_area"] / rows["precision"]
+        return (pixels.mask(rows["empty_prediction"], 0) / rows["image_area"]).mean()
 
     def infected(self) -> float:
         """Give the share of the image that the infection masks cover, a mean over the images."""
@@ -154,10 +157,9 @@ class Results(ABC):
         """List the null baselines whose IoU is shown to be higher than the explainer's."""
         return [name for name in self.nulls if self.leads(name, explainer, [training], "tuned")]
 
-    def below(self, training: str, explainer: str) -> list[str]:
-        """List the explainers whose IoU is shown to be lower than that of one of them."""
-        others = [name for _, name in self.study.explainers_of(training) if name != explainer]
-        return [name for name in others if self.leads(explainer, name, [training], "tuned")]
+    def below(self, training: str, null: str, explainers: Sequence[str]) -> list[str]:
+        """List those of the explainers whose IoU is shown to be lower than a null baseline's."""
+        return [name for name in explainers if null in self.above(training, name)]
 
     def leads(self, explainer: str, other: str, trainings: Sequence[str], *rules: str) -> int:
         """Count the trainings and rules in which one explainer's IoU is shown to be higher."""

@@ -160,3 +160,18 @@ def test_committed_tables_follow_from_the_cases():
         found = results.difference(row.classifier, row.explainer_a, row.explainer_b)
         assert row.mean_difference == pytest.approx(found.value, abs=1e-9)
         assert row.p_adjusted == pytest.approx(found.p, rel=1e-6)
+
+
+def test_the_marked_share_leaves_out_masks_that_miss(monkeypatch):
+    """A hit of 20 of 100 × 100 pixels, a mask that misses, and an empty one."""
+    rows = pd.DataFrame(
+        {
+            "precision": [0.5, 0.0, np.nan],
+            "recall": [0.1, 0.0, 0.0],
+            "reference_area": 200,
+            "image_area": 10000,
+            "empty_prediction": [False, False, True],
+        }
+    )
+    monkeypatch.setattr(FromCases, "by_case", lambda *_: rows)
+    assert FromCases().marked("lite0-s1", "lime") == pytest.approx((40 / 10000 + 0) / 2)

@@ -124,7 +124,7 @@ def sizes_of_layers(
         layers: explainer → layer ("auto" or dotted name); null where it reads none.
 
     Raises:
-        InputError: there is no such layer, or a CAM cannot read it.
+        InputError: the layer does not exist, or a CAM cannot use its output.
     """
     found, known = {}, {}
     for explainer, layer in sorted(layers.items()):

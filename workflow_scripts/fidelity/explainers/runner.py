@@ -70,7 +70,7 @@ def explain_shard(
     asked = len(tasks)
     tasks = _answered(tasks, getattr(module, "has_answer", None), settings)
     explain = module.make(context, settings)
-    learnt = "" if context.fitted is None else content_hash(context.fitted)
+    fitted = "" if context.fitted is None else content_hash(context.fitted)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
         # The cases' digests are of their files; how they were prepared is in the shard alone.
@@ -82,7 +82,7 @@ def explain_shard(
             context.seed,
             batch,
             by_case,
-            learnt,
+            fitted,
             tasks,
         ),
     )

@@ -69,7 +69,7 @@ def _check_near_duplicates_of(key: str, config: Config) -> None:
     for name in config.datasets[key].near_duplicates_of:
         if name not in config.datasets:
             raise InputError(
-                f"there is no data set {name!r}",
+                f"the data set {name!r} does not exist",
                 field=field,
                 remedy=suggestion(name, [other for other in config.datasets if other != key]),
             )

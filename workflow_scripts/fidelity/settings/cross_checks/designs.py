@@ -29,10 +29,10 @@ def check_sanity(config: Config) -> None:
     for name in config.sanity.explainers or []:
         if name not in able:
             raise InputError(
-                f"{name!r} does not depend on what a classifier has learnt, so there is nothing to"
+                f"{name!r} does not depend on the weights of a classifier, so there is nothing to"
                 " randomise"
                 if name in config.explainers
-                else f"{name!r} is no explainer of this config",
+                else f"{name!r} is not an explainer of this config",
                 field="sanity.explainers",
                 remedy=suggestion(name, able, "Those that explain a classifier"),
             )
@@ -50,7 +50,7 @@ def check_known_truth(name: str, config: Config) -> None:
     check_names([name], config.datasets, "known_truth.datasets", "data set")
     if not config.classifiers:
         raise InputError(
-            "known_truth scores explainers of classifiers, and there is no classifier",
+            "known_truth scores explainers of classifiers, but this config has no classifier",
             field="known_truth.datasets",
             remedy="Add one under 'classifiers'",
         )
