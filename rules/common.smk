@@ -31,7 +31,8 @@ from fidelity.study.page_settings import PageSettings
 from fidelity.study.paths import benchmark_of, log_of
 from fidelity.study.study import Study
 from fidelity.study.unit_files import UnitFiles
-from fidelity.tools import failed_jobs, folder_lock, next_steps
+from fidelity.tools import failed_jobs, folder_lock, next_steps, unknown_target
+from fidelity.tools.advice import Advice
 from fidelity.units import config_entries, workflow_rules
 
 CONFIG_FILES = (
@@ -84,9 +85,28 @@ container: cfg.compute.container
 # Said below Snakemake's own message; through `make`, in words of `make`.
 if workflow.is_main_process:
     logger.addFilter(
-        folder_lock.Advice(
-            lambda: next_steps.unlocking(CONFIG_FILES, workflow.config_settings.config)
+        Advice(
+            {
+                "LockException": lambda message: folder_lock.told(
+                    Path.cwd(),
+                    next_steps.unlocking(CONFIG_FILES, workflow.config_settings.config),
+                ),
+                "MissingRuleException": lambda message: unknown_target.told(
+                    message, *known_targets()
+                ),
+            }
         )
+    )
+
+
+def known_targets():
+    """Names of the rules that may be targets, and the folders and files in the paths of results."""
+    outputs = [Path(str(path)) for made in workflow.rules for path in made.output]
+    names = [study.datasets, study.classifiers, study.explainers]
+    names += [study.binarizations, study.protocols]
+    return (
+        [made.name for made in workflow.rules if not made.has_wildcards()],
+        {part for path in outputs for part in path.parts}.union(*names),
     )
 
 

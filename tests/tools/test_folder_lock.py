@@ -1,6 +1,5 @@
 """A folder that Snakemake cannot lock: whose the lock is, and what to type."""
 
-import logging
 import subprocess
 import sys
 
@@ -46,15 +45,6 @@ def test_the_lock_of_a_killed_run_comes_with_the_command_that_removes_it(waiting
     run.kill()
     run.wait()
     assert "Then type: UNLOCK\n" in folder_lock.told(tmp_path, "UNLOCK")
-
-
-def test_the_advice_is_added_to_snakemakes_own_message_alone(tmp_path, monkeypatch, caplog):
-    monkeypatch.chdir(tmp_path)
-    logger = logging.getLogger("test_locked")
-    logger.addFilter(folder_lock.Advice(lambda: "UNLOCK"))
-    logger.error("cannot be locked", extra={"exception": "LockException"})
-    logger.error("something else", extra={"exception": "WorkflowError"})
-    assert [("UNLOCK" in record.message) for record in caplog.records] == [True, False]
 
 
 def test_the_command_to_unlock_is_that_of_the_user(monkeypatch):

@@ -1,9 +1,7 @@
 """What to do when Snakemake cannot lock the folder: whose the lock is, and what to type."""
 
-import logging
 import os
 import socket
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -11,21 +9,6 @@ import psutil
 
 # Commands of Snakemake that look at a folder and compute nothing.
 LOOKING = {"-n", "--dry-run", "--dryrun", "--unlock", "--report", "--lint"}
-
-
-class Advice(logging.Filter):
-    """Adds to Snakemake's message about a locked folder what to do about it."""
-
-    def __init__(self, unlock: Callable[[], str]) -> None:
-        """Remember how the command that removes a lock is worded, once it is needed."""
-        super().__init__()
-        self.unlock = unlock
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """Add the advice to the record of a LockException; let every record pass."""
-        if getattr(record, "exception", None) == "LockException":
-            record.msg = f"{record.msg}\n\n{told(Path.cwd(), self.unlock())}"
-        return True
 
 
 def told(folder: Path, unlock: str) -> str:

@@ -1,0 +1,51 @@
+"""A misspelt target: what was meant, and which targets there are."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from fidelity.tools.unknown_target import told
+
+ROOT = Path(__file__).parents[2]
+MESSAGE = "MissingRuleException:\nNo rule to produce {} (if you use input functions make sure)."
+RULES = ["tables", "figures", "all"]
+PARTS = ["results", "demo", "resnet18", "tables", "ranks.csv", "model.safetensors"]
+
+
+def test_a_misspelt_rule_is_answered_with_the_nearest_and_all_of_them():
+    assert told(MESSAGE.format("tabels"), RULES, PARTS) == (
+        "'tabels' is not a target of this study. Did you mean 'tables'? "
+        "Targets: tables, figures, all"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("results/demo/tables/rank.csv", "results/demo/tables/ranks.csv"),
+        ("results/dmo/resnet81/model.safetensors", "results/demo/resnet18/model.safetensors"),
+    ],
+)
+def test_a_misspelt_file_is_answered_with_the_nearest_path(given, meant):
+    said = told(MESSAGE.format(given), RULES, PARTS)
+    assert f"No step of this study writes {given!r}. Did you mean {meant!r}?" in said
+
+
+def test_a_file_of_known_names_only_suggests_nothing():
+    said = told(MESSAGE.format("results/demo/ranks.csv"), RULES, PARTS)
+    assert "Did you mean" not in said
+    assert "docs/outputs.md" in said
+
+
+def test_snakemake_prints_the_advice_below_its_own_message():
+    run = subprocess.run(
+        ["snakemake", "--dry-run", "--cores", "1", "results/dmo/tables/rank.csv"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    said = run.stdout + run.stderr  # a dry run prints its messages on stdout
+    assert run.returncode == 1, said
+    assert "Did you mean 'results/demo/tables/ranks.csv'?" in said
+    assert "Traceback" not in said

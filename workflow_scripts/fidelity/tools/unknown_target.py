@@ -1,0 +1,35 @@
+"""What to do when a target is neither a rule nor a file that a study makes."""
+
+import re
+from collections.abc import Iterable
+from pathlib import PurePath
+
+from fidelity.base.suggestions import did_you_mean, nearest, suggestion
+
+# How Snakemake's MissingRuleException begins.
+TARGET = re.compile(r"No rule to produce (\S+)")
+
+
+def told(message: str, rules: Iterable[str], parts: Iterable[str]) -> str:
+    """State what the unknown target of Snakemake's message may have meant, and where to look.
+
+    Args:
+        message: text of a MissingRuleException.
+        rules: names of the rules that may be targets.
+        parts: the names of folders and files in this study's paths.
+    """
+    found = TARGET.search(message)
+    target = found[1] if found else ""
+    if "/" not in target:
+        return f"{target!r} is not a target of this study. {suggestion(target, rules, 'Targets')}"
+    parts = set(parts)
+    meant = [
+        part if part in parts else next(iter(nearest(part, parts)), part)
+        for part in PurePath(target).parts
+    ]
+    path = "/".join(meant)
+    near = did_you_mean([path] if path != target else [], "")
+    return (
+        f"No step of this study writes {target!r}. {near}\n"
+        "docs/outputs.md lists the files. Some are written only if the config requests them."
+    )
