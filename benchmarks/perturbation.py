@@ -3,14 +3,15 @@
     python benchmarks/perturbation.py --model model.safetensors --prepared test-000.h5
     python benchmarks/perturbation.py            # random weights, a drawn image
 
-One image, float32, batches of 32 on both sides. captum and pytorch-grad-cam are called with that
-batch size; RISE's reference is its authors' code, written out: masks of image size made by
-scikit-image and held together.
+One image, batches of 32 on both sides. The peers run in float32, this project also in bfloat16
+where the processor has it. captum and pytorch-grad-cam are called with that batch size. RISE's
+reference is its authors' code, written out: masks of image size made by scikit-image, all held.
 
-Occlusion, Score-CAM and Ablation-CAM do the peer's work: maps must be equal (Ablation-CAM's times
-the logit that the package divides by). RISE and KernelSHAP are estimates. There, this project gets
-the fewest passes with which its error is not above the peer's: root mean square over seeds against
-the exact value, which for RISE is the limit of many masks. Errors come from outputs computed once.
+Occlusion, Score-CAM and Ablation-CAM do the peer's work. Their float32 maps must be equal
+(Ablation-CAM's times the logit that the package divides by); for bfloat16 the row states the
+difference. RISE and KernelSHAP are estimates. There, this project gets the fewest passes with which
+its error is not above the peer's: root mean square over seeds against the exact value, which for
+RISE is the limit of many masks. Errors come from outputs computed once.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from pytorch_grad_cam import AblationCAM, ScoreCAM
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from skimage.transform import resize
 
+from fidelity.base.compute import has_native_bfloat16
 from fidelity.classifiers.cam_layers.choose import find_cam_layer
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.weights import own_format
@@ -109,10 +111,14 @@ class Trial:
 
     def rows(self) -> Iterator[Row]:
         """Compare all methods."""
+        precisions = ["float32"]
+        if has_native_bfloat16(self.classifier.device):
+            precisions.append("bfloat16")
         for method in (self.rise, self.kernel_shap, self.occlusion):
-            with torch.inference_mode():
-                row = method()
-            yield row
+            for precision in precisions:
+                with torch.inference_mode():
+                    row = method(precision)
+                yield row
         for method in (self.score_cam, self.ablation_cam):
             yield method()
 
@@ -120,37 +126,39 @@ class Trial:
         """Explain with this project."""
         return explain([self.task])[0].map.values
 
-    def rise(self) -> Row:
+    def rise(self, precision: str) -> Row:
         """Errors of several draws against the limit of all of them together."""
         entry = explainers.Rise(samples=self.samples)
+        few = {"normalise": "coverage", "precision": precision}
         case, shape = self.task.case, self.task.case.image.shape
         device = self.classifier.device
         image = torch.from_numpy(unit_image(case.image)).to(device)
         masks = draw(SEEDS * self.samples, 7, 0.5, shape, 1, device)
         flat = torch.cat([masks.make(run).flatten(1) for run in chunks(len(masks), BATCH)])
-        outputs = torch.cat(
-            [
-                classify(self.context, flat[run].view(-1, *shape) * image, entry)
+
+        def outputs_of(settings: explainers.Rise) -> torch.Tensor:
+            found = [
+                classify(self.context, flat[run].view(-1, *shape) * image, settings)
                 for run in chunks(len(masks), BATCH)
             ]
-        )[:, self.task.target].float()
+            return torch.cat(found)[:, self.task.target].float()
 
-        def map_of(part: slice, divisor: torch.Tensor | float) -> torch.Tensor:
-            return outputs[part] @ flat[part] / divisor
+        full, fast = outputs_of(entry), outputs_of(entry.model_copy(update=few))
+        everything = full @ flat / flat.sum(0)
 
-        everything = map_of(slice(None), flat.sum(0))
-
-        def error_of(count: int, coverage: bool) -> float:
+        def error_of(outputs: torch.Tensor, count: int, coverage: bool) -> float:
             starts = [seed * self.samples for seed in range(SEEDS)]
             parts = [slice(start, start + count) for start in starts]
-            maps = [map_of(p, flat[p].sum(0) if coverage else 0.5 * count) for p in parts]
+            maps = [
+                outputs[p] @ flat[p] / (flat[p].sum(0) if coverage else 0.5 * count) for p in parts
+            ]
             return float(torch.stack([(each - everything) ** 2 for each in maps]).mean().sqrt())
 
-        theirs = error_of(self.samples, coverage=False)
-        passes, error = fewest(lambda count: error_of(count, coverage=True), theirs)
+        theirs = error_of(full, self.samples, coverage=False)
+        passes, error = fewest(lambda count: error_of(fast, count, coverage=True), theirs)
         made = [
             rise.make(self.context, entry.model_copy(update=update))
-            for update in ({}, {"samples": passes, "normalise": "coverage"})
+            for update in ({}, {"samples": passes, **few})
         ]
         seed = self.context.seed_of(self.task)
 
@@ -160,25 +168,28 @@ class Trial:
 
         np.testing.assert_allclose(self.ours(made[0]), peer(), rtol=1e-3)
         seconds = in_turns(peer, lambda: self.ours(made[1]), rounds=1)
-        name = f"RISE, {self.size}, {passes} masks (`coverage`)"
+        name = f"RISE, {self.size}, {precision}, {passes} masks (`coverage`)"
         return _estimate(name, f"authors' code, {self.samples} masks", seconds, error, theirs)
 
-    def kernel_shap(self) -> Row:
+    def kernel_shap(self, precision: str) -> Row:
         """Errors against exact Shapley values, by the outputs of all coalitions."""
-        entry = explainers.KernelShap(samples=self.samples, hide=0, superpixels=Grid(cells=3))
-        game = Game(self.context, entry, self.task.case)
+        full = explainers.KernelShap(samples=self.samples, hide=0, superpixels=Grid(cells=3))
+        entry = full.model_copy(update={"precision": precision})
+        game = Game(self.context, full, self.task.case)
         players = len(game.players)
-        every = np.arange(2**players)[:, None] >> np.arange(players) & 1
-        outputs = game.values(every.astype(bool))[:, self.task.target]
+        every = (np.arange(2**players)[:, None] >> np.arange(players) & 1).astype(bool)
+        outputs = {
+            settings.precision: Game(self.context, settings, self.task.case).values(every)
+            for settings in (full, entry)
+        }
 
-        def value(rows: np.ndarray) -> np.ndarray:
-            return outputs[rows.astype(np.int64) @ (1 << np.arange(players))]
+        def value(rows: np.ndarray, of: str = "float32") -> np.ndarray:
+            return outputs[of][rows.astype(np.int64) @ (1 << np.arange(players)), self.task.target]
 
-        ends = value(np.repeat([[0], [1]], players, axis=1))
-
-        def estimate(budget: int, seed: int) -> np.ndarray:
+        def estimate(budget: int, seed: int, of: str = precision) -> np.ndarray:
             chosen = shapley.design(players, budget, np.random.default_rng(seed))
-            return shapley.solve(chosen, value(chosen.coalitions), *ends)
+            ends = value(np.repeat([[0], [1]], players, axis=1), of)
+            return shapley.solve(chosen, value(chosen.coalitions, of), *ends)
 
         def captum_s(budget: int, seed: int) -> np.ndarray:
             torch.manual_seed(seed)
@@ -186,7 +197,7 @@ class Trial:
             one = torch.ones(1, players)
             return peer.attribute(one, n_samples=budget, perturbations_per_eval=1000)[0].numpy()
 
-        exact = estimate(2**players, 0)
+        exact = estimate(2**players, 0, "float32")
 
         def error_of(way: Callable[[int, int], np.ndarray], budget: int) -> float:
             errors = [(way(budget, seed) - exact) ** 2 for seed in range(SEEDS)]
@@ -206,13 +217,13 @@ class Trial:
             )  # fmt: skip
 
         seconds = in_turns(peer, lambda: self.ours(explain), rounds=1)
-        name = f"KernelSHAP, {self.size}, {players} superpixels, {passes} passes"
+        name = f"KernelSHAP, {self.size}, {precision}, {players} superpixels, {passes} passes"
         return _estimate(name, f"captum, {self.samples} passes", seconds, error, theirs)
 
-    def occlusion(self) -> Row:
-        """Equal maps."""
+    def occlusion(self, precision: str) -> Row:
+        """Equal maps in float32."""
         window, stride = self.side // 7, self.side // 28
-        entry = explainers.Occlusion(window=window, stride=stride, fill=0)
+        entry = explainers.Occlusion(window=window, stride=stride, fill=0, precision=precision)
         explain = occlusion.make(self.context, entry)
         black = self.classifier.normalise(torch.zeros(1, self.side, self.side))
 
@@ -223,9 +234,15 @@ class Trial:
             )  # fmt: skip
             return found[0, 0].numpy()
 
-        np.testing.assert_allclose(self.ours(explain), peer(), atol=1e-5)
+        found, expected = self.ours(explain), peer()
+        if precision == "float32":
+            np.testing.assert_allclose(found, expected, atol=1e-5)
+            error = "equal maps"
+        else:
+            relative = np.linalg.norm(found - expected) / np.linalg.norm(expected)
+            error = f"{relative:.2g} of the map's root mean square"
         seconds = in_turns(peer, lambda: self.ours(explain), rounds=1)
-        return Row(f"Occlusion, {self.size}", "captum", *seconds, "equal maps", GOAL)
+        return Row(f"Occlusion, {self.size}, {precision}", "captum", *seconds, error, GOAL)
 
     def score_cam(self) -> Row:
         """Equal maps."""
