@@ -38,6 +38,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder of what was made")
     parser.add_argument("--model", type=Path, help="model.safetensors of a finished study")
     parser.add_argument("--prepared", type=Path, help="a prepared shard of it")
+    parser.add_argument("--wsol", help="a clone of wsolevaluation, to compare with it too")
     options = parser.parse_args()
     model, prepared = options.model, options.prepared
     if not (model and prepared):
@@ -49,7 +50,7 @@ def main() -> None:
             chain(
                 metrics.rows(),
                 threshold_sweep.rows(),
-                box_metrics.rows(),
+                box_metrics.rows(checkout=options.wsol),
                 cams.rows(),
                 perturbation.rows(model, prepared, 0, 128),
                 lime_speed.rows(lime_speed.parser().parse_args(of_lime)),
