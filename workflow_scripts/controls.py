@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.checks.controls import doubts, judge_metrics, summarize_hiding
 from fidelity.analysis.columns.classifiers import CLASSIFICATION
-from fidelity.analysis.controls import doubts, judge_metrics, summarize_hiding
 from fidelity.analysis.localization import scores_of
 from fidelity.base.files import read_parquet
 from fidelity.base.job_log import run_job

@@ -3,8 +3,8 @@
 import re
 
 from fidelity.analysis.chance import useless_for
-from fidelity.analysis.failure_model import failure_model
 from fidelity.analysis.localization import scores_of
+from fidelity.analysis.regressions.failure_model import failure_model
 from fidelity.base.files import read_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import Case, read_cases

@@ -14,12 +14,12 @@ from fidelity.base.job_log import run_job
 from fidelity.presentation.page import render
 from fidelity.presentation.titles import dataset_title, showing
 from fidelity.tables.boxes import box_tables
-from fidelity.tables.case_counts import cases_table
-from fidelity.tables.checks import check_tables
+from fidelity.tables.cases.case_counts import cases_table
+from fidelity.tables.cases.lungs import lung_table
+from fidelity.tables.checks.of_maps import check_tables
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.inference import comparison_tables, model_tables, strata_tables
 from fidelity.tables.localization import localization_tables
-from fidelity.tables.lungs import lung_table
 from fidelity.tables.main_result import main_tables
 from fidelity.tables.organs import organ_masks_table
 from fidelity.tables.quality import with_chance_notes

@@ -2,7 +2,7 @@
 
 from fidelity.analysis.chance import useless_for
 from fidelity.analysis.localization import scores_of
-from fidelity.analysis.mixed_model import mixed_model
+from fidelity.analysis.regressions.mixed_model import mixed_model
 from fidelity.base.job_log import run_job
 
 if __name__ == "__main__":

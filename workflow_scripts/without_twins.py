@@ -1,8 +1,8 @@
 """Compute the primary result without the cases that have a near-duplicate in another split."""
 
+from fidelity.analysis.checks.without_near_duplicates import cases_with_twins, primary_result
 from fidelity.analysis.columns.cases import NEAR_DUPLICATES
 from fidelity.analysis.localization import scores_of
-from fidelity.analysis.without_near_duplicates import cases_with_twins, primary_result
 from fidelity.base.job_log import run_job
 
 if __name__ == "__main__":

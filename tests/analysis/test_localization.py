@@ -9,8 +9,8 @@ from fidelity.analysis.columns.comparisons import COMPARISONS, HOLM_WITHIN, MIXE
 from fidelity.analysis.columns.localization import COMBO, LOCALIZATION, SEEDS, STRATA
 from fidelity.analysis.comparisons import compare, conclusions, inside_margin
 from fidelity.analysis.localization import load_scores, summarize
-from fidelity.analysis.mixed_model import mixed_model
 from fidelity.analysis.ranks import rank
+from fidelity.analysis.regressions.mixed_model import mixed_model
 from fidelity.analysis.strata import stratify
 from fidelity.analysis.training_seeds import between_seeds
 from fidelity.base.errors import InputError

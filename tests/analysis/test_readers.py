@@ -6,7 +6,7 @@ import pytest
 
 from fidelity.analysis.columns.readers import PAIR_CASES, READERS
 from fidelity.analysis.readers import agreement, beside_readers
-from fidelity.tables.checks import check_tables
+from fidelity.tables.checks.of_maps import check_tables
 
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "margin": 0.05}
 NAMES = {"dataset": "d", "classifier": "net", "explainer": "cam", "binarization": "half"}

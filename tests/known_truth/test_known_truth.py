@@ -23,7 +23,7 @@ from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import write_prepared
 from fidelity.datasets.sources.phantom.phantom import generate
-from fidelity.figures import known_truth as figure
+from fidelity.figures.checks import known_truth as figure
 from fidelity.known_truth.dependence import dependence, refusal
 from fidelity.known_truth.two_truths import score_truths
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, write_maps

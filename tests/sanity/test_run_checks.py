@@ -13,7 +13,7 @@ from fidelity.analysis.checks.sanity import summarize
 from fidelity.analysis.columns.checks import SANITY, SANITY_CASES
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.base import Context, Task
-from fidelity.figures import sanity as figure
+from fidelity.figures.checks import sanity as figure
 from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.metrics.map_similarity import similarities
 from fidelity.sanity.run_checks import check, other_class
@@ -124,7 +124,7 @@ def test_tables_and_figure_from_files(tmp_path):
     assert np.isnan(by_depth.loc[0, "mean"])
     drawn = [str(tmp_path / name) for name in ("s.png", "s.pdf")]
     settings = {"dpi": 60, "families": {"lime": "perturbation"}, "classifier": "net"}
-    figure_script.main("sanity", {"sanity": output}, settings, drawn)
+    figure_script.main("checks.sanity", {"sanity": output}, settings, drawn)
     assert (tmp_path / "s.png").stat().st_size > 5000
 
 

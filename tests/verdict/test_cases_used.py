@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 import verdict as script
+from fidelity.analysis.checks.without_near_duplicates import cases_with_twins, primary_result
 from fidelity.analysis.columns.cases import DATA_WARNINGS, NEAR_DUPLICATES
 from fidelity.analysis.columns.comparisons import RANKS
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import MEASURED, summarize
-from fidelity.analysis.without_near_duplicates import cases_with_twins, primary_result
 from fidelity.datasets.cases import Case, write_cases
-from fidelity.tables.case_counts import cases_table
+from fidelity.tables.cases.case_counts import cases_table
 from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
 from tests.helpers.run_script import run_script

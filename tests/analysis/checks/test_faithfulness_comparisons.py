@@ -10,7 +10,7 @@ from statsmodels.stats.multitest import multipletests
 
 from fidelity.analysis.checks.faithfulness_comparisons import compare
 from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
-from fidelity.tables.checks import check_tables
+from fidelity.tables.checks.of_maps import check_tables
 from fidelity.tables.writers import to_markdown
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show

@@ -93,13 +93,13 @@ FIGURES: dict[str, Figure] = {
         ("binarization", "metrics"),
     ),
     "sanity": Figure(
-        "sanity",
+        "checks.sanity",
         "Sanity",
         "Similarity against random weights and another class",
         ("sanity",),
     ),
     "faithfulness": Figure(
-        "faithfulness",
+        "checks.faithfulness",
         "Faithfulness",
         "Faithfulness against localization",
         ("faithfulness", "localization"),
@@ -123,7 +123,7 @@ FIGURES: dict[str, Figure] = {
         "mask_agreement", "Ranks", "Agreement between explainers", ("agreement",), ("explainers",)
     ),
     "known_truth": Figure(
-        "known_truth", "Known truth", "Who finds the planted mark", ("known_truth",)
+        "checks.known_truth", "Known truth", "Who finds the planted mark", ("known_truth",)
     ),
 }
 # A re-analysis has per-case results alone; this one needs images and maps.

@@ -7,7 +7,7 @@ from fidelity.analysis.checks.faithfulness import GIVEN, join, summarize
 from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
 from fidelity.base.errors import InputError
 from fidelity.faithfulness.registry import METRICS
-from fidelity.tables.checks import check_tables
+from fidelity.tables.checks.of_maps import check_tables
 from fidelity.tables.writers import to_html, to_latex, to_markdown
 
 FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "baseline"}

@@ -32,9 +32,9 @@ from fidelity.presentation.wording import (
     value_of,
     with_direction,
 )
-from fidelity.tables.controls import control_tables, hiding_tables
+from fidelity.tables.checks.controls import control_tables, hiding_tables
+from fidelity.tables.checks.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.failure_model import failure_tables
-from fidelity.tables.faithfulness import faithfulness_comparison_tables
 from fidelity.tables.layout import Table, by_explainer, interval_cell, lay_out, place_of
 from fidelity.tables.organs import organ_tables
 from fidelity.tables.readers import agreement_tables, reader_tables

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fidelity.analysis.controls import doubts, judge_metrics, summarize_hiding
+from fidelity.analysis.checks.controls import doubts, judge_metrics, summarize_hiding
 from fidelity.presentation.titles import showing
-from fidelity.tables.controls import control_tables, hiding_tables
+from fidelity.tables.checks.controls import control_tables, hiding_tables
 from tests.helpers.synthetic_results import scores as scores_of
 
 KINDS = {kind: [f"{kind}-s1", f"{kind}-s2"] for kind in ("aligned", "plain", "misaligned")}

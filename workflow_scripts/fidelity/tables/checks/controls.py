@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from fidelity.analysis.controls import ALL_EXPLAINERS, HIDING_METRIC
+from fidelity.analysis.checks.controls import ALL_EXPLAINERS, HIDING_METRIC
 from fidelity.analysis.localization import NO_BINARIZATION, NO_CLASSIFIER, pooled_classes
 from fidelity.presentation import titles
 from fidelity.presentation.protocols import explained
@@ -68,7 +68,7 @@ def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
 
 
 def _with_titles(doubts: str) -> str:
-    """Replace the keys of trainings in what `analysis.controls.doubts` gives."""
+    """Replace the keys of trainings in what `analysis.checks.controls.doubts` gives."""
     parts = (part.rpartition(": ") for part in doubts.split("; ") if part)
     return "; ".join(
         f"{why}: {', '.join(map(titles.classifier_title, names.split(', ')))}"

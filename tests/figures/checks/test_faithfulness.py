@@ -7,7 +7,7 @@ import pytest
 import figure as figure_script
 from fidelity.analysis.columns.checks import FAITHFULNESS
 from fidelity.analysis.columns.localization import LOCALIZATION
-from fidelity.figures import faithfulness
+from fidelity.figures.checks import faithfulness
 from fidelity.figures.shared import style
 
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline"}
@@ -99,7 +99,7 @@ def test_the_script_draws_the_classifier_s_rows_byte_for_byte_alike(tmp_path):
             "localization": str(tmp_path / "localization.csv"),
         }
         settings = {"dpi": 80, "classifier": "net", "binarization": "tuned"}
-        figure_script.main("faithfulness", files, settings, [str(tmp_path / name)])
+        figure_script.main("checks.faithfulness", files, settings, [str(tmp_path / name)])
         drawn.append((tmp_path / name).read_bytes())
     assert drawn[0] == drawn[1]
     assert len(drawn[0]) > 5000

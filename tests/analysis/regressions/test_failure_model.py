@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fidelity.analysis.failure_model import failure_model
+from fidelity.analysis.regressions.failure_model import failure_model
 from fidelity.figures.failure_model import plot
 from fidelity.tables.failure_model import failure_tables
 from tests.helpers.synthetic_results import STATISTICS
