@@ -10,7 +10,7 @@ MEANINGS = {
     "is scored.",
     "seed": "IoU, Dice and Hausdorff distance of the original LIME study; distances from empty "
     "predictions are left out.",
-    "chexlocalize": "IoU by CheXlocalize's code for true positives; cases with an empty mask are "
+    "chexlocalize": "IoU by CheXlocalize's code for true positives: cases with an empty mask are "
     "left out.",
     "chexlocalize-full": "IoU by CheXlocalize's code for the full data set; one empty mask gives "
     "0, two are left out.",
@@ -24,8 +24,8 @@ MEANINGS = {
     "distances from empty masks are left out.",
     "scikit-image": "the Hausdorff distance over all mask pixels by the package scikit-image; from "
     "one empty mask it is infinite.",
-    "wsol": "MaxBoxAcc, MaxBoxAccV2 and PxAP by the code of wsolevaluation, for boxes that bound "
-    "parts of a map.",
+    "wsol": "MaxBoxAcc, MaxBoxAccV2 and PxAP by the code of wsolevaluation (weakly supervised "
+    "object localization).",
     "chestxray8": "accuracy and false positives of boxes at fixed overlaps, as in the paper of "
     "ChestX-ray8.",
     "rodeo": "the RoDeO score, which joins place, shape and class of matched boxes.",
