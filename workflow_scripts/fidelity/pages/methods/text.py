@@ -39,6 +39,11 @@ DATA_SOURCES = {
 ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
 GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
+SIGNS = {
+    "positive": "Negative values of each map were set to 0.",
+    "absolute": "Each map was replaced by its absolute values.",
+    "signed": "Each map kept its negative values.",
+}
 # What references were drawn as, as localization.csv names it.
 PLURAL = {"mask": "masks", "box": "boxes"}
 BOX_PROTOCOLS = {"wsol": "Choe 2020", "chestxray8": "Wang 2017", "rodeo": "Meissen 2023"}
@@ -117,7 +122,7 @@ def methods(
         classifiers=_classifiers(shown, settings),
         **_explainers(names, shown["classifier"].unique(), settings),
         target=_target(config["explain"], any(explains(families[name]) for name in names)),
-        sign={"signed": "signed"}.get(config["postprocess"]["sign"], config["postprocess"]["sign"]),
+        sign=SIGNS[config["postprocess"]["sign"]],
         rules=listed(_rule(name, config["binarizations"].get(name, {})) for name in rules),
         primary_rule=titles.binarization_title(statistics["primary_binarization"]),
         postprocess=_postprocess(config["postprocess"]),
@@ -291,7 +296,7 @@ def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], laye
         if layers and acting.pop("layer", None):
             told.append(f"layer {layers}")
         told += _flat(acting)
-    title = _title(titles.explainer_title(name)) + cite(*sources)
+    title = _title(titles.plain_title(name)) + cite(*sources)
     return f"{title} ({'; '.join(told)})" if told else title
 
 
