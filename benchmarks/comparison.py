@@ -32,7 +32,6 @@ class Row:
     theirs: float
     ours: float
     error: str = "equal values"
-    goal: float | None = None
 
     @property
     def ratio(self) -> float:
@@ -80,12 +79,11 @@ def show(rows: Iterable[Row]) -> None:
     """Print rows as a Markdown table, each as soon as it is measured."""
     prepare()
     print(f"{machine()}; CPU-seconds\n")
-    print("| task | peer | peer, s | here, s | times faster | goal | error |")
-    print("|---|---|---:|---:|---:|---:|---|")
+    print("| task | package | package, s | here, s | times faster | results |")
+    print("|---|---|---:|---:|---:|---|")
     for row in rows:
-        goal = "" if row.goal is None else f"{row.goal:g}"
         print(
             f"| {row.task} | {row.peer} | {row.theirs:.3g} | {row.ours:.3g} | {row.ratio:.1f} "
-            f"| {goal} | {row.error} |",
+            f"| {row.error} |",
             flush=True,
         )

@@ -67,8 +67,8 @@ Hide = Annotated[
     Literal["mean", "blur", "noise", "inpaint"] | Share,
     Field(
         description="What hidden superpixels show: their `mean`, a grey value from 0 to 1, or the "
-        "image under a `blur`. `noise` has the image's mean and spread. `inpaint` fills them from "
-        "their surroundings (Telea 2004)."
+        "image under a `blur`. Also `noise` with the image's mean and spread, or `inpaint`: they "
+        "are filled from their surroundings (Telea 2004)."
     ),
 ]
 HideSigma = Annotated[
