@@ -46,8 +46,8 @@ TEXT = """\
 
 This page lists the layer that `layer: auto` chooses. `docs/write_cam_layers.py` tested one small
 network of each family, with random weights (torchvision {torchvision}, timm {timm}).
-[models.md](models.md#layers-of-class-activation-maps) describes the test. {found} of {tested} families have
-a layer.
+[models.md](models.md#layers-of-class-activation-maps) describes the
+test. {found} of {tested} families have a layer.
 
 - *Family*: module, and first letters of the network's name, without digits: `convnextv` is ConvNeXt
   V2. Families that are not listed were not tested.
