@@ -52,7 +52,7 @@ def test_a_null_baseline_with_a_better_mean_is_named(mean, ahead):
     found = told(chapter_of(rows, explainers=means))
     known = "but the null baseline lung has a better mean (0.400)"
     assert (known in found.sentence) == ahead
-    assert "Also shown to be worse than null baselines: gradcam (than 1 of 1)." in found.details
+    assert "Shown to be worse than null baselines: gradcam (than 1 of 1)." in found.details
 
 
 def test_without_comparisons_it_claims_none():

@@ -90,7 +90,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         for n, against in below.items()
         if against.get("worse")
     ]:
-        details.append(f"Also shown to be worse than null baselines: {listed(told)}.")
+        details.append(f"Shown to be worse than null baselines: {listed(told)}.")
     if any(
         row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
         for part in headline

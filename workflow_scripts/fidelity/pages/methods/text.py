@@ -1,5 +1,6 @@
 """The methods of a study in words: from its config, as far as its tables show that it was run."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from fidelity.pages.methods.references import cite, without_marks
 from fidelity.presentation import titles
 from fidelity.presentation.page import paragraphs
 from fidelity.presentation.wording import confidence, counted, empty_masks, listed, set_value
+from fidelity.settings.explainers import Explainer
 
 DATA_SOURCES = {
     "covid_qu_ex": ("Tahir 2021",),
@@ -290,7 +292,7 @@ def _explainers(
 
 
 def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], layers: str) -> str:
-    told = []
+    told = _meaning(entry["method"])
     if sources and entry["method"] != "imported":
         acting = _acting(entry.get("of") or entry)
         if layers and acting.pop("layer", None):
@@ -298,6 +300,13 @@ def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], laye
         told += _flat(acting)
     title = _title(titles.plain_title(name)) + cite(*sources)
     return f"{title} ({'; '.join(told)})" if told else title
+
+
+def _meaning(method: str) -> list[str]:
+    """Say what a null baseline or a ceiling is; nothing of explainers, which cite a paper."""
+    text = " ".join((getattr(Explainer.kinds().get(method), "__doc__", None) or "").split())
+    found = re.match(r"(?:Null baseline|Ceiling): ([^.(]+)", text)
+    return [found[1].strip()] if found else []
 
 
 def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, Any]) -> str:
