@@ -197,7 +197,8 @@ def tables() -> str:
     table = _definition(sources["table"])
     shared = {key: rule for key, rule in table["properties"].items() if key in common}
     shared["source"] = {"enum": list(sources), "description": "Where the images come from."}
-    parts += ["## `datasets.<name>`", "Keys of every data set:", _table(shared, table["required"])]
+    parts += ["## Data sets", "Keys of `datasets.<name>` for every source:"]
+    parts.append(_table(shared, table["required"]))
     listed: dict[str, str] = {}
     for source, model in sources.items():
         definition = _definition(model)
@@ -209,13 +210,13 @@ def tables() -> str:
         table = _table(own, definition["required"], listed, source)
         heading = f"Further keys of `source: {source}`:"
         parts += [heading, table] if table.startswith("|") else [f"{heading} {table}"]
-    parts += ["## `classifiers.<name>`", _section(Classifier)]
+    parts += ["## Classifiers", "Keys of `classifiers.<name>`:", _section(Classifier)]
     for base in (Explainer, Binarization):
-        parts.append(f"## `{base.entry_name}s.<name>`")
+        parts.append(f"## {base.entry_name.capitalize()}s")
         title = _definition(next(iter(base.kinds().values())))["properties"]["title"]
         chosen = {"enum": list(base.kinds()), "description": "Decides the further keys."}
         common = _table({base.chosen_by: chosen, "title": title}, (base.chosen_by,))
-        parts += [f"Keys of every {base.entry_name}:", common]
+        parts += [f"Keys of `{base.entry_name}s.<name>` for every method:", common]
         parts += _kinds(base)
     parts += ["### `superpixels`", description(Superpixels), *_kinds(Superpixels)]
     parts += ["### Keys of one rule of `per_explainer`", _section(RuleOfOne)]
