@@ -96,7 +96,7 @@ def rows(
             bound = partial(bare_passes, classifier, layer, tasks)
             peer, own, bare = in_turns(theirs, ours, bound, rounds=2)
             task = f"{title}, {name}, {images} images of {size} px"
-            error = f"below .001; bare passes: {peer / bare:.1f} times"
+            error = f"maps differ by less than .001; bare passes: {peer / bare:.1f} ×"
             yield Row(task, "pytorch-grad-cam, image by image", peer, own, error)
 
 

@@ -79,7 +79,7 @@ def show(rows: Iterable[Row]) -> None:
     """Print rows as a Markdown table, each as soon as it is measured."""
     prepare()
     print(f"{machine()}; CPU-seconds\n")
-    print("| task | peer | peer, s | here, s | times faster | error |")
+    print("| task | package | package, s | here, s | times faster | results |")
     print("|---|---|---:|---:|---:|---|")
     for row in rows:
         print(

@@ -240,7 +240,7 @@ class Trial:
             error = "equal maps"
         else:
             relative = np.linalg.norm(found - expected) / np.linalg.norm(expected)
-            error = f"{relative:.2g} of the map's root mean square"
+            error = f"error {relative:.2g} of the map's norm"
         seconds = in_turns(peer, lambda: self.ours(explain), rounds=1)
         return Row(f"Occlusion, {self.size}, {precision}", "captum", *seconds, error)
 
@@ -272,7 +272,7 @@ class Trial:
 
 
 def _estimate(name: str, peer: str, seconds: list[float], ours: float, theirs: float) -> Row:
-    return Row(name, peer, *seconds, f"{ours:.2g} against {theirs:.2g}")
+    return Row(name, peer, *seconds, f"error {ours:.2g} (package: {theirs:.2g})")
 
 
 def first_case(prepared: Path, classifier: Classifier) -> Task:

@@ -35,20 +35,31 @@ SMALL = ("atto", "femto", "pico", "nano", "zepto", "xxs", "xxt", "xs", "xx", "mi
 SMALL += ("tiny", "small", "ti", "xt", "t", "s", "b")
 # First words of names that are of another family.
 NO_FAMILY = ("test", "tf", "gc", "eca", "dm", "wide", "legacy")
+# How the reason of a refusal begins, and the word for it.
+REASONS = {
+    "information bypasses": "bypass",
+    "no late layer": "no places",
+    "no gradient": "no gradient",
+}
 TEXT = """\
-# Reference: the layer that `layer: auto` reads, by family
+# Reference: the layer that a class activation map reads, by family
 
-`docs/write_cam_layers.py` built and probed one small network of each family, with random weights
-(torchvision {torchvision}, timm {timm}). [models.md](models.md) describes the probe.
+This page lists the layer that `layer: auto` chooses. `docs/write_cam_layers.py` tested one small
+network of each family, with random weights (torchvision {torchvision}, timm {timm}).
+[models.md](models.md#layers-of-class-activation-maps) describes the
+test. {found} of {tested} families have a layer.
 
-- *Size* is the side of the image in pixels: the first of {sizes} that the network takes.
-- *Grid* gives the positions (height × width) at that size. Images of other sizes have other grids.
-- For a family that is *refused*, `auto` finds no layer that passes the probe. Use an explainer that
-  only calls the classifier, such as `lime`. You can also name a layer, which is then probed too.
-- A family is named after its module and the first letters of the network's name, without digits:
-  `convnextv` is ConvNeXt V2. A family that is not listed has not been probed.
-- *Layout* is the order of the layer's output. `tokens, 1 before the grid`: a list of patches after
-  one other token, which is dropped.
+- *Family*: module, and first letters of the network's name, without digits: `convnextv` is ConvNeXt
+  V2. Families that are not listed were not tested.
+- *Size*: side of the image in pixels; the first of {sizes} that the network takes.
+- *Layer*, if it is *refused*: no layer passes the test. Use an explainer that only calls the
+  classifier, such as `lime`, or name a layer, which is then tested.
+  - *bypass*: information bypasses every layer whose cells respond to places of the image;
+  - *no places*: no late layer has cells that respond to places of the image;
+  - *no gradient*: no gradient of the logits reaches the layer.
+- *Layout*: order of the layer's output. `tokens, 1 before the grid`: a list of patches after one
+  other token, which is dropped.
+- *Grid*: positions (height × width) at that size. Images of other sizes have other grids.
 
 | family | network | size | layer | layout | grid |
 |---|---|---|---|---|---|
@@ -102,7 +113,8 @@ def row_of(architecture: str) -> str:
             if "than one each way" not in error.problem:
                 return f"`{architecture}` | {size} | refused: {_short(error)} | - | -"
             reason = error.problem
-    return f"`{architecture}` | - | not built: {reason[:90]} | - | -".replace("\n", " ")
+    reason = "out of memory" if "alloc" in reason else reason[:90].replace("\n", " ")
+    return f"`{architecture}` | - | not tested: {reason} | - | -"
 
 
 def _cells(architecture: str, size: int, layer: CamLayer) -> str:
@@ -112,16 +124,16 @@ def _cells(architecture: str, size: int, layer: CamLayer) -> str:
 
 
 def _short(error: InputError) -> str:
-    """Drop what the row already shows: network and size."""
+    """Name the reason in a word that the page explains."""
     why = error.problem.rpartition(" px: ")[2]
-    return re.sub(r" of timm:\w+", "", why)
+    return next((word for start, word in REASONS.items() if why.startswith(start)), why)
 
 
 def _work(architecture: str, sent: object) -> None:
     try:
         sent.send(row_of(architecture))
     except Exception as error:
-        sent.send(f"`{architecture}` | - | not probed: {type(error).__name__} | - | -")
+        sent.send(f"`{architecture}` | - | not tested: {type(error).__name__} | - | -")
 
 
 def probed(architecture: str) -> str:
@@ -134,7 +146,7 @@ def probed(architecture: str) -> str:
     try:
         cells = received.recv()
     except EOFError:
-        cells = f"`{architecture}` | - | not probed: over {SECONDS} s or out of memory | - | -"
+        cells = f"`{architecture}` | - | not tested: over {SECONDS} s or out of memory | - | -"
     process.join()
     return cells
 
@@ -154,6 +166,8 @@ def write(rows: dict[str, str]) -> None:
         torchvision=torchvision.__version__.partition("+")[0],
         timm=timm.__version__,
         sizes=", ".join(map(str, SIZES)),
+        found=sum("refused" not in cells and "not tested" not in cells for cells in rows.values()),
+        tested=sum("not tested" not in cells for cells in rows.values()),
         rows="\n".join(lines),
     )
     PAGE.write_text(text, encoding="utf-8")

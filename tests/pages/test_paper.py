@@ -119,6 +119,7 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
 def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
     text = (folder / "methods.md").read_text()
     assert "(layer layer4.1)" in text
+    assert "Whole lung (the whole lung)" in text
     assert "auto" not in text
     assert "hide mean" in text
     for idle in ("hide sigma", "hide radius", "stability top"):

@@ -79,7 +79,7 @@ def test_without_null_baselines_the_first_explainer_is_the_reference(scored):
     real = scored[scored["explainer"].isin(["lime", "gradcam"])]
     (table, _), _ = tables(real)
     assert table.rows[0][-3] == "reference"
-    assert any("minus lime, with its" in note for note in table.notes)
+    assert any("minus lime" in note for note in table.notes)
 
 
 def test_one_explainer_alone_is_compared_with_none(scored):
@@ -102,7 +102,7 @@ def test_titles_and_order_are_those_of_the_study(scored):
     assert table.title.startswith("IoU on Demonstration, test split: explainers of Net, seed 1")
     # The heading names the kind, and so does the note.
     assert "Whole lung" in [row[0] for row in table.rows]
-    assert any("minus Whole lung (the null baseline" in note for note in table.notes)
+    assert any("minus Whole lung, the null baseline" in note for note in table.notes)
 
 
 def test_empty_predictions_are_counted_in_a_note(scored):

@@ -230,7 +230,7 @@ def test_what_is_not_treated_alike_is_marked(results):
     markdown, _, html = formatted(results, how)
     assert "lung_mask (confounded)" in html
     assert "protocol: default (confounded: a different rule for each explainer)" in html
-    assert "Confounded: lung_mask explains another class. Its difference" in html
+    assert "Confounded: lung_mask explains another class. So a difference" in html
     assert "onfounded" not in formatted(results)[0]
 
 

@@ -135,11 +135,11 @@ def test_the_verdict_says_what_the_references_were_drawn_as(scores):
     numbers, text = told(cases)
     assert numbers == {"split": "test", "masks": 2, "boxed": 3, "boxes": 2, "empty": 2}
     assert text == (
-        "Reference: 2 masks, and boxes in 3 more references of the test split (2 boxes in total; "
-        "in 2 nothing was found). Metrics of masks compare with the filled boxes."
+        "The test split has 2 reference masks, and 3 more references drawn as boxes (2 boxes in "
+        "total; in 2 nothing was found). Metrics of masks compare with the filled boxes."
     )
-    assert told(cases[:1])[1] == "Reference: 1 mask of the test split."
-    assert told(cases[1:2])[1].startswith("Reference: boxes, 1 reference of the test split (2 box")
+    assert told(cases[:1])[1] == "The test split has 1 reference mask."
+    assert told(cases[1:2])[1].startswith("The test split has 1 reference drawn as boxes (2 box")
     assert told([]) == (None, None)
 
 

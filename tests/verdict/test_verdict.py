@@ -189,8 +189,7 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "lime, the explainer nearest to the ceiling, is shown to be worse than unet: "
-        "IoU difference −0.300"
+        "lime, the closest explainer, is shown to be worse than unet: IoU difference −0.300"
     )
     assert len(said) == 8
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
@@ -560,22 +559,22 @@ def settings_of(signs, tested):
         (
             [1, 1, -1],
             [0, 0, 0],
-            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam has a "
-            "better mean in 1 (protocol default with b2). "
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings, and gradcam "
+            "in the other one (protocol default with b2). "
             "Only the means flip: no test shows either to be better.",
         ),
         (
             [1, 1, -1],
             [1, 0, 0],
-            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam has a "
-            "better mean in 1 (protocol default with b2). "
-            "Only the means flip: by the tests, lime is better in 1, gradcam in none.",
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings, and gradcam "
+            "in the other one (protocol default with b2). "
+            "Only the means flip: lime was shown to be better in 1, gradcam in none.",
         ),
         (
             [1, 1, -1],
             [1, 1, 1],
-            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam has a "
-            "better mean in 1 (protocol default with b2). "
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings, and gradcam "
+            "in the other one (protocol default with b2). "
             "Both directions are significant: lime was shown to be better in 2, gradcam in 1 "
             "(protocol default with b2).",
         ),
@@ -604,9 +603,9 @@ def test_flips_over_metrics_follow_their_direction():
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
     # Lower is better: both metrics say the same.
     assert said[1:] == [
-        "The 2 metrics are IoU and Hausdorff (full sets).",
         "Over all 2 metrics, lime has a better mean than gradcam in all 2 settings "
         "(significant in each).",
+        "The 2 metrics are IoU and Hausdorff (full sets).",
     ]
     (row,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "none_shown", mean_difference=0)]))
     assert order_of("lime", "gradcam", [row]) is None
@@ -664,10 +663,10 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     assert "The unit of analysis is the image" in said
     assert "macro AUC 0.600 [0.550, 0.700] with chance at 0.5" in said
     assert "its macro AUC is below 0.65" in said
-    assert "one trained network (one seed)" in said
+    assert "trained once (one seed)" in said
     assert "Empty predicted masks: lime (3 of 60)." in said
     assert "Cases without a defined score: lime (1 of 60)." in said
-    assert "2 cases with an empty reference mask are counted, not averaged." in said
+    assert "2 cases with an empty reference mask are not part of the means." in said
     good = pd.DataFrame(rated(0.9, 0.8, 0.95))
     said = " ".join(texts(chapter_of(rows, families, classification=good), "What do"))
     assert "weak" not in said
@@ -773,8 +772,9 @@ def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
     (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said == (
         "In class COVID-19, the mean ranks (1 is best; 40 units) are lung 1.50, lime 1.90 and "
-        "gradcam 2.60. Friedman's test: χ² = 20.0, p < 0.001. Ranks closer than 0.50 do not "
-        "differ significantly (Nemenyi). So the best, lung, does not differ from lime."
+        "gradcam 2.60. Friedman's test of equal ranks: χ² = 20.0, p < 0.001. By Nemenyi's test, "
+        "ranks closer than 0.50 do not differ significantly. So the best, lung, does not differ "
+        "significantly from lime."
     )
 
 

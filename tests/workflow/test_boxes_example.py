@@ -69,7 +69,7 @@ def test_every_data_set_is_scored_by_its_boxes(example, name):
     assert (test["n"] > 0).all()
     assert test["value"].between(0, 1).all()
     assert (pd.read_csv(tables / "localization.csv")["reference"] == "box").all()
-    assert "Reference: boxes, " in (tables / "verdict.md").read_text()
+    assert "references drawn as boxes" in (tables / "verdict.md").read_text()
     text = (tables / "tables.md").read_text()
     # The tables of the page, under its titles.
     for title in ("Box IoU ↑", "CorLoc ↑", "MaxBoxAcc, diagnostic ↑", "RoDeO ↑"):

@@ -158,7 +158,7 @@ def test_the_verdict_leaves_out_what_sees_the_reference(instrument):
     text = (folder / "verdict.md").read_text()
     assert "lung" in text
     assert "oracle" not in text
-    assert "one trained network (one seed)" in text
+    assert "trained once (one seed)" in text
     # One epoch teaches nothing: no explainer of this network is judged.
     (chapter,) = json.loads((folder / "verdict.json").read_text())["chapters"]
     assert chapter["quality"]["status"] == "no_better_than_chance"

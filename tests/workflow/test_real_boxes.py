@@ -100,7 +100,7 @@ def test_box_scores_of_the_real_boxes(real):
 def test_pages_name_the_boxes(real):
     verdict = json.loads(real.read("nih/tables/verdict.json"))
     told = json.dumps(verdict, ensure_ascii=False)
-    assert "Reference: boxes, 4 references of the" in told
+    assert "has 4 references drawn as boxes" in told
     tables = real.read("nih/tables/tables.html").decode()
     assert "Box IoU" in tables
     assert "box_iou" not in tables

@@ -129,19 +129,19 @@ def test_tables_say_who_is_shown_to_be_more_faithful(tmp_path):
     nulls, pairs = laid_out
     assert nulls.header == ["Classifier", "Explainer", "Deletion AUC", "Insertion AUC"]
     assert [row[1:] for row in nulls.rows] == [
-        ["lime", "2 of 2", "0 of 2"],
-        ["gradcam", "1 of 2", "0 of 2"],
+        ["lime", "2 more, 0 less, of 2", "0 more, 0 less, of 2"],
+        ["gradcam", "1 more, 0 less, of 2", "0 more, 0 less, of 2"],
     ]
     assert pairs.header == ["Classifier", "A", "B", "Deletion AUC", "Insertion AUC"]
     (row,) = pairs.rows
     assert row[1:3] == ["lime", "gradcam"]
     assert row[3].startswith("−0.19")
-    assert row[3].endswith(" A")
-    assert row[4].endswith(" –")
+    assert row[3].endswith(" (A)")
+    assert row[4].endswith(" (not shown)")
     assert "−0.19" in to_markdown("tables", laid_out, dataset="d")
     worse = check_tables([_named(tmp_path, cases(lime=(0.9, 0.6)), METRICS)], FAMILIES)
-    assert worse[0].rows[0][2] == "0 of 2, less than 2"
-    assert worse[1].rows[0][3].endswith(" B")
+    assert worse[0].rows[0][2] == "0 more, 2 less, of 2"
+    assert worse[1].rows[0][3].endswith(" (B)")
 
 
 def _evidence(faithfulness) -> Evidence:
@@ -207,7 +207,7 @@ def test_tables_say_how_many_units_each_metric_has(tmp_path):
     table = cases()
     table.loc[~table["case"].isin(["c00", "c01", "c02"]), "insertion_auc"] = np.nan
     for laid_out in check_tables([_named(tmp_path, table, METRICS)], FAMILIES):
-        assert "Patients: Deletion AUC 24, Insertion AUC 3." in laid_out.notes[0]
+        assert "Patients: Deletion AUC 24, Insertion AUC 3." in laid_out.notes[1]
 
 
 def test_a_class_that_only_another_table_has_hides_nothing(compared):

@@ -215,7 +215,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
             style.short(row.cls, LETTERS),
             style.short(row.case, limit),
         ]
-        line[0].set_ylabel("\n".join(words), fontsize=8)
+        line[0].set_ylabel("\n".join(words), fontsize=7)
         show_reference(line[0], row.drawn)
         for name, drawn in row.readers.items():
             show_reference(line[1], drawn, named[name].colour, named[name].dashes)

@@ -226,7 +226,7 @@ def _label_rows(axis, ranks: Ranks, several: bool) -> None:
 
 def _legend(reference: Sequence[str]) -> list[Line2D]:
     frame = {"linestyle": "none", "marker": "s", "markersize": 8, "markerfacecolor": "none"}
-    usual = "rank 1 = best mean; framed: the best explainer of the classifier"
+    usual = "rank 1 = best mean; frame: best explainer"
     changed = f"orange: another one is best under {' · '.join(reference)}"
     return [
         Line2D([], [], markeredgecolor="black", markeredgewidth=1.8, label=usual, **frame),

@@ -51,11 +51,11 @@ class Postprocess(Section):
     fill_holes: bool = False
     """Fill the holes of the predicted mask."""
     min_component: NonNegative = 0
-    """Smallest connected component that is kept, in pixels, or as a share of the image if below 1;
-    0 = all."""
+    """Smallest connected part that is kept, in pixels, or as a share of the image if below 1; 0 =
+    all."""
     min_probability: Share = 0
-    """The mask is made empty if the classifier's probability of the explained class is lower
-    (CheXlocalize's cutoff); 0 = never."""
+    """If the classifier's probability of the explained class is lower, the mask is made empty, as
+    in CheXlocalize; 0 = never."""
 
     @field_validator("median")
     @classmethod
@@ -142,7 +142,7 @@ class SuperpixelRule(Binarization):
     top: Count = 5
     """Number of superpixels kept."""
     min_weight: NonNegative = 0.0
-    """Smallest weight kept, in the explainer's own unit."""
+    """Smallest weight kept, in units of the explainer's map before it is scaled to 0 to 1."""
     superpixels: Superpixels = Field(default_factory=Quickshift)
     """How superpixels are made: see the section `superpixels`."""
 
@@ -174,10 +174,10 @@ class PerExplainer(Binarization):
 
     method: Literal["per_explainer"] = "per_explainer"
     otherwise: RuleOfOne
-    """Rule and post-processing of the explainers that `explainers` does not name; its keys are in
-    the section `per_explainer`: one rule."""
+    """Rule and post-processing of the explainers that `explainers` does not name. Its keys:
+    `binarization` and `postprocess`, see below."""
     explainers: dict[str, RuleOfOne] = {}
-    """Rule and post-processing, by the explainer's name in this config."""
+    """Map from an explainer's name to its rule and post-processing, with the same keys."""
 
     def parts(self) -> dict[str, RuleOfOne]:
         """Give the rules by their place in the entry."""

@@ -48,7 +48,7 @@ class Augmentation(Section):
 
 
 class StageAugmentation(Augmentation):
-    """Random changes of this stage. Keys that are left out are as in `training`."""
+    """Random changes of this stage; a key that is left out is as in `training`."""
 
     flip: Share | MISSING = MISSING
     rotation: Degrees | MISSING = MISSING
@@ -84,21 +84,20 @@ class Stage(Section):
 
 
 class Guidance(Section):
-    """Right for the right reasons: the training also keeps the input gradients inside masks. Images
-    without a mask are not guided. A step takes about four times as long."""
+    """Guidance by masks: right for the right reasons (Ross et al. 2017)."""
 
     loss: Literal["squared", "share"] = "squared"
-    """What is minimised, of the gradients of the sum of all log probabilities. `squared` = their
-    squares, summed over the pixels outside of the mask (Ross et al. 2017; grey values from 0 to 1).
-    It may be lowered by small gradients everywhere. `share` = the share of their absolute values
-    outside of the mask (the energy loss of Rao et al. 2023)."""
+    """What is added to the loss. Both read the input gradients of the sum of all log probabilities.
+    `squared` = the sum of their squares outside the mask (Ross et al. 2017); it also falls if all
+    gradients become small. `share` = the share of their absolute values that lies outside the mask
+    (the energy loss of Rao et al. 2023)."""
 
     masks: Literal["reference", "other_cases"] = "reference"
     """Whose masks: `reference` = the image's own reference masks; `other_cases` = those of another
     training image with the same labels, as a control."""
     weight: Positive = 1
-    """Weight of this loss beside that of the labels. Sensible weights of `squared` depend on the
-    network: its validation accuracy must not suffer."""
+    """Weight of this term; the loss of the labels has weight 1. For `squared`, a good weight
+    depends on the network: the validation accuracy should not drop."""
 
 
 class Training(Section):
@@ -111,7 +110,7 @@ class Training(Section):
     optimizer: Optimizer = "adamw"
     """Optimiser."""
     learning_rate: Positive = 0.001
-    """Learning rate (its peak with onecycle)."""
+    """Learning rate; with `onecycle`, its peak."""
     weight_decay: NonNegative = 0.01
     """Weight decay."""
     scheduler: Scheduler = "onecycle"
@@ -119,16 +118,18 @@ class Training(Section):
     class_weights: ClassWeights = "balanced"
     """Weights of the classes in the loss."""
     patience: Count = 10
-    """Epochs without a better validation loss before training stops. With onecycle, the loss often
-    rises while the learning rate rises."""
+    """Epochs without a better validation loss before training stops. With `onecycle`, allow for
+    several: the loss often rises at first."""
     augmentation: Augmentation = Field(default_factory=Augmentation)
     guidance: Guidance | MISSING = MISSING
-    """Masks that the classifier should look at: the loss is larger where its gradients lie
-    elsewhere. Absent = only the labels are learned."""
+    """Guide the training by masks: the loss is larger if the input gradients lie outside them.
+    Images without a mask are not guided. A step takes about four times as long. Not set = no
+    guidance."""
     stages: list[Stage] = []
-    """Fine-tuning in stages, in order. Each stage sets which layers it trains and may override any
-    other key of `training`. It continues from the best epoch so far. Empty = one stage, all layers.
-    """
+    """Fine-tuning in stages, in order. A stage has the key `trainable`, and may set any key above
+    from `epochs` to `augmentation`; keys that it leaves out are as in `training`. The validation
+    loss keeps the class weights of `training`. A stage continues from the best epoch so far. [] =
+    one stage, all layers."""
 
 
 class Classifier(Section):
@@ -138,17 +139,16 @@ class Classifier(Section):
     """A torchvision model, `timm:<name>`, `xrv:<name>` (torchxrayvision), `torchscript`, or
     `plugin:<function>`."""
     weights: str | None = None
-    """Start weights: null (random), `imagenet` (downloaded by torchvision or timm), or a checkpoint
-    file."""
+    """Start weights: null = random; `imagenet` = downloaded by torchvision or timm; or the path of
+    a checkpoint file."""
     trusted: bool = False
     """Allow TorchScript, which can run any code in the file."""
     classes: Unique[str] | None = None
-    """The class of each output, in order. Required for a checkpoint that is not trained here and
-    does not state its classes. `null` = the checkpoint's order, or the data set's if it is trained
-    here."""
+    """The class of each output, in order. Required with `training: null` if the checkpoint does not
+    state its classes. null = the checkpoint's order, or with `training` the data set's."""
     outputs: dict[str, str] | None = None
-    """Map from class of the data set to output of the network, for `xrv:` checkpoints that are not
-    trained here; null = outputs with the same names."""
+    """Map from class of the data set to output of the network, for `xrv:` checkpoints with
+    `training: null`; null = outputs with the same names."""
     mean: list[Number] | None = None
     """Mean per channel that a loaded checkpoint's inputs (0 to 1) were normalised with. `null` =
     the file's own, else the architecture's (torchxrayvision's, timm's, torchvision's or the
@@ -157,8 +157,8 @@ class Classifier(Section):
     """The same as `mean`, for the standard deviation."""
     transform_input: bool | None = None
     """For torchvision's `googlenet` and `inception_v3`: whether the network was built with
-    transform_input. Networks that started from ImageNet's weights always were. Required for a
-    checkpoint that is not trained here. `null` = true if `weights` are given, else false."""
+    transform_input. It was, if its training started from ImageNet weights. Required with
+    `training: null`. Otherwise null = true if `weights` are given, else false."""
     output_values: Literal["logits", "probabilities", None] = None
     """What a loaded network returns. For `probabilities` (it ends in softmax or sigmoid) the
     log-odds are explained. `null` = logits; a probe checks that the outputs are not probabilities.
@@ -166,9 +166,10 @@ class Classifier(Section):
     weights_entry: str | None = None
     """Which weights are used if the file holds several sets, such as `model_ema`."""
     head: Literal["softmax", "one_logit"] = "softmax"
-    """Output of a classifier whose classes exclude each other; `one_logit` for two classes."""
+    """Output layer of a classifier whose classes exclude each other. `softmax` = one output per
+    class; `one_logit` = one output for two classes."""
     seeds: Annotated[Unique[Natural], Field(min_length=1)] = [1]
-    """Training seeds; several expand to <name>-s<seed>."""
+    """Training seeds. With several, each training is a classifier of its own, <name>-s<seed>."""
     training: Training | None = Field(default_factory=Training)
     title: Title = None
     """Name in figures, tables and pages; null = the architecture's."""

@@ -28,52 +28,52 @@ TITLED = ("datasets", "classifiers", "explainers", "binarizations")
 
 
 class Figures(Section):
-    """Figure settings. A change redraws figures and recomputes nothing else."""
+    """A change redraws figures and recomputes nothing else. The gallery is the figure of best,
+    median and worst cases."""
 
     gallery_cases: Count = 2
-    """Cases in each of the gallery's groups (best, median, worst)."""
+    """Cases of each kind (best, median, worst)."""
     gallery_explainers: Annotated[list[str], Field(min_length=1)] | None = None
     """Explainers in the gallery; null = at most seven: explainers first, then null baselines, and
     the ceiling with the best mean IoU."""
     gallery_by: str | None = None
-    """Explainer whose IoU orders the gallery; null = the first one."""
+    """Explainer whose IoU decides which cases are best, median and worst; null = the first one."""
     dpi: Annotated[Integer, Ge(50), Le(600)] = 200
     """Resolution of the PNGs."""
 
 
 class Display(Section):
-    """How explainers are shown in figures, tables and pages; changing it redraws and computes
-    nothing else. Names are set by `title` in the entries of data sets, classifiers, explainers and
-    binarizations."""
+    """How explainers are shown in figures, tables and pages. A change redraws them and recomputes
+    nothing else. For names, set `title` in an entry."""
 
     order: Unique[str] = []
     """Order in which explainers are shown. Explainers that are not listed follow, in the order of
     `explainers`."""
     colours: dict[str, Colour] = {}
-    """Explainer → its colour, such as "#0072B2"; the others have colours that colour-blind readers
-    can tell apart."""
+    """Map from explainer to colour, such as "#0072B2"; the others have colours that colour-blind
+    readers can tell apart."""
 
 
 class Explorer(Section):
-    """The explorer (a page to browse single cases), and whether pages may show images."""
+    """The explorer: a page to browse single cases."""
 
     cases: Literal["all"] | Count = "all"
-    """Cases in the explorer. With a number, cases of the split that the verdict uses (test) come
-    first, evenly over the sorted ids. A case of 256 px takes 10 KB per explainer."""
+    """Number of cases in the explorer: test cases first, evenly over the sorted ids. A case of
+    256 px takes 10 KB per explainer."""
     images: bool = True
-    """Whether pages and the report may show pixels of images. Set it to false for data that must
-    stay in your institution: then only maps, masks and scores are shown. Also leave out explainers
-    whose maps show the outlines of the image (`edge_map`, guided backpropagation)."""
+    """Whether any page, also the report, may show images. false = only maps, masks and scores, for
+    data that must stay in your institution. Then also leave out explainers whose maps show outlines
+    of the image (`edge_map`, `guided_backprop`)."""
 
 
 class Compute(Section):
-    """How to compute. With these keys fixed, results do not depend on --cores, shards, order or
-    resumes."""
+    """How to compute. With these keys fixed, results do not depend on --cores, shards or the order
+    of jobs."""
 
     threads: Count = 2
-    """Threads that torch uses in training and explaining, and cores that such a job requests."""
+    """Threads and cores of a job that trains or explains."""
     batch: Count = 32
-    """Images per forward pass, in predicting and explaining."""
+    """Images per forward pass when predicting and explaining."""
     device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = "auto"
     """Device; `auto` = the first GPU if there is one, else the CPU."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
@@ -127,11 +127,11 @@ class Config(Section):
     binarizations: Annotated[dict[Key, Binarization], Field(min_length=1)] = Field(
         default_factory=lambda: {"fixed50": Fixed(threshold=0.5)}
     )
-    """Rules that turn a normalised map into a predicted mask, by a name that you choose."""
+    """Rules that turn a map into a mask, by a name that you choose."""
     protocols: Annotated[Unique[Protocol | BoxProtocol], Field(min_length=1)] = ["default"]
-    """Sets of metric conventions (surfaces, percentiles, empty masks). Each has the name of its
-    library or study. The primary comparison and the figures use `default`, which must be in the
-    list. `wsol`, `chestxray8` and `rodeo` score boxes."""
+    """Sets of metric conventions, each named after its library or study (docs/measuring.md). The
+    list must contain `default`, which the primary comparison and the figures use. `wsol`,
+    `chestxray8` and `rodeo` score boxes."""
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)
     sanity: Sanity = Field(default_factory=Sanity)
     known_truth: KnownTruth = Field(default_factory=KnownTruth)
@@ -139,8 +139,8 @@ class Config(Section):
     scores: Scores = Field(default_factory=Scores)
     statistics: Statistics = Field(default_factory=Statistics)
     failure_model: bool = False
-    """Whether tables/failure_model.csv relates the primary metric to the number, size, elongation,
-    contrast and place of the lesions, and to the classifier's confidence."""
+    """Whether to fit a regression of the primary metric on the number, size, elongation, contrast
+    and place of lesions, and the classifier's confidence (tables/failure_model.csv)."""
     figures: Figures = Field(default_factory=Figures)
     display: Display = Field(default_factory=Display)
     explorer: Explorer = Field(default_factory=Explorer)

@@ -43,10 +43,8 @@ def is_empty(value: object) -> bool:
 
 
 class Shards(Section):
-    """Shards per split. A shard is a group of cases that one job of `prepare`, or one job of an
-    explainer, processes. In a small study, shards of about 64 cases keep all cores busy. With
-    tens of thousands of cases, Snakemake plans twice as fast with 512 cases per shard as with 256.
-    """
+    """Shards per split. A shard is a group of cases that one job prepares or explains. For how many
+    to choose see docs/datasets.md."""
 
     train: ShardCount = 4
     """Shards of the training split."""
@@ -57,13 +55,13 @@ class Shards(Section):
 
 
 class Planted(Section):
-    """A mark that half of the images get, by the hash of their ids. The classes are then `marked`
-    and `unmarked`, whatever the images show: a known truth on real images, for `known_truth`.
-    The lesions stay, and are a known wrong reason."""
+    """A mark or texture that is added to half of the images, chosen by a hash of their ids. The
+    classes are then `marked` and `unmarked`, so the right reason is known (see `known_truth`). The
+    lesions stay in the images, and are a wrong reason. Not set = images stay as they are."""
 
     kind: Literal["mark", "texture"] = "mark"
-    """`mark` = a small bright label at the side, outside of the lungs if there is room. `texture` =
-    faint stripes in a disc inside the lungs, which needs lung masks."""
+    """`mark` = a small bright label at the side, outside the lungs if there is room. `texture` =
+    faint stripes in a disc inside the lungs; needs lung masks."""
     strength: PositiveShare = 0.08
     """Height of the stripes of a texture, as a share of the range from black to white."""
 
@@ -80,124 +78,117 @@ class Dataset(Entry):
     source: str
     """Where the images come from."""
     title: Title = None
-    """Name in figures, tables and pages; null = the name of the source (COVID-QU-Ex, CheXlocalize),
-    else the key."""
+    """Name in figures, tables and pages. null = the name of the source (COVID-QU-Ex, CheXlocalize),
+    else the name of this entry."""
     input: Literal["full", "lung_masked", "lung_crop"] = "full"
     """What the classifier sees: the full image, the image times the lung mask, or the lung's
     bounding box."""
     image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
-    """Side in pixels of the classifier's input. `null` = the only size that the weights file allows
-    (vision transformers), or the size of its training in this project; else 224."""
+    """Side in pixels of the classifier's input; null = 224. Exceptions: weights of a fixed size
+    (vision transformers), and weights that this project trained, keep their own size."""
     scoring_size: Literal["original", "working"] = "original"
     """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
-    """Classes (of the source) whose reference masks are scored. Only this list decides which
-    classes are scored; whether masks are empty does not matter. The list may be empty only if the
-    data set has no such masks (`part: lung`)."""
+    """Classes of the source whose reference masks are scored; all other masks are ignored. Empty
+    only with `part: lung`, which has no such masks."""
     labels: dict[str, str | None] = {}
-    """Map from source class to classifier class. null leaves a class out: its images or, if images
-    have several labels, its label. Labels that differ only in case, spaces or hyphens must be
-    merged here.
-    """
+    """Map from class of the source to class of the classifier. null leaves the images of a class
+    out; in multi-label data, only the label. Merge labels here that differ only in case, spaces or
+    hyphens."""
     pixel_spacing: (
         None | Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
     ) = None
     """Millimetres per pixel of the original images: a number or [row, column]; null = unknown. A
     table's columns spacing_row and spacing_column, and DICOM headers, take precedence."""
     lung_masks: LungMasks = "provided"
-    """Where lung masks come from. `predicted` = a small U-Net, trained on the lung masks of another
-    data set (`lung_from`, `lung_model`). `chexmask` = those of CheXmask's file `lungs`, and its
-    heart masks."""
+    """Where lung masks come from. `provided` = the data set; `chexmask` = lung and heart masks of
+    the public collection CheXmask (`lungs`); `predicted` = a small U-Net, trained on another data
+    set (`lung_from`, `lung_model`)."""
     lungs: str | None = None
-    """CheXmask's CSV file of the data set, relative to root. `lung_masks: chexmask` reads its lungs
-    and hearts, `provided` only its lungs."""
+    """CheXmask's CSV file for this data set, relative to root. `lung_masks: chexmask` reads its
+    lungs and hearts, `provided` only its lungs."""
     lung_quality: Share = 0.7
-    """Lowest estimated quality (Dice RCA, mean) of the masks in `lungs`. Masks below it are not
-    used; tables/organ_masks.csv lists them. 0 = all are used, also those without an estimate."""
+    """Lowest quality of a mask in `lungs` that is used, as CheXmask estimates it (Dice RCA, mean).
+    tables/organ_masks.csv lists the masks below it. 0 = all are used, also those without an
+    estimate."""
     lung_from: str | None = None
-    """Data set of this config whose lung masks the model of `lung_masks: predicted` is trained on.
-    """
+    """For `lung_masks: predicted`: data set of this config whose lung masks the U-Net is trained
+    on."""
     intensity: Literal["full", "percentile"] = "full"
-    """What becomes black and white. `full` = the ends of the range that the file declares (0 and
-    255 or 65535; DICOM: the ends of its rescale and window or LUT). `percentile` = two percentiles
-    of each image."""
+    """Which grey values become black and white. `full` = the ends of the range that the file
+    declares (0 and 255 or 65535; DICOM: of its window or LUT). `percentile` = two percentiles of
+    each image."""
     intensity_percentiles: Annotated[
         list[Annotated[Number, Ge(0), Le(100)]], Field(min_length=2, max_length=2)
     ] = [0.5, 99.5]
-    """Percentiles that become black and white under `intensity: percentile`; [0, 100] = minimum and
-    maximum."""
+    """With `intensity: percentile`: the percentiles; [0, 100] = minimum and maximum."""
     intensity_bits: Annotated[Integer, Ge(8), Le(32)] | None = None
-    """Bits of the grey values in PNG and TIFF files of more than 8 bits, under `intensity: full`.
-    For example, 14 for a 14-bit detector in a 16-bit PNG. `null` = the bits of the file."""
+    """With `intensity: full`: bits of the grey values in PNG and TIFF files of more than 8 bits;
+    null = those of the file. Example: 14 for a 14-bit detector in a 16-bit PNG."""
     mask_values: dict[
         str, NonNegative | Colour | Annotated[Unique[MaskValue], Field(min_length=1)]
     ] = {}
-    """What the values in mask image files mean. Needed only for masks that are refused as unclear.
+    """What the values in mask image files mean. Needed only if the run refuses a mask as unclear.
     Keys: an annotated class, `lung`, `foreground` (masks without an entry of their own) or
-    `background`. Values: a grey value, a palette index, a colour ("#ff0000" or [[255, 0,
-    0]]), or a list of them. A mask with an entry may contain only listed values; black is
-    background unless `background` is given."""
+    `background` (not set = black). Values: a grey value, a palette index, a colour ("#ff0000" or
+    [[255, 0, 0]]), or a list of them. See docs/datasets.md."""
     duplicates: Literal["error", "exclude", "keep"] = "error"
-    """What to do if one image (by its pixels) or patient is in two splits. `exclude` drops the copy
-    outside the test split."""
+    """What to do if an image (by its pixels) or a patient is in two splits. `exclude` drops the
+    copy outside the test split."""
     near_duplicates: Literal["report", "exclude", "off", False] = "report"
     """What to do about near-duplicates: images in two splits that look the same but differ in their
     pixels. `report` lists them in near_duplicates.csv; `exclude` also drops those outside the test
     split. `off` (YAML reads it as false) does not search for them."""
     near_duplicate_distance: Annotated[Integer, Ge(0), Le(24)] = 10
-    """Largest number of bits, of 64, in which the perceptual hashes (phash) of near-duplicates
-    differ."""
+    """Near-duplicates have perceptual hashes (phash, 64 bits) that differ in at most this number of
+    bits."""
     near_duplicate_correlation: Share = 0.97
-    """Smallest correlation of the 32 x 32 thumbnails of near-duplicates. Without it, hashes alone
+    """Near-duplicates have thumbnails (32 x 32 pixels) with at least this correlation. Hashes alone
     would match many different chest radiographs."""
     near_duplicates_of: Unique[Key] = []
-    """Other data sets of this config. Training and validation images of this data set are left out
-    if they look like, or are copies of, a validation or test image there. Without this
-    key, such pairs are only listed, in summary/tables/near_duplicates.csv."""
+    """Other data sets of this config. Training and validation images that are copies or
+    near-duplicates of a validation or test image there are left out. With [], such pairs are only
+    listed (summary/tables/near_duplicates.csv)."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""
     strict: bool = False
-    """Stop at an unusable image or mask instead of listing it in quarantine.csv. Also stop, instead
-    of warning, if the numbers of images differ from the published ones (COVID-QU-Ex)."""
+    """Stop at the first unusable image or mask, instead of leaving it out and listing it in
+    quarantine.csv. For COVID-QU-Ex, also stop if the numbers of images differ from the published
+    ones."""
     max_unusable: Share = 0.05
-    """Largest share of a split that may be unusable for one cause, such as unreadable images. If
-    the share is larger, and at least two cases are unusable, the study stops. 1 = it never stops.
-    """
+    """Largest share of a split that may be unusable for the same cause, such as unreadable images.
+    Above it the study stops, unless it is a single case. 1 = it never stops."""
     outside_links: bool = False
-    """Whether images and masks may be links that lead out of the data root. false refuses them."""
+    """Whether images and masks may be links that lead out of the data root; false = an error."""
     boxes_outside: Literal["refuse", "clip"] = "refuse"
-    """What to do about a reference box that leaves its image by more than rounding. `refuse` = an
-    error that names its file and row; `clip` = it is cut at the border, and the log counts it."""
+    """What to do with a reference box that extends beyond its image by more than rounding. `refuse`
+    = an error that names its file and row; `clip` = it is cut at the border and counted in the
+    log."""
     empty_references: bool = True
-    """Whether images that were read for a class, and show nothing of it (references `none`), are
-    explained and scored. Needed for measures of false alarms."""
+    """Whether an image with an empty reference (a reader looked for the class and found nothing) is
+    explained and scored. Needed to measure false alarms."""
     boxes_from: Literal["references", "masks"] | None = None
-    """Where the boxes of box scores come from. `references` = the boxes that readers drew; `masks`
-    = the rectangles that bound the connected parts of each mask. null = `references` if the source
-    has boxes; otherwise no box scores are computed."""
+    """Reference boxes of the box scores. `references` = the boxes that readers drew; `masks` =
+    rectangles around the connected parts of each mask. null = `references` if the source has boxes;
+    otherwise no box scores."""
     readers: Annotated[dict[str, str], Field(exclude_if=is_empty)] = {}
-    """Masks of further readers: {name: folder}, the folders relative to root. A folder holds one
-    folder per annotated class (or, with one class, the masks alone). A mask is named after its case
-    or image."""
+    """Masks of further readers: {name: folder}, with folders relative to root. In it is a folder
+    per annotated class; with one class, the masks may lie in it directly. A mask has the name of
+    its case or image."""
     reference: Annotated[str | None, Field(exclude_if=is_empty)] = None
-    """How several readers make one reference. `union`, `intersection` or `majority` (more than half
-    of them) of what they marked; `staple` = the mask that STAPLE estimates; or the name of one
-    reader (`first` = masks and boxes that name no reader). null = masks and boxes that name no
-    reader. If each of them names a reader, null = the majority. If it is set, readers are compared
-    with one another and with the explainers. A change recomputes scores. It recomputes maps only of
-    explainers that learn from reference masks."""
+    """How the marks of several readers are joined: `union`, `intersection`, `majority` (more than
+    half), `staple`, or the name of one reader (docs/datasets.md). `first` = masks and boxes that
+    name no reader. null = `first`, or `majority` if all name a reader. If set, readers are compared
+    with one another and with the explainers."""
     planted: Planted | MISSING = MISSING
-    """A mark or texture that is added to half of the images: the classifier then has a known truth.
-    Absent = images stay as they are."""
     strata: Unique[Stratum] = []
-    """What cases are divided by in tables/strata.csv, the study page and the explorer. Lesion size,
-    prediction and confidence are always there. `lesion_count` and `side` come from the references.
-    The others come from the source's tables, from `records` or from a DICOM header. The header is
-    read for them only on request."""
+    """Groups of cases with scores of their own in tables/strata.csv, the study page and the
+    explorer, besides lesion size, prediction and confidence. `lesion_count` and `side` come from
+    the references; the others from `records`, the source's tables or DICOM headers, in this
+    order."""
     records: str | None = None
-    """CSV file with what is known of each image, relative to root, for `strata`. Columns: case or
-    image, and any of view, sex, age (years), label_source. It takes precedence over the source's
-    tables."""
+    """CSV file for `strata`, relative to root. Columns: case or image, and any of view, sex, age
+    (years), label_source."""
     shards: Shards = Field(default_factory=Shards)
 
     @property

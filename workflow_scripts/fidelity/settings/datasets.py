@@ -40,7 +40,7 @@ class Cases(Section):
 
 
 class Shortcut(Section):
-    """A planted mark outside the lungs: a known wrong reason for a class."""
+    """A mark outside the lungs, in images of one class: a known wrong reason for this class."""
 
     class_: str | None = Field(None, alias="class")
     """Class whose images carry the mark; null = no mark."""
@@ -55,8 +55,8 @@ class Phantom(Dataset):
 
     source: Literal["phantom"] = "phantom"
     near_duplicates: Literal["report", "exclude", "off", False] = "off"
-    """As for other sources. Off by default: generated chests look similar by construction, but they
-    are not copies."""
+    """As for other sources, but off by default: generated chests look similar and are not copies.
+    """
     cases: Cases = Field(default_factory=Cases)
     size: Annotated[Integer, Ge(64), Le(1024)] = 256
     """Side in pixels of the generated images."""
@@ -65,11 +65,11 @@ class Phantom(Dataset):
     second_reader: bool = False
     """Also write the masks of a simulated second reader, for the explainer `second_reader`."""
     simulated_readers: Annotated[Integer, Ge(0), Le(9), Field(exclude_if=is_empty)] = 0
-    """Number of simulated readers, r1, r2, …, each with borders, misses and additions of its own.
-    The true masks are then not used."""
+    """Number of simulated readers, named r1, r2, …. Each draws other borders, misses lesions and
+    adds false ones. Their masks replace the true masks."""
     clinical: bool = False
-    """Also write CheXmask.csv, with masks of lungs and heart, some of low quality, and records.csv,
-    with view, sex and age. They are for the keys `lungs` and `records`."""
+    """Also write files for the keys `lungs` (CheXmask.csv: lung and heart masks, some of low
+    quality) and `records` (records.csv: view, sex and age)."""
     shortcut: Shortcut = Field(default_factory=Shortcut)
 
     @model_validator(mode="after")
@@ -103,8 +103,8 @@ class CovidQuEx(Dataset):
     """The zip file from Kaggle's page, relative to data_root. It is unpacked once, below
     results/raw."""
     download: Literal[False, "kaggle"] = False
-    """`kaggle` = download it with Kaggle's own client. The client finds your credentials itself
-    (never write them into a config) and continues a broken download."""
+    """`kaggle` = download with Kaggle's client. It finds your credentials itself (never write them
+    into a config) and resumes a broken download."""
     kaggle_dataset: Annotated[
         str, Field(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+(/versions/[0-9]+)?$")
     ] = "anasmohammedtahir/covidqu"
@@ -138,17 +138,16 @@ class Table(Dataset):
     """Folder that the paths in the table are relative to. The folder itself is relative to
     data_root."""
     task: Literal[None, "multilabel"] = None
-    """`multilabel` = an image may have several classes or, with a blank label, none. `null` =
-    decided by the labels: labels joined by a vertical bar make it multi-label, and a blank label is
-    an error."""
+    """`multilabel` = an image may have several classes, or none (a blank label). With null, data
+    are multi-label if labels are joined by a vertical bar; a blank label is an error."""
     table: str
     """CSV file (also as Excel saves it), relative to root. Columns: case, image, split, label.
     Optional columns: patient, lung_mask, mask:<class>, second_mask:<class>, mask@<reader>:<class>,
     boxes:<class>, boxes@<reader>:<class>, spacing_row, spacing_column."""
     boxes: str | None = None
     """CSV file with a row for each box, relative to root. Columns: case, class, and x0, y0, x1, y1
-    or x, y, width, height in pixels; optional: reader. null = none (boxes may also be cells of the
-    table)."""
+    or x, y, width, height in pixels; optional: reader. null = no such file (boxes may also be cells
+    of the table)."""
 
 
 class Tables(Section):
@@ -184,14 +183,14 @@ class Chexlocalize(Dataset):
     lung_masks: Literal["none", "chexmask", "predicted"] = "none"
     """CheXpert has no lung masks of its own."""
     views: Literal["frontal", "lateral", "all"] = "frontal"
-    """Views that are used, by the column Frontal/Lateral or, without it, by the file's name."""
+    """Views that are used, by the column Frontal/Lateral, or else by the file's name."""
     uncertain: Literal["ignore", "zeros", "ones", "multi-class"] = "ignore"
     """How an uncertain label (-1) is read. `ignore` = left out of loss and metrics; `zeros` =
     absent; `ones` = present; `multi-class` = a third state of each finding in training. Blank
-    labels are 0."""
+    labels count as absent."""
     references: Literal["segmentations", "annotations"] = "segmentations"
-    """Reference masks: `segmentations` (gt_segmentations_*.json, run lengths) or `annotations`
-    (gt_annotations_*.json, polygons)."""
+    """Files of the reference masks: `segmentations` = gt_segmentations_*.json (masks as run
+    lengths); `annotations` = gt_annotations_*.json (polygons)."""
     tables: Tables = Field(default_factory=Tables)
     human_benchmark: HumanBenchmark = Field(default_factory=HumanBenchmark)
 
@@ -236,8 +235,8 @@ class Published(Dataset):
     lung_masks: LungMasks = "none"
     """Lung masks: none, those of `lungs` (`chexmask`), or predicted."""
     split_seed: Natural = 1
-    """Seed of the random splits, for splits that the source does not fix. They are drawn by
-    patient, or by image if patients are unknown; cases.csv records them."""
+    """Seed of the splits that the source does not fix. They are drawn at random by patient, or by
+    image if patients are unknown; cases.csv records them."""
 
     @field_validator("annotated_classes")
     @classmethod
@@ -289,7 +288,7 @@ class Nih(WithLungs):
     """Table of labels, relative to root; null = Data_Entry_2017_v2020.csv or Data_Entry_2017.csv,
     found by its name."""
     views: Literal["all", "PA", "AP"] = "all"
-    """Views used."""
+    """Views that are used: `PA` = posteroanterior, `AP` = anteroposterior."""
 
 
 class Rsna(Published):
@@ -302,8 +301,8 @@ class Rsna(Published):
     """Table of labels, relative to root; null = stage_2_train_labels.csv, found by its name."""
     mapping: str | None = None
     """File that names the NIH patient of each image, relative to root; null =
-    pneumonia-challenge-dataset-mappings_2018.json, found by its name. Without it, the unit of
-    analysis is the image."""
+    pneumonia-challenge-dataset-mappings_2018.json, found by its name. Without this file, the unit
+    of analysis is the image."""
 
 
 class Siim(Published):
@@ -324,8 +323,8 @@ class Vindr(WithLungs):
     source: Literal["vindr"] = "vindr"
     readers: Literal["all", "majority"] | Annotated[str, Field(pattern=r"^R[0-9]+$")] = "all"
     """Whose boxes count. `all` = every box of every reader. `majority` = boxes that more than half
-    of an image's readers drew, averaged over the readers who drew them. A reader's name (R9) = the
-    boxes of this reader, on the images that this reader saw."""
+    of an image's readers drew, with averaged sides. A reader's name, such as R9 = this reader's
+    boxes, on the images that this reader read."""
 
 
 class ChestxDet(Published):
@@ -358,8 +357,8 @@ class PadchestGr(WithLungs):
 
     source: Literal["padchest_gr"] = "padchest_gr"
     readers: Literal["first", "all"] = "first"
-    """Whose boxes count. `first` = those in `boxes` of the file; `all` = also those in
-    `extra_boxes`, of a second reader."""
+    """Whose boxes count. `first` = those under `boxes` in the file; `all` = also those of a second
+    reader, under `extra_boxes`."""
 
 
 class Qata(Published):
@@ -382,7 +381,7 @@ class Container(Published):
     """Keys of the annotation formats that any data set may have."""
 
     patient: str | None = None
-    """Regular expression for an image's file name: its first group is the patient. null = each
+    """Regular expression for the file names of images; its first group is the patient. null = each
     image counts as one patient."""
 
     @field_validator("patient")
@@ -416,7 +415,7 @@ class Coco(Container):
 
     source: Literal["coco"] = "coco"
     annotations: str | None = None
-    """One JSON file for all images, relative to root; splits are then drawn."""
+    """One JSON file for all images, relative to root; splits are then drawn at random."""
     tables: AnnotationFiles = Field(default_factory=AnnotationFiles)
     """A JSON file for each split."""
 

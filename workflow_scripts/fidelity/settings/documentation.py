@@ -6,7 +6,9 @@ Nothing here is needed to load a config without mistakes.
 import ast
 import inspect
 import json
+import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -25,6 +27,7 @@ LIMITS = {
     "le": "maximum",
     "lt": "exclusiveMaximum",
 }
+SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 # Sections of the top level with a table of their own.
 TABLES = (
     "explain",
@@ -159,37 +162,44 @@ def choices(rule: Mapping[str, Any]) -> list[str] | None:
 
 
 def values(rule: Mapping[str, Any], quote: str = "`") -> str:
-    """Say in words which values a rule allows: "integer, at least 10 or null"."""
+    """Say in words which values a rule allows: "integer ≥ 10 or null"."""
     if allowed := choices(rule):
         return ", ".join(f"{quote}{name}{quote}" for name in allowed)
     if "anyOf" in rule:
         return " or ".join(values(option, quote) for option in rule["anyOf"])
     kind = "object" if "$ref" in rule else rule.get("type", "any value")
-    if kind == "array" and rule.get("items"):
-        kind = f"list of {values(rule['items'], quote)}"
-    low = rule.get("minimum", rule.get("exclusiveMinimum"))
-    high = rule.get("maximum", rule.get("exclusiveMaximum"))
-    if low is not None and high is not None:
-        below = "below " if "exclusiveMaximum" in rule else ""
-        above = "above " if "exclusiveMinimum" in rule else ""
-        return f"{kind}, {above}{low} to {below}{high}"
-    if low is not None:
-        return f"{kind}, {'above' if 'exclusiveMinimum' in rule else 'at least'} {low}"
-    if "minItems" in rule and kind != "object":
-        exact = rule["minItems"] == rule.get("maxItems")
-        return f"{kind} ({rule['minItems']}{'' if exact else ' or more'})"
-    return f"non-empty {kind}" if "minProperties" in rule else kind
+    if kind == "array":
+        return _list(rule, quote)
+    limits = [f"{sign} {rule[key]}" for key, sign in SIGNS.items() if key in rule]
+    if "minimum" in rule and "maximum" in rule:
+        limits = [f"from {rule['minimum']} to {rule['maximum']}"]
+    word = "mapping" if kind == "object" else kind
+    if "minProperties" in rule:
+        word += ", not empty"
+    return f"{word} {' and '.join(limits)}".strip()
+
+
+def _list(rule: Mapping[str, Any], quote: str) -> str:
+    """Say in words what a list holds, and how many."""
+    least, most = rule.get("minItems"), rule.get("maxItems")
+    start = f"list of {most} " if most is not None and least == most else "list of "
+    items = values(rule.get("items", {}), quote)
+    items = re.sub(r"\b(string|integer|number|mapping)\b", r"\1s", items, count=1)
+    return start + items + (", not empty" if least and least != most else "")
 
 
 def tables() -> str:
     """Give the Markdown of all key tables."""
-    rules = _definition(Config)["properties"]
-    parts = ["## Top level", _table({k: v for k, v in rules.items() if k not in TABLES})]
+    config = _definition(Config)
+    top = {key: rule for key, rule in config["properties"].items() if key not in TABLES}
+    parts = ["## Top level", _table(top, config["required"])]
     sources, common = Dataset.kinds(), Dataset.key_names()
-    table = _definition(sources["table"])["properties"]
-    shared = {key: rule for key, rule in table.items() if key in common}
+    table = _definition(sources["table"])
+    shared = {key: rule for key, rule in table["properties"].items() if key in common}
     shared["source"] = {"enum": list(sources), "description": "Where the images come from."}
-    parts += ["## `datasets.<name>`", "Keys of every data set:", _table(shared)]
+    parts += ["## Data sets", "Keys of `datasets.<name>` for every source:"]
+    parts.append(_table(shared, table["required"]))
+    listed: dict[str, str] = {}
     for source, model in sources.items():
         definition = _definition(model)
         own = {
@@ -197,50 +207,71 @@ def tables() -> str:
             for key, rule in definition["properties"].items()
             if key not in common or (key != "source" and key in vars(model)["__annotations__"])
         }
-        parts += [f"Further keys of `source: {source}`:", _table(own, definition["required"])]
-    parts += ["## `classifiers.<name>`", _section(Classifier)]
+        table = _table(own, definition["required"], listed, source)
+        heading = f"Further keys of `source: {source}`:"
+        parts += [heading, table] if table.startswith("|") else [f"{heading} {table}"]
+    parts += ["## Classifiers", "Keys of `classifiers.<name>`:", _section(Classifier)]
     for base in (Explainer, Binarization):
-        parts.append(f"## `{base.entry_name}s.<name>`")
+        parts.append(f"## {base.entry_name.capitalize()}s")
         title = _definition(next(iter(base.kinds().values())))["properties"]["title"]
         chosen = {"enum": list(base.kinds()), "description": "Decides the further keys."}
-        common = _table({base.chosen_by: chosen, "title": title})
-        parts += [f"Keys of every {base.entry_name}:", common]
+        common = _table({base.chosen_by: chosen, "title": title}, (base.chosen_by,))
+        parts += [f"Keys of `{base.entry_name}s.<name>` for every method:", common]
         parts += _kinds(base)
     parts += ["### `superpixels`", description(Superpixels), *_kinds(Superpixels)]
-    parts += ["### `per_explainer`: one rule", description(RuleOfOne), _section(RuleOfOne)]
+    parts += ["### Keys of one rule of `per_explainer`", _section(RuleOfOne)]
     models = {name: field.annotation for name, field in Config.model_fields.items()}
     for name in TABLES:
         parts += [f"## `{name}`", description(models[name]), _section(models[name])]
     return "\n\n".join(parts) + "\n"
 
 
-def _section(model: type[Section], left_out: Sequence[str] = ()) -> str:
+def _section(model: type[Section]) -> str:
     definition = _definition(model)
-    own = {key: rule for key, rule in definition["properties"].items() if key not in left_out}
-    return _table(own, definition.get("required", ())) if own else ""
+    return _table(definition["properties"], definition.get("required", ()))
 
 
 def _kinds(base: type[Entry]) -> Iterator[str]:
+    listed: dict[str, str] = {}
     for name, model in base.kinds().items():
         chosen = "plugin:<function>" if name == "plugin" else name
         yield f"**`{base.chosen_by}: {chosen}`** — {description(model)}"
-        if table := _section(model, base.key_names()):
+        definition, common = _definition(model), base.key_names()
+        own = {key: rule for key, rule in definition["properties"].items() if key not in common}
+        if table := _table(own, definition.get("required", ()), listed, name):
             yield table
 
 
-def _table(rules: Mapping[str, Any], required: Sequence[str] = ()) -> str:
-    rows = ["| key | values | default | meaning |", "|---|---|---|---|"]
+def _table(
+    rules: Mapping[str, Any],
+    required: Sequence[str] = (),
+    listed: dict[str, str] | None = None,
+    entry: str = "",
+) -> str:
+    """Write the rows of some keys. Keys that an earlier entry has with the same words are named."""
+    listed = {} if listed is None else listed
+    rows, again = [], defaultdict(list)
     for path, rule in _flat(rules):
         default = (
             f"`{json.dumps(rule['default'], ensure_ascii=False)}`" if "default" in rule else ""
         )
         default = "**required**" if path in required else default
-        rows.append(f"| `{path}` | {values(rule)} | {default} | {rule['description']} |")
-    return "\n".join(rows).replace("|  |", "| |")
+        row = f"| `{path}` | {values(rule)} | {default} | {rule['description']} |"
+        if (first := listed.setdefault(row, entry)) != entry:
+            again[first].append(f"`{path}`")
+        else:
+            rows.append(row)
+    head = ["| key | values | default | meaning |", "|---|---|---|---|"] if rows else []
+    table = "\n".join([*head, *rows]).replace("|  |", "| |")
+    same = [f"{', '.join(paths)} as for `{first}`." for first, paths in again.items()]
+    return "\n\n".join(part for part in (table, " ".join(same)) if part)
 
 
 def _flat(rules: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """List the keys of a section, those of sections in it behind them, with a dotted name."""
+    """List the keys of a section, those of sections in it behind them, with a dotted name.
+
+    Sections in a list may repeat keys of the section around them: those are left out.
+    """
     for key, rule in rules.items():
         inner = _inner(rule)
         if inner is None:
@@ -249,9 +280,11 @@ def _flat(rules: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dic
             own = rule["description"] != description(inner)
             yield f"{prefix}{key}", rule if own else {**rule, "description": "See below."}
         else:
-            listed = "[]" if rule.get("type") == "array" else ""
-            yield f"{prefix}{key}", rule
-            yield from _flat(_definition(inner)["properties"], f"{prefix}{key}{listed}.")
+            several = rule.get("type") == "array"
+            yield f"{prefix}{key}", {k: v for k, v in rule.items() if (k, v) != ("default", {})}
+            keys = _definition(inner)["properties"]
+            keys = {k: v for k, v in keys.items() if not several or k not in rules}
+            yield from _flat(keys, f"{prefix}{key}{'[]' if several else ''}.")
 
 
 def _inner(rule: Mapping[str, Any]) -> type[Section] | None:

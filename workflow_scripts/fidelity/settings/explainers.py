@@ -45,22 +45,31 @@ class Explain(Section):
     class name."""
     targets: dict[str, str] = {}
     """Map from explainer to its own target, to reproduce a study whose methods explained different
-    classes. Its scores are marked as confounded. {} = one target for all, the fair rule."""
+    classes. Scores are then marked as confounded: differences may come from the targets. {} = one
+    target for all."""
     max_failed_cases: Natural = 0
-    """Number of failed cases tolerated per shard. If you raise it, the run resumes without
-    recomputing maps."""
-    partial_cohort: bool = False
-    """Whether tables may be computed if some cases of the cohort have no scores. If false,
-    localization.csv is refused. Failed cases that max_failed_cases allows do not count as missing.
+    """Number of cases per shard that may fail. If you raise it, the run resumes and keeps its maps.
     """
+    partial_cohort: bool = False
+    """Whether tables may be computed if some cases have no scores. false = localization.csv is not
+    written. Failed cases that max_failed_cases allows do not count as missing."""
 
 
 Layer = Annotated[
-    str | Annotated[dict[str, str], Field(min_length=1)], Field(description="As for `gradcam`.")
+    str | Annotated[dict[str, str], Field(min_length=1)],
+    Field(
+        description="Layer that the map is made from: `auto`, `depth-1` to `depth-4`, `all`, or "
+        "its dotted name (docs/models.md). A mapping sets the layer per classifier; `auto` for "
+        "those that it does not name."
+    ),
 ]
 Hide = Annotated[
     Literal["mean", "blur", "noise", "inpaint"] | Share,
-    Field(description="What hidden superpixels show, as for `lime`."),
+    Field(
+        description="What hidden superpixels show: their `mean`, a grey value from 0 to 1, or the "
+        "image under a `blur`. Also `noise` with the image's mean and spread, or `inpaint`: they "
+        "are filled from their surroundings (Telea 2004)."
+    ),
 ]
 HideSigma = Annotated[
     Positive,
@@ -74,7 +83,10 @@ Output = Annotated[
 ]
 Precision = Annotated[
     Literal["float32", "bfloat16", "auto"],
-    Field(description="Precision of the forward passes; `auto` = bfloat16 if the hardware has it."),
+    Field(
+        description="Precision of the forward passes; `auto` = bfloat16 if the hardware has it "
+        "(about twice as fast, less exact: docs/speed.md)."
+    ),
 ]
 Baseline = Annotated[
     Literal["black", "mean", "blur"],
@@ -142,17 +154,15 @@ class Lime(Explainer):
     """How perturbed images are chosen. `interpolated` = all subsets of the superpixels that change
     the image, if there are at most `samples`. Otherwise it uses the `hadamard` design and a
     Gaussian process that predicts the other subsets. The other values fit only the sampled images:
-    `package` = the draw of the package lime (Bernoulli, first row all shown); `random` = Bernoulli;
-    `antithetic` = each row and its complement; `hadamard` = rows of Hadamard matrices, with random
-    columns and signs, and their complements. All but `package` scale `alpha` by samples / 1000."""
+    `random` = each superpixel is shown with probability 1/2; `package` = the same, but the first
+    image hides nothing, as in the package lime; `antithetic` = random images and their complements;
+    `hadamard` = rows of Hadamard matrices and their complements. Except for `package`, `alpha` is
+    multiplied by samples / 1000."""
     kernel_width: Positive = 0.25
-    """Width of the exponential kernel on the cosine distance."""
+    """Width of the kernel that weighs samples by their cosine distance from the image."""
     alpha: NonNegative = 1.0
     """Ridge penalty of the surrogate."""
     hide: Hide = "mean"
-    """What hidden superpixels show: their `mean`; a grey value from 0 to 1; the image under a
-    `blur`; `noise` with the image's mean and spread; `inpaint` (filled from their surroundings,
-    Telea 2004)."""
     hide_sigma: HideSigma = 8
     hide_radius: HideRadius = 3
     repeats: Count = 1
@@ -164,10 +174,7 @@ class Lime(Explainer):
     repeats."""
     adaptive: Adaptive | None = None
     output: Output = "probability"
-    """Classifier output that the surrogate fits."""
     precision: Precision = "float32"
-    """Precision of the forward passes. `auto` = bfloat16 if the hardware has it: twice as fast, and
-    in our measurements coefficients changed by 0.5 to 6 % of their size."""
     superpixels: Superpixels = Field(default_factory=Quickshift)
     """How superpixels are made: see the section `superpixels`."""
 
@@ -203,10 +210,6 @@ class Gradcam(Cam):
     """Grad-CAM, by the package pytorch-grad-cam."""
 
     method: Literal["gradcam"] = "gradcam"
-    layer: Layer = "auto"
-    """Layer by its dotted name. `auto` = the last layer with a spatial extent; `depth-1` to
-    `depth-4` = quarters of the architecture's layers; `all` = those four, as explainers
-    <name>-depth1 to -depth4. A mapping sets the layer per classifier (`auto` for the others)."""
 
 
 class Gradient(Explainer):
@@ -358,8 +361,7 @@ class Finercam(Cam):
 
     method: Literal["finercam"] = "finercam"
     comparisons: Count = 3
-    """Number of classes to compare with: those with the nearest logits, or all others if there are
-    fewer."""
+    """Number of other classes to compare with: those with the most similar logits."""
     alpha: NonNegative = 1.0
     """Weight of the other classes; 0 = Grad-CAM."""
 
@@ -506,7 +508,7 @@ class PeripheralLung(Explainer):
 
     method: Literal["peripheral_lung"] = "peripheral_lung"
     width: PositiveShare = 0.5
-    """Width of the band as a share of the lung's largest inner distance."""
+    """Width of the band, as a share of the largest distance from the lung's edge."""
 
 
 class MeanMask(Explainer):
@@ -514,7 +516,7 @@ class MeanMask(Explainer):
 
     method: Literal["mean_mask"] = "mean_mask"
     align: Literal["image", "lung_box"] = "image"
-    """Whether the mean mask is placed over the whole image, or warped to the bounding box of each
+    """Where the mean mask is placed: over the whole image, or scaled to the bounding box of each
     case's lung."""
 
 
@@ -560,8 +562,8 @@ class RandomWeights(Explainer):
     of: Annotated[
         Explainer, WithJsonSchema({"anyOf": [{"type": "string"}, {"entry": "Explainer"}]})
     ]
-    """Explainer to run on random weights: the name of an explainer of this config, or settings such
-    as {method: gradcam}."""
+    """Explainer to run on random weights: its name in this config, or keys such as
+    {method: gradcam}."""
 
     @field_validator("of", mode="before")
     @classmethod
@@ -589,13 +591,13 @@ class Unet(Explainer):
 
 
 class SecondReader(Explainer):
-    """Ceiling: the masks of another reader, if the data set has them. Where the data set's
-    `reference` is set, they are scored against what all other readers agree on."""
+    """Ceiling: the masks of another reader, if the data set has them. If the data set's `reference`
+    is set, each reader is scored against the joined masks of the others."""
 
     method: Literal["second_reader"] = "second_reader"
     reader: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
-    """Whose masks. `any` = of each case one of its readers, drawn at random; null = the reader of
-    `second_mask`."""
+    """Whose masks: a reader's name; `any` = one of the readers of each case, drawn at random; null
+    = the reader of `second_mask`."""
 
 
 class Imported(Explainer):
@@ -603,8 +605,8 @@ class Imported(Explainer):
 
     method: Literal["imported"] = "imported"
     folder: str | None = None
-    """Folder of the maps, relative to the folder you start from; `{dataset}` is replaced by the
-    data set's name."""
+    """Folder of the maps, relative to the folder that you run snakemake in; `{dataset}` is replaced
+    by the data set's name."""
     file: str | None = None
     """One masks.json or COCO file with the masks of all cases, instead of a folder."""
     pattern: str | None = None
@@ -625,8 +627,8 @@ class Imported(Explainer):
     """What to do with a case without a map: `error` stops; `skip` leaves it out, and comparisons
     use only the cases that have a map."""
     family: Literal["imported", "perturbation", "cam", "gradient", "ceiling"] = "imported"
-    """How tables and verdict list it: as an explainer, or as a `ceiling` (a reader, a segmentation
-    network)."""
+    """Kind under which tables and verdict list it. `ceiling` = a reader or a segmentation network;
+    the other kinds are explainers."""
     classes: dict[str, str | Integer] = {}
     """Map from class of the data set to its name in the files, if they differ (in COCO files, the
     category's id or name)."""
@@ -645,8 +647,8 @@ class Plugin(Explainer):
     params: dict[str, Any] = {}
     """Keyword arguments of the function."""
     family: Family | None = None
-    """How tables, figures and verdict list it; `baseline` is a null baseline. `null` = as set in
-    its file (a line `family = "cam"`), else `perturbation`."""
+    """Kind under which tables, figures and verdict list it; `baseline` = a null baseline. `null` =
+    as set in its file (a line `family = "cam"`), else `perturbation`."""
 
 
 HidesSuperpixels = Lime | KernelShap | FeatureAblation

@@ -105,7 +105,7 @@ class Boxes(Section):
     false_positives: Annotated[Unique[Positive], Field(min_length=1)] = [
         *(0.125, 0.25, 0.5, 1, 2, 4, 8)
     ]
-    """Numbers of false positives per image at which FROC gives the sensitivity; `froc` is the mean
+    """Numbers of false positives per image at which FROC reads the sensitivity; `froc` is the mean
     of these sensitivities."""
 
 
@@ -113,10 +113,11 @@ class Scores(Section):
     """Metrics and their conventions."""
 
     metrics: Annotated[Unique[MaskMetric], Field(min_length=1)] = list(get_args(UsualMetric))
-    """Metrics of the masks. `_mm` metrics need the pixel spacing; `_diagonal` metrics are shares of
-    the image diagonal; `_nan` metrics leave empty predictions out of the mean."""
+    """Metrics of the masks (docs/measuring.md). `_mm` metrics need the pixel spacing; `_diagonal`
+    metrics are shares of the image diagonal; `_nan` metrics leave empty predictions out of the
+    mean."""
     ranking: Unique[MapMetric] = list(get_args(MapMetric))
-    """Metrics of the maps. They need no threshold."""
+    """Metrics of the maps, without a threshold (docs/measuring.md)."""
     surface_tolerance: NonNegative = 2
     """Tolerance of the normalised surface Dice (nsd), in pixels of the scored image."""
     pointing_tolerance: NonNegative = 15
@@ -155,20 +156,21 @@ class Statistics(Section):
         "roc_auc",
         "average_precision",
     ]
-    """Metrics whose paired tests and ranks are computed, if they are among the scores. The primary
-    metric always is."""
+    """Metrics with paired tests and ranks, if they are among the scores. The primary metric always
+    has them."""
     permutations: Annotated[Integer, Ge(99)] = 9999
     """Sign flips of the permutation test."""
     margin: InnerShare = 0.05
     """Equivalence margin for metrics from 0 to 1. Two explainers are called equivalent only if the
-    interval is inside it."""
+    interval of their difference is inside it."""
     replicates: Annotated[Integer, Ge(100)] = 2000
     """Bootstrap replicates."""
     cluster: Literal["patient", "case"] = "patient"
-    """Unit of analysis: what is resampled and tested."""
+    """Unit of analysis: what bootstrap and tests resample; `case` = an image."""
     least_accuracy: PositiveShare | None = None
-    """Lowest test accuracy at which conclusions about explainers are drawn; only for classes that
-    exclude each other. `null` = better than chance suffices. Set it before the run."""
+    """Lowest test accuracy of a classifier at which the verdict draws conclusions about explainers;
+    only for classes that exclude each other. null = above chance is enough. Choose it before the
+    run."""
     alpha: InnerShare = 0.05
     """Significance level of the tests; intervals have the confidence level 1 - alpha."""
 

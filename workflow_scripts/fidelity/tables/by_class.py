@@ -26,14 +26,14 @@ def class_tables(rows: pd.DataFrame, families: Mapping[str, str], **told: Any) -
     if len(classes) < 2:
         return []
     cells = [
-        [*who, *(_cell(own[own["class"] == name]) for name in classes)]
-        for who, own in by_explainer(rows, families)
+        [title, *(_cell(own[own["class"] == name]) for name in classes)]
+        for (title, _), own in by_explainer(rows, families)
     ]
     first = rows.iloc[0]
     return [
         lay_out(
             "by_class",
-            ["Explainer", "Family", *classes],
+            ["Explainer", *classes],
             cells,
             len(classes),
             metric=title_of(first["metric"]),

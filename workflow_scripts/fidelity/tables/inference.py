@@ -208,7 +208,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
         headings[len(rows)] = class_title(name)
         for row in part.to_dict("records"):
             status = row["status"].replace("_", " ")
-            if row["note"] and row["status"] != "ok":
+            if row["note"] and row["status"] in ("too_few", "singular"):
                 status += f": {row['note']}"
             quantity = "variance" if row["term"].startswith("variance") else row["term"]
             rows.append(

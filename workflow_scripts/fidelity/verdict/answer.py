@@ -19,13 +19,10 @@ _TOLD = {
     "absent": "not compared with",
 }
 # Where an interval without 0 is beside a large p.
-BOTH = (
-    "The interval is not corrected for the number of pairs. A difference counts as shown only if "
-    "both p and interval show it"
-)
+BOTH = "The interval alone does not decide: unlike p, it is not corrected for the number of pairs"
 PATIENTS = (
-    "Means weigh all cases alike. Differences and tests average the cases of a patient first, so "
-    "a difference may differ slightly from that of the two means."
+    "Differences and tests average the cases of each patient first. So a difference can deviate "
+    "slightly from the difference of the two means."
 )
 
 
@@ -83,17 +80,17 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     of_nulls = _standing(nulls, "null baseline", headline, name)
     if of_nulls and strongest and strongest["mean"] is not None:
         of_nulls[-1] += (
-            f"; the strongest, {plain_title(strongest['explainer'])}, has "
-            f"{value_of(metric, strongest['mean'])}"
+            f"; the best null baseline is {plain_title(strongest['explainer'])} "
+            f"({value_of(metric, strongest['mean'])})"
         )
     details += [f"{title} is {told}." for told in of_nulls]
     below = {n: _outcomes(n, baselines, headline) for n in families if n != name}
     if told := [
-        f"{explainer_title(n)} ({len(against['worse'])} of {sum(map(len, against.values()))})"
+        f"{explainer_title(n)} (than {len(against['worse'])} of {sum(map(len, against.values()))})"
         for n, against in below.items()
         if against.get("worse")
     ]:
-        details.append(f"Other explainers shown to be worse than null baselines: {listed(told)}.")
+        details.append(f"Shown to be worse than null baselines: {listed(told)}.")
     if any(
         row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
         for part in headline
@@ -111,7 +108,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     if ahead and (ahead < 0) == (METRICS[metric].direction == "lower") and not nulls.get("worse"):
         null = plain_title(strongest["explainer"])
         known = value_of(metric, strongest["mean"])
-        return Answer(f"{text}, but the null baseline {null} has a better one ({known}).", details)
+        return Answer(f"{text}, but the null baseline {null} has a better mean ({known}).", details)
     return Answer(f"{text}{_against_nulls(nulls)}.", details)
 
 

@@ -55,13 +55,13 @@ def _references(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Sentence]
         of += f"; in {empty} nothing was found" if empty else ""
         total = counted(masks + len(boxed), "reference")
         if not boxed:
-            text = f"Reference: {counted(masks, 'mask')} of the {split} split."
+            text = f"The {split} split has {counted(masks, 'reference mask')}."
         elif not masks:
-            text = f"Reference: boxes, {total} of the {split} split ({of})."
+            text = f"The {split} split has {total} drawn as boxes ({of})."
         else:
             text = (
-                f"Reference: {counted(masks, 'mask')}, and boxes in {len(boxed)} more references "
-                f"of the {split} split ({of})."
+                f"The {split} split has {counted(masks, 'reference mask')}, and {len(boxed)} more "
+                f"references drawn as boxes ({of})."
             )
         if boxed:
             text += " Metrics of masks compare with the filled boxes."

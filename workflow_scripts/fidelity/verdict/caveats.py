@@ -67,7 +67,7 @@ def secondary(evidence: Evidence) -> Section:
     return Section(
         "Secondary: what do the other metrics show?",
         [Group("", told or [nothing])],
-        "Secondary comparisons support or qualify the primary ones; they decide nothing.",
+        "Secondary comparisons add to the primary ones; no conclusion rests on them.",
     )
 
 
@@ -81,7 +81,7 @@ def _other_metrics(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -
     statistics = evidence.study.statistics
     told = [
         f"{title_of(row.metric)}{'' if row.higher_is_better else ' (lower is better)'} "
-        f"{numbers(row, statistics, units=False)}"
+        f"{numbers(row, statistics, units=False, flips=False)}"
         for row in rows
     ]
     return pair_by_metrics(a, b, rows, told, phrases)
@@ -104,16 +104,17 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     text += f"{listed(names)}."
     if not np.isnan(first["friedman_p"]):
         statistic = value_of("friedman_statistic", first["friedman_statistic"])
-        text += f" Friedman's test: χ² = {statistic}, p {p_value(first['friedman_p'])}."
+        text += f" Friedman's test of equal ranks: χ² = {statistic}, p"
+        text += f" {p_value(first['friedman_p'])}."
     difference = float(first["critical_difference"])
     if not np.isnan(difference):
         near = rows["mean_rank"] - first["mean_rank"] < difference
         tied = list(map(explainer_title, rows.loc[near, "explainer"]))[1:]
         shown = value_of("critical_difference", difference)
-        text += f" Ranks closer than {shown} do not differ significantly (Nemenyi)."
+        text += f" By Nemenyi's test, ranks closer than {shown} do not differ significantly."
         if tied:
             best = explainer_title(first["explainer"])
-            text += f" So the best, {best}, does not differ from {listed(tied)}."
+            text += f" So the best, {best}, does not differ significantly from {listed(tied)}."
     facts_of = {
         "class": cls,
         "mean_ranks": dict(zip(rows["explainer"], rows["mean_rank"], strict=True)),
@@ -145,7 +146,7 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     if cannot_show(units, len(rows), evidence.study.statistics["alpha"]):
         yield warning(
             f"With {counted(units, rows[0].unit)} and {counted(len(rows), 'pair')} to correct for, "
-            "hardly any test can reach significance: “no difference was shown” then means nothing."
+            "hardly any test can reach significance. “No difference was shown” then means nothing."
         )
 
 
@@ -196,7 +197,7 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
                 f"explainers.{row.explainer}.superpixels"
             )
         else:
-            text += ", so its masks are no finer than these"
+            text += ", so the masks cannot follow a lesion more closely"
         told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
         yield (warning if few else note)(f"{text}.", **told)
 
@@ -209,8 +210,8 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     trained = [other for other, of in bases.items() if of == base]
     if len(trained) == 1:
         yield warning(
-            "The classifier is one trained network (one seed). The intervals cover the variation "
-            "between images (or patients), not between trainings.",
+            "The classifier was trained once (one seed). The intervals cover the variation between "
+            "images or patients, not between trainings.",
             n_seeds=1,
         )
         return
@@ -319,6 +320,6 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
     if len(rows) and (empty := int(rows["n_empty_reference"].max())):
         yield note(
             f"{counted(empty, 'case')} with an empty reference mask {'is' if empty == 1 else 'are'}"
-            " counted, not averaged.",
+            " not part of the means.",
             n_empty_reference=empty,
         )

@@ -27,9 +27,9 @@ def _chapter(evidence: Evidence) -> Chapter:
     setting = (
         f"Primary comparison: {title_of(statistics['primary'])} on the test split, with the "
         f"binarization “{binarization_title(statistics['primary_binarization'])}” and the protocol "
-        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction covers all "
+        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction of p covers all "
         f"{len(evidence.primary(evidence.pooled))} pairs, null baselines and ceilings included; "
-        "each single class is corrected separately."
+        "single classes are corrected separately."
     )
     judged = evidence if evidence.concludes else without_its_explainers(evidence)
     return Chapter(

@@ -15,9 +15,10 @@ from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, 
 
 QUESTION = "Does the classifier use what the maps show?"
 INTRO = (
-    "Faithfulness measures how the classifier's output changes when the pixels marked by a map are "
-    "removed, or when only these remain (docs/measuring.md). The results are secondary. A map may "
-    "point at the disease without showing what the classifier uses, or the reverse."
+    "Faithfulness measures how the classifier's output changes if the pixels that a map marks are "
+    "removed, or if only these remain. A map may point at the disease although the classifier uses "
+    "something else, or the reverse. These comparisons are secondary: the answer does not rest on "
+    "them."
 )
 
 
@@ -74,7 +75,7 @@ def _powerless(evidence: Evidence) -> Iterator[Sentence]:
             yield warning(
                 f"{METRICS[metric].title} was measured on {counted(units, part[0].unit)}. With "
                 f"{counted(len(part), 'pair')} to correct for, hardly any test can reach "
-                "significance: “no difference was shown” then means nothing.",
+                "significance. “No difference was shown” then means nothing.",
                 metric=metric,
                 n_units=units,
             )
@@ -143,7 +144,7 @@ def _pair(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentenc
     }
     told = [
         f"{METRICS[row.metric].title} ({METRICS[row.metric].direction} is better) "
-        f"{numbers(row, evidence.study.statistics)}"
+        f"{numbers(row, evidence.study.statistics, flips=False)}"
         for row in rows
     ]
     return pair_by_metrics(a, b, rows, told, phrases)

@@ -71,7 +71,7 @@ def ranking_flips(evidence: Evidence) -> Section:
             told = [_count(lead, orders), *told] if len(orders) > 1 else told
             if of_scope is rows:
                 names = listed(map(title_of, metrics))
-                told.insert(0, note(f"The {len(metrics)} metrics are {names}."))
+                told.append(note(f"The {len(metrics)} metrics are {names}."))
             groups.append(Group(scope[0].upper() + scope[1:], told))
     if told := _by_class(evidence):
         groups.append(Group("By class", told))
@@ -79,11 +79,11 @@ def ranking_flips(evidence: Evidence) -> Section:
     return Section(
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
-        "A setting is one combination of metric, binarization and protocol in the config. This "
-        "section leaves out rules that use the reference mask, and settings without a defined mean "
-        "difference. It also leaves out protocols that give the same numbers as another one. Tests "
-        "are corrected within each setting, not across settings. This section shows where the "
-        "conclusion depends on a choice; it is not additional evidence.",
+        "A setting is one combination of metric, binarization (the rule that turns a map into a "
+        "mask) and protocol (conventions of metrics). Not counted are rules that use the reference "
+        "mask, protocols that only repeat the numbers of another, and undefined differences. Tests "
+        "are corrected within each setting. This section shows where a conclusion depends on a "
+        "choice; it is not additional evidence.",
     )
 
 
@@ -170,9 +170,10 @@ def _sentence(order: Order, lead: str) -> Sentence:
         where = f"in all {total}" if order.settings > 1 else "in the only setting"
         text = f"{lead}, {a} has a better mean than {b} {where}"
         return note(f"{text} ({_shown(order.leader_shown, order.settings)}).", **numbers)
+    others = "one" if len(order.other_ahead) == 1 else len(order.other_ahead)
     text = (
-        f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} "
-        f"has a better mean in {len(order.other_ahead)} ({_named(order.other_ahead, several)})."
+        f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}, and {b} "
+        f"in the other {others} ({_named(order.other_ahead, several)})."
     )
     if order.flips_by_tests:
         text += (
@@ -185,7 +186,7 @@ def _sentence(order: Order, lead: str) -> Sentence:
     if one_sided:
         who = a if order.leader_shown else b
         text += (
-            f" Only the means flip: by the tests, {who} is better in {len(one_sided)}, "
+            f" Only the means flip: {who} was shown to be better in {len(one_sided)}, "
             f"{b if who == a else a} in none."
         )
     else:
@@ -203,7 +204,7 @@ def _named(settings: Sequence[Setting], several: bool) -> str:
     """Name settings, those of one protocol together; of several metrics, count those of each."""
     if several:
         counts = Counter(metric for metric, *_ in settings)
-        return ", ".join(f"{title_of(metric)} {count}" for metric, count in counts.items())
+        return ", ".join(f"{count} by {title_of(metric)}" for metric, count in counts.items())
     parts = []
     for protocol in dict.fromkeys(protocol for _, protocol, _ in settings):
         rules = [name for _, p, name in settings if p == protocol and name != "none"]

@@ -214,8 +214,8 @@ def _unbeaten(
         who = f"{explainer_title(real[0])} was not" if len(real) == 1 else "No explainer was"
         yield Sentence(
             f"{who} shown to score {word} than {listed(map(explainer_title, unbeaten), 'or')}. "
-            "These baselines ignore the classifier. Where an explainer is not shown to differ from "
-            "one, they may localize equally well, or the study may lack the power to tell.",
+            "Null baselines ignore the classifier. Where no difference was shown, the two may "
+            "localize equally well, or the study may be too small to tell.",
             "warning",
             "primary",
             {"unbeaten": unbeaten},
@@ -245,7 +245,7 @@ def _below(
             "worse": "is shown to be worse than",
             "equivalent": f"is equivalent within ±{margin} to",
         }.get(nearest.outcome, "is not shown to differ from")
-        closest = ", the explainer nearest to the ceiling," * (len(against) > 1)
+        closest = ", the closest explainer," * (len(against) > 1)
         who = explainer_title(nearest.first) + closest
         yield Sentence(
             f"{who} {word} {explainer_title(ceiling)}: "

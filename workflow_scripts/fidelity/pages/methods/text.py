@@ -1,5 +1,6 @@
 """The methods of a study in words: from its config, as far as its tables show that it was run."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -22,6 +23,7 @@ from fidelity.pages.methods.references import cite, without_marks
 from fidelity.presentation import titles
 from fidelity.presentation.page import paragraphs
 from fidelity.presentation.wording import confidence, counted, empty_masks, listed, set_value
+from fidelity.settings.explainers import Explainer
 
 DATA_SOURCES = {
     "covid_qu_ex": ("Tahir 2021",),
@@ -39,6 +41,11 @@ DATA_SOURCES = {
 ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
 GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
+SIGNS = {
+    "positive": "Negative values of each map were set to 0.",
+    "absolute": "Each map was replaced by its absolute values.",
+    "signed": "Each map kept its negative values.",
+}
 # What references were drawn as, as localization.csv names it.
 PLURAL = {"mask": "masks", "box": "boxes"}
 BOX_PROTOCOLS = {"wsol": "Choe 2020", "chestxray8": "Wang 2017", "rodeo": "Meissen 2023"}
@@ -117,7 +124,7 @@ def methods(
         classifiers=_classifiers(shown, settings),
         **_explainers(names, shown["classifier"].unique(), settings),
         target=_target(config["explain"], any(explains(families[name]) for name in names)),
-        sign={"signed": "signed"}.get(config["postprocess"]["sign"], config["postprocess"]["sign"]),
+        sign=SIGNS[config["postprocess"]["sign"]],
         rules=listed(_rule(name, config["binarizations"].get(name, {})) for name in rules),
         primary_rule=titles.binarization_title(statistics["primary_binarization"]),
         postprocess=_postprocess(config["postprocess"]),
@@ -285,14 +292,21 @@ def _explainers(
 
 
 def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], layers: str) -> str:
-    told = []
+    told = _meaning(entry["method"])
     if sources and entry["method"] != "imported":
         acting = _acting(entry.get("of") or entry)
         if layers and acting.pop("layer", None):
             told.append(f"layer {layers}")
         told += _flat(acting)
-    title = _title(titles.explainer_title(name)) + cite(*sources)
+    title = _title(titles.plain_title(name)) + cite(*sources)
     return f"{title} ({'; '.join(told)})" if told else title
+
+
+def _meaning(method: str) -> list[str]:
+    """Say what a null baseline or a ceiling is; nothing of explainers, which cite a paper."""
+    text = " ".join((getattr(Explainer.kinds().get(method), "__doc__", None) or "").split())
+    found = re.match(r"(?:Null baseline|Ceiling): ([^.(]+)", text)
+    return [found[1].strip()] if found else []
 
 
 def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, Any]) -> str:

@@ -75,13 +75,13 @@ def _beaten(found: Sequence[Comparison], name: str, nulls: Sequence[str], metric
     if not rows:
         return ABSENT
     outcomes = [row.outcome for row in rows]
-    worse = outcomes.count("worse")
-    return f"{outcomes.count('better')} of {len(rows)}" + (f", less than {worse}" if worse else "")
+    better, worse = outcomes.count("better"), outcomes.count("worse")
+    return f"{better} more, {worse} less, of {len(rows)}"
 
 
 def _shown(found: Sequence[Comparison], a: str, b: str, metric: str) -> str:
     row = next((row for row in between(found, a, b) if row.metric == metric), None)
     if row is None:
         return ABSENT
-    letter = {"better": "A", "worse": "B"}.get(row.outcome, ABSENT)
-    return f"{value_of(metric, row.difference)} {letter}"
+    more = {"better": "A", "worse": "B"}.get(row.outcome, "not shown")
+    return f"{value_of(metric, row.difference)} ({more})"

@@ -43,7 +43,7 @@ STABILITY_TITLES = {
     "surrogate_r2": "R² of the surrogate",
     "stability_iou": "IoU between seeds",
     "stability_rank": "rank correlation between seeds",
-    "coefficient_half_width": "half interval of a coefficient",
+    "coefficient_half_width": "half width of a coefficient's interval",
     "samples": "samples",
     "superpixels": "superpixels",
 }
