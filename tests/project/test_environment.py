@@ -128,15 +128,24 @@ with SnakemakeApi(OutputSettings(quiet=set())) as api:
 """
 
 
-def test_every_rule_has_an_environment():
+def test_every_rule_has_an_environment_and_each_script_a_benchmark_next_to_its_log():
+    """Progress and cost need it. Of a notebook, Snakemake times all that runs beside it."""
     command = [sys.executable, "-c", ENVIRONMENTS]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found = json.loads(re.search("^FOUND(.*)$", printed, re.M)[1])
+    found, logs = json.loads(re.search("^FOUND(.*)$", printed, re.M)[1])
     looped = {f"figure_{name}" for name in FIGURES} | {"summarize", "stability_cases"}
     expected = {name for name in RULES if not name.endswith(LOOP)} | looped
     assert {name for name, environment in found.items() if environment} >= expected
     (environment,) = {environment for environment in found.values() if environment}
     assert Path(environment).samefile(ENVS / "environment.yaml")
+    scripts = {name: files for name, (script, *files) in logs.items() if script}
+    assert len(scripts) > 60
+    for name, (benchmark, log) in scripts.items():
+        place = log.removeprefix("results/logs/").removesuffix(".log")
+        assert benchmark == f"results/benchmarks/{place}.tsv", name
+    assert not [
+        name for name, (script, benchmark, *_) in logs.items() if not script and benchmark != "None"
+    ]
 
 
 def test_every_rule_has_a_container():
