@@ -12,7 +12,6 @@ from fidelity.base.counting import beside
 from fidelity.base.errors import InputError
 from fidelity.study import paths
 
-# Fields of a step that may differ between two runs of one study.
 SUMMED = ("seconds", "cpu_seconds", "forward", "backward")
 
 
