@@ -31,7 +31,7 @@ include: "rules/units.smk"
 include: "rules/provenance.smk"
 
 
-set_environments()
+complete_rules()
 # A cluster's job was planned by the Snakemake that has done this.
 if workflow.is_main_process:
     take_over_results()

@@ -6,8 +6,6 @@ rule acquire:
         directory(paths.RAW),
     log:
         log_of("acquire/{source}"),
-    benchmark:
-        benchmark_of("acquire/{source}")
     # Problems that the tables show are reported before anything slow starts.
     priority: 110
     resources:
@@ -44,8 +42,6 @@ rule index_cases:
         looks=paths.LOOKS,
     log:
         log_of("{dataset}/index_cases"),
-    benchmark:
-        benchmark_of("{dataset}/index_cases")
     # Problems that the tables show are reported before anything slow starts.
     priority: 110
     threads: 2
@@ -72,8 +68,6 @@ rule near_duplicates_across:
         paths.summary_table("near_duplicates"),
     log:
         log_of("near_duplicates_across"),
-    benchmark:
-        benchmark_of("near_duplicates_across")
     resources:
         **needs(2000, 30),
     params:
@@ -108,8 +102,6 @@ checkpoint shard_cases:
         directory(paths.SHARDS),
     log:
         log_of("{dataset}/shard_cases"),
-    benchmark:
-        benchmark_of("{dataset}/shard_cases")
     resources:
         **needs(1000, 20),
     params:
@@ -132,8 +124,6 @@ rule prepare:
         paths.PREPARED,
     log:
         log_of("{dataset}/prepare/{shard}"),
-    benchmark:
-        benchmark_of("{dataset}/prepare/{shard}")
     threads: lambda w: THREADS if w.dataset in study.lungs_from else 1
     resources:
         **needs(1500, 60, gpu=lambda w: GPUS if w.dataset in study.lungs_from else 0),
@@ -156,8 +146,6 @@ rule refer:
         paths.REFERENCED,
     log:
         log_of("{dataset}/refer/{shard}"),
-    benchmark:
-        benchmark_of("{dataset}/refer/{shard}")
     wildcard_constraints:
         dataset=any_of(study.with_readers),
     resources:
@@ -179,8 +167,6 @@ rule list_prepared:
         paths.EXPLAINED,
     log:
         log_of("{dataset}/list_prepared"),
-    benchmark:
-        benchmark_of("{dataset}/list_prepared")
     resources:
         **needs(1000, 30),
     params:
@@ -199,8 +185,6 @@ rule organ_masks:
         paths.table("organ_masks"),
     log:
         log_of("{dataset}/organ_masks"),
-    benchmark:
-        benchmark_of("{dataset}/organ_masks")
     wildcard_constraints:
         dataset=any_of(study.with_organs),
     resources:
@@ -222,8 +206,6 @@ rule strata_cases:
         paths.STRATA_CASES,
     log:
         log_of("{dataset}/strata_cases"),
-    benchmark:
-        benchmark_of("{dataset}/strata_cases")
     wildcard_constraints:
         dataset=any_of(study.stratified),
     resources:
@@ -246,8 +228,6 @@ rule fit_lung_model:
         model=paths.LUNG_MODEL,
     log:
         log_of(paths.LUNG_FIT),
-    benchmark:
-        benchmark_of(paths.LUNG_FIT)
     wildcard_constraints:
         dataset=any_of(set(study.lungs_from.values())),
     threads: THREADS
@@ -282,8 +262,6 @@ rule measure_lung_model:
         ),
     log:
         log_of(paths.LUNG_MEASURE),
-    benchmark:
-        benchmark_of(paths.LUNG_MEASURE)
     wildcard_constraints:
         dataset=any_of(set(study.lungs_from.values())),
     threads: THREADS

@@ -6,8 +6,6 @@ rule check_classifier:
         paths.ARCHITECTURE,
     log:
         log_of("{dataset}/{classifier}/check_classifier"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/check_classifier")
     priority: 100
     resources:
         **needs(2000, 20),
@@ -50,8 +48,6 @@ rule train:
         training=paths.TRAINING,
     log:
         log_of(paths.TRAIN),
-    benchmark:
-        benchmark_of(paths.TRAIN)
     wildcard_constraints:
         classifier=any_of(study.trained),
     priority: 50
@@ -81,8 +77,6 @@ rule import_classifier:
         training=paths.TRAINING,
     log:
         log_of("{dataset}/{classifier}/import_classifier"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/import_classifier")
     wildcard_constraints:
         classifier=any_of(study.loaded),
     priority: 50
@@ -108,8 +102,6 @@ rule predict:
         paths.PREDICTIONS,
     log:
         log_of("{dataset}/{classifier}/predict"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/predict")
     threads: THREADS
     resources:
         **needs(3000, 120, per_attempt=2000, gpu=GPUS),
@@ -131,8 +123,6 @@ rule name_outputs:
         paths.OUTPUTS,
     log:
         log_of("{dataset}/{classifier}/name_outputs"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/name_outputs")
     wildcard_constraints:
         classifier=any_of(study.ordered),
     resources:
@@ -159,8 +149,6 @@ rule evaluate:
         order=paths.table("class_order"),
     log:
         log_of("{dataset}/evaluate"),
-    benchmark:
-        benchmark_of("{dataset}/evaluate")
     resources:
         **needs(1000, 20),
     params:

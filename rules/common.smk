@@ -145,11 +145,15 @@ def needs(mem_mb, minutes, per_attempt=1000, **more):
     }
 
 
-def set_environments():
-    """Give every rule that runs something its environment."""
+def complete_rules():
+    """Give every rule that runs something its environment, and a benchmark next to its log."""
     for step in workflow.rules:
         if step.script or step.notebook:
             step.conda_env = ENV
+        # For a notebook, Snakemake 9 would time itself and all that runs beside it.
+        if step.script:
+            step.benchmark_modifier = step.log_modifier
+            step.benchmark = paths.benchmark_beside(str(step.log[0]))
 
 
 def shown_as(w):

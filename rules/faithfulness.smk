@@ -12,8 +12,6 @@ rule faithfulness:
         paths.FAITHFULNESS,
     log:
         log_of("{dataset}/faithfulness/{classifier}/{explainer}"),
-    benchmark:
-        benchmark_of("{dataset}/faithfulness/{classifier}/{explainer}")
     wildcard_constraints:
         classifier=any_of(study.classifiers),
     threads: THREADS
@@ -41,8 +39,6 @@ rule hiding:
         paths.HIDING,
     log:
         log_of("{dataset}/hiding/{classifier}"),
-    benchmark:
-        benchmark_of("{dataset}/hiding/{classifier}")
     wildcard_constraints:
         classifier=any_of(study.control_names),
     threads: THREADS
@@ -69,8 +65,6 @@ rule sensitivity:
         paths.SENSITIVITY,
     log:
         log_of("{dataset}/{classifier}/{explainer}/sensitivity"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/sensitivity")
     wildcard_constraints:
         explainer=any_of(e for e in study.explainers if e not in study.given),
     threads: lambda w: THREADS if w.explainer in study.with_network else 1

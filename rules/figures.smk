@@ -40,8 +40,6 @@ for name, figure in FIGURES.items():
             pdf=paths.figure(f"{name}{figure.suffix}", "pdf"),
         log:
             log_of(job),
-        benchmark:
-            benchmark_of(job)
         localrule: True
         resources:
             **needs(1500, 30),

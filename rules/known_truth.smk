@@ -13,8 +13,6 @@ rule known_truth_accuracy:
         paths.KNOWN_TRUTH_ACCURACY,
     log:
         log_of("{dataset}/known_truth/{classifier}/accuracy"),
-    benchmark:
-        benchmark_of("{dataset}/known_truth/{classifier}/accuracy")
     wildcard_constraints:
         classifier=any_of(study.classifiers),
     threads: THREADS
@@ -43,8 +41,6 @@ rule known_truth_scores:
         paths.KNOWN_TRUTH,
     log:
         log_of("{dataset}/known_truth/{classifier}/{explainer}"),
-    benchmark:
-        benchmark_of("{dataset}/known_truth/{classifier}/{explainer}")
     resources:
         **needs(1500, 60),
     params:

@@ -9,8 +9,6 @@ rule sweep:
         paths.CURVES,
     log:
         log_of("{dataset}/{classifier}/{explainer}/sweep"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/sweep")
     resources:
         **needs(1500, 60),
     params:
@@ -32,8 +30,6 @@ rule rank:
         paths.RANKING,
     log:
         log_of("{dataset}/{classifier}/{explainer}/rank"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/rank")
     resources:
         **needs(1500, 60),
     params:
@@ -55,8 +51,6 @@ rule box_scores:
         paths.BOX_SCORES,
     log:
         log_of("{dataset}/{classifier}/{explainer}/box_scores"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/box_scores")
     wildcard_constraints:
         dataset=any_of(study.boxed),
     resources:
@@ -78,8 +72,6 @@ rule organ_shares:
         paths.ORGAN_SHARES,
     log:
         log_of("{dataset}/{classifier}/{explainer}/organ_shares"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/organ_shares")
     wildcard_constraints:
         dataset=any_of(study.with_organs),
     resources:
@@ -101,8 +93,6 @@ rule tune:
         paths.THRESHOLDS,
     log:
         log_of("{dataset}/{classifier}/{explainer}/{binarization}/tune"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/{binarization}/tune")
     wildcard_constraints:
         binarization=any_of(study.tuned),
     resources:
@@ -127,8 +117,6 @@ rule binarize:
         status=paths.MASKS_STATUS,
     log:
         log_of("{dataset}/{classifier}/{explainer}/{binarization}/binarize"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/{binarization}/binarize")
     resources:
         **needs(1500, 60),
     params:
@@ -154,8 +142,6 @@ rule score:
         expand(paths.SCORES, protocol=study.protocols, allow_missing=True),
     log:
         log_of("{dataset}/{classifier}/{explainer}/{binarization}/score"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/{binarization}/score")
     resources:
         **needs(1500, 120),
     params:
@@ -176,10 +162,6 @@ rule export_masks_png:
         directory(paths.PNG),
     log:
         log_of("{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png"),
-    benchmark:
-        benchmark_of(
-            "{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png"
-        )
     resources:
         **needs(1000, 60),
     params:
@@ -198,10 +180,6 @@ rule export_chexlocalize:
         directory(paths.CHEXLOCALIZE),
     log:
         log_of("{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize"),
-    benchmark:
-        benchmark_of(
-            "{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize"
-        )
     resources:
         **needs(1500, 60),
     params:

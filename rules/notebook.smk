@@ -25,7 +25,6 @@ rule explore:
         worst=paths.WORST_CASES,
     log:
         notebook=paths.NOTEBOOK,
-    # No `benchmark:`. For a notebook, Snakemake 9 would time itself and all that runs beside it.
     resources:
         **needs(2000, 30),
     params:

@@ -16,8 +16,6 @@ rule explorer:
         directory(paths.EXPLORER),
     log:
         log_of("{dataset}/explorer"),
-    benchmark:
-        benchmark_of("{dataset}/explorer")
     resources:
         **needs(1500, 45),
     params:
@@ -58,8 +56,6 @@ rule study_page:
         paths.STUDY_PAGE,
     log:
         log_of("{dataset}/study_page"),
-    benchmark:
-        benchmark_of("{dataset}/study_page")
     resources:
         **needs(2000, 30),
     params:
@@ -87,8 +83,6 @@ rule paper:
         directory(paths.PAPER),
     log:
         log_of("{dataset}/paper"),
-    benchmark:
-        benchmark_of("{dataset}/paper")
     resources:
         **needs(1500, 30),
     params:

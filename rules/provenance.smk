@@ -25,8 +25,6 @@ rule provenance:
         cost=paths.table("cost"),
     log:
         log_of("{dataset}/provenance"),
-    benchmark:
-        benchmark_of("{dataset}/provenance")
     resources:
         **needs(1000, 20),
     params:

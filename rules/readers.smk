@@ -10,8 +10,6 @@ rule reader_pairs:
         readers=paths.READERS_WITHOUT,
     log:
         log_of("{dataset}/reader_pairs"),
-    benchmark:
-        benchmark_of("{dataset}/reader_pairs")
     wildcard_constraints:
         dataset=any_of(study.with_readers),
     resources:
@@ -37,8 +35,6 @@ rule reader_scores:
         paths.READER_SCORES,
     log:
         log_of("{dataset}/{classifier}/{explainer}/reader_scores"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/reader_scores")
     wildcard_constraints:
         dataset=any_of(study.with_readers),
     resources:

@@ -9,8 +9,6 @@ rule fit:
         paths.FITTED,
     log:
         log_of("{dataset}/none/{explainer}/fit"),
-    benchmark:
-        benchmark_of("{dataset}/none/{explainer}/fit")
     wildcard_constraints:
         explainer=any_of(study.fitted),
     priority: 50  # as training: it can take hours, and maps wait for it
@@ -35,8 +33,6 @@ rule check_imported:
         paths.IMPORTED,
     log:
         log_of("{dataset}/none/{explainer}/check_imported"),
-    benchmark:
-        benchmark_of("{dataset}/none/{explainer}/check_imported")
     wildcard_constraints:
         explainer=any_of(study.imported),
     # Before anything is trained: a map that is missing or damaged is reported in minutes.
@@ -65,8 +61,6 @@ rule explain:
         paths.MAPS,
     log:
         log_of(paths.EXPLAIN),
-    benchmark:
-        benchmark_of(paths.EXPLAIN)
     wildcard_constraints:
         explainer=any_of(study.with_network),
     threads: THREADS

@@ -10,8 +10,6 @@ rule sanity:
         paths.SANITY,
     log:
         log_of("{dataset}/{classifier}/{explainer}/sanity"),
-    benchmark:
-        benchmark_of("{dataset}/{classifier}/{explainer}/sanity")
     wildcard_constraints:
         classifier=any_of(study.classifiers),
         explainer=any_of(study.checked_explainers),
@@ -41,8 +39,6 @@ rule repeatability:
         paths.REPEATABILITY,
     log:
         log_of("{dataset}/repeatability/{base}/{explainer}"),
-    benchmark:
-        benchmark_of("{dataset}/repeatability/{base}/{explainer}")
     wildcard_constraints:
         base=any_of(study.repeated),
     resources:

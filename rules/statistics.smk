@@ -323,8 +323,6 @@ for name, job in STEPS.items():
             **job.outputs,
         log:
             log_of(f"{job.at}/{name}"),
-        benchmark:
-            benchmark_of(f"{job.at}/{name}")
         resources:
             **job.needed,
         params:
@@ -365,8 +363,6 @@ rule verdict:
         json=paths.table("verdict", "json"),
     log:
         log_of("{dataset}/verdict"),
-    benchmark:
-        benchmark_of("{dataset}/verdict")
     resources:
         **needs(1000, 20),
     params:
@@ -394,8 +390,6 @@ rule human_benchmark:
         paths.table("human_benchmark"),
     log:
         log_of("{dataset}/human_benchmark"),
-    benchmark:
-        benchmark_of("{dataset}/human_benchmark")
     wildcard_constraints:
         dataset=any_of(study.with_points),
     resources:

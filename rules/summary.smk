@@ -28,8 +28,6 @@ rule format_tables:
         ),
     log:
         log_of("{dataset}/format_tables"),
-    benchmark:
-        benchmark_of("{dataset}/format_tables")
     resources:
         **needs(1000, 20),
     params:
@@ -64,8 +62,6 @@ rule summary_over_datasets:
         pdf=paths.summary_figure("pdf"),
     log:
         log_of("summary_over_datasets"),
-    benchmark:
-        benchmark_of("summary_over_datasets")
     resources:
         **needs(1000, 30),
     params:

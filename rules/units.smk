@@ -9,8 +9,6 @@ rule unit:
         directory(paths.UNIT),
     log:
         log_of("{dataset}/units/{unit}"),
-    benchmark:
-        benchmark_of("{dataset}/units/{unit}")
     wildcard_constraints:
         unit=any_of(study.units),
     resources:

@@ -48,10 +48,10 @@ def main(
     table = measure_maps(
         explained_cases(maps, prepared),
         targets,
-        masks=None if masks is None else read_masks(masks),
+        None if masks is None else read_masks(masks),
+        measures_of(classifier, settings, compute, derivative=derivative),
         sign=sign,
         seed=seed,
-        **measures_of(classifier, settings, compute, derivative=derivative),
     )
     write_parquet(table, output)
 

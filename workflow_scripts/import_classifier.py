@@ -21,18 +21,10 @@ def main(
     from fidelity.base.files import read_json, write_csv
     from fidelity.classifiers.labels import head_of
     from fidelity.classifiers.weights import own_format
-    from fidelity.classifiers.weights.file_facts import read_foreign
-    from fidelity.classifiers.weights.foreign import classifier_of
+    from fidelity.classifiers.weights.foreign import classifier_of, weights_of
 
     classes = read_json(classes_json)
-    foreign = read_foreign(
-        settings.weights,
-        settings.architecture,
-        image_size=image_size,
-        trusted=settings.trusted,
-        plugins=plugins,
-        entry=settings.weights_entry,
-    )
+    foreign = weights_of(settings, image_size, plugins, settings.trusted)
     _, activation = head_of(settings, classes, foreign.by_name)
     order = foreign.order(settings.classes, classes["classes"], activation)
     names, activation = head_of(

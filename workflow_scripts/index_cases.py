@@ -12,9 +12,8 @@ from fidelity.base.job_log import run_job
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets.acquisition.listing import source_digest
 from fidelity.datasets.cases import write_cases
-from fidelity.datasets.indexing import index
 from fidelity.datasets.indexing.data_warnings import kept_warnings
-from fidelity.datasets.indexing.left_out import write_quarantine
+from fidelity.datasets.indexing.index import index_cases
 from fidelity.settings.datasets import Dataset
 
 
@@ -54,17 +53,9 @@ def main(
     # Through the link, so that errors name the user's own folder.
     root = (Path(raw_dir) / "data").resolve()
     with under(f"datasets.{name}", settings.key_names()), kept_warnings(root) as told:
-        found, left_out, names = index.index_cases(
-            root,
-            settings,
-            explained,
-            trained,
-            near_duplicates,
-            counts,
-            looks,
-            dict(zip(settings.near_duplicates_of, others, strict=True)),
-            hearts,
-        )
+        twins = dict(zip(settings.near_duplicates_of, others, strict=True))
+        index = index_cases(root, settings, explained, trained, twins, hearts)
+    found, names = index.cases, index.classes
     if planted:
         from fidelity.datasets.planted import relabelled
 
@@ -84,7 +75,7 @@ def main(
                 remedy=suggestion(target, known),
             )
     write_cases(cases, found)
-    write_quarantine(quarantine, left_out)
+    index.write_reports(quarantine, near_duplicates, counts, looks)
     if warnings is not None:
         write_csv(DATA_WARNINGS.frame((text,) for text in told), warnings)
     write_text(classes, json.dumps(names, indent=1, ensure_ascii=False) + "\n")

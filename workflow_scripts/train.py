@@ -32,21 +32,16 @@ def main(
     """
     from dataclasses import replace
 
-    import torch
     from pydantic import MISSING
 
     from fidelity.base.files import read_json, write_csv
     from fidelity.base.seeding import seed_for
     from fidelity.base.training_state import EpochStore
-    from fidelity.classifiers.architectures import build
     from fidelity.classifiers.labels import check_every_class, head_of
-    from fidelity.classifiers.model import Classifier as Network
-    from fidelity.classifiers.model import outputs_of
     from fidelity.classifiers.training.prepared_data import read_examples
     from fidelity.classifiers.training.train import train as fit
     from fidelity.classifiers.weights import own_format
-    from fidelity.classifiers.weights.file_facts import read_foreign
-    from fidelity.classifiers.weights.foreign import initialise, input_normalisation
+    from fidelity.classifiers.weights.foreign import initialise, untrained, weights_of
 
     classes = read_json(classes_json)
     names, activation = head_of(settings, classes)
@@ -63,31 +58,12 @@ def main(
         pixels = irrelevant_pixels(train, guidance.masks, own_seed)
         training = replace(training, irrelevant=pixels)
         log.info("%d training images are guided by a mask", pixels.any(axis=(1, 2)).sum())
-    architecture, weights = settings.architecture, settings.weights
-    pretrained = weights == "imagenet"
-    foreign = None
-    if weights is not None and not pretrained:
-        foreign = read_foreign(
-            weights,
-            architecture,
-            image_size=image_size,
-            plugins=plugins,
-            entry=settings.weights_entry,
-        )
-    torch.manual_seed(own_seed)
-    outputs = outputs_of(activation, len(names))
-    network = build(
-        architecture,
-        outputs,
-        pretrained,
-        image_size=image_size,
-        channels=foreign.channels if foreign else None,
-        plugins=plugins,
-    )
+    weights, foreign = settings.weights, None
+    if weights is not None and weights != "imagenet":
+        foreign = weights_of(settings, image_size, plugins)
+    classifier = untrained(settings, names, activation, image_size, plugins, own_seed, foreign)
     if foreign is not None:
-        initialise(network, foreign)
-    mean, std = input_normalisation(settings, True, plugins, foreign)
-    classifier = Network(network, architecture, names, activation, len(mean), mean, std, image_size)
+        initialise(classifier.network, foreign)
     epochs = EpochStore(Path(out_model), digest)
     table = fit(classifier, training, validation, settings.training, own_seed, compute, epochs)
     best = table[table["best"] == 1].iloc[0]

@@ -8,7 +8,7 @@ from typing import Any
 from fidelity.base.job_log import run_job
 from fidelity.provenance.collect import cases_digest
 from fidelity.study.paths import CASES, RESULTS, UNIT
-from fidelity.units.unit import write_unit
+from fidelity.units.unit import Unit, write_unit
 from fidelity.units.unit_provenance import origin_of, write_cost
 
 log = logging.getLogger(__name__)
@@ -40,21 +40,19 @@ def main(
     folder = Path(output)
     project = folder.parents[len(UNIT.split("/")) - 1]
     results = project / RESULTS
-    write_unit(
+    unit = Unit(
         folder,
-        results,
-        paths,
-        name=name,
-        dataset=dataset,
-        own=own,
-        shared=shared,
-        shown=shown,
-        code=code,
-        plugins=plugins,
+        name,
+        dataset,
+        own,
+        shared,
+        code,
         place=place,
         provenance=origin_of(dataset, name, results, paths),
         cases=cases_digest(project / CASES.format(dataset=dataset)),
+        shown=shown,
     )
+    write_unit(unit, results, paths, plugins)
     write_cost(folder, name, patterns, wanted, project)
     size = sum(path.stat().st_size for path in folder.iterdir())
     log.info("%d files, %.2f MB", len(list(folder.iterdir())), size / 1e6)

@@ -46,7 +46,7 @@ def test_records_are_kept_as_far_as_they_are_requested(tmp_path):
     root = make_covid_layout(tmp_path)
     name = index_cases(root, settings_of())[0][0].case
     (root / "records.csv").write_text(f"case,view,sex,age\n{name},AP,M,71\nother,PA,F,3\n")
-    cases, _, _ = index_cases(root, settings_of(records="records.csv", strata=["age_group"]))
+    cases, *_ = index_cases(root, settings_of(records="records.csv", strata=["age_group"]))
     assert cases[0].facts == {"age_group": "60 to 79"}
     assert not any(case.facts for case in cases[1:])
     (root / "records.csv").write_text("name,view\nx,PA\n")
@@ -63,7 +63,7 @@ def test_records_that_are_of_no_case_or_are_not_understood(tmp_path, caplog):
     settings = settings_of(records="records.csv", strata=["view", "sex", "age_group"])
     header = "case,view,sex,age\n"
     (root / "records.csv").write_text(f"{header}{name},NA,W,412\nother,PA,F,33\n")
-    cases, _, _ = index_cases(root, settings)
+    cases, *_ = index_cases(root, settings)
     assert cases[0].facts == {}
     said = [r.getMessage() for r in caplog.records if "records.csv" in r.getMessage()]
     assert len(said) == 3

@@ -20,7 +20,7 @@ from fidelity.analysis.columns.checks import FAITHFULNESS
 from fidelity.classifiers.model import Classifier
 from fidelity.faithfulness import case_rows
 from fidelity.faithfulness import one_map as measuring
-from fidelity.faithfulness.case_rows import measure_maps
+from fidelity.faithfulness.case_rows import Measures, measure_maps
 from fidelity.faithfulness.changed_images import answers_of
 from fidelity.faithfulness.one_map import Options, removals
 from fidelity.faithfulness.registry import METRICS, names_by
@@ -185,10 +185,12 @@ def test_a_cohort_has_a_row_per_map_failed_ones_included(image):
     table = measure_maps(
         [(Case(record.case, image), record) for record in maps],
         {("one", "x"): 1, ("two", "x"): 1},
-        ("a", "b"),
-        brightness_of_the_patch,
         {"one": {"x": encode(native)}},
-        Options(["comprehensiveness", "sufficiency"], 2, "black", [0.5]),
+        Measures(
+            ("a", "b"),
+            brightness_of_the_patch,
+            Options(["comprehensiveness", "sufficiency"], 2, "black", [0.5]),
+        ),
         sign="positive",
         seed=1,
     )
@@ -217,9 +219,8 @@ def test_maps_are_classified_together_with_the_same_results(image, classifier, m
     def table():
         explained = [(Case(record.case, image), record) for record in maps]
         targets = {(record.case, "x"): 0 for record in maps}
-        return measure_maps(
-            explained, targets, ("a", "b"), counted, None, options, sign="positive", seed=1
-        )
+        measures = Measures(("a", "b"), counted, options)
+        return measure_maps(explained, targets, None, measures, sign="positive", seed=1)
 
     together = table()
     assert shown == [5 * (2 + 2 * 9)]

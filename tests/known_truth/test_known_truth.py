@@ -110,7 +110,7 @@ def marked(tmp_path_factory):
     }
     common = {"annotated_classes": ["COVID-19"], "image_size": 96, "labels": {"Non-COVID": None}}
     generate(root, dataset("phantom", own), seed=1)
-    cases, _, _ = index_cases(root, dataset("phantom", common))
+    cases, *_ = index_cases(root, dataset("phantom", common))
     cases = [c for c in cases if c.split == "test" and c.labels[0] in LABELS]
     prepared = list(prepare_cases(cases, root, dataset("table", common)))
     write_prepared(folder / "test.h5", prepared, {"image_size": 96, "classes": [A, B]})

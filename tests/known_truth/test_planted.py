@@ -38,7 +38,7 @@ def chests(tmp_path_factory):
     own = {"cases": {"train": 3, "val": 3, "test": 30}, "size": SIDE, "contrast": 1.0}
     generate(root, dataset("phantom", own), seed=1)
     entry = dataset("phantom", {"annotated_classes": ["COVID-19"], "image_size": SIDE})
-    cases, _, classes = index_cases(root, entry)
+    cases, _, classes, *_ = index_cases(root, entry)
     cases, classes = planted.relabelled(cases, classes)
     cases = [case for case in cases if case.split == "test"]
     write_cases(folder / "cases.csv", cases)

@@ -1,6 +1,7 @@
 import base64
 import json
 import re
+import zlib
 
 import cv2
 import numpy as np
@@ -28,8 +29,13 @@ def received(path):
     return [json.loads(f"[{text}]") for text in calls]
 
 
+def unpacked(packed):
+    """Undo `levels.packed_bytes`."""
+    return np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
+
+
 def unpacked_levels(packed, size):
-    values = levels.unpacked(packed["data"], size)
+    values = unpacked(packed["data"]).reshape(size)
     return np.cumsum(values, axis=0, dtype=np.uint8) if packed["how"] == "rows" else values
 
 
@@ -37,8 +43,7 @@ def unpacked_mask(packed, found):
     k, bits = packed
     mask = found > k
     if bits:
-        data = levels.unpacked(bits, (-1,))
-        mask = mask ^ np.unpackbits(data)[: mask.size].reshape(mask.shape).astype(bool)
+        mask = mask ^ np.unpackbits(unpacked(bits))[: mask.size].reshape(mask.shape).astype(bool)
     return mask
 
 

@@ -108,13 +108,9 @@ RULES = _rules()
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_every_rule_says_where_it_runs_and_what_it_leaves(name):
-    """Progress and cost need `benchmark:`, a failure its log."""
-    body = RULES[name]
-    for directive in ("log", "benchmark", "message", "resources"):
-        # Of a notebook, Snakemake times its own process with all that runs beside it.
-        wanted = directive != "benchmark" or "    notebook:" not in body
-        assert bool(re.search(rf"^    {directive}:", body, re.M)) == wanted, directive
+def test_every_rule_says_what_it_does_and_leaves(name):
+    for directive in ("log", "message", "resources"):
+        assert re.search(rf"^    {directive}:", RULES[name], re.M), directive
 
 
 # What `--sdm conda` takes for each rule: the files that exist of the environment that it names.
@@ -127,19 +123,29 @@ with SnakemakeApi(OutputSettings(quiet=set())) as api:
     plan = api.workflow(resource_settings=ResourceSettings(cores=1)).dag()
     rules = plan.workflow_api._workflow.rules
     found = {r.name: r.conda_env and str(r.basedir.join(r.conda_env).path) for r in rules}
-    print("FOUND" + json.dumps(found))
+    logs = {r.name: [bool(r.script), *map(str, (r.benchmark, *r.log))] for r in rules}
+    print("FOUND" + json.dumps([found, logs]))
 """
 
 
-def test_every_rule_has_an_environment():
+def test_every_rule_has_an_environment_and_each_script_a_benchmark_next_to_its_log():
+    """Progress and cost need it. Of a notebook, Snakemake times all that runs beside it."""
     command = [sys.executable, "-c", ENVIRONMENTS]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    found = json.loads(re.search("^FOUND(.*)$", printed, re.M)[1])
+    found, logs = json.loads(re.search("^FOUND(.*)$", printed, re.M)[1])
     looped = {f"figure_{name}" for name in FIGURES} | {"summarize", "stability_cases"}
     expected = {name for name in RULES if not name.endswith(LOOP)} | looped
     assert {name for name, environment in found.items() if environment} >= expected
     (environment,) = {environment for environment in found.values() if environment}
     assert Path(environment).samefile(ENVS / "environment.yaml")
+    scripts = {name: files for name, (script, *files) in logs.items() if script}
+    assert len(scripts) > 60
+    for name, (benchmark, log) in scripts.items():
+        place = log.removeprefix("results/logs/").removesuffix(".log")
+        assert benchmark == f"results/benchmarks/{place}.tsv", name
+    assert not [
+        name for name, (script, benchmark, *_) in logs.items() if not script and benchmark != "None"
+    ]
 
 
 def test_every_rule_has_a_container():

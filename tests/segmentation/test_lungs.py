@@ -48,7 +48,7 @@ def teacher(tmp_path_factory):
     folder = make(
         tmp_path_factory.mktemp("teacher"), 1, {"train": 48, "val": 6, "test": 12}, size=96
     )
-    cases, _, _ = index_cases(folder / "raw" / "data", dataset("phantom", DATA))
+    cases, *_ = index_cases(folder / "raw" / "data", dataset("phantom", DATA))
     write_cases(folder / "cases.csv", cases)
     fit_lung_model.main(
         folder / "cases.csv",
@@ -71,7 +71,7 @@ def teacher(tmp_path_factory):
 def pupil(tmp_path_factory):
     """Another phantom, of another seed and size, whose lung masks nobody may read."""
     folder = make(tmp_path_factory.mktemp("pupil"), 7, {"train": 3, "val": 3, "test": 9}, 128)
-    cases, _, classes = index_cases(folder / "raw" / "data", dataset("phantom", PREDICTED))
+    cases, _, classes, *_ = index_cases(folder / "raw" / "data", dataset("phantom", PREDICTED))
     write_cases(folder / "cases.csv", cases)
     (folder / "classes.json").write_text(json.dumps(classes))
     return folder

@@ -117,7 +117,8 @@ def made(folder, results, name="net-s1", **changed):
         "place": [0, int(name[-1]) if name[-1].isdigit() else 9],
     }
     paths = [path.relative_to(results).as_posix() for path in results.rglob("*.*")]
-    return write_unit(folder / name, results, paths, **given | changed)
+    plugins = changed.pop("plugins", {})
+    return write_unit(Unit(folder / name, **given | changed), results, paths, plugins)
 
 
 @pytest.fixture
@@ -196,9 +197,8 @@ def test_what_is_wrong_with_a_unit_is_said(tmp_path, results):
         restore(unit, tmp_path / "back")
     with pytest.raises(InputError, match="cannot be read"):
         write_unit(
-            tmp_path / "x", results, ["d/net-s1/training.csv"],
-            name="net-s1", dataset="d", own={}, shared={}, code={},
-        )  # fmt: skip
+            Unit(tmp_path / "x", "net-s1", "d", {}, {}, {}), results, ["d/net-s1/training.csv"]
+        )
 
 
 def test_columns_of_later_formats_get_the_value_that_earlier_rows_mean(

@@ -122,7 +122,7 @@ def test_a_class_that_no_image_of_a_part_has_is_left_out(tmp_path, caplog):
         "labels": {"Fracture": None},
         "lung_masks": "none",
     }
-    cases, _, classes = index_cases(root, dataset("chexlocalize", chosen), ["val"])
+    cases, _, classes, *_ = index_cases(root, dataset("chexlocalize", chosen), ["val"])
     assert len(cases) == 8
     assert classes["annotated"] == ["Cardiomegaly", "Edema"]
     (said,) = [r.message for r in caplog.records if "left out" in r.message]
@@ -140,7 +140,7 @@ def test_positive_images_without_a_mask_are_counted_and_stop_the_study(tmp_path)
     def index(**changes):
         counts = tmp_path / "counts.csv"
         entry = dataset("chexlocalize", {**chosen, **changes})
-        index_cases(root, entry, ["val"], counts_report=counts)
+        index_cases(root, entry, ["val"]).write_reports(tmp_path / "quarantine.csv", counts=counts)
         return counts.read_text().splitlines()[1:]
 
     edema = [name for name in masks if name in _positive(root)]

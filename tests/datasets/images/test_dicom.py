@@ -148,7 +148,7 @@ def test_one_image_in_any_file_prepares_to_the_same_pixels(tmp_path):
             "table": "t.csv", "annotated_classes": ["A"], "lung_masks": "none", "image_size": 20,
             "intensity": mode,
         }  # fmt: skip
-        cases, quarantine, _ = index_cases(tmp_path, dataset("table", keys))
+        cases, quarantine, *_ = index_cases(tmp_path, dataset("table", keys))
         assert not quarantine
         assert len(cases) == 8
         images = [prepare_case(case, tmp_path, dataset("table", keys)).image for case in cases]
@@ -341,7 +341,7 @@ def test_what_a_file_leaves_to_be_assumed_is_reported_once(tmp_path, caplog):
         rows.append(f"{number},test,A,{number}.dcm,m.png")
     (tmp_path / "t.csv").write_text("\n".join(rows) + "\n")
     keys = {"table": "t.csv", "annotated_classes": ["A"], "lung_masks": "none"}
-    cases, left_out, _ = index_cases(tmp_path, dataset("table", keys | {"near_duplicates": "off"}))
+    cases, left_out, *_ = index_cases(tmp_path, dataset("table", keys | {"near_duplicates": "off"}))
     assert len(cases) == 4
     assert not left_out
     said = [r.getMessage() for r in caplog.records if "Transfer Syntax" in r.getMessage()]

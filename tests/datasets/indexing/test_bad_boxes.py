@@ -83,7 +83,7 @@ def test_bad_boxes_of_a_table(root, boxes, message):  # noqa: F811
 def test_a_row_of_cases_without_its_image(root, caplog):  # noqa: F811
     (root / "b.png").unlink()
     write(root, CASES, boxes=CORNERS + "a,Mass,1,1,5,5\nb,Mass,1,1,5,5\n")
-    _, (left_out,), _ = index_cases(root, entry(root, boxes="boxes.csv"))
+    _, (left_out,), *_ = index_cases(root, entry(root, boxes="boxes.csv"))
     assert left_out.reason == (
         "cases.csv, line 3: the image 'b.png' does not exist. Add the image, or remove the row"
     )
@@ -114,7 +114,7 @@ def test_a_pattern_of_patients_that_fits_no_name_is_reported(root, caplog):  # n
     for name in "ab":
         (root / f"{name}.txt").write_text("0 .5 .5 .2 .2\n")
     with caplog.at_level(logging.WARNING):
-        cases, _, _ = index_cases(root, yolo(root, patient="^(p[0-9]+)_"))
+        cases, *_ = index_cases(root, yolo(root, patient="^(p[0-9]+)_"))
     assert {case.patient for case in cases} == {"a", "b"}
     assert re.search(
         r"'patient' .* does not match the names of 2 images, the first: a", caplog.text

@@ -67,7 +67,7 @@ def test_kinds_of_references_from_table_to_shard(root, tmp_path):
             {"mask:Mass": "none", "label": ""},
         ],
     )
-    cases, _, _ = index_cases(root, entry(root))
+    cases, *_ = index_cases(root, entry(root))
     assert cases[0].boxes == {"Mass": ((2, 1, 22, 11), (20, 20.5, 30, 30))}
     assert cases[1].boxes == {"Mass": ()}
     # The case table says the same when it is read back.
@@ -85,7 +85,7 @@ def test_kinds_of_references_from_table_to_shard(root, tmp_path):
     assert box_of(masks[0]) == (2, 1, 30, 30)
     assert [mask.sum() for mask in masks[1:]] == [0, 25, 0]
     # Without empty references, only what was drawn is scored.
-    few, _, _ = index_cases(root, entry(root, empty_references=False))
+    few, *_ = index_cases(root, entry(root, empty_references=False))
     assert [bool(case.annotated) for case in few] == [True, False, True, False]
 
 
@@ -193,7 +193,7 @@ def test_a_row_without_coordinates_was_read_for_the_class_or_for_all(root):
         index_cases(root, entry(root, boxes="boxes.csv", **keys))
     rows += "d,Mass,2,2,5,5\n"
     write(root, [{}, {"label": ""}, {"label": "Nodule"}, {}], boxes=rows)
-    cases, _, _ = index_cases(root, entry(root, boxes="boxes.csv", **keys))
+    cases, *_ = index_cases(root, entry(root, boxes="boxes.csv", **keys))
     assert [{k: len(v) for k, v in case.boxes.items()} for case in cases] == [
         {"Mass": 1}, {"Mass": 0, "Nodule": 0}, {"Mass": 0, "Nodule": 1}, {"Mass": 1},
     ]  # fmt: skip
@@ -207,7 +207,7 @@ def test_images_without_a_row_and_rows_without_an_image(root, caplog):
     keys = {"source": "yolo", "root": str(root), "names": ["Mass"], "annotated_classes": ["Mass"]}
     settings = Dataset.chosen({**keys, "image_size": 16, "near_duplicates": "off"})
     with caplog.at_level(logging.WARNING):
-        cases, (left_out,), _ = index_cases(root, settings)
+        cases, (left_out,), *_ = index_cases(root, settings)
     assert {case.case for case in cases} == {"a", "b"}
     assert "2 images have no row in a text file of their name" in caplog.text
     assert left_out.reason.startswith("gone.txt, whole file: the image 'gone.png' does not exist")

@@ -78,7 +78,7 @@ def write_table(root: Path, table: Rows) -> None:
 
 def index(root: Path, table: Rows, **changes) -> list[str]:
     write_table(root, table)
-    cases, _, _ = index_cases(root, dataset("table", {**SETTINGS, **changes}), ["test"])
+    cases, *_ = index_cases(root, dataset("table", {**SETTINGS, **changes}), ["test"])
     return [case.case for case in cases]
 
 

@@ -32,7 +32,7 @@ def index(root, settings, **changes):
 
 
 def test_a_sound_data_set(covid, settings):
-    cases, quarantine, classes = index(covid, settings)
+    cases, quarantine, classes, *_ = index(covid, settings)
     assert len(cases) == 18
     assert quarantine == []
     assert [case.split for case in cases] == ["train"] * 6 + ["val"] * 6 + ["test"] * 6
@@ -50,13 +50,13 @@ def test_annotated_classes_decide_which_masks_count(covid, settings):
     # A class whose masks are all empty is refused.
     drawn = covid / TOP / "Test" / "Non-COVID" / "infection masks" / "test Non-COVID (0).png"
     write_image(drawn, lung_pixels() // 255 * np.eye(SIZE, dtype=np.uint8))
-    cases, _, classes = index(covid, settings, annotated_classes=["Non-COVID", "COVID-19"])
+    cases, _, classes, *_ = index(covid, settings, annotated_classes=["Non-COVID", "COVID-19"])
     assert classes["classes"] == ["Non-COVID", "COVID-19", "Normal"]
     assert all(set(case.masks) == set(case.labels) - {"Normal"} for case in cases)
 
 
 def test_labels_merge_and_drop_classes(covid, settings):
-    cases, _, classes = index(covid, settings, labels={"Non-COVID": None, "Normal": "healthy"})
+    cases, _, classes, *_ = index(covid, settings, labels={"Non-COVID": None, "Normal": "healthy"})
     assert classes["classes"] == ["COVID-19", "healthy"]
     assert len(cases) == 12
 
@@ -75,7 +75,7 @@ def test_the_digest_follows_the_masks_that_are_used(covid, settings):
 def test_unreadable_images_are_left_out_or_fatal(covid, settings, damage):
     path = covid / TOP / "Test" / "Normal" / "images" / "test Normal (1).png"
     path.write_bytes({"zero": b"", "text": b"no", "cut": path.read_bytes()[:300]}[damage])
-    cases, quarantine, _ = index(covid, settings)
+    cases, quarantine, *_ = index(covid, settings)
     assert len(cases) == 17
     (entry,) = quarantine
     assert (entry.case, entry.split) == ("test Normal (1)", "test")
@@ -119,7 +119,7 @@ def test_lung_masks_missing_empty_and_none(covid, settings):
     (lungs / "val Normal (0).png").unlink()
     with pytest.raises(InputError, match=r"'val Normal \(0\)' has no lung mask.*lung_masks: none"):
         index(covid, settings)
-    cases, quarantine, _ = index(covid, settings, lung_masks="none")
+    cases, quarantine, *_ = index(covid, settings, lung_masks="none")
     assert len(cases) == 18
     assert not quarantine
     assert {case.lung_mask for case in cases} == {None}
@@ -145,7 +145,7 @@ def test_one_image_in_two_splits(covid, settings):
     )
     with pytest.raises(InputError, match=r"train COVID-19 \(1\).*same image as 'test.*exclude"):
         index(covid, settings)
-    cases, quarantine, _ = index(covid, settings, duplicates="exclude")
+    cases, quarantine, *_ = index(covid, settings, duplicates="exclude")
     assert len(cases) == 17
     assert [(entry.case, entry.split) for entry in quarantine] == [("train COVID-19 (1)", "train")]
     assert len(index(covid, settings, duplicates="keep")[0]) == 18
@@ -160,7 +160,7 @@ def test_one_patient_in_two_splits(covid, settings):
         InputError, match=r"same patient as 'test Normal \(0\)' in test.*duplicates of the data set"
     ):
         index(covid, settings)
-    cases, quarantine, _ = index(covid, settings, duplicates="exclude")
+    cases, quarantine, *_ = index(covid, settings, duplicates="exclude")
     assert [entry.case for entry in quarantine] == ["train Normal (0)", "val Normal (0)"]
     assert len(cases) == 16
     assert len(index(covid, settings, duplicates="keep")[0]) == 18
@@ -255,7 +255,7 @@ def test_acquire_without_a_root(tmp_path, settings, root):
 
 
 def test_the_real_sample(sample, settings):
-    cases, quarantine, classes = index(sample, settings)
+    cases, quarantine, classes, *_ = index(sample, settings)
     assert len(cases) == 900
     assert quarantine == []
     assert classes["task"] == "multiclass"
@@ -292,7 +292,8 @@ def test_a_split_that_loses_too_many_cases_for_one_cause_stops(covid, settings, 
     counts = tmp_path / "counts.csv"
 
     def index_counted(**changes):
-        index_cases(covid, dataset("covid_qu_ex", {**settings, **changes}), counts_report=counts)
+        found = index(covid, settings, **changes)
+        found.write_reports(tmp_path / "quarantine.csv", counts=counts)
         return [line.split(",") for line in counts.read_text().splitlines()[1:]]
 
     assert index_counted() == [
@@ -352,9 +353,8 @@ def test_copies_that_are_kept_are_listed_with_the_near_duplicates(covid, setting
         covid / TOP / "Train" / "Normal" / "images" / "train Normal (1).png",
     )
     report = tmp_path / "near.csv"
-    index_cases(
-        covid, dataset("covid_qu_ex", {**settings, "duplicates": "keep"}), near_report=report
-    )
+    found = index(covid, settings, duplicates="keep")
+    found.write_reports(tmp_path / "quarantine.csv", report)
     (row,) = csv.DictReader(report.open())
     assert (row["case"], row["twin"], row["distance"]) == (
         "train Normal (1)",

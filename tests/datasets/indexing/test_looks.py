@@ -10,7 +10,7 @@ import pytest
 import near_duplicates_across as rule
 from fidelity.base.errors import InputError
 from fidelity.datasets.indexing.index import index_cases
-from fidelity.datasets.indexing.looks import read_looks, twins_across
+from fidelity.datasets.indexing.looks import read_looks, twins_across, write_looks
 from fidelity.datasets.sources.phantom.published_layouts import write_as
 from fidelity.settings.datasets import Dataset
 
@@ -36,7 +36,7 @@ def two(tmp_path):
 def test_pairs_are_found_reported_and_excluded_from_training(two):
     root, nih, yolo = two
     for name, one in (("nih", nih), ("yolo", yolo)):
-        index_cases(root / name, one, looks_file=root / f"{name}.npz")
+        write_looks(root / f"{name}.npz", index_cases(root / name, one).looks)
     found = {name: read_looks(root / f"{name}.npz") for name in ("nih", "yolo")}
     pairs = list(twins_across(found, 6, 0.999))
     assert len({pair.case for pair in pairs}) == len({pair.twin for pair in pairs}) == 9
@@ -48,7 +48,7 @@ def test_pairs_are_found_reported_and_excluded_from_training(two):
     # On request, training images are left out if the other data set is tested on them.
     asked = yolo.model_copy(update={"near_duplicates_of": ["nih"]})
     before = index_cases(root / "yolo", yolo)[0]
-    after, left_out, _ = index_cases(root / "yolo", asked, others={"nih": root / "nih.npz"})
+    after, left_out, *_ = index_cases(root / "yolo", asked, others={"nih": root / "nih.npz"})
     tested = {pair.twin for pair in pairs if pair.split != "train"}
     gone = {case.case for case in before} - {case.case for case in after}
     assert gone == {case.case for case in before if case.split != "test"} & tested
@@ -64,20 +64,19 @@ def test_a_training_image_goes_that_another_data_set_is_tested_on(two):
         folder = root / "flat" / path.parts[-3] / "train"
         folder.mkdir(parents=True, exist_ok=True)
         path.rename(folder / path.name)
-    index_cases(root / "nih", nih, looks_file=root / "nih.npz")
+    write_looks(root / "nih.npz", index_cases(root / "nih", nih).looks)
     asked = entry(
         "yolo", root / "flat", ["Mass"], names=["Mass", "Nodule"], near_duplicates_of=["nih"]
     )
-    cases, left_out, _ = index_cases(root / "flat", asked, others={"nih": root / "nih.npz"})
+    cases, left_out, *_ = index_cases(root / "flat", asked, others={"nih": root / "nih.npz"})
     assert (len(cases), len(left_out)) == (3, 6)
     assert "in test of nih (hash distance" in " ".join(one.reason for one in left_out)
 
 
 def test_data_sets_that_are_not_compared_have_no_looks(two):
     root, nih, _ = two
-    index_cases(
-        root / "nih", nih.model_copy(update={"near_duplicates": "off"}), looks_file=root / "n.npz"
-    )
+    off = nih.model_copy(update={"near_duplicates": "off"})
+    write_looks(root / "n.npz", index_cases(root / "nih", off).looks)
     assert read_looks(root / "n.npz").thumbnails.shape == (0, 32, 32)
     (root / "n.npz").write_bytes(b"no")
     with pytest.raises(InputError, match="cannot be read"):
@@ -86,14 +85,12 @@ def test_data_sets_that_are_not_compared_have_no_looks(two):
 
 def test_an_unrelated_image_is_no_twin(two, tmp_path):
     root, nih, _ = two
-    index_cases(root / "nih", nih, looks_file=root / "nih.npz")
+    write_looks(root / "nih.npz", index_cases(root / "nih", nih).looks)
     rng = np.random.default_rng(0)
     (root / "other").mkdir()
     cv2.imwrite(str(root / "other" / "x.png"), rng.integers(0, 255, (64, 64), np.uint8))
     (root / "other" / "x.txt").write_text("0 0.5 0.5 0.2 0.2\n")
-    index_cases(
-        root / "other", entry("yolo", root / "other", ["Mass"], names=["Mass"]),
-        looks_file=root / "o.npz",
-    )  # fmt: skip
+    other = entry("yolo", root / "other", ["Mass"], names=["Mass"])
+    write_looks(root / "o.npz", index_cases(root / "other", other).looks)
     found = {name: read_looks(root / f"{name}.npz") for name in ("nih", "o")}
     assert list(twins_across(found, 24, 0.97)) == []

@@ -3,6 +3,7 @@
 import csv
 import shutil
 import time
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images import image_similarity
 from fidelity.datasets.images.image_similarity import close_pairs, correlations, look_at
-from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.indexing.index import Index, index_cases
 from fidelity.datasets.indexing.near_duplicates import (
     NearDuplicate,
     excluded,
@@ -67,53 +68,48 @@ def settings_with(**changes):
     return Dataset.chosen({"source": "phantom", **keys})
 
 
-def rows_of(path):
-    with open(path, encoding="utf-8", newline="") as handle:
+def near_rows(index: Index, folder: Path) -> list[dict[str, str]]:
+    index.write_reports(folder / "quarantine.csv", folder / "near.csv")
+    with open(folder / "near.csv", encoding="utf-8", newline="") as handle:
         return list(csv.DictReader(handle))
 
 
 def test_planted_near_duplicates_are_reported_and_no_others(planted, tmp_path, caplog):
     root, pairs = planted
-    cases, quarantine, _ = index_cases(root, settings_with(), near_report=tmp_path / "near.csv")
-    rows = rows_of(tmp_path / "near.csv")
+    index = index_cases(root, settings_with())
+    rows = near_rows(index, tmp_path)
     # Two changes of one test image are both near it: pairs are listed, not groups.
     assert {row["case"]: row["twin"] for row in rows} == pairs
     assert {(row["split"], row["twin_split"]) for row in rows} == {("train", "test")}
     assert all(int(row["distance"]) <= 10 and float(row["correlation"]) >= 0.97 for row in rows)
     assert {row["excluded"] for row in rows} == {"no"}
-    assert len(cases) == 24
-    assert quarantine == []
+    assert len(index.cases) == 24
+    assert index.left_out == []
     assert f"{len(pairs)} near-duplicates across splits" in caplog.text
 
 
 def test_exclude_drops_them_outside_the_test_split(planted, tmp_path):
     root, pairs = planted
     settings = settings_with(near_duplicates="exclude")
-    cases, quarantine, _ = index_cases(root, settings, near_report=tmp_path / "near.csv")
-    assert {entry.case for entry in quarantine} == set(pairs)
-    assert all("near-duplicate of" in entry.reason for entry in quarantine)
-    assert {case.case for case in cases}.isdisjoint(pairs)
-    assert set(pairs.values()) <= {case.case for case in cases}
-    assert {row["excluded"] for row in rows_of(tmp_path / "near.csv")} == {"yes"}
+    index = index_cases(root, settings)
+    assert {entry.case for entry in index.left_out} == set(pairs)
+    assert all("near-duplicate of" in entry.reason for entry in index.left_out)
+    assert {case.case for case in index.cases}.isdisjoint(pairs)
+    assert set(pairs.values()) <= {case.case for case in index.cases}
+    assert {row["excluded"] for row in near_rows(index, tmp_path)} == {"yes"}
 
 
 @pytest.mark.parametrize("off", ["off", False])
 def test_off_compares_nothing(planted, tmp_path, off, monkeypatch):
     monkeypatch.setattr(image_similarity, "imagehash", None)
     root, _ = planted
-    index_cases(
-        root,
-        settings_with(near_duplicates=off),
-        near_report=tmp_path / "near.csv",
-    )
-    assert rows_of(tmp_path / "near.csv") == []
+    assert near_rows(index_cases(root, settings_with(near_duplicates=off)), tmp_path) == []
 
 
 def test_thresholds_are_settings(planted, tmp_path):
     root, _ = planted
     strict = settings_with(near_duplicate_correlation=1.0)
-    index_cases(root, strict, near_report=tmp_path / "near.csv")
-    assert rows_of(tmp_path / "near.csv") == []
+    assert near_rows(index_cases(root, strict), tmp_path) == []
     with pytest.raises(InputError, match="'near_duplicates': 'reprot' is not allowed.*'report'"):
         settings_with(near_duplicates="reprot")
 

@@ -49,7 +49,7 @@ def names(root):
 def test_organs_reach_the_prepared_case(root):
     write_rows(root / "masks.csv", [row(f"{name}.png") for name in names(root)])
     settings = settings_of(image_size=16)
-    cases, quarantine, _ = index_cases(root, settings)
+    cases, quarantine, *_ = index_cases(root, settings)
     assert len(cases) == 18
     assert quarantine == []
     name = cases[0].case
@@ -75,7 +75,7 @@ def test_what_is_missing_is_counted_and_listed(root, caplog):
     rows = [row(first, 0.69), row("of_another_copy"), *(row(name) for name in rest)]
     write_rows(root / "masks.csv", rows)
     with caplog.at_level(logging.WARNING):
-        cases, _, _ = index_cases(root, settings_of())
+        cases, *_ = index_cases(root, settings_of())
     assert [case.case for case in cases if not case.organs] == [first, second]
     assert [case.lung_mask for case in cases[:2]] == [None, None]
     said = [text for text in caplog.messages if "masks.csv" in text]
@@ -114,7 +114,7 @@ def test_columns_that_are_missing(root, caplog):
     rows = [row(name, runs=RUNS.rpartition(",")[0]) for name in names(root)]
     write_rows(root / "masks.csv", rows, HEADER.replace("Heart,", ""))
     with caplog.at_level(logging.WARNING):
-        cases, _, _ = index_cases(root, settings_of())
+        cases, *_ = index_cases(root, settings_of())
     assert set(cases[0].organs) == {"left_lung", "right_lung"}
     assert "no row has a mask in the column Heart, so there are no heart masks" in caplog.text
     with pytest.raises(InputError, match="no case has a heart mask") as found:

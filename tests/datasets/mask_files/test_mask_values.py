@@ -290,7 +290,7 @@ def table(tmp_path: Path) -> Path:
 
 
 def test_mask_values_reach_every_reader_of_masks(table):
-    cases, _, _ = index_cases(table, dataset("table", SETTINGS))
+    cases, *_ = index_cases(table, dataset("table", SETTINGS))
     prepared = prepare_case(cases[0], table, dataset("table", SETTINGS))
     for references in (prepared.references, prepared.readers["second"]):
         assert np.array_equal(decode(references["A"]), LESION)

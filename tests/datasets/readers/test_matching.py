@@ -10,6 +10,7 @@ import pytest
 import match_readers
 from fidelity.datasets.cases import write_cases
 from fidelity.datasets.indexing.index import index_cases
+from fidelity.datasets.indexing.looks import write_looks
 from fidelity.datasets.readers import matching
 from tests.helpers.entries import dataset
 from tests.helpers.small_data import SIZE, make_covid_layout, write_image
@@ -50,8 +51,9 @@ def index(root: Path) -> None:
     settings = dataset("covid_qu_ex", SETTINGS)
     folder = root / "results"
     folder.mkdir()
-    cases, *_ = index_cases(root, settings, looks_file=folder / "looks.npz")
-    write_cases(folder / "cases.csv", cases)
+    found = index_cases(root, settings)
+    write_looks(folder / "looks.npz", found.looks)
+    write_cases(folder / "cases.csv", found.cases)
 
 
 def command(root: Path, *labels: str, **changes) -> list[str]:

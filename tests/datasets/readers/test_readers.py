@@ -63,7 +63,7 @@ def root(tmp_path: Path) -> Path:
 
 def prepared(root, **changes):
     settings = dataset("table", {**SETTINGS, **changes})
-    cases, _, classes = index_cases(root, settings)
+    cases, _, classes, *_ = index_cases(root, settings)
     write_cases(root / "cases.csv", cases)
     assert read_cases(root / "cases.csv") == cases
     (root / "prepared").mkdir(exist_ok=True)

@@ -86,7 +86,7 @@ def test_from_annotation_to_scores(tmp_path, source):
     chests = write_as(source, tmp_path, counts)
     classes = [name for name in (layout.covid, layout.other) if name]
     settings = entry(source, tmp_path, classes, **layout.keys)
-    cases, quarantine, names = index_cases(tmp_path, settings)
+    cases, quarantine, names, *_ = index_cases(tmp_path, settings)
     assert quarantine == []
     assert set(classes) <= set(names["labels"])
     # Patients never cross splits, whoever divided them.

@@ -127,7 +127,7 @@ def test_tbx11k_real_images(shared_boxes, tmp_path):
     (labels / "TBX11K_train.json").rename(labels / "TBX11K_val.json")
     classes = ["ActiveTuberculosis", "ObsoletePulmonaryTuberculosis"]
     settings = entry("tbx11k", tmp_path, classes)
-    cases, quarantine, _ = index_cases(tmp_path, settings, explained=["test"])
+    cases, quarantine, *_ = index_cases(tmp_path, settings, explained=["test"])
     assert [(case.case, case.labels) for case in cases] == [
         ("h0001", ("Healthy",)),
         ("tb0005", ("ActiveTuberculosis",)),
@@ -225,7 +225,7 @@ def test_one_real_image_with_four_official_boxes(xrv, shared_boxes, tmp_path):
     (tmp_path / "test_list.txt").write_text(f"{name}.png\n")
     classes = ["Effusion", "Infiltrate", "Mass", "Pneumonia"]
     settings = entry("nih", tmp_path, classes)
-    cases, quarantine, _ = index_cases(tmp_path, settings)
+    cases, quarantine, *_ = index_cases(tmp_path, settings)
     assert quarantine == []
     (case,) = prepare_cases(cases, tmp_path, settings)
     assert list(case.references) == ["Effusion", "Infiltration", "Mass", "Pneumonia"]

@@ -66,7 +66,7 @@ def phantom(tmp_path_factory):
         3,
     )
     common = {"annotated_classes": CLASSES, "image_size": 48}
-    found, _, _ = index_cases(root, dataset("phantom", common))
+    found, *_ = index_cases(root, dataset("phantom", common))
     tested = [case for case in found if case.split == "test" and case.labels[0] in CLASSES]
     return {
         mode: list(prepare_cases(tested, root, dataset("table", {**common, "input": mode})))

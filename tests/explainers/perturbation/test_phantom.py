@@ -36,7 +36,7 @@ def phantom(tmp_path_factory):
         root, dataset("phantom", {"cases": {"train": 120, "val": 3, "test": 24}, "size": 96}), 3
     )
     common = {"annotated_classes": SICK, "image_size": SIDE, "input": "lung_masked"}
-    found, _, _ = index_cases(root, dataset("phantom", common))
+    found, *_ = index_cases(root, dataset("phantom", common))
     return {
         split: list(
             prepare_cases([c for c in found if c.split == split], root, dataset("table", common))

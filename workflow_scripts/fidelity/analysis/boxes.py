@@ -23,6 +23,8 @@ from fidelity.statistics.set_level import SetResult, set_result
 NO_VALIDATION = "no threshold: no case of the validation split has a box"
 
 Scores = dict[tuple[str, str], pd.DataFrame]
+# Classifier and explainer, and what they are scored on.
+_Part = tuple[tuple[str, str], BoxSet]
 
 
 def load_box_scores(paths: Sequence[str | Path], combos: Sequence[tuple[str, str]]) -> Scores:
@@ -104,15 +106,6 @@ def box_comparisons(
         for metric in select_sets(sets["protocols"], sets["false_positives"])
         if not metric.uses_reference
     ]
-    found = [
-        (classifier, explainer, split, name, one)
-        for classifier, explainer, split, name, one, _ in _sets(scores, sets)
-    ]
-    tested = keep_test_split(pd.DataFrame([item[:4] for item in found], columns=_KEYS))
-    by_set: dict[tuple[str, str], dict[tuple[str, str], BoxSet]] = {}
-    for place in tested.index:
-        classifier, explainer, split, name, one = found[place]
-        by_set.setdefault((split, name), {})[classifier, explainer] = one
     results: dict[tuple, SetResult] = {}
 
     def result(metric: SetMetric, key: tuple, one: BoxSet) -> SetResult:
@@ -121,40 +114,50 @@ def box_comparisons(
             results[key] = _result(metric, one, statistics, seed)
         return results[key]
 
-    classifiers = dict.fromkeys(classifier for classifier, _ in scores)
     rows = []
-    for classifier in [c for c in classifiers if c != NO_CLASSIFIER] or [NO_CLASSIFIER]:
-        for (split, name), sets_here in by_set.items():
-            own = {k: v for k, v in sets_here.items() if k[0] in (classifier, NO_CLASSIFIER)}
-            for (a, of_a), (b, of_b) in combinations(own.items(), 2):
-                common, of_a, of_b = _on_common_cases(of_a, of_b)
-                for metric in metrics:
-                    key = (split, name, common)
-                    difference = result(metric, (*a, *key), of_a).minus(
-                        result(metric, (*b, *key), of_b)
-                    )
-                    interval = difference.interval(statistics["alpha"])
-                    counted = metric.counted(of_a)
-                    rows.append(
-                        {
-                            "dataset": dataset,
-                            "split": split,
-                            "classifier": classifier,
-                            "protocol": metric.protocol,
-                            "class": name,
-                            "metric": metric.name,
-                            "direction": metric.direction,
-                            "explainer_a": a[1],
-                            "explainer_b": b[1],
-                            "n": len(counted),
-                            "n_patients": counted["patient"].nunique(),
-                            "difference": interval.mean,
-                            "ci_low": interval.low,
-                            "ci_high": interval.high,
-                            "reference": references(of_a.rows["reference"]),
-                        }
-                    )
+    for classifier, split, name, (a, of_a), (b, of_b) in _pairs(scores, sets):
+        common, of_a, of_b = _on_common_cases(of_a, of_b)
+        for metric in metrics:
+            key = (split, name, common)
+            difference = result(metric, (*a, *key), of_a).minus(result(metric, (*b, *key), of_b))
+            interval = difference.interval(statistics["alpha"])
+            counted = metric.counted(of_a)
+            rows.append(
+                {
+                    "dataset": dataset,
+                    "split": split,
+                    "classifier": classifier,
+                    "protocol": metric.protocol,
+                    "class": name,
+                    "metric": metric.name,
+                    "direction": metric.direction,
+                    "explainer_a": a[1],
+                    "explainer_b": b[1],
+                    "n": len(counted),
+                    "n_patients": counted["patient"].nunique(),
+                    "difference": interval.mean,
+                    "ci_low": interval.low,
+                    "ci_high": interval.high,
+                    "reference": references(of_a.rows["reference"]),
+                }
+            )
     return BOX_COMPARISONS.frame(rows)
+
+
+def _pairs(scores: Scores, sets: Mapping[str, Any]) -> Iterator[tuple[str, str, str, _Part, _Part]]:
+    """Give classifier, split, class and two explainers, of the test split where there is one."""
+    found = [item[:5] for item in _sets(scores, sets)]
+    tested = keep_test_split(pd.DataFrame([item[:4] for item in found], columns=_KEYS))
+    by_set: dict[tuple[str, str], dict[tuple[str, str], BoxSet]] = {}
+    for place in tested.index:
+        classifier, explainer, split, name, one = found[place]
+        by_set.setdefault((split, name), {})[classifier, explainer] = one
+    classifiers = dict.fromkeys(classifier for classifier, _ in scores)
+    for classifier in [c for c in classifiers if c != NO_CLASSIFIER] or [NO_CLASSIFIER]:
+        for (split, name), here in by_set.items():
+            own = [(k, v) for k, v in here.items() if k[0] in (classifier, NO_CLASSIFIER)]
+            for first, second in combinations(own, 2):
+                yield classifier, split, name, first, second
 
 
 _KEYS = ["classifier", "explainer", "split", "class"]

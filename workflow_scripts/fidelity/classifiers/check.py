@@ -6,12 +6,10 @@ from typing import Any
 import torch
 
 from fidelity.base.errors import InputError, first_line, under
-from fidelity.classifiers.architectures import build
 from fidelity.classifiers.cam_layers.choose import cam_size
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.network_facts import sides_taken
-from fidelity.classifiers.weights.file_facts import read_foreign
-from fidelity.classifiers.weights.foreign import classifier_of, initialise, input_normalisation
+from fidelity.classifiers.weights.foreign import classifier_of, initialise, untrained, weights_of
 from fidelity.classifiers.xrv import output_names
 from fidelity.settings.classifiers import Classifier as Entry
 
@@ -32,14 +30,7 @@ def loaded(
     Raises:
         InputError: see `read_foreign` and `foreign.classifier_of`.
     """
-    foreign = read_foreign(
-        settings.weights,
-        settings.architecture,
-        image_size=image_size,
-        trusted=settings.trusted,
-        plugins=plugins,
-        entry=settings.weights_entry,
-    )
+    foreign = weights_of(settings, image_size, plugins, settings.trusted)
     if foreign.by_name:
         # Which outputs the classes need is known once the data set is indexed.
         output = next(filter(None, output_names(settings.architecture)))
@@ -58,33 +49,15 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
     Raises:
         InputError: an unknown architecture, or weights that cannot be had or do not fit.
     """
-    architecture, weights = settings.architecture, settings.weights
     foreign = None
-    if weights not in (None, "imagenet"):
-        foreign = read_foreign(
-            weights,
-            architecture,
-            image_size=image_size,
-            plugins=plugins,
-            entry=settings.weights_entry,
-        )
-    channels = foreign.channels if foreign else None
+    if settings.weights not in (None, "imagenet"):
+        foreign = weights_of(settings, image_size, plugins)
     # The number of classes is not known yet, and no layer depends on it. ImageNet's weights are
     # fetched now: without a network, this fails before anything is computed.
-    network = build(
-        architecture,
-        2,
-        weights == "imagenet",
-        image_size=image_size,
-        channels=channels,
-        plugins=plugins,
-    )
+    classifier = untrained(settings, ("a", "b"), "softmax", image_size, plugins, 0, foreign)
     if foreign is not None:
-        initialise(network, foreign)
-    mean, std = input_normalisation(settings, True, plugins, foreign)
-    return Classifier(
-        network, architecture, ("a", "b"), "softmax", len(mean), mean, std, image_size
-    ).eval()
+        initialise(classifier.network, foreign)
+    return classifier.eval()
 
 
 def takes_images(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ from fidelity.settings.datasets import Dataset
 CROP_MARGIN = 0.05
 READERS = 4
 BLOCK = 64
+
+Found = TypeVar("Found")
 
 # From grey values 0 … 255 (H, W) to a lung mask of that size.
 LungPredictor = Callable[[np.ndarray], np.ndarray]
@@ -82,48 +85,24 @@ def prepare_case(
     size = seen if case.height is None or case.width is None else (case.height, case.width)
     lung = _lung(case, root, settings, shown, predict_lung)
     lung = None if lung is None else at_size(lung, size)
-    mode = settings.input
     box: Box = (0, 0, *size)
-    if mode != "full":
+    if settings.input != "full":
         if lung is None or not lung.any():
             which = "predicted lung" if case.lung_from else "lung mask"
             raise InputError(
-                f"the case {case.case!r} has no {which}, and input is {mode!r}",
+                f"the case {case.case!r} has no {which}, and input is {settings.input!r}",
                 file=root / (case.lung_mask or case.image),
                 field="input",
                 remedy="Set input: full, or index the cases again",
             )
-        if mode == "lung_masked":
+        if settings.input == "lung_masked":
             shown = np.where(at_size(lung, seen), shown, 0).astype(shown.dtype)
         else:
             box = lung_box(lung)
     y0, x0, y1, x1 = box
     top, left, bottom, right = _scaled(box, size, seen)
     side = settings.image_size
-    values = mask_values_of(settings)
-
-    def marked(masks: dict[str, str]) -> dict[str, RLE]:
-        return {
-            name: encode(at_size(read_mask_at(root, masks[name], name, values, size), size))
-            for name in settings.annotated_classes
-            if name in masks
-        }
-
-    boxes = {c: case.boxes[c] for c in settings.annotated_classes if c in case.boxes}
-    filled = {c: encode(fill_boxes(found, size)) for c, found in boxes.items()}
-    given = marked(case.masks)
-    readers = {r: masks for r, of in case.readers.items() if (masks := marked(of))}
-    reader_boxes = {
-        reader: {c: drawn[c] for c in settings.annotated_classes if c in drawn}
-        for reader, drawn in case.reader_boxes.items()
-    }
-    by_name = {c for r, masks in readers.items() if r != SECOND for c in masks}
-    by_name = by_name.union(*reader_boxes.values())
-    agreed = tuple(c for c in settings.annotated_classes if c in by_name and c not in given)
-    joined = {c: _majority(readers, c) for c in agreed if c not in filled}
-    # A drawn mask goes before the class's boxes.
-    references = joined | filled | given
-
+    drawn = _drawn(case, root, settings, size)
     return PreparedCase(
         case=case.case,
         patient=case.patient,
@@ -133,21 +112,49 @@ def prepare_case(
         lung=None if lung is None else at_size(lung[y0:y1, x0:x1], (side, side)),
         native_size=size,
         box=box,
-        references={c: references[c] for c in settings.annotated_classes if c in references},
         lung_native=None if lung is None else encode(lung),
         digest=case.digest,
-        readers=readers,
         spacing=case.spacing,
         uncertain=case.uncertain,
-        reference_boxes=boxes,
-        filled=tuple(c for c in boxes if c not in case.masks),
-        reader_boxes=reader_boxes,
-        agreed=agreed,
         organs={
             name: encode(at_size(read_mask_at(root, mask), size))
             for name, mask in sorted(case.organs.items())
         },
+        **drawn,
     )
+
+
+def _drawn(case: Case, root: Path, settings: Dataset, size: tuple[int, int]) -> dict[str, Any]:
+    """Read what was drawn of the annotated classes, as the fields of a prepared case."""
+    values = mask_values_of(settings)
+
+    def annotated(found: Mapping[str, Found]) -> dict[str, Found]:
+        return {c: found[c] for c in settings.annotated_classes if c in found}
+
+    def read(masks: Mapping[str, str]) -> dict[str, RLE]:
+        return {
+            c: encode(at_size(read_mask_at(root, mask, c, values, size), size))
+            for c, mask in annotated(masks).items()
+        }
+
+    boxes = annotated(case.boxes)
+    filled = {c: encode(fill_boxes(found, size)) for c, found in boxes.items()}
+    given = read(case.masks)
+    readers = {r: masks for r, of in case.readers.items() if (masks := read(of))}
+    reader_boxes = {reader: annotated(drawn) for reader, drawn in case.reader_boxes.items()}
+    by_name = {c for r, masks in readers.items() if r != SECOND for c in masks}
+    by_name = by_name.union(*reader_boxes.values())
+    agreed = tuple(c for c in settings.annotated_classes if c in by_name and c not in given)
+    joined = {c: _majority(readers, c) for c in agreed if c not in filled}
+    return {
+        # A drawn mask goes before the class's boxes.
+        "references": annotated(joined | filled | given),
+        "readers": readers,
+        "reference_boxes": boxes,
+        "filled": tuple(c for c in boxes if c not in case.masks),
+        "reader_boxes": reader_boxes,
+        "agreed": agreed,
+    }
 
 
 def _majority(readers: Mapping[str, Mapping[str, RLE]], cls: str) -> RLE:

@@ -87,26 +87,40 @@ def explain_shard(
         ),
     )
     progress = Progress(name or settings.method, _cases(tasks))
+    chunks = _chunks(tasks, batch, by_case)
+    records = _explained(explain, tasks, chunks, context.classifier, store, progress)
+    _check_failures(records, max_failed_cases, prepared)
+    attrs = {"method": settings.method, "seed": str(context.seed), "unanswered": asked - len(tasks)}
+    write_maps(output, records, attrs)
+    store.clear()
+
+
+def _explained(
+    explain: Explain,
+    tasks: Sequence[Task],
+    chunks: Iterable[Sequence[Task]],
+    classifier: "Classifier | None",
+    store: PartialStore,
+    progress: Progress,
+) -> list[MapRecord]:
+    """Make and store the maps chunk by chunk; those that an earlier try has stored are kept."""
     records: list[MapRecord] = []
     resumed = 0
-    for index, chunk in enumerate(_chunks(tasks, batch, by_case)):
+    for index, chunk in enumerate(chunks):
         done = store.load(index)
         if done is None:
-            done = _explain_batch(explain, chunk, context.classifier)
+            done = _explain_batch(explain, chunk, classifier)
             store.save(index, done)
             progress.update(_cases(tasks[: len(records) + len(chunk)]), _cases(chunk))
         else:
             resumed += sum(record.status == "ok" for record in done)
             if any(record.status == "failed" for record in done):
-                done = _retry_failed(done, explain, chunk, context.classifier)
+                done = _retry_failed(done, explain, chunk, classifier)
                 store.save(index, done)
         records += done
     if resumed:
         log.info("resumed: %d of %d maps were there already", resumed, len(tasks))
-    _check_failures(records, max_failed_cases, prepared)
-    attrs = {"method": settings.method, "seed": str(context.seed), "unanswered": asked - len(tasks)}
-    write_maps(output, records, attrs)
-    store.clear()
+    return records
 
 
 def _check_failures(records: Sequence[MapRecord], allowed: int, prepared: Path) -> None:

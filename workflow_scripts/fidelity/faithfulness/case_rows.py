@@ -1,6 +1,7 @@
 """The faithfulness of all maps of an explainer to a classifier, one row per case and class."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -23,18 +24,31 @@ Infidelity = Callable[..., dict[str, float]]
 """`infidelity.measure_infidelity` of a classifier: called with image, map, target and seed."""
 
 
+@dataclass(frozen=True)
+class Measures:
+    """What is measured of each map, bound to a classifier.
+
+    Attributes:
+        classes: of the classifier.
+        infidelity: measures it; None where it is not requested.
+        infidelities: which of its numbers are wanted.
+    """
+
+    classes: tuple[str, ...]
+    probabilities: Probabilities
+    options: Options
+    infidelity: Infidelity | None = None
+    infidelities: Sequence[str] = ()
+
+
 def measure_maps(
     explained: Iterable[tuple[PreparedCase, MapRecord]],
     targets: Mapping[tuple[str, str], int],
-    classes: tuple[str, ...],
-    probabilities: Probabilities,
     masks: Masks | None,
-    options: Options,
+    measures: Measures,
     *,
     sign: Sign,
     seed: int,
-    infidelity: Infidelity | None = None,
-    infidelities: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Measure all maps that were made.
 
@@ -43,8 +57,6 @@ def measure_maps(
             without a classifier, which do not state which class they explain; others are left out.
         masks: the binarized maps at native size; None where no metric needs them.
         sign: `absolute` ranks pixels by their absolute attribution, all else by the signed one.
-        infidelity: measures it; None where it is not requested.
-        infidelities: which of its numbers are wanted.
 
     Returns:
         The table faithfulness.parquet: the columns of HEAD, then one per metric. `mask_share` is
@@ -53,17 +65,17 @@ def measure_maps(
     """
     rows: list[dict[str, Any]] = []
     waiting: list[tuple[dict[str, Any], Removals, int]] = []
-    metrics = [*options.metrics, *infidelities]
+    metrics = [*measures.options.metrics, *measures.infidelities]
     for case, record in explained:
         key = (case.case, record.cls)
         if key not in targets:
             continue
         with at_case(case.case):
-            target = classes.index(record.target) if record.target else targets[key]
+            target = measures.classes.index(record.target) if record.target else targets[key]
             mask = None if masks is None else _working_mask(masks, case, record.cls)
             row = {
                 **row_head(case, record.cls),
-                "target_class": classes[target],
+                "target_class": measures.classes[target],
                 "status": record.status,
                 "mask_share": np.nan if mask is None else float(mask.mean()),
                 **dict.fromkeys(["probability", *metrics], np.nan),
@@ -74,15 +86,16 @@ def measure_maps(
             image, shape = case.image / 255, case.image.shape
             values = raw_map(record.map, shape, "absolute" if sign == "absolute" else "signed")
             noise = seed_for(seed, case.case, "road")
-            waiting.append((row, removals(image, values, mask, options, noise), target))
-            if infidelity is not None:
+            changed = removals(image, values, mask, measures.options, noise)
+            waiting.append((row, changed, target))
+            if measures.infidelity is not None:
                 places = seed_for(seed, case.case, "infidelity")
-                of_map = infidelity(image, values, target, seed=places)
-                row |= {name: of_map[name] for name in infidelities}
+                of_map = measures.infidelity(image, values, target, seed=places)
+                row |= {name: of_map[name] for name in measures.infidelities}
         if sum(len(changed.images) for _, changed, _ in waiting) >= TOGETHER:
-            _score(waiting, probabilities)
+            _score(waiting, measures.probabilities)
     if waiting:
-        _score(waiting, probabilities)
+        _score(waiting, measures.probabilities)
     rows.sort(key=order_of_row)
     return FAITHFULNESS_CASES.with_metrics(metrics).typed(rows)
 

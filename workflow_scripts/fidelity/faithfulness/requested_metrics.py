@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 from fidelity.classifiers.model import Classifier
+from fidelity.faithfulness.case_rows import Measures
 from fidelity.faithfulness.changed_images import answers_of
 from fidelity.faithfulness.infidelity import Squares, measure_infidelity
 from fidelity.faithfulness.one_map import Options
@@ -18,12 +19,8 @@ def measures_of(
     compute: Mapping[str, Any],
     *,
     derivative: bool,
-) -> dict[str, Any]:
-    """Give the arguments of `case_rows.measure_maps` that settings and classifier decide.
-
-    Returns:
-        classes, probabilities, options, infidelity (None where it is not requested), infidelities.
-    """
+) -> Measures:
+    """Bind what the settings request to a classifier."""
     batch, dtype = compute["batch"], compute["dtype"]
     infidelities = names_by("infidelity", settings.metrics)
     infidelity = partial(
@@ -32,15 +29,15 @@ def measures_of(
         squares=Squares(**dict(settings.infidelity), fill=settings.fill),
         derivative=derivative,
     )
-    return {
-        "classes": classifier.classes,
-        "probabilities": answers_of(classifier, batch, dtype),
-        "options": Options(
+    return Measures(
+        classifier.classes,
+        answers_of(classifier, batch, dtype),
+        Options(
             names_by("removal", settings.metrics),
             settings.steps,
             settings.fill,
             settings.road_shares,
         ),
-        "infidelity": infidelity if infidelities else None,
-        "infidelities": infidelities,
-    }
+        infidelity if infidelities else None,
+        infidelities,
+    )

@@ -12,8 +12,6 @@ from fidelity.base.counting import beside
 from fidelity.base.errors import InputError
 from fidelity.study import paths
 
-# Fields of a step that may differ between two runs of one study.
-TIMES = ("seconds", "cpu_seconds", "peak_memory_mb")
 SUMMED = ("seconds", "cpu_seconds", "forward", "backward")
 
 

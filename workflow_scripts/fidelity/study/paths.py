@@ -159,6 +159,11 @@ def benchmark_of(job: str) -> str:
     return f"{BENCHMARKS}/{job}.tsv"
 
 
+def benchmark_beside(log: str) -> str:
+    """Give the pattern of the benchmark of the job with a log."""
+    return benchmark_of(log.removeprefix(f"{LOGS}/").removesuffix(".log"))
+
+
 class _Names(dict[str, Any]):
     """Names for a pattern: those given, else attributes of `wildcards`."""
 

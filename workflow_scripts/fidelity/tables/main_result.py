@@ -1,6 +1,6 @@
 """The main result, as the first table of a paper: one table per classifier."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import groupby
 
 import numpy as np
@@ -89,17 +89,21 @@ def _table(
     between = {name: spread.get((classifier, name, first["class"])) for name in names}
     digits = digits_of(metric)
 
+    columns: dict[str, Callable[[str], str]] = {
+        "Method": titles.plain_title,  # headings name the kinds
+        "n": lambda name: str(int(means["n"][name] - means["n_undefined"][name])),
+        metric_title(metric): lambda name: interval_cell(means.loc[name], metric, decide=0),
+    }
+    if second:
+        places = digits_of(second)
+        columns[metric_title(second)] = lambda name: number(others.get(name, np.nan), places)
+    if any(between.values()):
+        columns["SD over seeds"] = lambda name: between[name] or ABSENT
+    against = f"Difference from {titles.plain_title(reference)}"
+    header = [*columns, *([against, "p (Holm)", "Conclusion"] if pairs else [])]
+
     def cells(name: str) -> list[str]:
-        row = means.loc[name]
-        found = [
-            titles.plain_title(name),  # headings name the kinds
-            str(int(row["n"] - row["n_undefined"])),
-            interval_cell(row, metric, decide=0),
-        ]
-        if second:
-            found.append(number(others.get(name, np.nan), digits_of(second)))
-        if any(between.values()):
-            found.append(between[name] or ABSENT)
+        found = [cell(name) for cell in columns.values()]
         if pairs:
             found += _against(pairs, name, reference, digits, classifier in results.useless)
         return found
@@ -110,11 +114,6 @@ def _table(
     for kind, part in groupby(names, lambda name: _kind(name, families)):
         headings[len(rows)] = KINDS[kind]
         rows += map(cells, part)
-    header = ["Method", "n", metric_title(metric)]
-    header += [metric_title(second)] if second else []
-    header += ["SD over seeds"] if any(between.values()) else []
-    against = f"Difference from {titles.plain_title(reference)}"
-    header += [against, "p (Holm)", "Conclusion"] if pairs else []
     return lay_out(
         "main",
         header,

@@ -51,7 +51,7 @@ FOLDERS = [
 
 @dataclass(frozen=True)
 class Unit:
-    """What a folder of `write_unit` holds.
+    """A folder that `write_unit` writes, and what it holds.
 
     Attributes:
         name: the classifier, training seed included; `none` for what no classifier changes.
@@ -73,8 +73,8 @@ class Unit:
     own: Mapping[str, Any]
     shared: Mapping[str, Any]
     code: Mapping[str, str]
-    tables: Mapping[str, Mapping[str, Any]]
-    copies: Mapping[str, str]
+    tables: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    copies: Mapping[str, str] = field(default_factory=dict)
     plugins: Mapping[str, str] = field(default_factory=dict)
     place: Sequence[int] = (0, 0)
     provenance: Mapping[str, Any] = field(default_factory=dict)
@@ -90,34 +90,29 @@ def digest(entries: Mapping[str, Any]) -> str:
 
 
 def write_unit(
-    folder: Path,
+    unit: Unit,
     results: Path,
     paths: Iterable[str],
-    *,
-    name: str,
-    dataset: str,
-    own: Mapping[str, Any],
-    shared: Mapping[str, Any],
-    code: Mapping[str, str],
     plugins: Mapping[str, str] = MappingProxyType({}),
-    place: Sequence[int] = (0, 0),
-    provenance: Mapping[str, Any] = MappingProxyType({}),
-    cases: str = "",
-    shown: Mapping[str, Any] = MappingProxyType({}),
 ) -> Unit:
     """Pack result files of one classifier, or of none, into a folder small enough to commit.
 
     Args:
-        folder: to be written; an earlier one is replaced.
-        paths: files below it, the data set's folder first. Parquet tables with one name, or of one
-            explainer, share a file; other files are copied, compressed.
+        unit: its folder, to be written (an earlier one is replaced), and what is known of it.
+        paths: files below `results`, the data set's folder first. Parquet tables with one name, or
+            of one explainer, share a file; other files are copied, compressed.
         plugins: path that `shared` names → the plugin's file.
+
+    Returns:
+        The unit with what the folder holds.
 
     Raises:
         InputError: a result is missing or damaged, or the disk is full.
     """
+    folder = unit.folder
     shutil.rmtree(folder, ignore_errors=True)
     groups: dict[str, dict[str, Any]] = defaultdict(dict)
+    packed = {path: f"{path.replace('/', '--')}.gz" for path in plugins}
     copies = {}
     for path in paths:
         if path.endswith(".parquet"):
@@ -126,22 +121,21 @@ def write_unit(
             copies[path] = f"{path.replace('/', '--')}.gz"
             _copy(results / path, folder / copies[path])
     tables = {group: pack(found, folder / group) for group, found in sorted(groups.items())}
-    packed = {path: f"{path.replace('/', '--')}.gz" for path in plugins}
-    for path, name_in_folder in packed.items():
-        _copy(Path(plugins[path]), folder / name_in_folder)
+    for path, name in packed.items():
+        _copy(Path(plugins[path]), folder / name)
     index = {
         "format": FORMAT,
-        "name": name,
-        "dataset": dataset,
-        "own_digest": digest(own),
-        "shared_digest": digest(shared),
-        "place": list(place),
-        "cases": cases,
-        "code": dict(code),
-        "provenance": dict(provenance),
-        "own": dict(own),
-        "shared": dict(shared),
-        "shown": dict(shown),
+        "name": unit.name,
+        "dataset": unit.dataset,
+        "own_digest": digest(unit.own),
+        "shared_digest": digest(unit.shared),
+        "place": list(unit.place),
+        "cases": unit.cases,
+        "code": dict(unit.code),
+        "provenance": dict(unit.provenance),
+        "own": dict(unit.own),
+        "shared": dict(unit.shared),
+        "shown": dict(unit.shown),
         "plugins": packed,
         "tables": tables,
         "copies": copies,

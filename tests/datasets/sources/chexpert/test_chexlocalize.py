@@ -100,7 +100,7 @@ def test_views(tmp_path):
 
 
 def test_index_says_multi_label_and_keeps_uncertain_labels(root):
-    cases, left_out, classes = index(root)
+    cases, left_out, classes, *_ = index(root)
     assert left_out == []
     assert classes["task"] == "multilabel"
     assert classes["classes"] == ANNOTATED
@@ -111,7 +111,9 @@ def test_index_says_multi_label_and_keeps_uncertain_labels(root):
 
 def test_a_label_left_out_takes_no_image_with_it(root):
     chosen = settings(annotated_classes=["Cardiomegaly"], labels={"Edema": None})
-    cases, _, classes = index_cases(root, dataset("chexlocalize", chosen), ["val", "test"], True)
+    cases, _, classes, *_ = index_cases(
+        root, dataset("chexlocalize", chosen), ["val", "test"], True
+    )
     assert len(cases) == 32
     assert classes["classes"] == ["Cardiomegaly", "Airspace Opacity"]
     assert not any({"Edema"} & {*case.labels, *case.uncertain} for case in cases)
@@ -130,7 +132,7 @@ def test_a_label_that_is_positive_but_not_drawn_is_an_empty_reference(root):
 
 def test_a_mask_without_a_positive_label_is_a_reference(root):
     replace_in(root / "CheXpert-v1.0" / "valid.csv", "Frontal,,,,1.0,", "Frontal,,,,0.0,")
-    cases, _, _ = index(root)
+    cases, *_ = index(root)
     odd = [c for c in cases if set(c.masks) - set(c.labels)]
     assert len(odd) == 1
     assert odd[0].split == "val"
@@ -151,7 +153,7 @@ def test_images_that_nobody_read_are_not_explained(root, caplog):
 
 def test_small_images_are_scored_at_the_size_of_the_masks(tmp_path):
     root = write_chexpert(tmp_path / "data", COUNTS, small=True)
-    cases, _, _ = index(root)
+    cases, *_ = index(root)
     case = next(c for c in cases if c.masks)
     assert (case.height, case.width) == (HEIGHT, WIDTH)
     prepared = prepare_case(case, root, dataset("table", settings()))
@@ -302,7 +304,7 @@ def test_the_real_image_is_indexed_and_prepared(references):
         annotated_classes=["Enlarged Cardiomediastinum", "Cardiomegaly", "Airspace Opacity"],
         references=references,
     )
-    cases, left_out, classes = index_cases(SAMPLE, dataset("chexlocalize", chosen), ["val"])
+    cases, left_out, classes, *_ = index_cases(SAMPLE, dataset("chexlocalize", chosen), ["val"])
     assert left_out == []
     assert classes["task"] == "multilabel"
     (case,) = cases
@@ -316,7 +318,7 @@ def test_the_real_image_is_indexed_and_prepared(references):
 
 
 def test_facts_and_organs_on_request(root):
-    plain, _, _ = index(root)
+    plain, *_ = index(root)
     assert not any(case.facts or case.organs for case in plain)
     images = [case.image for case in plain]
     head = "Path,Dice RCA (Mean),Left Lung,Right Lung,Heart,Height,Width"
@@ -326,7 +328,7 @@ def test_facts_and_organs_on_request(root):
     (root / "masks.csv").write_text("\n".join([head, *rows]) + "\n")
     wanted = ["view", "sex", "age_group", "label_source"]
     given = {"strata": wanted, "lung_masks": "chexmask", "lungs": "masks.csv"}
-    cases, _, _ = index(root, **given)
+    cases, *_ = index(root, **given)
     told = {"view": "frontal", "sex": "male", "age_group": "40 to 59"}
     for case in cases:
         by = "report" if case.split == "train" else "radiologists"

@@ -47,7 +47,7 @@ SETTINGS = {
 
 
 def test_a_table_of_several_formats_and_labels(root):
-    cases, quarantine, classes = index_cases(root, dataset("table", SETTINGS))
+    cases, quarantine, classes, *_ = index_cases(root, dataset("table", SETTINGS))
     assert [(case.case, case.patient, case.split) for case in cases] == [
         ("a", "p1", "train"),
         ("b", "p2", "val"),
@@ -246,7 +246,7 @@ def test_a_workbook_is_no_csv(root, start):
 def test_a_blank_label_is_an_error_unless_images_may_show_nothing(root):
     with pytest.raises(InputError, match=r"the label is blank in line 3\..*task: multilabel"):
         list(find_cases(root, dataset("table", {**SETTINGS, "task": None})))
-    cases, _, classes = index_cases(root, dataset("table", SETTINGS))
+    cases, _, classes, *_ = index_cases(root, dataset("table", SETTINGS))
     assert [case.labels for case in cases] == [("Nodule",), (), ("Nodule", "Effusion")]
     table = root / "t.csv"
     table.write_text(table.read_text().replace("|Effusion", "").replace("validation,,", "val,A,"))
@@ -264,7 +264,7 @@ def test_labels_that_differ_in_case_or_spaces_are_merged_with_their_masks_or_ref
         index_cases(root, dataset("table", SETTINGS))
     assert '{"nod ule": "Nodule"}' in error.value.remedy
     merged = {**SETTINGS, "labels": {"nod ule": "Nodule"}}
-    cases, _, classes = index_cases(root, dataset("table", merged))
+    cases, _, classes, *_ = index_cases(root, dataset("table", merged))
     assert classes["classes"] == ["Nodule", "Effusion"]
     assert [sorted(case.masks) for case in cases] == [["Nodule"], [], ["Nodule"]]
     # Two classes that `labels` writes in two ways are as wrong.

@@ -63,63 +63,17 @@ def evaluate(
     Raises:
         InputError: a case lacks a class or has it twice.
     """
-    classes = list(dict.fromkeys(predictions["class"]))
-    if predictions.duplicated(["case", "class"]).any():
-        raise InputError("a case has two predictions for one class", field=classifier)
-    per_case = predictions.groupby("case", sort=False)
-    if (per_case.size() != len(classes)).any():
-        raise InputError("a case lacks a prediction for a class", field=classifier)
-    multilabel = task == "multilabel"
-    if not multilabel and (per_case["label"].sum() != 1).any():
-        raise InputError(
-            "a case does not have exactly one class, but the classes exclude each other",
-            field=classifier,
-            remedy="Delete the predictions and run again",
-        )
+    classes = _checked_classes(predictions, classifier, task)
     classification, confusion, calibration, orders = [], [], [], []
     for split in dict.fromkeys(predictions["split"]):
-        part = predictions[predictions["split"] == split]
-        tables = [
-            part.pivot(index="case", columns="class", values=name)[classes]
-            for name in ("label", "probability")
-        ]
-        truth, scores = (table.to_numpy() for table in tables)
-        patients = part.drop_duplicates("case").set_index("case")["patient"][tables[0].index]
+        part = _Split.of(predictions[predictions["split"] == split], classes, task == "multilabel")
         head = {"dataset": dataset, "split": split, "classifier": classifier}
-        predicted = _predicted(scores, multilabel)
-        bounds = quality_intervals(
-            truth,
-            scores,
-            predicted,
-            patients if statistics["cluster"] == "patient" else patients.index,
-            classes,
-            multilabel=multilabel,
-            replicates=statistics["replicates"],
-            alpha=statistics["alpha"],
-            seed=seed,
-        )
-        known = {cls: patients[~np.isnan(truth[:, place])] for place, cls in enumerate(classes)}
-        for cls, metric, value, n in _rated(truth, scores, predicted, classes, multilabel):
-            low, high = bounds.get((cls, metric), (np.nan, np.nan))
-            classification.append(
-                head
-                | {
-                    "class": cls,
-                    "metric": metric,
-                    "value": value,
-                    "ci_low": low,
-                    "ci_high": high,
-                    "chance": chance_of(metric, len(classes), multilabel=multilabel),
-                    "n": n,
-                    "n_patients": known.get(cls, patients).nunique(),
-                }
-            )
-        for true, said, n in _confusion(truth, scores, classes, multilabel):
-            confusion.append(head | {"true": true, "predicted": said, "n": int(n)})
-        for row in reliability(*_confidence(truth, scores, multilabel)).to_dict("records"):
-            calibration.append(head | row)
+        classification += [head | row for row in part.rated(statistics, seed)]
+        confusion += [head | row for row in part.confusion()]
+        table = reliability(*part.confidence())
+        calibration += [head | row for row in table.to_dict("records")]
         if outputs:
-            table = class_order(truth, scores, classes, outputs)
+            table = class_order(part.truth, part.scores, classes, outputs)
             orders += [head | row for row in table.to_dict("records")]
     return Evaluation(
         CLASSIFICATION.frame(classification),
@@ -127,6 +81,111 @@ def evaluate(
         CALIBRATION.frame(calibration),
         CLASS_ORDER.frame(orders),
     )
+
+
+def _checked_classes(predictions: pd.DataFrame, classifier: str, task: str) -> list[str]:
+    """Return the classes, of which each case has each once."""
+    classes = list(dict.fromkeys(predictions["class"]))
+    if predictions.duplicated(["case", "class"]).any():
+        raise InputError("a case has two predictions for one class", field=classifier)
+    per_case = predictions.groupby("case", sort=False)
+    if (per_case.size() != len(classes)).any():
+        raise InputError("a case lacks a prediction for a class", field=classifier)
+    if task != "multilabel" and (per_case["label"].sum() != 1).any():
+        raise InputError(
+            "a case does not have exactly one class, but the classes exclude each other",
+            field=classifier,
+            remedy="Delete the predictions and run again",
+        )
+    return classes
+
+
+@dataclass(frozen=True)
+class _Split:
+    """The predictions for n cases of a split and k classes.
+
+    Attributes:
+        truth: (n, k), 1 where the case has the class, nan where that is uncertain, else 0.
+        scores: (n, k) probabilities.
+        patients: of the cases, which are the index.
+    """
+
+    truth: np.ndarray
+    scores: np.ndarray
+    patients: pd.Series
+    classes: list[str]
+    multilabel: bool
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame, classes: list[str], multilabel: bool) -> "_Split":
+        """Take the rows of one split."""
+        truth, scores = (
+            rows.pivot(index="case", columns="class", values=name)[classes]
+            for name in ("label", "probability")
+        )
+        patients = rows.drop_duplicates("case").set_index("case")["patient"][truth.index]
+        return cls(truth.to_numpy(), scores.to_numpy(), patients, classes, multilabel)
+
+    def rated(self, statistics: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
+        """Give every measure with its interval, and the number of cases that count."""
+        predicted = _predicted(self.scores, self.multilabel)
+        given = self.truth, self.scores, predicted
+        patients = self.patients
+        bounds = quality_intervals(
+            *given,
+            patients if statistics["cluster"] == "patient" else patients.index,
+            self.classes,
+            multilabel=self.multilabel,
+            replicates=statistics["replicates"],
+            alpha=statistics["alpha"],
+            seed=seed,
+        )
+        once = np.ones((1, len(self.truth)))
+        every = measures(once, *given, self.classes, self.multilabel)
+        values = {key: float(found[0]) for key, found in every}
+        values["all", "ece"] = calibration_error(*self.confidence())
+        known = dict(zip(self.classes, ~np.isnan(self.truth.T), strict=True))
+        for cls, column in zip(self.classes, self.truth.T, strict=True):
+            values[cls, "support"] = float(np.nansum(column))
+        listed = [("all", name) for name in OVERALL if ("all", name) in values]
+        listed += [(cls, name) for cls in self.classes for name in BY_CLASS]
+        for cls, metric in listed:
+            counted = patients[known[cls]] if cls in known else patients
+            low, high = bounds.get((cls, metric), (np.nan, np.nan))
+            yield {
+                "class": cls,
+                "metric": metric,
+                "value": values[cls, metric],
+                "ci_low": low,
+                "ci_high": high,
+                "chance": chance_of(metric, len(self.classes), multilabel=self.multilabel),
+                "n": len(counted),
+                "n_patients": counted.nunique(),
+            }
+
+    def confidence(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return confidences and whether they came true.
+
+        Multi-class: probability of the top class (Guo et al. 2017). Multi-label: probability of
+        each class in each case, against its label where that is known.
+        """
+        truth, scores = self.truth, self.scores
+        if self.multilabel:
+            known = ~np.isnan(truth)
+            return scores[known], truth[known]
+        return scores.max(axis=1), (scores.argmax(axis=1) == truth.argmax(axis=1)).astype(int)
+
+    def confusion(self) -> Iterator[dict[str, Any]]:
+        """Count true against predicted; for multi-label each class against "not <class>"."""
+        if not self.multilabel:
+            size = len(self.classes)
+            counts = _counts(self.truth.argmax(axis=1), self.scores.argmax(axis=1), size)
+            yield from _counted(counts, self.classes, range(size))
+            return
+        for cls, t, s in zip(self.classes, self.truth.T, self.scores.T, strict=True):
+            known = ~np.isnan(t)
+            counts = _counts(t[known].astype(int), s[known] >= 0.5, 2)
+            yield from _counted(counts, (f"not {cls}", cls), (1, 0))
 
 
 def chance_of(metric: str, classes: int, *, multilabel: bool) -> float:
@@ -196,56 +255,13 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = B
     return float((gaps * table["n"]).sum() / table["n"].sum())
 
 
-def _rated(
-    truth: np.ndarray,
-    scores: np.ndarray,
-    predicted: np.ndarray,
-    classes: Sequence[str],
-    multilabel: bool,
-) -> Iterator[tuple[str, str, float, int]]:
-    """Give every measure: class or `all`, name, value, and the number of cases that count."""
-    once = np.ones((1, len(truth)))
-    every = measures(once, truth, scores, predicted, classes, multilabel)
-    found = {key: float(values[0]) for key, values in every}
-    found["all", "ece"] = calibration_error(*_confidence(truth, scores, multilabel))
-    for name in OVERALL:
-        if ("all", name) in found:
-            yield "all", name, found["all", name], len(truth)
-    for cls, column in zip(classes, truth.T, strict=True):
-        found[cls, "support"] = float(np.nansum(column))
-        for name in BY_CLASS:
-            yield cls, name, found[cls, name], int((~np.isnan(column)).sum())
-
-
-def _confidence(
-    truth: np.ndarray, scores: np.ndarray, multilabel: bool
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return confidences and whether they came true.
-
-    Multi-class: probability of the top class (Guo et al. 2017). Multi-label: probability of each
-    class in each case, against its label where that is known.
-    """
-    if multilabel:
-        known = ~np.isnan(truth)
-        return scores[known], truth[known]
-    return scores.max(axis=1), (scores.argmax(axis=1) == truth.argmax(axis=1)).astype(int)
-
-
-def _confusion(
-    truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], multilabel: bool
-) -> list[tuple[str, str, int]]:
-    """Count true against predicted; for multi-label each class against "not <class>"."""
-    if not multilabel:
-        size = len(classes)
-        matrix = _counts(truth.argmax(axis=1), scores.argmax(axis=1), size)
-        return [(classes[i], classes[j], matrix[i, j]) for i in range(size) for j in range(size)]
-    rows = []
-    for cls, t, s in zip(classes, truth.T, scores.T, strict=True):
-        names = (f"not {cls}", cls)
-        known = ~np.isnan(t)
-        matrix = _counts(t[known].astype(int), s[known] >= 0.5, 2)
-        rows += [(names[i], names[j], matrix[i, j]) for i in (1, 0) for j in (1, 0)]
-    return rows
+def _counted(
+    counts: np.ndarray, names: Sequence[str], order: Sequence[int]
+) -> Iterator[dict[str, Any]]:
+    for true in order:
+        for said in order:
+            n = int(counts[true, said])
+            yield {"true": names[true], "predicted": names[said], "n": n}
 
 
 def _counts(truth: np.ndarray, predicted: np.ndarray, size: int) -> np.ndarray:

@@ -27,5 +27,9 @@ class Examples:
         if self.known is None:
             object.__setattr__(self, "known", np.ones(self.labels.shape, bool))
 
+    def arrays(self) -> list[np.ndarray]:
+        """Give the arrays that it has."""
+        return [array for array in vars(self).values() if array is not None]
+
     def __len__(self) -> int:
         return len(self.images)

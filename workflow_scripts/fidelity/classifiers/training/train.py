@@ -16,7 +16,7 @@ from fidelity.base.errors import InputError
 from fidelity.base.seeding import seed_for
 from fidelity.base.training_state import EpochStore
 from fidelity.classifiers.model import Classifier
-from fidelity.classifiers.training.epochs import Learner, evaluate
+from fidelity.classifiers.training.epochs import Learner, Result, evaluate
 from fidelity.classifiers.training.examples import Examples
 from fidelity.classifiers.training.objective import Objective
 from fidelity.classifiers.training.stages import freeze, stages_of
@@ -56,6 +56,26 @@ class _Course:
         # Written once where it is the same.
         best = None if self.best_epoch == len(self.rows) else self.best
         return {**vars(self), "best": best}
+
+    def begin(self, stage: int, classifier: Classifier) -> None:
+        """Begin a stage from the best weights so far."""
+        self.stage, self.waited = stage, 0
+        if self.best is not None:
+            classifier.load_state_dict(self.best)
+
+    def row(self, fitted: Result, checked: Result, rate: float, seconds: float) -> dict[str, Any]:
+        """Describe the next epoch."""
+        return {
+            "epoch": len(self.rows) + 1,
+            "stage": self.stage,
+            "learning_rate": rate,
+            "train_loss": fitted.loss,
+            "train_accuracy": fitted.accuracy,
+            "val_loss": checked.loss,
+            "val_accuracy": checked.accuracy,
+            "best": 0,
+            "seconds": seconds,
+        }
 
     def add(self, row: dict[str, Any], classifier: Classifier, checked: bool) -> None:
         """Take an epoch in; it is the best if its validation loss is lowest, or none is checked."""
@@ -102,7 +122,7 @@ def train(
     Raises:
         InputError: no training case, or a loss that is no longer finite.
     """
-    if len(training) == 0:
+    if not training:
         raise InputError(
             "there is no training case", field="train", remedy="Check the data set's train split"
         )
@@ -111,22 +131,19 @@ def train(
     generator = torch.Generator().manual_seed(seed_for(seed, "shuffle and augmentation"))
     classifier.to(device, memory_format=torch.channels_last)
     dtype = str(compute.get("dtype", "auto"))
-    if validation is None or len(validation) == 0:
+    if not validation:
         log.warning("no validation case: the last epoch is kept; training does not stop early")
         validation = None
     objective = Objective.weighed(classifier, settings.class_weights, training)
     store = store or EpochStore()
-    saved = store.load(
-        settings.model_dump(), seed, dict(compute), classifier.state_dict(),
-        training.images, training.labels, training.known,
-        *([] if training.irrelevant is None else [training.irrelevant]),
-        *([] if validation is None else [validation.images, validation.labels, validation.known]),
-    )  # fmt: skip
+    arrays = [*training.arrays(), *(validation.arrays() if validation else ())]
+    weights = classifier.state_dict()
+    saved = store.load(settings.model_dump(), seed, dict(compute), weights, *arrays)
     course = _Course() if saved is None else _Course.saved(saved)
     for number, (trainable, stage) in enumerate(stages_of(settings), start=1):
-        begins = number > course.stage
-        if begins and course.best is not None:
-            classifier.load_state_dict(course.best)
+        resumes = number == course.stage
+        if number > course.stage:
+            course.begin(number, classifier)
         count = freeze(classifier.network, trainable)
         log.info("stage %d: %d parameters are trained", number, count)
         done = [row for row in course.rows if row["stage"] == number]
@@ -135,9 +152,7 @@ def train(
         if number < course.stage:
             continue
         learner = Learner(classifier, training, stage, dtype, generator)
-        if begins:
-            course.stage, course.waited = number, 0
-        else:
+        if resumes:
             learner.resume(saved)
             log.info("training resumes after epoch %d", len(course.rows))
         for _ in range(len(done), stage.epochs):
@@ -147,18 +162,8 @@ def train(
             started = time.perf_counter()
             fitted = learner.epoch()
             checked = evaluate(classifier, validation, objective, settings.batch, dtype)
-            learner.settle(fitted.loss if validation is None else checked.loss)
-            row = {
-                "epoch": len(course.rows) + 1,
-                "stage": number,
-                "learning_rate": learner.rate,
-                "train_loss": fitted.loss,
-                "train_accuracy": fitted.accuracy,
-                "val_loss": checked.loss,
-                "val_accuracy": checked.accuracy,
-                "best": 0,
-                "seconds": time.perf_counter() - started,
-            }
+            learner.settle(checked.loss if validation else fitted.loss)
+            row = course.row(fitted, checked, learner.rate, time.perf_counter() - started)
             course.add(row, classifier, checked=validation is not None)
             store.save({**course.state(), **learner.state()})
             _log_epoch(row)
@@ -178,11 +183,7 @@ def train(
 def _log_epoch(row: Mapping[str, Any]) -> None:
     """Log an epoch; `training_progress` reads these lines."""
     log.info(
-        "epoch %d: loss %.4f, accuracy %.3f; validation loss %.4f, accuracy %.3f; %.1f s",
-        row["epoch"],
-        row["train_loss"],
-        row["train_accuracy"],
-        row["val_loss"],
-        row["val_accuracy"],
-        row["seconds"],
+        "epoch %(epoch)d: loss %(train_loss).4f, accuracy %(train_accuracy).3f;"
+        " validation loss %(val_loss).4f, accuracy %(val_accuracy).3f; %(seconds).1f s",
+        row,
     )

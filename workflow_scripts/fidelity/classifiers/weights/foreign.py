@@ -5,14 +5,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from torch import nn
 
 from fidelity.base.errors import InputError
 from fidelity.base.plugins import PREFIX as PLUGIN
-from fidelity.classifiers.architectures import normalisation, rescaled
+from fidelity.classifiers.architectures import build, normalisation, rescaled
 from fidelity.classifiers.model import Activation, Classifier, outputs_of
 from fidelity.classifiers.network_facts import check_outputs_are, sides_taken
-from fidelity.classifiers.weights.file_facts import Foreign, count_outputs, wrong_size
+from fidelity.classifiers.weights.file_facts import Foreign, count_outputs, read_foreign, wrong_size
 from fidelity.classifiers.weights.header import RESCALING
 from fidelity.settings.classifiers import Classifier as Entry
 
@@ -97,6 +98,53 @@ def _wrong_number(foreign: Foreign, classes: Sequence[str], activation: Activati
         file=foreign.path,
         field=field,
         remedy=remedy,
+    )
+
+
+def weights_of(
+    entry: Entry, image_size: int, plugins: Sequence[str | Path], trusted: bool = False
+) -> Foreign:
+    """Read the weights file of a config's entry; see `read_foreign`."""
+    return read_foreign(
+        entry.weights,
+        entry.architecture,
+        image_size=image_size,
+        trusted=trusted,
+        plugins=plugins,
+        entry=entry.weights_entry,
+    )
+
+
+def untrained(
+    entry: Entry,
+    classes: tuple[str, ...],
+    activation: Activation,
+    image_size: int,
+    plugins: Sequence[str | Path],
+    seed: int,
+    foreign: Foreign | None,
+) -> Classifier:
+    """Make the classifier that a training starts with, of ImageNet's weights or random ones.
+
+    Args:
+        seed: of what is random; torch's global generator is set to it.
+        foreign: the file that `initialise` will take other weights from.
+
+    Raises:
+        InputError: an unknown architecture, or weights that cannot be had.
+    """
+    torch.manual_seed(seed)
+    network = build(
+        entry.architecture,
+        outputs_of(activation, len(classes)),
+        entry.weights == "imagenet",
+        image_size=image_size,
+        channels=foreign.channels if foreign else None,
+        plugins=plugins,
+    )
+    mean, std = input_normalisation(entry, True, plugins, foreign)
+    return Classifier(
+        network, entry.architecture, classes, activation, len(mean), mean, std, image_size
     )
 
 

@@ -4,10 +4,11 @@ import logging
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from fidelity.analysis.columns.cases import CASE_COUNTS
 from fidelity.base.errors import InputError
@@ -19,8 +20,14 @@ from fidelity.datasets.indexing import doubts, problems, selection
 from fidelity.datasets.indexing.data_warnings import IN_TABLES
 from fidelity.datasets.indexing.examine import Examined, examine
 from fidelity.datasets.indexing.leakage import find_leaks
-from fidelity.datasets.indexing.left_out import NO_REFERENCE, Quarantined, cause_of, count_rows
-from fidelity.datasets.indexing.looks import write_looks
+from fidelity.datasets.indexing.left_out import (
+    NO_REFERENCE,
+    Quarantined,
+    cause_of,
+    count_rows,
+    write_quarantine,
+)
+from fidelity.datasets.indexing.looks import Looks, looks_of, write_looks
 from fidelity.datasets.indexing.near_duplicates import (
     NearDuplicate,
     excluded,
@@ -38,17 +45,56 @@ READERS = 4
 log = logging.getLogger(__name__)
 
 
+class Index(NamedTuple):
+    """What indexing a data set found.
+
+    Attributes:
+        cases: by split and id, with size, digest and only the masks that are used.
+        left_out: what is not used, by split and id.
+        classes: facts of the classes:
+
+            - "classes": model classes in order, those of annotated_classes first;
+            - "task": `multiclass` or `multilabel`;
+            - "annotated": annotated source classes;
+            - "labels": the model class of each source class;
+            - "uncertain": "multi-class", if uncertain labels are a third class of each task.
+        near: near-duplicates across splits, and exact copies if `duplicates` keeps them.
+        counts: rows of case_counts.csv.
+        looks: what the used images look like, to compare data sets.
+    """
+
+    cases: list[Case]
+    left_out: list[Quarantined]
+    classes: dict[str, Any]
+    near: list[NearDuplicate]
+    counts: list[tuple[str, str, str, int]]
+    looks: Looks
+
+    def write_reports(
+        self,
+        quarantine: str | Path,
+        near_duplicates: str | Path | None = None,
+        counts: str | Path | None = None,
+        looks: str | Path | None = None,
+    ) -> None:
+        """Write what was left out, and of the other files those that have a path."""
+        write_quarantine(quarantine, self.left_out)
+        if near_duplicates is not None:
+            write_near_duplicates(near_duplicates, self.near)
+        if counts is not None:
+            write_csv(CASE_COUNTS.frame(self.counts), counts)
+        if looks is not None:
+            write_looks(looks, self.looks)
+
+
 def index_cases(
     root: str | Path,
     settings: Dataset,
     explained: Sequence[str] = (),
     trained: bool = False,
-    near_report: str | Path | None = None,
-    counts_report: str | Path | None = None,
-    looks_file: str | Path | None = None,
     others: Mapping[str, str | Path] = MappingProxyType({}),
     hearts: bool = False,
-) -> tuple[list[Case], list[Quarantined], dict[str, Any]]:
+) -> Index:
     """Find and check the cases of a data set.
 
     A damaged file puts its case into quarantine. Under `strict`, or if there are more than
@@ -62,108 +108,148 @@ def index_cases(
     Args:
         explained: splits in which every annotated class must have a case.
         trained: whether a classifier is trained, on cases of every class.
-        near_report: CSV file for the near-duplicates across splits, if they are to be written.
-        counts_report: CSV file for the number of cases that are used and left out, likewise.
-        looks_file: file for what the used images look like, to compare data sets, likewise.
-        others: {data set: its `looks_file`} of the setting near_duplicates_of.
-
-    Returns:
-        The cases by split and id, with size, digest and only the masks that are used; what was
-        left out; and facts of the classes:
-
-        - "classes": model classes in order, those of annotated_classes first;
-        - "task": `multiclass` or `multilabel`;
-        - "annotated": annotated source classes;
-        - "labels": the model class of each source class;
-        - "uncertain": "multi-class", if uncertain labels are a third class of each task.
+        others: {data set: what `write_looks` wrote of it} of the setting near_duplicates_of.
+        hearts: whether masks of the heart are needed.
 
     Raises:
         InputError: names the first problems and counts them.
     """
-    root = Path(root)
-    adapter = registry.reader(settings.source)
-    found = list(with_folders(adapter.find_cases(root, settings), root, settings))
-    if not found:
-        raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
-    problems.check_counts(adapter, found, root, settings)
-    problems.raise_first(problems.repeated_ids(found))
-    found = with_facts(with_organs(found, root, settings), root, settings)
-    found, settings = respelled(found, settings)
-    problems.raise_first(name_errors(found, settings))
-    settings = selection.without_absent_classes(found, settings, adapter)
-    problems.raise_first(problems.unknown_classes(found, settings))
-    multilabel = _is_multilabel(found, settings, adapter)
-    doubts.tell_several_labels(found, settings, adapter)
-    problems.raise_first(problems.blank_labels(found, multilabel))
-    dropped: Counter[tuple[str, str]] = Counter()
-    quarantine: list[Quarantined] = []
-    cases = selection.without_dropped_labels(found, settings, multilabel)
-    selection.count_lost(dropped, "labels", found, cases)
-    # Every case is its own patient where the source knows none, so this finds nothing then.
-    patients = find_leaks(((c.patient, c) for c in cases), "patient")
-    cases = selection.separate(patients, cases, settings, quarantine)
-    follow = getattr(adapter, "masks_follow_labels", True)
-    few = selection.limited(cases, settings.limit)
-    selection.count_lost(dropped, "limit", cases, few)
-    cases = [selection.only_used_masks(case, settings, follow) for case in few]
-    doubts.tell_unused_masks(few, cases, root, settings)
-    if settings.reads_lungs and not any(case.lung_mask for case in cases):
-        raise InputError(
-            "no case has a lung mask",
-            file=root,
-            field="lung_masks",
-            remedy="Set lung_masks: none, or add the masks",
-        )
-    if hearts:
-        check_hearts(cases, root, settings)
-    with ThreadPoolExecutor(READERS) as pool:
-        check = partial(examine, root=root, settings=settings, adapter=adapter)
-        examined = list(pool.map(check, cases))
-    bad = [one for one in examined if one.problem]
-    problems.raise_first([one.problem for one in bad if one.fatal or settings.strict])
-    doubts.check_brightness(examined, root)
-    problems.check_depth(examined, root)
-    _report_findings(examined)
-    problems.check_other_sizes(examined, root, settings.strict)
-    quarantine += [_quarantined(one) for one in bad]
-    unscored = [] if follow else _unscored(cases, settings, explained)
-    # Some data sets draw only some of the images that have a label.
-    missing = [] if getattr(adapter, "partly_annotated", False) else unscored
-    problems.raise_first(problems.too_many_unusable(cases, quarantine, missing, settings, root))
-    good = [one for one in examined if not one.problem]
-    kept = [one.case for one in good]
-    problems.raise_first(problems.absent_in_split(kept, bad, settings, follow, explained, trained))
-    # Where labels and references are of two sources, a rare finding may be outlined nowhere.
-    problems.raise_first(doubts.only_empty(good, explained, root) if follow else [])
-    leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
-    cases = selection.separate(leaks, kept, settings, quarantine)
-    doubts.tell_copies(good, {case.case for case in cases})
-    doubts.tell_shared_masks(good)
-    doubts.check_lungs(good, root)
-    doubts.tell_negatives(good)
-    near = _near_duplicates(cases, good, settings)
-    cases = selection.without_near_duplicates(near, cases, quarantine)
-    looks = {one.case.case: one.look for one in good}
-    cases = selection.without_twins_elsewhere(others, cases, looks, settings, quarantine)
-    if looks_file is not None:
-        write_looks(looks_file, cases, [looks[case.case] for case in cases])
-    if settings.duplicates == "keep":
-        near += [NearDuplicate(leak.case, leak.twin, 0, 1.0) for leak in leaks]
-    if near_report is not None:
-        write_near_duplicates(near_report, near)
-    problems.raise_first(problems.empty_classes(cases, quarantine, settings))
+    indexing = _Indexing.found(Path(root), settings)
+    indexing.select(hearts)
+    good = indexing.read_files(explained, trained)
+    near, looks = indexing.separate(good, others)
+    cases, left_out, dropped = indexing.cases, indexing.left_out, indexing.dropped
+    problems.raise_first(problems.empty_classes(cases, left_out, indexing.settings))
     cases.sort(key=sort_key)
-    quarantine.sort(key=lambda entry: (entry.split, entry.case))
-    classes = _classes(cases, settings, multilabel)
+    left_out.sort(key=lambda entry: (entry.split, entry.case))
+    classes = _classes(cases, indexing.settings, indexing.multilabel)
     _tell_without_marks(good)
-    _report(cases, quarantine, dropped, multilabel)
+    _report(cases, left_out, dropped, indexing.multilabel)
     _report_absent(cases, classes)
-    if counts_report is not None:
-        used = Counter(case.split for case in cases)
-        without = Counter(entry.split for entry in unscored)
-        rows = count_rows(used, quarantine, dropped, without)
-        write_csv(CASE_COUNTS.frame(rows), counts_report)
-    return cases, quarantine, classes
+    used, unscored = (Counter(e.split for e in of) for of in (cases, indexing.unscored))
+    return Index(
+        cases, left_out, classes, near, count_rows(used, left_out, dropped, unscored), looks
+    )
+
+
+@dataclass
+class _Indexing:
+    """A data set on its way through the checks.
+
+    Attributes:
+        settings: with the classes as the images name them.
+        cases: those that are still used.
+        left_out: those that are not, although their files were to be read.
+        dropped: number of cases that a setting leaves out before, by split and setting.
+        unscored: used cases that lack a reference mask, where labels do not decide on masks.
+    """
+
+    root: Path
+    settings: Dataset
+    adapter: ModuleType
+    cases: list[Case]
+    multilabel: bool
+    left_out: list[Quarantined] = field(default_factory=list)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)
+    unscored: list[Quarantined] = field(default_factory=list)
+
+    @classmethod
+    def found(cls, root: Path, settings: Dataset) -> "_Indexing":
+        """Find the cases of the source, and check their ids and labels."""
+        adapter = registry.reader(settings.source)
+        found = list(with_folders(adapter.find_cases(root, settings), root, settings))
+        if not found:
+            raise InputError("no image was found", file=root, remedy="Check 'root' of the data set")
+        problems.check_counts(adapter, found, root, settings)
+        problems.raise_first(problems.repeated_ids(found))
+        found = with_facts(with_organs(found, root, settings), root, settings)
+        found, settings = respelled(found, settings)
+        problems.raise_first(name_errors(found, settings))
+        settings = selection.without_absent_classes(found, settings, adapter)
+        problems.raise_first(problems.unknown_classes(found, settings))
+        multilabel = _is_multilabel(found, settings, adapter)
+        doubts.tell_several_labels(found, settings, adapter)
+        problems.raise_first(problems.blank_labels(found, multilabel))
+        return cls(root, settings, adapter, found, multilabel)
+
+    @property
+    def follow(self) -> bool:
+        """Whether labels decide which masks a case has."""
+        return getattr(self.adapter, "masks_follow_labels", True)
+
+    def select(self, hearts: bool) -> None:
+        """Choose cases and masks by what the source states of them; no file is read for it."""
+        root, settings = self.root, self.settings
+        cases = selection.without_dropped_labels(self.cases, settings, self.multilabel)
+        selection.count_lost(self.dropped, "labels", self.cases, cases)
+        # Every case is its own patient where the source knows none, so this finds nothing then.
+        patients = find_leaks(((c.patient, c) for c in cases), "patient")
+        cases = selection.separate(patients, cases, settings, self.left_out)
+        few = selection.limited(cases, settings.limit)
+        selection.count_lost(self.dropped, "limit", cases, few)
+        self.cases = [selection.only_used_masks(case, settings, self.follow) for case in few]
+        doubts.tell_unused_masks(few, self.cases, root, settings)
+        if settings.reads_lungs and not any(case.lung_mask for case in self.cases):
+            raise InputError(
+                "no case has a lung mask",
+                file=root,
+                field="lung_masks",
+                remedy="Set lung_masks: none, or add the masks",
+            )
+        if hearts:
+            check_hearts(self.cases, root, settings)
+
+    def read_files(self, explained: Sequence[str], trained: bool) -> list[Examined]:
+        """Read images and masks, leave out damaged ones, and check that enough is left."""
+        root, settings, adapter = self.root, self.settings, self.adapter
+        with ThreadPoolExecutor(READERS) as pool:
+            check = partial(examine, root=root, settings=settings, adapter=adapter)
+            examined = list(pool.map(check, self.cases))
+        bad = [one for one in examined if one.problem]
+        problems.raise_first([one.problem for one in bad if one.fatal or settings.strict])
+        doubts.check_brightness(examined, root)
+        problems.check_depth(examined, root)
+        _report_findings(examined)
+        problems.check_other_sizes(examined, root, settings.strict)
+        self.left_out += [_quarantined(one) for one in bad]
+        if not self.follow:
+            self.unscored = _unscored(self.cases, settings, explained)
+        # Some data sets draw only some of the images that have a label.
+        missing = [] if getattr(adapter, "partly_annotated", False) else self.unscored
+        problems.raise_first(
+            problems.too_many_unusable(self.cases, self.left_out, missing, settings, root)
+        )
+        good = [one for one in examined if not one.problem]
+        self.cases = [one.case for one in good]
+        problems.raise_first(
+            problems.absent_in_split(self.cases, bad, settings, self.follow, explained, trained)
+        )
+        # Where labels and references are of two sources, a rare finding may be outlined nowhere.
+        problems.raise_first(doubts.only_empty(good, explained, root) if self.follow else [])
+        return good
+
+    def separate(
+        self, good: list[Examined], others: Mapping[str, str | Path]
+    ) -> tuple[list[NearDuplicate], Looks]:
+        """Deal with images that are in two splits or data sets.
+
+        Returns:
+            The near-duplicates, and what the remaining images look like.
+        """
+        settings, left_out = self.settings, self.left_out
+        leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
+        cases = selection.separate(leaks, self.cases, settings, left_out)
+        doubts.tell_copies(good, {case.case for case in cases})
+        doubts.tell_shared_masks(good)
+        doubts.check_lungs(good, self.root)
+        doubts.tell_negatives(good)
+        near = _near_duplicates(cases, good, settings)
+        cases = selection.without_near_duplicates(near, cases, left_out)
+        looks = {one.case.case: one.look for one in good}
+        self.cases = selection.without_twins_elsewhere(others, cases, looks, settings, left_out)
+        if settings.duplicates == "keep":
+            near += [NearDuplicate(leak.case, leak.twin, 0, 1.0) for leak in leaks]
+        return near, looks_of(self.cases, looks)
 
 
 def _is_multilabel(cases: list[Case], settings: Dataset, adapter: ModuleType) -> bool:

@@ -5,7 +5,7 @@ A classifier trained on one and tested on the other may have seen its test image
 """
 
 import csv
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -51,21 +51,20 @@ class Across:
     correlation: float
 
 
-def looks_of(cases: Sequence[Case], looks: Sequence[Look]) -> Looks:
-    """Put what images look like into arrays."""
-    thumbnails = np.array([look.thumbnail for look in looks], np.uint8)
+def looks_of(cases: Iterable[Case], looks: Mapping[str, Look | None]) -> Looks:
+    """Put what images look like into arrays; those that were not compared (None) are left out."""
+    kept = [(case, look) for case in cases if (look := looks[case.case]) is not None]
+    thumbnails = np.array([look.thumbnail for _, look in kept], np.uint8)
     return Looks(
-        cases=np.array([case.case for case in cases], np.str_),
-        splits=np.array([case.split for case in cases], np.str_),
-        hashes=np.array([look.phash for look in looks], np.uint64),
+        cases=np.array([case.case for case, _ in kept], np.str_),
+        splits=np.array([case.split for case, _ in kept], np.str_),
+        hashes=np.array([look.phash for _, look in kept], np.uint64),
         thumbnails=thumbnails.reshape(-1, THUMBNAIL, THUMBNAIL),
     )
 
 
-def write_looks(path: str | Path, cases: Sequence[Case], looks: Sequence[Look | None]) -> None:
-    """Keep what images look like; those that were not compared (None) are left out."""
-    kept = [(case, look) for case, look in zip(cases, looks, strict=True) if look is not None]
-    found = looks_of([case for case, _ in kept], [look for _, look in kept])
+def write_looks(path: str | Path, found: Looks) -> None:
+    """Keep what images look like."""
     with atomic_path(path) as temporary, open(temporary, "wb") as out:
         np.savez_compressed(out, **vars(found))
 

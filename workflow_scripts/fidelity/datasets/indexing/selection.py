@@ -156,8 +156,7 @@ def without_twins_elsewhere(
     quarantine: list[Quarantined],
 ) -> list[Case]:
     """Leave out cases of training and validation that another data set is tested or tuned on."""
-    own = [case for case in cases if case.split != "test" and looks[case.case] is not None]
-    mine = looks_of(own, [looks[case.case] for case in own])
+    mine = looks_of((case for case in cases if case.split != "test"), looks)
     reasons: dict[str, str] = {}
     for name, path in others.items():
         found = twins_across(

@@ -6,7 +6,6 @@ as `map > threshold k`, and every score at a threshold can be recomputed from le
 
 import base64
 import zlib
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -93,9 +92,3 @@ def packed_bits(mask: np.ndarray) -> str:
 def packed_bytes(values: np.ndarray) -> str:
     """Compress bytes (zlib) and write them as base64."""
     return base64.b64encode(zlib.compress(values.tobytes(), 9)).decode("ascii")
-
-
-def unpacked(packed: str, shape: Sequence[int]) -> np.ndarray:
-    """Undo `packed_bytes`: uint8 of the shape."""
-    data = zlib.decompress(base64.b64decode(packed))
-    return np.frombuffer(data, np.uint8).reshape(tuple(shape))

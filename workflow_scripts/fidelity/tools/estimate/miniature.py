@@ -18,7 +18,6 @@ from fidelity.base.files import write_text
 from fidelity.datasets import registry
 from fidelity.datasets.cases import Case, sort_key, write_cases
 from fidelity.datasets.indexing.index import index_cases
-from fidelity.datasets.indexing.left_out import write_quarantine
 from fidelity.datasets.shards import shard_name
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.datasets.sources.phantom.clinical import ORGAN_FILE, RECORD_FILE
@@ -105,16 +104,14 @@ class Pool:
                 shutil.copyfile(self.data / made, self.data / named)
         size = sum(file.stat().st_size for file in self.data.rglob("*.png"))
         self.taken = {"acquire": clock.lap(size)}
-        patterns = paths.NEAR_DUPLICATES, paths.CASE_COUNTS, paths.QUARANTINE
+        patterns = paths.QUARANTINE, paths.NEAR_DUPLICATES, paths.CASE_COUNTS
         self.reports = [folder / Path(pattern).name for pattern in patterns]
-        *reports, quarantine = self.reports
-        found, left_out, self.names = index_cases(
-            self.data, own, ["val", "test"], trained, *reports
-        )
-        write_quarantine(quarantine, left_out)
+        index = index_cases(self.data, own, ["val", "test"], trained)
+        index.write_reports(*self.reports)
+        self.names = index.classes
         self.taken["index_cases"] = clock.lap(0)
         self.called = _names(entry)
-        self.cases = [self._renamed(case) for case in found]
+        self.cases = [self._renamed(case) for case in index.cases]
 
     def _renamed(self, case: Case) -> Case:
         """Give a generated case the classes of the data set."""

@@ -15,6 +15,7 @@ found*. A blank cell, or no row, is *not annotated*.
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -56,6 +57,13 @@ PREFIXES = (*MASKS, BOXES_PREFIX, BOXES_OF_READER)
 CLOSE = 0.85
 # What people write for a patient whom they do not know.
 UNKNOWN = {"none", "unknown", "-", "?"}
+# Cells and rows that are not read as they are written; the log counts them.
+BACKSLASHES = "paths with backslashes"
+COMMAS = "pixel spacings with a decimal comma"
+MISSING = "cells read as blank (nan, NA and the like)"
+CLUTTER = "rows ignored (files of the operating system, ._*)"
+CHANGES = (BACKSLASHES, COMMAS, MISSING, CLUTTER)
+NA = "the label NA"
 # Labels that are joined as other tables join them.
 _JOINED = re.compile(r"[;,]")
 # A whole number with zeros before or behind it, as spreadsheets and pandas change ids.
@@ -78,88 +86,70 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     used = _used_columns(path, sheet.columns, notes)
     rows = None if settings.boxes is None else box_table.read_boxes(root / settings.boxes)
     renamed = _mask_columns(path, sheet.columns, settings.annotated_classes, notes, bool(rows))
-    turned = commas = clutter = missing = read_as_class = 0
-    blank: list[int] = []
-    labels: dict[str, int] = {}
-    patients: dict[str, int] = {}
-    unknown: list[tuple[int, Case]] = []
-    cases = []
+    counts: Counter[str] = Counter()
+    cases: dict[int, Case] = {}  # by line
+    unknown: dict[int, Case] = {}  # those without a patient
     for line, given in sheet.rows:
         row = {renamed.get(name, name): cell for name, cell in given.items() if name in used}
-        for name, cell in row.items():
-            if name == "label" and cell.strip() == "NA":
-                read_as_class += 1  # which may be its name
-            elif name not in NEEDED and cell.strip() and not filled(cell):
-                row[name] = ""
-                missing += 1
-            elif (
-                name.startswith(PATHS) and "\\" in cell and not os.path.exists(root / cell.strip())
-            ):
-                row[name] = cell.replace("\\", "/")
-                turned += 1
-            elif name in SPACING and _DECIMAL_COMMA.fullmatch(cell):
-                row[name] = cell.replace(",", ".")
-                commas += 1
+        row = {name: _read_as(name, cell, root, counts) for name, cell in row.items()}
         if is_clutter(row["image"].strip()):
-            clutter += 1
+            counts[CLUTTER] += 1
             continue
-        read = Row(path, f"line {line}", row)
-        _check_words(read)
-        case = replace(case_of(row, path, line), place=read.place)
-        if case.spacing and not is_plausible(*case.spacing):
-            raise read.wrong(
-                f"a pixel has no size of {case.spacing[0]:g} x {case.spacing[1]:g} mm",
-                SPACING[0],
-                REMEDY,
-            )
-        if not case.labels:
-            blank.append(line)
-        for label in case.labels:
-            labels.setdefault(label, line)
-        if row.get("patient", "").strip():
-            patients.setdefault(case.patient, line)
-        else:
-            unknown.append((line, case))
-        cases.append(case)
+        cases[line] = _case(Row(path, f"line {line}", row), line)
+        if not row.get("patient", "").strip():
+            unknown[line] = cases[line]
     if not cases:
         raise InputError("the table lists no image", file=path, remedy="Add a row for each image")
-    if read_as_class:
+    if counts[NA]:
         log.warning(
             "%s: the label NA of %d rows is read as the name of a class. Leave the cells blank if"
             " the class is not known",
             path.name,
-            read_as_class,
+            counts[NA],
         )
-    _check_labels(path, labels)
-    _check_patients(path, patients, unknown)
+    _check_labels(path, cases)
+    _check_patients(path, cases, unknown)
+    blank = [line for line, case in cases.items() if not case.labels]
     if blank and settings.task != "multilabel":
         raise _blank_labels(path, blank)
-    unused = [
-        name
-        for name in sheet.columns
-        if name.startswith(MASK_PREFIX)
-        and settings.annotated_classes
-        and name.removeprefix(MASK_PREFIX) not in settings.annotated_classes
-        and name not in renamed
-    ]
-    if unused:
-        notes.append(f"columns of classes that are not in annotated_classes: {', '.join(unused)}")
-    if turned:
-        notes.append(f"paths with backslashes: {turned}")
-    if commas:
-        notes.append(f"pixel spacings with a decimal comma: {commas}")
-    if missing:
-        notes.append(f"cells read as blank (nan, NA and the like): {missing}")
-    if clutter:
-        notes.append(f"rows ignored (files of the operating system, ._*): {clutter}")
+    notes += [f"{what}: {counts[what]}" for what in CHANGES if counts[what]]
     for note in notes:
         log.info("%s: %s", path.name, note)
     if rows is None:
-        yield from cases
+        yield from cases.values()
         return
     boxes = root / settings.boxes
-    _check_classes(rows, boxes, cases, settings.annotated_classes)
-    yield from _with_boxes(cases, rows, boxes, path)
+    _check_classes(rows, boxes, cases.values(), settings.annotated_classes)
+    yield from _with_boxes(list(cases.values()), rows, boxes, path)
+
+
+def _read_as(name: str, cell: str, root: Path, counts: Counter[str]) -> str:
+    """Give what a cell is read as; count the cells that are not read as they are written."""
+    if name == "label" and cell.strip() == "NA":
+        counts[NA] += 1  # which may be its name
+    elif name not in NEEDED and cell.strip() and not filled(cell):
+        counts[MISSING] += 1
+        return ""
+    elif name.startswith(PATHS) and "\\" in cell and not os.path.exists(root / cell.strip()):
+        counts[BACKSLASHES] += 1
+        return cell.replace("\\", "/")
+    elif name in SPACING and _DECIMAL_COMMA.fullmatch(cell):
+        counts[COMMAS] += 1
+        return cell.replace(",", ".")
+    return cell
+
+
+def _case(row: Row, line: int) -> Case:
+    """Make the case of a row."""
+    _check_words(row)
+    case = replace(case_of(row.cells, row.path, line), place=row.place)
+    if case.spacing and not is_plausible(*case.spacing):
+        raise row.wrong(
+            f"a pixel has no size of {case.spacing[0]:g} x {case.spacing[1]:g} mm",
+            SPACING[0],
+            REMEDY,
+        )
+    return case
 
 
 def _check_words(row: Row) -> None:
@@ -182,8 +172,9 @@ def _check_words(row: Row) -> None:
             )
 
 
-def _check_labels(path: Path, lines: Mapping[str, int]) -> None:
+def _check_labels(path: Path, cases: Mapping[int, Case]) -> None:
     """Refuse labels that are joined by another sign than a vertical bar."""
+    lines = _first_lines((label, line) for line, case in cases.items() for label in case.labels)
     for label, line in lines.items():
         parts = [part.strip() for part in _JOINED.split(label)]
         if len(parts) > 1 and all(part in lines for part in parts):
@@ -195,16 +186,23 @@ def _check_labels(path: Path, lines: Mapping[str, int]) -> None:
             )
 
 
-def _check_patients(
-    path: Path, lines: Mapping[str, int], unknown: Sequence[tuple[int, Case]]
-) -> None:
+def _first_lines(found: Iterable[tuple[str, int]]) -> dict[str, int]:
+    """Give the first line of each text, in the order of the table."""
+    lines: dict[str, int] = {}
+    for text, line in found:
+        lines.setdefault(text, line)
+    return lines
+
+
+def _check_patients(path: Path, cases: Mapping[int, Case], unknown: Mapping[int, Case]) -> None:
     """Refuse patients that are not told apart for sure: intervals and splits rest on them.
 
     Args:
         path: of the table.
-        lines: patient → first line.
-        unknown: line and case of each row without a patient; its case id takes the place.
+        cases: by line.
+        unknown: those whose row has no patient; the case id takes the place.
     """
+    lines = _first_lines((c.patient, line) for line, c in cases.items() if line not in unknown)
     if not lines:
         log.warning(
             "%s names no patients (column 'patient'): each image counts as one patient. If patients"
@@ -223,7 +221,7 @@ def _check_patients(
                 field="patient",
                 remedy="Write each patient in one way. Rename one of them if they are two",
             )
-    for line, case in unknown:
+    for line, case in unknown.items():
         if case.case in lines:
             raise InputError(
                 f"line {line}: the patient is blank, and the case id {case.case!r} in its place is"
@@ -238,7 +236,7 @@ def _check_patients(
             " patient",
             path.name,
             len(unknown),
-            unknown[0][0],
+            next(iter(unknown)),
         )
 
 
@@ -358,7 +356,7 @@ def _is_misspelt(name: str, absent: Collection[str]) -> bool:
 def _mask_columns(
     path: Path,
     columns: Sequence[str],
-    annotated: Iterable[str],
+    annotated: Sequence[str],
     notes: list[str],
     boxed: bool = False,
 ) -> dict[str, str]:
@@ -395,6 +393,16 @@ def _mask_columns(
                     field="annotated_classes",
                     remedy=suggestion(wanted, masks, "Mask columns there"),
                 )
+    unused = [
+        name
+        for name in columns
+        if name.startswith(MASK_PREFIX)
+        and annotated
+        and name.removeprefix(MASK_PREFIX) not in annotated
+        and name not in renamed
+    ]
+    if unused:
+        notes.append(f"columns of classes that are not in annotated_classes: {', '.join(unused)}")
     return renamed
 
 
