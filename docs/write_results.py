@@ -61,13 +61,17 @@ FIGURES = {
 
 
 class Value(NamedTuple):
-    """A mean or a difference with its 95 % interval; `p` of a difference is Holm-adjusted."""
+    """A mean or a difference with its 95 % interval.
+
+    A difference has a Holm-adjusted `p` and its matched-pairs rank-biserial correlation, `ranks`.
+    """
 
     value: float
     low: float
     high: float
     n: int = 0
     p: float = float("nan")
+    ranks: float = float("nan")
 
 
 class Results(ABC):
@@ -164,7 +168,7 @@ class Results(ABC):
     def leads(self, explainer: str, other: str, trainings: Sequence[str], *rules: str) -> int:
         """Count the trainings and rules in which one explainer's IoU is shown to be higher."""
         found = [self.difference(t, explainer, other, rule) for t in trainings for rule in rules]
-        return sum(each.low > 0 and each.p < 0.05 for each in found)
+        return sum(each.low > 0 and each.p < 0.05 and each.ranks > 0 for each in found)
 
     def repeated(self) -> dict[str, list[str]]:
         """List the finished trainings of each network that has several."""
@@ -176,6 +180,15 @@ class Results(ABC):
     def spread(self, trainings: Sequence[str], explainer: str) -> float:
         """Give the standard deviation of the mean IoU between trainings."""
         return statistics.stdev(self.mean(name, explainer).value for name in trainings)
+
+    def differ_more(self, trainings: Sequence[str]) -> bool:
+        """Tell whether LIME and Grad-CAM differ more than the trainings of one network.
+
+        Compares the mean size of their difference with the larger of the two spreads.
+        """
+        found = (abs(self.difference(name, "gradcam", "lime").value) for name in trainings)
+        spread = max(self.spread(trainings, explainer) for explainer in ("lime", "gradcam"))
+        return statistics.mean(found) > spread
 
 
 class Tables(Results):
@@ -230,9 +243,11 @@ class Tables(Results):
         row = self._row("comparisons", explainer_a=a, explainer_b=b, **wanted)
         if row is None:
             found = self.difference(training, b, a, rule)
-            return found._replace(value=-found.value, low=-found.high, high=-found.low)
+            return found._replace(
+                value=-found.value, low=-found.high, high=-found.low, ranks=-found.ranks
+            )
         ends = row["ci_low"], row["ci_high"]
-        return Value(row["mean_difference"], *ends, row["n"], row["p_adjusted"])
+        return Value(row["mean_difference"], *ends, row["n"], row["p_adjusted"], row["effect_size"])
 
     def coefficient(self, explainer: str, fact: str) -> Value:
         """See `Results`."""

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from fidelity.base.job_log import run_job
-from fidelity.binarizations.chexlocalize_export import export
+from fidelity.binarizations.chexlocalize.export import export
 from fidelity.datasets.cases import read_cases
 from fidelity.masks.run_lengths import read_masks, write_masks
 

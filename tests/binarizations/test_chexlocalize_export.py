@@ -9,8 +9,9 @@ from pycocotools import mask as coco
 
 from export_chexlocalize import main
 from fidelity.base.errors import InputError
-from fidelity.binarizations import chexlocalize_otsu, fixed
-from fidelity.binarizations.chexlocalize_export import export, image_id
+from fidelity.binarizations import fixed
+from fidelity.binarizations.chexlocalize import otsu as chexlocalize_otsu
+from fidelity.binarizations.chexlocalize.export import export, image_id
 from fidelity.datasets.cases import Case, write_cases
 from fidelity.datasets.sources.chexpert.observation_names import PATHOLOGIES
 from fidelity.explainers.imported import read_saliency

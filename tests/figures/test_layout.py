@@ -14,23 +14,22 @@ from fidelity.analysis.threshold_curves import mean_curves
 from fidelity.figures import (
     critical_difference,
     distributions,
-    faithfulness,
     gallery,
-    known_truth,
     layer_depth,
     lesion_size,
     mask_agreement,
     organs,
     overview,
     rank_by_protocol,
-    sanity,
     threshold_curves,
 )
+from fidelity.figures.checks import faithfulness, known_truth, sanity
 from fidelity.figures.classifier import confusion, training
 from fidelity.figures.shared import style
 from fidelity.figures.shared.drawn import Drawn
 from fidelity.presentation.titles import Display, showing
-from tests.figures import test_faithfulness, test_new_figures
+from tests.figures import test_new_figures
+from tests.figures.checks import test_faithfulness
 from tests.helpers import synthetic_results as made_up
 
 FEW = {"lime": "perturbation", "gradcam": "cam", "lung_mask": "baseline"}

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from fidelity.base.errors import InputError
-from fidelity.binarizations import chexlocalize_otsu, fixed
+from fidelity.binarizations import fixed
+from fidelity.binarizations.chexlocalize import otsu as chexlocalize_otsu
 from fidelity.maps.chexlocalize_pickles import read_map
 from fidelity.maps.saliency_map import SaliencyMap, render
 from fidelity.masks.run_lengths import decode

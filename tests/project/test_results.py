@@ -91,7 +91,9 @@ class FromCases(Results):
     def difference(self, training, a, b, rule="tuned"):
         found = self.values(training, a, rule) - self.values(training, b, rule)
         p = self.adjusted(training, rule)[frozenset((a, b))]
-        return Value(found.mean(), *interval(found), len(found), p)
+        signed = found[found != 0]
+        ranks = signed.abs().rank() * np.sign(signed)
+        return Value(found.mean(), *interval(found), len(found), p, ranks.sum() / ranks.abs().sum())
 
     def fit(self, explainer):
         """Regress the IoU on facts of lesion and case, with a random intercept per image."""

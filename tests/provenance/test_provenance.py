@@ -18,7 +18,7 @@ from fidelity.provenance.collect import build, cases_digest
 from fidelity.provenance.cost import cost_csv, cost_rows, cost_table
 from fidelity.provenance.privacy import OUTSIDE, without_places
 from fidelity.provenance.provenance_page import to_page
-from fidelity.provenance.steps import TIMES, read_steps, totals
+from fidelity.provenance.steps import read_steps, totals
 from fidelity.provenance.words import STEPS
 from fidelity.tools.estimate.rules import RULES
 
@@ -28,6 +28,8 @@ PATTERNS = {
     "explain": r"results/benchmarks/(?P<dataset>d)/(?P<classifier>net|none)/"
     r"(?P<explainer>lime|cam)/explain/(?P<shard>(train|val|test)-\d{3})\.tsv",
 }
+# Fields of a step that may differ between two runs of one study.
+TIMES = ("seconds", "cpu_seconds", "peak_memory_mb")
 WANTED = {"dataset": ["d"], "shard": ["test-000", "test-001"]}
 
 

@@ -10,7 +10,10 @@ from fidelity.tools.unknown_target import told
 ROOT = Path(__file__).parents[2]
 MESSAGE = "MissingRuleException:\nNo rule to produce {} (if you use input functions make sure)."
 RULES = ["tables", "figures", "all"]
-PARTS = ["results", "demo", "resnet18", "tables", "ranks.csv", "model.safetensors"]
+PARTS = [
+    *("results", "{dataset,demo}", "{dataset}", "demo", "resnet18", "tables", "figures"),
+    *("ranks.csv", "reader_agreement.csv", "agreement-{classifier}.csv", "model.safetensors"),
+]
 
 
 def test_a_misspelt_rule_is_answered_with_the_nearest_and_all_of_them():
@@ -25,6 +28,8 @@ def test_a_misspelt_rule_is_answered_with_the_nearest_and_all_of_them():
     [
         ("results/demo/tables/rank.csv", "results/demo/tables/ranks.csv"),
         ("results/dmo/resnet81/model.safetensors", "results/demo/resnet18/model.safetensors"),
+        ("results/dataset/tables/rank.csv", "results/dataset/tables/ranks.csv"),
+        ("results/demo/table/agreement-vgg.csv", "results/demo/tables/agreement-vgg.csv"),
     ],
 )
 def test_a_misspelt_file_is_answered_with_the_nearest_path(given, meant):
@@ -32,8 +37,9 @@ def test_a_misspelt_file_is_answered_with_the_nearest_path(given, meant):
     assert f"No step of this study writes {given!r}. Did you mean {meant!r}?" in said
 
 
-def test_a_file_of_known_names_only_suggests_nothing():
-    said = told(MESSAGE.format("results/demo/ranks.csv"), RULES, PARTS)
+@pytest.mark.parametrize("target", ["results/demo/ranks.csv", "/home/u/results/dmo/study.html"])
+def test_known_names_and_absolute_paths_get_no_suggestion(target):
+    said = told(MESSAGE.format(target), RULES, PARTS)
     assert "Did you mean" not in said
     assert "docs/outputs.md" in said
 

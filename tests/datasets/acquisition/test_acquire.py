@@ -3,6 +3,7 @@
 import shutil
 import zipfile
 
+import numpy as np
 import pytest
 
 import acquire
@@ -31,7 +32,10 @@ def test_an_archive_gives_the_same_cases_as_its_folder(covid, zipped, settings, 
         dataset("covid_qu_ex", {"archive": zipped, "part": "lung"}), 1, raw / "covid_qu_ex-2"
     )
     unpacked = index_cases(raw / "covid_qu_ex-1" / "data", dataset("covid_qu_ex", settings))
-    assert unpacked[:-1] == index_cases(covid, dataset("covid_qu_ex", settings))[:-1]
+    original = index_cases(covid, dataset("covid_qu_ex", settings))
+    assert unpacked[:-1] == original[:-1]
+    for name in ("cases", "splits", "hashes", "thumbnails"):
+        np.testing.assert_array_equal(getattr(unpacked.looks, name), getattr(original.looks, name))
     # Both parts lie in one copy, which is kept when Snakemake deletes the output.
     one, two = ((raw / name / "data").resolve() for name in ("covid_qu_ex-1", "covid_qu_ex-2"))
     assert one == two

@@ -47,5 +47,5 @@ RULES: dict[str, Rule] = {
         "fidelity.binarizations.superpixels", "Top {top} superpixels", frozenset({"superpixels"})
     ),
     "boxes": Rule("fidelity.binarizations.boxes", "Boxes above {threshold}"),
-    "chexlocalize_otsu": Rule("fidelity.binarizations.chexlocalize_otsu", "CheXlocalize's Otsu"),
+    "chexlocalize_otsu": Rule("fidelity.binarizations.chexlocalize.otsu", "CheXlocalize's Otsu"),
 }

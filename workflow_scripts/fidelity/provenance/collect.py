@@ -54,7 +54,8 @@ def build(
     Returns:
         `accepted`: results that `make accept` marked as valid for other code than computed them.
         JSON-able, always with the same order of keys, without names of machines or users, and
-        without paths outside the project. Two runs on one machine differ in `steps.TIMES` alone.
+        without paths outside the project. Two runs on one machine differ in the times and memory
+        of steps alone.
     """
     steps = read_steps(patterns, wanted, folder)
     found = {

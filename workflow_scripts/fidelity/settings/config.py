@@ -58,7 +58,8 @@ class Explorer(Section):
     """The explorer: a page to browse single cases."""
 
     cases: Literal["all"] | Count = "all"
-    """Number of cases in the explorer: test cases first, evenly over the sorted ids. A case of
+    """Largest number of cases in the explorer. Test cases are chosen first; if there are too
+    many, at even steps from the sorted ids. A case of
     256 px takes 10 KB per explainer."""
     images: bool = True
     """Whether any page, also the report, may show images. false = only maps, masks and scores, for
@@ -129,7 +130,8 @@ class Config(Section):
     )
     """Rules that turn a map into a mask, by a name that you choose."""
     protocols: Annotated[Unique[Protocol | BoxProtocol], Field(min_length=1)] = ["default"]
-    """Sets of metric conventions, each named after its library or study (docs/measuring.md). The
+    """Sets of metric conventions, each named after its library or study. `seed` is the original
+    LIME study (docs/measuring.md). The
     list must contain `default`, which the primary comparison and the figures use. `wsol`,
     `chestxray8` and `rodeo` score boxes."""
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)

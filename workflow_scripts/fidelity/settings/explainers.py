@@ -591,8 +591,8 @@ class Unet(Explainer):
 
 
 class SecondReader(Explainer):
-    """Ceiling: the masks of another reader, if the data set has them. If the data set's `reference`
-    is set, each reader is scored against the joined masks of the others."""
+    """Ceiling: the masks of another reader. The data set must have them. If the data set's
+    `reference` is set, each reader is scored against the joined masks of the others."""
 
     method: Literal["second_reader"] = "second_reader"
     reader: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None

@@ -4,6 +4,7 @@ No job that computes has any of these.
 """
 
 import os
+import re
 from types import SimpleNamespace
 from typing import Any
 
@@ -87,6 +88,7 @@ class PageSettings:
             "config": config.recorded(),
             "families": study.families,
             "sources": {name: self._sources(entry) for name, entry in study.explainers.items()},
+            "meanings": {name: _meaning(entry) for name, entry in study.explainers.items()},
             "bases": study.bases,
             "trained": list(study.trained),
             "faithfulness": study.config.faithfulness.metrics if study.faithfulness_pairs else [],
@@ -134,3 +136,10 @@ class PageSettings:
                 if path.startswith(made)
             ],
         }
+
+
+def _meaning(entry: Section) -> str:
+    """Say what a null baseline or a ceiling is; nothing of explainers, which cite a paper."""
+    text = " ".join((type(entry).__doc__ or "").split())
+    found = re.match(r"(?:Null baseline|Ceiling): ([^.(]+)", text)
+    return found[1].strip() if found else ""

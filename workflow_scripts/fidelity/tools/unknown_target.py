@@ -8,6 +8,7 @@ from fidelity.base.suggestions import did_you_mean, nearest, suggestion
 
 # How Snakemake's MissingRuleException begins.
 TARGET = re.compile(r"No rule to produce (\S+)")
+WILDCARD = re.compile(r"\{[^}]*\}")
 
 
 def told(message: str, rules: Iterable[str], parts: Iterable[str]) -> str:
@@ -16,18 +17,22 @@ def told(message: str, rules: Iterable[str], parts: Iterable[str]) -> str:
     Args:
         message: text of a MissingRuleException.
         rules: names of the rules that may be targets.
-        parts: the names of folders and files in this study's paths.
+        parts: the names of folders and files in this study's paths, some with `{wildcards}`.
     """
     found = TARGET.search(message)
     target = found[1] if found else ""
     if "/" not in target:
         return f"{target!r} is not a target of this study. {suggestion(target, rules, 'Targets')}"
-    parts = set(parts)
+    parts = list(parts)
+    names = [part for part in parts if "{" not in part]
+    # "gallery-{binarization}.png" as well, but not "{dataset}", which would match every name.
+    texts = (WILDCARD.split(part) for part in parts)
+    known = re.compile("|".join(".+".join(map(re.escape, text)) for text in texts if any(text)))
     meant = [
-        part if part in parts else next(iter(nearest(part, parts)), part)
+        part if known.fullmatch(part) else next(iter(nearest(part, names)), part)
         for part in PurePath(target).parts
     ]
-    path = "/".join(meant)
+    path = target if PurePath(target).is_absolute() else str(PurePath(*meant))
     near = did_you_mean([path] if path != target else [], "")
     return (
         f"No step of this study writes {target!r}. {near}\n"

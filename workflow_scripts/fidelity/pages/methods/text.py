@@ -1,6 +1,5 @@
 """The methods of a study in words: from its config, as far as its tables show that it was run."""
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -23,7 +22,6 @@ from fidelity.pages.methods.references import cite, without_marks
 from fidelity.presentation import titles
 from fidelity.presentation.page import paragraphs
 from fidelity.presentation.wording import confidence, counted, empty_masks, listed, set_value
-from fidelity.settings.explainers import Explainer
 
 DATA_SOURCES = {
     "covid_qu_ex": ("Tahir 2021",),
@@ -278,7 +276,11 @@ def _explainers(
     told = {
         kind: listed(
             _explainer(
-                name, entries[name], settings["sources"][name], _layers(name, classifiers, settings)
+                name,
+                entries[name],
+                settings["sources"][name],
+                _layers(name, classifiers, settings),
+                settings["meanings"][name],
             )
             for name in names
             if is_kind(families[name]) and name in entries
@@ -291,8 +293,10 @@ def _explainers(
     return told
 
 
-def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], layers: str) -> str:
-    told = _meaning(entry["method"])
+def _explainer(
+    name: str, entry: Mapping[str, Any], sources: Sequence[str], layers: str, meaning: str
+) -> str:
+    told = [meaning] if meaning else []
     if sources and entry["method"] != "imported":
         acting = _acting(entry.get("of") or entry)
         if layers and acting.pop("layer", None):
@@ -300,13 +304,6 @@ def _explainer(name: str, entry: Mapping[str, Any], sources: Sequence[str], laye
         told += _flat(acting)
     title = _title(titles.plain_title(name)) + cite(*sources)
     return f"{title} ({'; '.join(told)})" if told else title
-
-
-def _meaning(method: str) -> list[str]:
-    """Say what a null baseline or a ceiling is; nothing of explainers, which cite a paper."""
-    text = " ".join((getattr(Explainer.kinds().get(method), "__doc__", None) or "").split())
-    found = re.match(r"(?:Null baseline|Ceiling): ([^.(]+)", text)
-    return [found[1].strip()] if found else []
 
 
 def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, Any]) -> str:
