@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from fidelity.base.errors import INTERRUPTED
 from fidelity.tools.failed_jobs import (
-    INTERRUPTED,
     KILLED,
     NO_REASON,
     NO_SPACE,

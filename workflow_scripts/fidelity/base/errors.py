@@ -1,8 +1,11 @@
-"""The one error a user's input can cause."""
+"""The one error a user's input can cause, and what a stopped job reports."""
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+# What a job's log ends with after Ctrl-C.
+INTERRUPTED = "interrupted; run again to continue"
 
 
 class InputError(ValueError):

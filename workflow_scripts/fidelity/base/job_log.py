@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base import counting
-from fidelity.base.errors import InputError
+from fidelity.base.errors import INTERRUPTED, InputError
 from fidelity.base.files import disk_error, write_csv, write_parquet
 from fidelity.base.kept_results import results_of
-from fidelity.tools.failed_jobs import INTERRUPTED
 
 # What writes a table, by the ending of its file.
 WRITERS = {".csv": write_csv, ".parquet": write_parquet}

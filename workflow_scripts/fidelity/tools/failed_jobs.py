@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from fidelity.base.errors import INTERRUPTED
+
 _RULE = re.compile(r"^Error in (?:rule|group job|checkpoint) (?P<rule>[\w-]+):")
 _LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error details\))?$")
 # Of a cluster's plugin; of jobs on this machine it is None.
 _MESSAGE = re.compile(r"^\s+message: (?!None$)(?P<message>.+?)(?:For further error details .*)?$")
 REFUSED = "Job submission failed"
-# What a job's log ends with after Ctrl-C.
-INTERRUPTED = "interrupted; run again to continue"
 # As `fidelity.base.job_log` writes a line.
 _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
 # A job that ends by itself, by Ctrl-C or by SIGTERM writes why. SIGKILL leaves no time for that.
