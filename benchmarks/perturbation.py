@@ -143,7 +143,8 @@ class Trial:
             ]
             return torch.cat(found)[:, self.task.target].float()
 
-        full, fast = outputs_of(entry), outputs_of(entry.model_copy(update=few))
+        full = outputs_of(entry)
+        fast = full if precision == entry.precision else outputs_of(entry.model_copy(update=few))
         everything = full @ flat / flat.sum(0)
 
         def error_of(outputs: torch.Tensor, count: int, coverage: bool) -> float:
@@ -178,10 +179,9 @@ class Trial:
         game = Game(self.context, full, self.task.case)
         players = len(game.players)
         every = (np.arange(2**players)[:, None] >> np.arange(players) & 1).astype(bool)
-        outputs = {
-            settings.precision: Game(self.context, settings, self.task.case).values(every)
-            for settings in (full, entry)
-        }
+        outputs = {full.precision: game.values(every)}
+        if precision != full.precision:
+            outputs[precision] = Game(self.context, entry, self.task.case).values(every)
 
         def value(rows: np.ndarray, of: str = "float32") -> np.ndarray:
             return outputs[of][rows.astype(np.int64) @ (1 << np.arange(players)), self.task.target]

@@ -63,7 +63,7 @@ FIGURES = {
 class Value(NamedTuple):
     """A mean or a difference with its 95 % interval.
 
-    A difference has a Holm-adjusted `p` and its matched-pairs rank-biserial correlation, `ranks`.
+    A difference has a Holm-adjusted `p`. It is `claimed` if the verdict calls it higher or lower.
     """
 
     value: float
@@ -71,7 +71,7 @@ class Value(NamedTuple):
     high: float
     n: int = 0
     p: float = float("nan")
-    ranks: float = float("nan")
+    claimed: bool = False
 
 
 class Results(ABC):
@@ -168,7 +168,7 @@ class Results(ABC):
     def leads(self, explainer: str, other: str, trainings: Sequence[str], *rules: str) -> int:
         """Count the trainings and rules in which one explainer's IoU is shown to be higher."""
         found = [self.difference(t, explainer, other, rule) for t in trainings for rule in rules]
-        return sum(each.low > 0 and each.p < 0.05 and each.ranks > 0 for each in found)
+        return sum(each.claimed and each.value > 0 for each in found)
 
     def repeated(self) -> dict[str, list[str]]:
         """List the finished trainings of each network that has several."""
@@ -243,11 +243,10 @@ class Tables(Results):
         row = self._row("comparisons", explainer_a=a, explainer_b=b, **wanted)
         if row is None:
             found = self.difference(training, b, a, rule)
-            return found._replace(
-                value=-found.value, low=-found.high, high=-found.low, ranks=-found.ranks
-            )
+            return found._replace(value=-found.value, low=-found.high, high=-found.low)
         ends = row["ci_low"], row["ci_high"]
-        return Value(row["mean_difference"], *ends, row["n"], row["p_adjusted"], row["effect_size"])
+        claimed = row["conclusion"] in ("a_higher", "b_higher")
+        return Value(row["mean_difference"], *ends, row["n"], row["p_adjusted"], claimed)
 
     def coefficient(self, explainer: str, fact: str) -> Value:
         """See `Results`."""

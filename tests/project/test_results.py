@@ -93,7 +93,10 @@ class FromCases(Results):
         p = self.adjusted(training, rule)[frozenset((a, b))]
         signed = found[found != 0]
         ranks = signed.abs().rank() * np.sign(signed)
-        return Value(found.mean(), *interval(found), len(found), p, ranks.sum() / ranks.abs().sum())
+        low, high = interval(found)
+        agree = np.sign(ranks.sum()) == np.sign(found.mean())
+        claimed = bool(p < 0.05 and not low <= 0 <= high and agree)
+        return Value(found.mean(), low, high, len(found), p, claimed)
 
     def fit(self, explainer):
         """Regress the IoU on facts of lesion and case, with a random intercept per image."""

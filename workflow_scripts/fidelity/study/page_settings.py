@@ -11,6 +11,7 @@ from typing import Any
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import METHODS
 from fidelity.settings.closed_model import Section
+from fidelity.settings.documentation import description
 from fidelity.study import paths
 from fidelity.study.job_settings import JobSettings
 from fidelity.study.paths import NONE
@@ -140,6 +141,5 @@ class PageSettings:
 
 def _meaning(entry: Section) -> str:
     """Say what a null baseline or a ceiling is; nothing of explainers, which cite a paper."""
-    text = " ".join((type(entry).__doc__ or "").split())
-    found = re.match(r"(?:Null baseline|Ceiling): ([^.(]+)", text)
+    found = re.match(r"(?:Null baseline|Ceiling): ([^.(]+)", description(type(entry)) or "")
     return found[1].strip() if found else ""

@@ -84,7 +84,7 @@ def evaluate(
 
 
 def _checked_classes(predictions: pd.DataFrame, classifier: str, task: str) -> list[str]:
-    """Return the classes, of which each case has each once."""
+    """Return the classes. Every case must have each class once."""
     classes = list(dict.fromkeys(predictions["class"]))
     if predictions.duplicated(["case", "class"]).any():
         raise InputError("a case has two predictions for one class", field=classifier)
