@@ -5,7 +5,7 @@ Run by `make docs`; a test fails when the file on disk is out of date.
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from textwrap import wrap
 from typing import get_args
@@ -33,7 +33,7 @@ UNITS = {"1": "share", "diagonal": "image diagonals"}
 
 
 def render(text: str) -> str:
-    """Replace what is between the marks."""
+    """Replace the tables of the page."""
     tables = {
         "metrics": metric_rows(MASK_METRICS),
         "ranking": metric_rows(RANKING.values()),
@@ -43,6 +43,11 @@ def render(text: str) -> str:
         "baselines": baseline_rows(),
         "faithfulness": faithfulness_rows(),
     }
+    return fill_in(text, tables)
+
+
+def fill_in(text: str, tables: Mapping[str, Iterable[str]]) -> str:
+    """Replace what is between `<!-- name -->` and `<!-- end -->` by the lines of that name."""
     for name, lines in tables.items():
         table = "\n".join([f"<!-- {name} -->", *lines, "<!-- end -->"])
         before, _, rest = text.partition(f"<!-- {name} -->")

@@ -134,7 +134,7 @@ MASK_METRICS: dict[str, Metric] = {
             "lower",
             "1",
             _SHARE,
-            "share of the image predicted where the reference is empty",
+            "share of the image that is predicted, over images with an empty reference",
             of_pair.false_positive_share,
         ),
     )
