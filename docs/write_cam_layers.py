@@ -50,15 +50,16 @@ network of each family, with random weights (torchvision {torchvision}, timm {ti
 test. {found} of {tested} families have a layer.
 
 - *Family*: module, and first letters of the network's name, without digits: `convnextv` is ConvNeXt
-  V2. Families that are not listed were not tested.
+  V2. {untested} more are listed, but could not be tested. Others were not tried.
 - *Size*: side of the image in pixels; the first of {sizes} that the network takes.
 - *Layer*, if it is *refused*: no layer passes the test. Use an explainer that only calls the
   classifier, such as `lime`, or name a layer, which is then tested.
-  - *bypass*: information bypasses every layer whose cells respond to places of the image;
-  - *no places*: no late layer has cells that respond to places of the image;
+  - *bypass*: some information reaches the output without passing through any layer that keeps
+    positions;
+  - *no places*: no late layer keeps positions: its cells belong to no place of the image;
   - *no gradient*: no gradient of the logits reaches the layer.
-- *Layout*: order of the layer's output. `tokens, 1 before the grid`: a list of patches after one
-  other token, which is dropped.
+- *Layout*: whether the channels come before or after the positions. `tokens, 1 before the grid`: a
+  list of patches. The first token, which is not a patch, is dropped.
 - *Grid*: positions (height × width) at that size. Images of other sizes have other grids.
 
 | family | network | size | layer | layout | grid |
@@ -113,7 +114,7 @@ def row_of(architecture: str) -> str:
             if "than one each way" not in error.problem:
                 return f"`{architecture}` | {size} | refused: {_short(error)} | - | -"
             reason = error.problem
-    reason = "out of memory" if "alloc" in reason else reason[:90].replace("\n", " ")
+    reason = "out of memory" if "alloc" in reason else "the network did not run"
     return f"`{architecture}` | - | not tested: {reason} | - | -"
 
 
@@ -168,6 +169,7 @@ def write(rows: dict[str, str]) -> None:
         sizes=", ".join(map(str, SIZES)),
         found=sum("refused" not in cells and "not tested" not in cells for cells in rows.values()),
         tested=sum("not tested" not in cells for cells in rows.values()),
+        untested=sum("not tested" in cells for cells in rows.values()),
         rows="\n".join(lines),
     )
     PAGE.write_text(text, encoding="utf-8")

@@ -157,8 +157,8 @@ class Classifier(Section):
     """The same as `mean`, for the standard deviation."""
     transform_input: bool | None = None
     """For torchvision's `googlenet` and `inception_v3`: whether the network was built with
-    transform_input. It was, if its training started from ImageNet weights. Required with
-    `training: null`. Otherwise null = true if `weights` are given, else false."""
+    transform_input. Set true if its training started from ImageNet weights. Required with
+    `training: null`. With a `training` section, null = true if `weights` are given."""
     output_values: Literal["logits", "probabilities", None] = None
     """What a loaded network returns. For `probabilities` (it ends in softmax or sigmoid) the
     log-odds are explained. `null` = logits; a probe checks that the outputs are not probabilities.

@@ -130,10 +130,10 @@ class Config(Section):
     )
     """Rules that turn a map into a mask, by a name that you choose."""
     protocols: Annotated[Unique[Protocol | BoxProtocol], Field(min_length=1)] = ["default"]
-    """Sets of metric conventions, each named after its library or study. `seed` is the original
-    LIME study (docs/measuring.md). The
-    list must contain `default`, which the primary comparison and the figures use. `wsol`,
-    `chestxray8` and `rodeo` score boxes."""
+    """Sets of metric conventions, each named after its library or study (docs/measuring.md).
+    `seed` (not a random seed) is the original LIME study. The list must contain `default`,
+    which the primary comparison and the figures use. `wsol`, `chestxray8` and `rodeo` score boxes.
+    """
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)
     sanity: Sanity = Field(default_factory=Sanity)
     known_truth: KnownTruth = Field(default_factory=KnownTruth)

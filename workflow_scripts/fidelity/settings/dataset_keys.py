@@ -56,14 +56,15 @@ class Shards(Section):
 
 class Planted(Section):
     """A mark or texture that is added to half of the images, chosen by a hash of their ids. The
-    classes are then `marked` and `unmarked`, so the right reason is known (see `known_truth`). The
-    lesions stay in the images, and are a wrong reason. Not set = images stay as they are."""
+    classes are then `marked` and `unmarked`. So it is known what the classifier should use (see
+    `known_truth`). The lesions stay in the images, but do not tell the classes apart. Not set =
+    images stay as they are."""
 
     kind: Literal["mark", "texture"] = "mark"
     """`mark` = a small bright label at the side, outside the lungs if there is room. `texture` =
     faint stripes in a disc inside the lungs; needs lung masks."""
     strength: PositiveShare = 0.08
-    """Height of the stripes of a texture, as a share of the range from black to white."""
+    """Contrast of the stripes of a texture, as a share of the range from black to white."""
 
 
 class Dataset(Entry):
@@ -157,7 +158,8 @@ class Dataset(Entry):
     ones."""
     max_unusable: Share = 0.05
     """Largest share of a split that may be unusable for the same cause, such as unreadable images.
-    Above it the study stops, unless it is a single case. 1 = it never stops."""
+    If the share is larger, the study stops, except if only one case is unusable. 1 = it never
+    stops."""
     outside_links: bool = False
     """Whether images and masks may be links that lead out of the data root; false = an error."""
     boxes_outside: Literal["refuse", "clip"] = "refuse"
@@ -172,14 +174,14 @@ class Dataset(Entry):
     rectangles around the connected parts of each mask. null = `references` if the source has boxes;
     otherwise no box scores."""
     readers: Annotated[dict[str, str], Field(exclude_if=is_empty)] = {}
-    """Masks of further readers: {name: folder}, with folders relative to root. In it is a folder
-    per annotated class; with one class, the masks may lie in it directly. A mask has the name of
-    its case or image."""
+    """Masks of further readers: {name: folder}, with folders relative to root. Each contains one
+    folder per annotated class. With a single class, it may contain the masks directly. A mask has
+    the name of its case or image."""
     reference: Annotated[str | None, Field(exclude_if=is_empty)] = None
     """How the marks of several readers are joined: `union`, `intersection`, `majority` (more than
-    half), `staple`, or the name of one reader (docs/datasets.md). `first` = masks and boxes that
-    name no reader. null = `first`, or `majority` if all name a reader. If set, readers are compared
-    with one another and with the explainers."""
+    half), `staple`, or the name of one reader (docs/datasets.md). `first` = the masks and boxes
+    without a reader's name. null = `first` if there are such, otherwise `majority`. If set, readers
+    are compared with one another and with the explainers."""
     planted: Planted | MISSING = MISSING
     strata: Unique[Stratum] = []
     """Groups of cases with scores of their own in tables/strata.csv, the study page and the

@@ -45,8 +45,8 @@ class Explain(Section):
     class name."""
     targets: dict[str, str] = {}
     """Map from explainer to its own target, to reproduce a study whose methods explained different
-    classes. Scores are then marked as confounded: differences may come from the targets. {} = one
-    target for all."""
+    classes. Tables then warn that differences between explainers may come from their targets. {} =
+    one target for all."""
     max_failed_cases: Natural = 0
     """Number of cases per shard that may fail. If you raise it, the run resumes and keeps its maps.
     """
@@ -66,9 +66,9 @@ Layer = Annotated[
 Hide = Annotated[
     Literal["mean", "blur", "noise", "inpaint"] | Share,
     Field(
-        description="What hidden superpixels show: their `mean`, a grey value from 0 to 1, or the "
-        "image under a `blur`. Also `noise` with the image's mean and spread, or `inpaint`: they "
-        "are filled from their surroundings (Telea 2004)."
+        description="What hidden superpixels show. A number = a grey value from 0 to 1; `mean` = "
+        "their mean; `blur` = the blurred image. Also: `noise` = noise with the image's mean and "
+        "spread; `inpaint` = filled from the surroundings (Telea 2004)."
     ),
 ]
 HideSigma = Annotated[
@@ -151,12 +151,12 @@ class Lime(Explainer):
     sampling: Literal["interpolated", "package", "random", "antithetic", "hadamard"] = (
         "interpolated"
     )
-    """How perturbed images are chosen. `interpolated` = all subsets of the superpixels that change
-    the image, if there are at most `samples`. Otherwise it uses the `hadamard` design and a
-    Gaussian process that predicts the other subsets. The other values fit only the sampled images:
-    `random` = each superpixel is shown with probability 1/2; `package` = the same, but the first
-    image hides nothing, as in the package lime; `antithetic` = random images and their complements;
-    `hadamard` = rows of Hadamard matrices and their complements. Except for `package`, `alpha` is
+    """How perturbed images are chosen. `random` = each superpixel is shown with probability 1/2;
+    `package` = the same, but the first image hides nothing, as in the package lime; `antithetic` =
+    random images and their complements; `hadamard` = rows of Hadamard matrices and their
+    complements. `interpolated` = all subsets of the superpixels, if there are at most `samples`
+    (superpixels that look the same when hidden do not count). Otherwise the images of `hadamard`,
+    and a Gaussian process that predicts the other subsets. Except for `package`, `alpha` is
     multiplied by samples / 1000."""
     kernel_width: Positive = 0.25
     """Width of the kernel that weighs samples by their cosine distance from the image."""
@@ -309,8 +309,8 @@ class Lrp(Explainer):
         "epsilon_alpha2_beta1",
         "epsilon_alpha2_beta1_flat",
     ] = "epsilon_plus"
-    """Rules by layer, with zennit's names. Linear layers use epsilon; convolutions z+, gamma or
-    alpha-beta; the input layer flat or a box."""
+    """Rules by layer, with zennit's names (see its documentation). Linear layers use epsilon;
+    convolutions z+, gamma or alpha-beta; the input layer flat or a box."""
     epsilon: Positive = 1e-06
     """Stabiliser of the epsilon rule."""
     smoothing: Smoothing = 0
@@ -326,7 +326,7 @@ class GradcamPlusPlus(Cam):
 
 
 class Xgradcam(Cam):
-    """XGrad-CAM, by the package pytorch-grad-cam; for layers after a ReLU."""
+    """XGrad-CAM, by the package pytorch-grad-cam. It is meant for layers that follow a ReLU."""
 
     method: Literal["xgradcam"] = "xgradcam"
 
@@ -397,8 +397,8 @@ class KernelShap(Explainer):
 
     method: Literal["kernel_shap"] = "kernel_shap"
     samples: Annotated[Integer, Ge(10)] = 1000
-    """Largest number of images classified per explanation. The result is exact if all sets of
-    superpixels that change the image fit."""
+    """Largest number of images classified per explanation. The result is exact if this allows all
+    subsets of the superpixels (those that look the same when hidden do not count)."""
     hide: Hide = "mean"
     hide_sigma: HideSigma = 8
     hide_radius: HideRadius = 3

@@ -89,9 +89,9 @@ class Sanity(Section):
 
 
 class Controls(Section):
-    """Judges metrics by three classifiers that should look at the lesion more, as usual, and less
-    (config/metric_controls.yaml). A metric passes if it scores `aligned` above `plain`, and `plain`
-    above `misaligned`. The three differ only in `training.guidance`."""
+    """Judges metrics with three classifiers: one is trained to look at the lesion more, one as
+    usual, one less (config/metric_controls.yaml). A metric passes if it scores `aligned` above
+    `plain`, and `plain` above `misaligned`. The three differ only in `training.guidance`."""
 
     aligned: str | None = None
     """Classifier that is guided by the reference masks (`guidance.masks: reference`); null = no
@@ -111,7 +111,7 @@ class Controls(Section):
 
 
 class KnownTruth(Section):
-    """Tests which explainers find a planted mark that is all the classifier can use
+    """Tests which explainers find a planted mark. The classifier can use nothing else
     (config/known_truth.yaml, config/known_truth_covid_qu_ex.yaml)."""
 
     datasets: Unique[str] = []
@@ -119,9 +119,10 @@ class KnownTruth(Section):
     set has `planted`, or is a phantom with `shortcut`, `contrast: 0` and `shortcut.probability: 1`.
     """
     accuracy: PositiveShare = 0.9
-    """Lowest accuracy on test images with the mark. Also the lowest share of other images that are
-    predicted as the mark's class once the mark is planted in them. Below it, known_truth.csv is not
-    written: the classifier does not use the mark."""
+    """Lower limit of two checks. The first is the accuracy on test images with the mark. For the
+    second, the mark is planted in other images: the share that is then predicted as the mark's
+    class. If one is lower,
+    known_truth.csv is not written: the classifier does not use the mark."""
     level: InnerShare = 0.05
-    """Level of the test whether accuracy is above chance once the mark is erased. If it is,
-    known_truth.csv is not written: the classifier uses more than the mark."""
+    """Significance level of this test: is the accuracy above chance after the mark is erased? If
+    so, known_truth.csv is not written: the classifier uses more than the mark."""
