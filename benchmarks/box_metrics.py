@@ -98,7 +98,7 @@ def rows(count: int = 200, checkout: str | None = None) -> Iterator[Row]:
             )
             np.testing.assert_allclose(found, expected, rtol=1e-12)
             theirs += more
-        task = f"MaxBoxAcc and V2 of {count} maps, {len(thresholds)} thresholds"
+        task = f"MaxBoxAcc and MaxBoxAccV2 of {count} maps, {len(thresholds)} thresholds"
         yield Row(task, "wsolevaluation", theirs, ours)
     maps, references = maps[:MOST_FOR_RODEO], references[:MOST_FOR_RODEO]
     rng = np.random.default_rng(0)
