@@ -312,6 +312,20 @@ def test_rules_that_only_one_unit_has_do_not_disagree(tmp_path, results):
     assert differences(find_units(tmp_path / "units")) == []
 
 
+@pytest.mark.parametrize("entry", [{"training": {"guidance": {"weight": 1}}}, {"weights": "a.pt"}])
+def test_trainings_that_need_other_code_agree(tmp_path, results, entry):
+    """Guidance and checkpoints are code that only some trainings use."""
+    made(tmp_path / "units", results, "none")
+    made(tmp_path / "units", results, "net-s1", code={"train": "plain"})
+    for seed in (1, 2):
+        own = {"other": {"architecture": "resnet18", "seeds": [1, 2], **entry}}
+        made(tmp_path / "units", results, f"other-s{seed}", own=own, code={"train": "more"})
+    assert differences(find_units(tmp_path / "units")) == []
+    made(tmp_path / "units", results, "other-s2", own=own, code={"train": "newer"})
+    (line,) = differences(find_units(tmp_path / "units"))
+    assert line == "code of train (d: other-s1 / other-s2)"
+
+
 def test_no_unit_and_two_of_one_name(tmp_path, results):
     with pytest.raises(InputError, match="no unit"):
         find_units(tmp_path)

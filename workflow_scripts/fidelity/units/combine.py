@@ -99,7 +99,7 @@ def differences(units: Sequence[Unit]) -> list[str]:
 
 def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
     first, completed = units[0], _completed(units)
-    by_rule: dict[str, tuple[Unit, str]] = {}
+    by_rule: dict[tuple[str, ...], tuple[Unit, str]] = {}
     by_base: dict[str, tuple[Unit, Mapping[str, Any]]] = {}
     # Units of the first format may lack the digest of their cases.
     listed = next((unit for unit in units if unit.cases), first)
@@ -109,7 +109,7 @@ def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
         if unit.cases and unit.cases != listed.cases:
             yield f"cases, images or masks ({_pair(listed, unit)})"
         for rule, code in unit.code.items():
-            known, expected = by_rule.setdefault(rule, (unit, code))
+            known, expected = by_rule.setdefault(_code_of(rule, unit), (unit, code))
             if expected != code:
                 yield f"code of {rule} ({_pair(known, unit)})"
         for base, entry in own.items():
@@ -130,6 +130,18 @@ def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
                 f"classifiers.{unit.name}.seeds: {own} and {seeds[unit.name]} "
                 f"({unit.dataset}: {unit.name} / all)"
             )
+
+
+def _code_of(rule: str, unit: Unit) -> tuple[str, ...]:
+    """Name the code that a rule needs: some trainings use guidance or a checkpoint, others do not.
+
+    The digest of `train` (`train_digest` in rules/inputs.smk) differs between them.
+    """
+    found = [rule]
+    for entry in unit.own.values() if rule == "train" else ():
+        found += ["guided"] if (entry.get("training") or {}).get("guidance") else []
+        found += ["checkpoint"] if entry.get("weights") not in (None, "imagenet") else []
+    return tuple(found)
 
 
 def _completed(units: Sequence[Unit]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:

@@ -1,0 +1,125 @@
+"""docs/studies/metric_controls: every value is computed again from the scores of the cases."""
+
+import json
+import sys
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "docs"))
+
+import write_controls  # noqa: E402
+
+UNITS = write_controls.FOLDER / "units"
+KINDS = ("aligned", "plain", "misaligned")
+STEPS = {"aligned_over_plain": KINDS[:2], "plain_over_misaligned": KINDS[1:]}
+EXPLAINERS = ("lime", "gradcam", "gradcam_depth3", "integrated_gradients")
+# Intervals come from other random draws; they are compared within this share of their width.
+DRAWS = 0.15
+
+
+def read(name):
+    return pd.read_csv(write_controls.FOLDER / name, keep_default_na=False, na_values=[""])
+
+
+@cache
+def units(kind):
+    """List the units of a kind, in the order of their seeds."""
+    return sorted(UNITS.glob(f"squeezenet_{kind}-s*"))
+
+
+@cache
+def packed(folder, table):
+    """Read all tables that a unit has packed into one: {path in the study: rows of test images}."""
+    told = json.loads((folder / "unit.json").read_text())["tables"][table]
+    rows = pd.concat([pd.read_parquet(folder / file) for file in told["files"]])
+    rows = rows[rows["split"] == "test"]
+    return {
+        path: rows[rows["table"] == index].set_index("case").sort_index()
+        for index, (path, _) in enumerate(told["tables"])
+    }
+
+
+def hidden(folder):
+    (rows,) = packed(folder, "hiding").values()
+    return rows["drop_lesion"] - rows["drop_elsewhere"]
+
+
+def values(folder, row, explainer):
+    """Give a metric of each test image: as scored, by one explainer."""
+    name = f"covid_full/{folder.name}/{explainer}"
+    if row.binarization == "none":
+        return packed(folder, "ranking")[f"{name}/ranking.parquet"][row.metric]
+    path = f"{name}/{row.binarization}/{row.protocol}/scores.parquet"
+    return packed(folder, f"scores-{explainer}")[path][row.metric]
+
+
+def interval(found):
+    """Give the percentile bootstrap of a mean over images; each is of another patient."""
+    found = found.dropna().to_numpy()
+    draws = np.random.default_rng(7).integers(0, len(found), (2000, len(found)))
+    return np.percentile(found[draws].mean(axis=1), [2.5, 97.5])
+
+
+def close(printed, low, high, found):
+    """Whether an interval is the printed one, up to other random draws."""
+    expected = interval(found)
+    slack = max(1e-9, DRAWS * (expected[1] - expected[0]))
+    return [low, high] == pytest.approx(list(expected), abs=slack)
+
+
+def test_hiding_follows_from_the_cases():
+    table = read("hiding.csv")
+    assert list(table["classifier"]) == [f.name for kind in KINDS for f in units(kind)]
+    for row in table.itertuples():
+        found = hidden(UNITS / row.classifier)
+        assert row.difference == pytest.approx(found.mean())
+        assert close(row, row.difference_low, row.difference_high, found)
+        assert row.uses_lesion == ("yes" if row.difference_low > 0 else "no")
+        training = pd.read_csv(
+            UNITS / row.classifier / f"covid_full--{row.classifier}--training.csv.gz"
+        )
+        kept = training[training["best"] == 1]["val_accuracy"].iloc[-1]
+        assert row.val_accuracy == pytest.approx(kept, abs=0.01)
+
+
+def test_controls_follow_from_the_cases():
+    """Differences within image and seed, averaged over seeds and explainers, for tuned masks."""
+    table = read("controls.csv")
+    # Distances of empty masks are set by the protocol; here no mask is empty.
+    table = table[
+        (table["binarization"].isin(["none", "tuned"])) & (table["protocol"] == "default")
+    ]
+    assert len(table) > 30
+    for row in table.itertuples():
+        if row.explainer == "none":
+            cube = {kind: [hidden(folder) for folder in units(kind)] for kind in KINDS}
+        else:
+            of = EXPLAINERS if row.explainer == "all" else [row.explainer]
+            cube = {
+                kind: [sum(values(f, row, e) for e in of) / len(of) for f in units(kind)]
+                for kind in KINDS
+            }
+        sign = 1 if row.direction == "higher" else -1
+        passes = True
+        for kind in KINDS:
+            assert getattr(row, kind) == pytest.approx(np.mean([v.mean() for v in cube[kind]]))
+        for step, (better, worse) in STEPS.items():
+            parts = [sign * (a - b) for a, b in zip(cube[better], cube[worse], strict=True)]
+            signs = ["+" if p.mean() > 0 else "-" if p.mean() < 0 else "0" for p in parts]
+            assert getattr(row, f"signs_{step}").split() == signs
+            found = sum(parts) / len(parts)
+            assert getattr(row, step) == pytest.approx(found.mean(), abs=1e-9)
+            low, high = (getattr(row, f"{step}_{end}") for end in ("low", "high"))
+            assert close(row, low, high, found), row
+            passes &= low > 0
+        assert row.passes == ("yes" if passes else "no")
+
+
+def test_the_page_shows_these_tables():
+    text = write_controls.PAGE.read_text(encoding="utf-8")
+    assert write_controls.render(text) == text, "run python docs/write_controls.py"
