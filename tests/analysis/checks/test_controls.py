@@ -4,7 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fidelity.analysis.checks.controls import doubts, judge_metrics, summarize_hiding
+from fidelity.analysis.checks.controls import (
+    NOT_SEPARATED,
+    doubts,
+    judge_metrics,
+    summarize_hiding,
+)
 from fidelity.presentation.titles import showing
 from fidelity.tables.checks.controls import control_tables, hiding_tables
 from tests.helpers.synthetic_results import scores as scores_of
@@ -82,6 +87,19 @@ def test_doubts_are_shown_with_titles():
         (laid_out,) = control_tables(table, FAMILIES)
     shown = "accuracy below 0.8: Plain (seed 1), B; no use of the lesion: C."
     assert any(shown in note for note in laid_out.notes)
+
+
+def test_controls_that_hiding_does_not_separate_are_in_doubt():
+    scores, hiding = of_study()
+    note = "accuracy below 0.8: plain-s1"
+    assert set(judge_metrics(scores, hiding, KINDS, FAMILIES, note, STATISTICS, 1)["note"]) == {
+        note
+    }
+    swapped = {name: hiding[name.replace("mis", "")] for name in hiding}
+    table = judge_metrics(scores, swapped, KINDS, FAMILIES, note, STATISTICS, 1)
+    assert set(table["note"]) == {f"{note}; {NOT_SEPARATED}"}
+    (laid_out,) = control_tables(table, FAMILIES)
+    assert any("plain-s1; hiding the lesion does not" in line for line in laid_out.notes)
 
 
 def test_both_steps_must_be_shown_and_seeds_have_their_sign():

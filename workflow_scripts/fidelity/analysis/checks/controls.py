@@ -29,6 +29,8 @@ DROPS = ("drop_lesion", "drop_elsewhere", "difference")
 HIDING_METRIC = "hiding_difference"
 ALL_EXPLAINERS = "all"
 YES, NO = "yes", "no"
+# Then no metric can pass: the controls are too weak, or not what they should be.
+NOT_SEPARATED = "hiding the lesion does not tell aligned, plain and misaligned apart"
 
 Kinds = Mapping[str, Sequence[str]]
 
@@ -97,7 +99,8 @@ def judge_metrics(
 
     Args:
         kinds: kind → its trainings, in the same order of seeds.
-        note: what `doubts` finds, repeated in each row.
+        note: what `doubts` finds, repeated in each row. If the check without an explainer fails,
+            that is added.
 
     Returns:
         The table controls.csv: the check without an explainer first; then, for each binarization,
@@ -118,6 +121,9 @@ def judge_metrics(
             "binarization": NO_BINARIZATION, "protocol": "default", "class": cls,
         }  # fmt: skip
         rows += _judged(head, [HIDING_METRIC], cube, cases, kinds, note, statistics, seed)
+    if any(row["passes"] == NO for row in rows):
+        note = "; ".join(filter(None, (note, NOT_SEPARATED)))
+        rows = [{**row, "note": note} for row in rows]
     names = [n for n in metric_names(scores) if not sees_reference(n)]
     names = [n for n in names if n not in ON_EMPTY_REFERENCES]
     trained = {name for group in kinds.values() for name in group}

@@ -69,10 +69,10 @@ def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
 
 def _with_titles(doubts: str) -> str:
     """Replace the keys of trainings in what `analysis.checks.controls.doubts` gives."""
-    parts = (part.rpartition(": ") for part in doubts.split("; ") if part)
+    parts = (part.partition(": ") for part in doubts.split("; ") if part)
     return "; ".join(
-        f"{why}: {', '.join(map(titles.classifier_title, names.split(', ')))}"
-        for why, _, names in parts
+        f"{why}{colon}{', '.join(map(titles.classifier_title, names.split(', ')))}"
+        for why, colon, names in parts
     )
 
 
