@@ -93,9 +93,10 @@ class Guidance(Section):
     It may be lowered by small gradients everywhere. `share` = the share of their absolute values
     outside of the mask (the energy loss of Rao et al. 2023)."""
 
-    masks: Literal["reference", "other_cases"] = "reference"
-    """Whose masks: `reference` = the image's own reference masks; `other_cases` = those of another
-    training image with the same labels, as a control."""
+    masks: Literal["reference", "other_cases", "outside"] = "reference"
+    """Whose masks: `reference` = the image's own reference masks; as controls,
+    `other_cases` = those of another training image with the same labels; `outside` = all of the
+    image but its own reference masks."""
     weight: Positive = 1
     """Weight of this loss beside that of the labels. Sensible weights of `squared` depend on the
     network: its validation accuracy must not suffer."""

@@ -263,6 +263,7 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
     ]
     if guidance := training.get("guidance"):
         whose = {"reference": "reference masks", "other_cases": "the masks of other images"}
+        whose["outside"] = "all but the reference masks"
         parts.append(
             f"input gradients guided by {whose[guidance['masks']]}, loss {guidance['loss']}"
             f"{cite(GUIDANCE[guidance['loss']])}, weight {set_value(guidance['weight'])}"
