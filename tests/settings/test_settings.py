@@ -766,6 +766,8 @@ def test_controls_differ_in_their_guidance_alone(demo):
     assert study.controls["plain"] == ["plain-s1", "plain-s2"]
     assert study.guided == ["aligned-s1", "aligned-s2", "misaligned-s1", "misaligned-s2"]
     assert {"hiding", "controls"} <= set(study.check_tables("demo"))
+    demo["classifiers"]["misaligned"]["training"]["guidance"]["masks"] = "outside"
+    assert Study(settings.load(demo)).controls == study.controls
     # Where nothing is guided, no param of a training has the key.
     assert "guidance" not in study.classifiers["plain-s1"].training.model_dump()
     demo["only_classifiers"] = ["aligned-s1", "plain-s1", "misaligned-s2"]
@@ -783,7 +785,7 @@ def test_controls_differ_in_their_guidance_alone(demo):
         (
             ("classifiers", "misaligned", "training", "guidance", "masks"),
             "reference",
-            "controls.misaligned.*not other_cases",
+            "controls.misaligned.*not other_cases or outside.*masks: other_cases",
         ),
         (("classifiers", "plain", "training", "epochs"), 2, "controls.plain.*differs.*training"),
         (("classifiers", "plain", "seeds"), [1, 3], "controls.plain.*differs.*seeds"),

@@ -73,6 +73,9 @@ def test_masks_are_ones_own_or_those_of_others(tmp_path):
     assert not (others[guided] == own[guided]).all((1, 2)).any()
     assert sorted((~others[guided]).sum((1, 2))) == sorted(sizes[guided])
     assert np.array_equal(others[[1, 4]], own[[1, 4]])
+    outside = irrelevant_pixels(paths, "outside", 1)
+    assert np.array_equal(outside[guided], ~own[guided])
+    assert not outside[[1, 4]].any()
     paths, _ = shards(tmp_path, [square(4, 4, 8, 8), None, None, None])
     with pytest.raises(InputError, match="too few training images"):
         irrelevant_pixels(paths, "other_cases", 1)

@@ -92,9 +92,10 @@ class Guidance(Section):
     gradients become small. `share` = the share of their absolute values that lies outside the mask
     (the energy loss of Rao et al. 2023)."""
 
-    masks: Literal["reference", "other_cases"] = "reference"
-    """Whose masks: `reference` = the image's own reference masks; `other_cases` = those of another
-    training image with the same labels, as a control."""
+    masks: Literal["reference", "other_cases", "outside"] = "reference"
+    """Whose masks: `reference` = the image's own reference masks. As controls: `other_cases` =
+    those of another training image with the same labels; `outside` = everything outside the image's
+    own reference masks."""
     weight: Positive = 1
     """Weight of this term; the loss of the labels has weight 1. For `squared`, a good weight
     depends on the network: the validation accuracy should not drop."""

@@ -99,7 +99,7 @@ class Controls(Section):
     plain: str | None = None
     """Classifier without guidance."""
     misaligned: str | None = None
-    """Classifier that is guided by the masks of other images (`guidance.masks: other_cases`)."""
+    """Classifier that is guided to a wrong place (`guidance.masks: other_cases` or `outside`)."""
     least_accuracy: PositiveShare = 0.8
     """Validation accuracy that each training should reach; controls.csv names those below it."""
 

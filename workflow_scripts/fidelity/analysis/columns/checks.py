@@ -217,7 +217,7 @@ CONTROLS = Table(
         common.N_SEEDS,
         number("aligned", "mean with masks of the image's own as guidance"),
         number("plain", "mean without guidance"),
-        number("misaligned", "mean with masks of other images as guidance"),
+        number("misaligned", "mean with guidance to a wrong place"),
         *_with_bounds("aligned_over_plain", "how much better aligned is than plain", ""),
         text("signs_aligned_over_plain", "sign of this difference in each seed: +, - or 0"),
         *_with_bounds("plain_over_misaligned", "how much better plain is than misaligned", ""),

@@ -17,13 +17,14 @@ from fidelity.maps.pixel_frames import reference_in_frame
 
 
 def irrelevant_pixels(
-    paths: Sequence[str | Path], masks: Literal["reference", "other_cases"], seed: int
+    paths: Sequence[str | Path], masks: Literal["reference", "other_cases", "outside"], seed: int
 ) -> np.ndarray:
     """Find the pixels of the training images that should not matter: those outside of a mask.
 
     Args:
         masks: the image's own reference masks (all its classes together), or those of another
-            image with the same labels. Which one is random; no mask is used twice.
+            image with the same labels (which one is random; no mask is used twice). `outside`: the
+            rest of the image, so that the pixels of its own masks should not matter.
 
     Returns:
         (n, S, S) bool, sorted by case as `read_examples` sorts the images. All False where the
@@ -50,6 +51,8 @@ def irrelevant_pixels(
             remedy="Leave it out, or use a data set whose training split has masks",
         )
     own = dict(found)
+    if masks == "outside":
+        own |= {case: ~found[case] for cases in alike.values() for case in cases}
     if masks == "other_cases":
         for labels, cases in sorted(alike.items()):
             rng = np.random.default_rng(seed_for(seed, "masks of other cases", *labels))

@@ -253,7 +253,11 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
         f"class weights {training['class_weights']}",
     ]
     if guidance := training.get("guidance"):
-        whose = {"reference": "reference masks", "other_cases": "the masks of other images"}
+        whose = {
+            "reference": "reference masks",
+            "other_cases": "the masks of other images",
+            "outside": "everything outside the reference masks",
+        }
         parts.append(
             f"input gradients guided by {whose[guidance['masks']]}, loss {guidance['loss']}"
             f"{cite(GUIDANCE[guidance['loss']])}, weight {set_value(guidance['weight'])}"

@@ -119,21 +119,26 @@ def check_controls(config: Config) -> None:
     kinds = config.controls.kinds
     if not kinds:
         return
-    guided = {"aligned": "reference", "plain": None, "misaligned": "other_cases"}
+    guided = {
+        "aligned": ["reference"],
+        "plain": [None],
+        "misaligned": ["other_cases", "outside"],
+    }
     first: dict | None = None
-    for kind, masks in guided.items():
+    for kind, allowed in guided.items():
         field = f"controls.{kind}"
         if kind not in kinds:
             raise InputError("is missing", field=field, remedy="Name a classifier of each kind")
         check_names([kinds[kind]], config.classifiers, field, "classifier")
         entry = config.classifiers[kinds[kind]].model_dump()
         found = (entry["training"] or {}).pop("guidance", {}).get("masks")
-        if found != masks:
+        if found not in allowed:
+            wanted = " or ".join(masks or "none" for masks in allowed)
             raise InputError(
-                f"{kinds[kind]} has the guidance {found or 'none'}, not {masks or 'none'}",
+                f"{kinds[kind]} has the guidance {found or 'none'}, not {wanted}",
                 field=field,
-                remedy=f"Set classifiers.{kinds[kind]}.training.guidance.masks: {masks}"
-                if masks
+                remedy=f"Set classifiers.{kinds[kind]}.training.guidance.masks: {allowed[0]}"
+                if allowed[0]
                 else f"Remove classifiers.{kinds[kind]}.training.guidance",
             )
         first = first or entry
