@@ -15,12 +15,6 @@ explorer.grid = (() => {
     return Number.isNaN(value) ? "–" : value.toFixed(digits);
   }
 
-  // A name shortened in its middle, so that both ends stay to tell names apart.
-  function short(text, length = 26) {
-    const head = (length - 1) >> 1;
-    return text.length > length ? `${text.slice(0, head)}…${text.slice(head + 1 - length)}` : text;
-  }
-
   function element(tag, className, text) {
     const made = document.createElement(tag);
     made.className = className;
@@ -43,7 +37,7 @@ explorer.grid = (() => {
     if (row.correct === "wrong") picture.append(element("span", "wrong", "✕ misclassified"));
     const scores = element("span", "scores");
     scores.append(element("b", "a", `A ${number(row.a)}`), element("b", "b", `B ${number(row.b)}`));
-    button.append(picture, element("span", "name", short(entry.case, 36)), scores);
+    button.append(picture, element("span", "name", entry.case), scores);
     return button;
   }
 
@@ -72,5 +66,5 @@ explorer.grid = (() => {
     }).observe(document.getElementById("end"));
   }
 
-  return { start, show, number, element, short };
+  return { start, show, number, element };
 })();

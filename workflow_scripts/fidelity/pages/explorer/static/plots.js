@@ -5,16 +5,18 @@ explorer.plots = (() => {
   // Okabe and Ito's colours, and shapes, so that classes differ without colours too.
   const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#111111"];
   const SHAPES = ["circle", "triangle", "rect", "rectRot", "star", "cross", "crossRot"];
-  const { short } = explorer.grid;
   const charts = {};
   let open = () => {};
   Chart.defaults.color = "#333333";
 
-  // Lines of a long name, broken at a blank.
-  function broken(text, length = 26) {
-    const end = text.lastIndexOf(" ", length);
-    if (text.length <= length || end < 1) return [short(text)];
-    return [text.slice(0, end), short(text.slice(end + 1))];
+  function short(text, length = 26) {
+    return text.length > length ? `${text.slice(0, length - 1)}…` : text;
+  }
+
+  // Two lines where a name is too long for one.
+  function lines(text) {
+    const end = text.length > 26 ? text.lastIndexOf(" ", 26) : 0;
+    return end > 0 ? [text.slice(0, end), short(text.slice(end + 1))] : short(text);
   }
 
   function draw(name, datasets, x, y, label) {
@@ -28,7 +30,9 @@ explorer.plots = (() => {
         maintainAspectRatio: false,
         scales: { x, y },
         onClick: (_, hits) => {
-          const hit = hits.map(pointOf(datasets)).find((point) => point.entry);
+          const hit = hits
+            .map(({ datasetIndex, index }) => datasets[datasetIndex].data[index])
+            .find((point) => point.entry);
           if (hit) open(hit.entry);
         },
         onHover: (event, hits) => {
@@ -43,10 +47,6 @@ explorer.plots = (() => {
         },
       },
     });
-  }
-
-  function pointOf(datasets) {
-    return ({ datasetIndex, index }) => datasets[datasetIndex].data[index];
   }
 
   function look(place) {
@@ -166,7 +166,7 @@ explorer.plots = (() => {
         afterBuildTicks: (scale) => {
           scale.ticks = sources.map((_, line) => ({ value: line }));
         },
-        ticks: { autoSkip: false, callback: (line) => broken(sources[line]?.title ?? "") },
+        ticks: { autoSkip: false, callback: (line) => lines(sources[line]?.title ?? "") },
         grid: { display: false },
       },
       (point) => `${point.entry.case}, ${point.source.title}: ${point.x.toFixed(3)}`,
