@@ -134,7 +134,7 @@ def test_gallery_shortens_ids_to_different_texts():
         gallery.plot([whole], ["lime"], "lime")
         .axes[0]
         .get_ylabel()
-        .endswith("A\nnon_covid_test_\n00012")
+        .endswith("A\nnon_covid_\ntest_00012")
     )
     # Where nothing short tells them apart, they stay short.
     assert gallery._letters({"a" * 50 + b + "a" * 50 for b in "xyz"}) == gallery.LETTERS

@@ -235,6 +235,25 @@ def test_what_is_not_treated_alike_is_marked(results):
     assert "onfounded" not in formatted(results)[0]
 
 
+def test_n_of_a_protocol_that_scores_empty_references(results):
+    path = results / "localization.csv"
+    known = pd.read_csv(path)
+    pd.concat([known, known.assign(protocol="seed")]).to_csv(path, index=False)
+    markdown = formatted(results)[0].replace("\\", "")
+    assert "n: cases with a reference, empty ones included." in markdown
+    assert "n: cases with a non-empty reference." in markdown
+
+
+def test_maps_that_several_pointing_games_score_have_a_note(results):
+    path, told = results / "localization.csv", "differ in tied maxima"
+    rows = pd.read_csv(path).query("metric == 'iou'").assign(binarization="none")
+    rows.assign(metric="hit_rate").to_csv(path, index=False)
+    assert told not in formatted(results)[0]
+    both = [rows.assign(metric=name) for name in ("hit_rate", "pointing_game")]
+    pd.concat(both).to_csv(path, index=False)
+    assert told in formatted(results)[0]
+
+
 def test_a_fit_that_does_not_hold_is_said_without_numbers():
     model = pd.DataFrame(
         [("demo", "test", "fixed50", "default", "all", "iou", "", *[np.nan] * 5, 40, 20)],

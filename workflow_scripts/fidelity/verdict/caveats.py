@@ -49,7 +49,9 @@ def mean_ranks(evidence: Evidence) -> Section:
         "Who ranks best?",
         [Group("", told or [nothing])],
         "Nemenyi's test compares all ranks at once. It can miss differences that the paired tests "
-        "above show.",
+        "above show."
+        if told
+        else "",
     )
 
 
