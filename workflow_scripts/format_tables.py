@@ -65,7 +65,8 @@ def main(
     laid_out += model_tables(MIXED_MODEL.read(files["mixed_model"]), statistics, unit)
     if results.classification is not None:
         laid_out += classification_tables(results.classification)
-    laid_out += check_tables(files.get("checks", ()), families, useless)
+    checks = files.get("checks", ())
+    laid_out += check_tables(checks, families, useless, statistics["alpha"])
     if path := files.get("lung_quality"):
         laid_out.append(lung_table(LUNG_QUALITY.read(path), dataset))
     laid_out = with_chance_notes(laid_out, results.quality, settings["bases"])

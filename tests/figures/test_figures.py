@@ -26,6 +26,7 @@ from fidelity.figures.classifier import confusion, training
 from fidelity.figures.registry import FIGURES
 from fidelity.figures.shared import style
 from fidelity.figures.shared.drawn import Drawn
+from fidelity.figures.shared.readings import lines_of
 from tests.helpers import synthetic_results as made_up
 
 FEW = {"lime": 0.36, "gradcam": 0.28, "lung_mask": 0.5}
@@ -126,8 +127,15 @@ def test_gallery_shortens_ids_to_different_texts():
     ids = [f"0000001{number}-phantom-0010" for number in range(3)]
     rows = [gallery.Row("best", case, "A", image, Drawn(image > 0), {}) for case in [*ids, ids[0]]]
     axes = gallery.plot(rows, ["lime"], "lime").axes
-    labels = [axis.get_ylabel().split("\n")[-1] for axis in axes if axis.get_ylabel()][:4]
+    labels = [axis.get_ylabel().split("\n", 2)[-1] for axis in axes if axis.get_ylabel()][:4]
     assert len(set(labels)) == 3
+    whole = gallery.Row("best", "non_covid_test_00012", "A", image, Drawn(image > 0), {})
+    assert (
+        gallery.plot([whole], ["lime"], "lime")
+        .axes[0]
+        .get_ylabel()
+        .endswith("A\nnon_covid_\ntest_00012")
+    )
     # Where nothing short tells them apart, they stay short.
     assert gallery._letters({"a" * 50 + b + "a" * 50 for b in "xyz"}) == gallery.LETTERS
 
@@ -209,6 +217,7 @@ def test_gallery_tells_readers_apart():
     assert colours == {to_hex(handles[f"reader {name}"].get_color()) for name in masks}
     assert len(colours) == 3
     assert to_hex(handles["reference mask"].get_color()) not in colours
+    assert gallery._reader_handles(lines_of(["first"]))[0].get_label() == "first reader"
     # One column more, and none without several readers.
     assert len(gallery.plot([replace(row, readers={})], ["lime"], "lime").axes) == len(fig.axes) - 1
 

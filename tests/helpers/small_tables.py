@@ -50,7 +50,7 @@ class SmallTables:
             "files": self.files,
             "tables": settings.formatted_tables(W),
             "described": settings.methods(W),
-            "citation": "Somebody: A workflow, version 1, 2026",
+            "citation": "Somebody: “A workflow”, version 1 (2026)",
         }
 
 

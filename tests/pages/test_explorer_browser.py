@@ -124,6 +124,12 @@ def test_the_first_view_shows_the_judged_split(tab, small):
     row = table.loc[("case-00", CLS)]
     assert f"A {row['a']:.2f}" in text
     assert f"B {row['b']:.2f}" in text
+    # Nothing of an id is cut off.
+    assert tab.page.evaluate(
+        """() => [...document.querySelectorAll(".name")].every(
+          (name) => name.scrollWidth <= name.clientWidth && name.scrollHeight <= name.clientHeight
+        )"""
+    )
 
 
 @pytest.mark.parametrize(
@@ -247,6 +253,8 @@ def test_the_csv_holds_the_selection(tab, small, tmp_path):
 def test_the_threshold_slider_scores_as_numpy_and_the_sweep(tab, small, k):
     tab.open("case-04")
     tab.set("threshold", k)
+    text = tab.page.locator('[data-explainer="lime"] .state').inner_text()
+    assert text.startswith(f"Live values, threshold {k / 100:.2f}")
     for explainer in ("lime", "cam", "ig", "lung"):
         found = tab.values(explainer)
         curve = small.curves(explainer).loc[("case-04", CLS)].iloc[k]
@@ -286,6 +294,7 @@ def test_each_explainer_has_its_own_threshold_where_they_are_not_linked(tab, sma
 def test_a_binarization_shows_its_stored_mask_and_scores(tab, small, rule):
     tab.open("case-06")
     tab.set("mask", rule)
+    assert tab.page.locator(".state", has_text="Live values").count() == 0
     for number, pair in enumerate(small.pairs):
         if pair[0] == "other":
             continue
@@ -665,7 +674,7 @@ def test_values_of_reduced_images_are_marked(opened, tmp_path):
         assert all(text.startswith("≈ ") for text in texts)
         curve = study.curves(explainer).loc[("a", CLS)].iloc[50]
         assert tab.values(explainer)["iou"] == pytest.approx(curve["iou"], abs=0.02)
-    assert "at a smaller size than" in tab.page.locator("#case-note").inner_text()
+    assert "a smaller image than" in tab.page.locator("#case-note").inner_text()
     tab.set("mask", "otsu")
     texts = tab.page.locator('[data-explainer="cam"] dd').all_text_contents()
     assert not any("≈" in text for text in texts)

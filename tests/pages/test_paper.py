@@ -118,26 +118,32 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
 
 def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
     text = (folder / "methods.md").read_text()
-    assert "(layer layer4.1)" in text
+    assert "(layer “layer4.1”)" in text
     assert "Whole lung (the whole lung)" in text
     assert "auto" not in text
-    assert "hide mean" in text
-    for idle in ("hide sigma", "hide radius", "stability top"):
+    assert "hidden superpixels show mean" in text
+    assert "superpixels by quickshift" in text
+    assert "hide" not in text
+    for idle in ("width of the blur", "radius of the inpainting", "compared between seeds"):
         assert idle not in text
     config = json.loads(json.dumps(CONFIG))
     config["explainers"]["lime"] |= {"hide": "blur", "repeats": 2, "adaptive": {"error": 0.1}}
     text = (folder_of(tmp_path, config) / "methods.md").read_text()
-    for acting in ("hide sigma 8", "stability top 5", "adaptive error 0.1"):
+    for acting in (
+        "width of the blur 8",
+        "superpixels compared between seeds 5",
+        "adaptive error 0.1",
+    ):
         assert acting in text
-    for idle in ("hide radius", "samples 1", "adaptive level", "adaptive top"):
+    for idle in ("radius of the inpainting", "samples 1", "adaptive level", "adaptive top"):
         assert idle not in text
 
 
 def test_layers_of_several_classifiers_are_told_apart():
     found = {"a-s1": {"cam": "conv_head"}, "a-s2": {"cam": "conv_head"}, "b": {"cam": "layer4.1"}}
     settings = {"layers": found, "bases": {"a-s1": "a", "a-s2": "a", "b": "b"}}
-    assert _layers("cam", ["a-s1", "none", "a-s2"], settings) == "conv_head"
-    assert _layers("cam", found, settings) == "conv_head of a and layer4.1 of b"
+    assert _layers("cam", ["a-s1", "none", "a-s2"], settings) == "“conv_head”"
+    assert _layers("cam", found, settings) == "“conv_head” of a and “layer4.1” of b"
     assert _layers("lime", found, settings) == ""
 
 

@@ -49,6 +49,12 @@ def test_readers_are_called_by_their_names(demo):
     assert found["second_reader"] == "Second reader (ceiling)"
     assert found["mine"] == "Reader r1 (ceiling)"
     assert found["ours"] == "One of the readers (ceiling)"
+    # Names of masks whose reader has none.
+    assert [titles.reader_title(name) for name in ("first", "second", "r1")] == [
+        "First reader",
+        "Second reader",
+        "Reader r1",
+    ]
 
 
 def test_several_entries_of_one_method_are_told_apart(demo):

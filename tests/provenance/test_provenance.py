@@ -274,6 +274,8 @@ def test_the_page_shows_steps_added_up(tmp_path):
     assert "<td>lime</td><td>cpu</td>" in page
     assert ">1,500<" in page
     assert ">4,700<" in page
+    # In the order of a run, not by the names of rules.
+    assert page.index(">Training the classifier<") < page.index(">Making maps<")
     assert "resnet18" in page
     assert "explainers.lime.samples" in page
 

@@ -73,6 +73,7 @@ def test_where_low_is_good_the_lowest_null_baseline_is_the_reference(scored):
     assert means["lung_mask"] < means["centre_prior"]
     assert table.rows[2][4:] == ["reference", "–", "–"]
     assert table.header[3] == "Dice ↑"
+    assert "Dice: mean without interval." in table.notes[0]
 
 
 def test_without_null_baselines_the_first_explainer_is_the_reference(scored):
@@ -102,7 +103,7 @@ def test_titles_and_order_are_those_of_the_study(scored):
     assert table.title.startswith("IoU on Demonstration, test split: explainers of Net, seed 1")
     # The heading names the kind, and so does the note.
     assert "Whole lung" in [row[0] for row in table.rows]
-    assert any("minus Whole lung, the null baseline" in note for note in table.notes)
+    assert any("minus Whole lung (the null baseline" in note for note in table.notes)
 
 
 def test_empty_predictions_are_counted_in_a_note(scored):

@@ -52,7 +52,25 @@ def test_a_null_baseline_with_a_better_mean_is_named(mean, ahead):
     found = told(chapter_of(rows, explainers=means))
     known = "but the null baseline lung has a better mean (0.400)"
     assert (known in found.sentence) == ahead
-    assert "Shown to be worse than null baselines: gradcam (than 1 of 1)." in found.details
+    assert "gradcam is shown to be worse than the null baseline." in found.details
+
+
+def test_explainers_worse_than_null_baselines_are_in_one_sentence():
+    families = {"lime": "perturbation", "ig": "gradient", "gradcam": "cam"}
+    families |= {"lung": "baseline", "edges": "baseline"}
+    rows = [
+        compared("lime", "lung", "none_shown"),
+        compared("ig", "lung", "b_higher"),
+        compared("ig", "edges", "b_higher"),
+        compared("gradcam", "lung", "b_higher"),
+        compared("gradcam", "edges", "none_shown"),
+    ]
+    means = [localized("lime", mean=0.9), *(localized(name) for name in [*families][1:])]
+    chapter = chapter_of(rows, families, explainers=means)
+    found = answer(json.loads(pages.to_json([chapter]))["chapters"][0], families)
+    assert (
+        "ig is shown to be worse than 2 of 2 null baselines and gradcam than 1 of 2 null baselines."
+    ) in found.details
 
 
 def test_without_comparisons_it_claims_none():

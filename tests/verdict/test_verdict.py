@@ -189,13 +189,17 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "lime, the closest explainer, is shown to be worse than unet: IoU difference −0.300"
+        "lime, the explainer closest to this ceiling, is shown to be worse than unet: "
+        "IoU difference −0.300"
     )
     assert len(said) == 8
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
-    (other,) = texts(chapter, "Secondary")
-    assert other.startswith("lime − gradcam: lime is better by Dice +0.080")
-    assert "no difference was shown by Hausdorff (full sets) (lower is better) 0.0 px" in other
+    # A sentence each, first what was shown.
+    better, same = texts(chapter, "Secondary")
+    assert better.startswith("lime is better by Dice: lime − gradcam +0.080 (95 % interval")
+    assert same.startswith(
+        "No difference was shown by Hausdorff (full sets): lime − gradcam 0.0 px (lower is better;"
+    )
 
 
 def test_the_better_one_is_named_first_among_explainers_and_the_explainer_against_nulls():
@@ -559,22 +563,22 @@ def settings_of(signs, tested):
         (
             [1, 1, -1],
             [0, 0, 0],
-            "By IoU, lime has a better mean than gradcam in 2 of 3 settings, and gradcam "
-            "in the other one (protocol default with b2). "
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
+            "has a better mean in the other one: protocol default with b2. "
             "Only the means flip: no test shows either to be better.",
         ),
         (
             [1, 1, -1],
             [1, 0, 0],
-            "By IoU, lime has a better mean than gradcam in 2 of 3 settings, and gradcam "
-            "in the other one (protocol default with b2). "
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
+            "has a better mean in the other one: protocol default with b2. "
             "Only the means flip: lime was shown to be better in 1, gradcam in none.",
         ),
         (
             [1, 1, -1],
             [1, 1, 1],
-            "By IoU, lime has a better mean than gradcam in 2 of 3 settings, and gradcam "
-            "in the other one (protocol default with b2). "
+            "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
+            "has a better mean in the other one: protocol default with b2. "
             "Both directions are significant: lime was shown to be better in 2, gradcam in 1 "
             "(protocol default with b2).",
         ),
@@ -603,7 +607,7 @@ def test_flips_over_metrics_follow_their_direction():
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
     # Lower is better: both metrics say the same.
     assert said[1:] == [
-        "Over all 2 metrics, lime has a better mean than gradcam in all 2 settings "
+        "Over the 2 compared metrics, lime has a better mean than gradcam in all 2 settings "
         "(significant in each).",
         "The 2 metrics are IoU and Hausdorff (full sets).",
     ]
@@ -772,9 +776,9 @@ def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
     (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said == (
         "In class COVID-19, the mean ranks (1 is best; 40 units) are lung 1.50, lime 1.90 and "
-        "gradcam 2.60. Friedman's test of equal ranks: χ² = 20.0, p < 0.001. By Nemenyi's test, "
-        "ranks closer than 0.50 do not differ significantly. So the best, lung, does not differ "
-        "significantly from lime."
+        "gradcam 2.60. Friedman's test of equal ranks: χ² = 20.0, p < 0.001. Nemenyi's test: "
+        "ranks closer than 0.50 do not differ significantly. So by this test, the best, lung, is "
+        "not shown to differ from lime."
     )
 
 

@@ -139,7 +139,9 @@ def test_tables_say_who_is_shown_to_be_more_faithful(tmp_path):
     assert row[3].endswith(" (A)")
     assert row[4].endswith(" (not shown)")
     assert "−0.19" in to_markdown("tables", laid_out, dataset="d")
-    worse = check_tables([_named(tmp_path, cases(lime=(0.9, 0.6)), METRICS)], FAMILIES)
+    path = _named(tmp_path, cases(lime=(0.9, 0.6)), METRICS)
+    worse = check_tables([path], FAMILIES, alpha=0.01)
+    assert "is below 0.01, and" in worse[0].notes[1]
     assert worse[0].rows[0][2] == "0 more, 2 less, of 2"
     assert worse[1].rows[0][3].endswith(" (B)")
 
@@ -166,14 +168,15 @@ def test_the_verdict_tells_what_was_shown(compared):
         "it was not shown to differ from any null baseline by Insertion AUC.",
     ]
     assert [sentence.outcome for sentence in nulls.sentences] == ["better", "better"]
-    (pair,) = between.sentences
-    assert pair.text.startswith(
-        "lime − gradcam: lime is more faithful by Deletion AUC (lower is better) −0.19"
-    )
-    assert "no difference was shown by Insertion AUC (higher is better)" in pair.text
-    assert pair.text.endswith("n = 24 patients, 25 cases).")
-    assert (pair.outcome, pair.family) == ("note", "secondary")
-    assert pair.numbers["comparisons"][0]["metric"] == "deletion_auc"
+    shown, not_shown = between.sentences
+    assert shown.text.startswith("lime is more faithful by Deletion AUC: lime − gradcam −0.19")
+    assert "(lower is better; 95 % interval" in shown.text
+    assert not_shown.text.startswith("No difference was shown by Insertion AUC: lime − gradcam ")
+    assert "is better" not in not_shown.text
+    assert shown.text.endswith("n = 24 patients, 25 cases).")
+    assert (shown.outcome, shown.family) == ("better", "secondary")
+    assert not_shown.outcome == "none_shown"
+    assert shown.numbers["metric"] == "deletion_auc"
 
 
 def test_the_verdict_says_where_a_null_is_more_faithful():
@@ -226,7 +229,7 @@ def test_small_infidelities_are_not_written_as_nothing():
     table["infidelity"] *= 1e-8
     found = compare(table, ["infidelity"], STATISTICS, 1)
     (pair,) = uses_what_they_show(_evidence(found)).groups[-1].sentences
-    assert "lime is more faithful by Infidelity (lower is better) −0.0000000020 (" in pair.text
+    assert "lime is more faithful by Infidelity: lime − gradcam −0.0000000020 (" in pair.text
 
 
 def test_every_class_has_its_answers():

@@ -86,13 +86,20 @@ def test_all_four_are_laid_out(tmp_path):
     assert titles[0] == "Stability of the maps on d, test split"
     assert titles[2].startswith("Rank correlation of faithfulness and localization (IoU)")
     by_title = {title.split(" on ")[0]: table for title, table in zip(titles, tables, strict=True)}
-    assert by_title["Stability of the maps"].rows[0][-1] == "0.777 (0.500 to 0.900)"
+    stable = by_title["Stability of the maps"]
+    assert stable.rows[0][-1] == "0.777 (0.500 to 0.900)"
+    assert "how well the surrogate fits" in stable.notes[0]
+    # Neither is in the table.
+    assert "Seeds are" not in stable.notes[0]
+    assert "Half width" not in stable.notes[0]
     faithful = by_title["Faithfulness of the maps"]
     assert [row[1:3] for row in faithful.rows] == [["lime", "perturbation"], ["reader", "ceiling"]]
     assert faithful.header[-1] == "Sensitivity-max ↓"
     assert faithful.rows[1][-1] == "–"
     assert any("Sensitivity-max of reader is missing" in note for note in faithful.notes)
     assert tables[2].rows[0][3] == "1.00 (n = 6)"
+    turned = "Where lower is better (Infidelity and Sensitivity-max), the sign is reversed."
+    assert turned in tables[2].notes[0]
     checks = by_title["Sanity checks"]
     shown = dict(zip(checks.header, checks.rows[0], strict=True))
     assert shown["last layer random: Spearman"] == "0.75"

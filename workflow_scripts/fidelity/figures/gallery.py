@@ -33,7 +33,7 @@ from fidelity.figures.shared.readings import Line, lines_of, readings
 from fidelity.maps.saliency_map import SaliencyMap, read_maps, render
 from fidelity.masks.boxes import scale_boxes
 from fidelity.masks.run_lengths import decode, read_masks
-from fidelity.presentation.titles import explainer_title, ordered
+from fidelity.presentation.titles import explainer_title, ordered, reader_title
 from fidelity.presentation.wording import value_of
 
 SPECKLED = "predicted mask of many parts, as an area"
@@ -213,7 +213,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
         words = [
             row.group.capitalize(),
             style.short(row.cls, LETTERS),
-            style.short(row.case, limit),
+            style.wrapped(row.case, limit),
         ]
         line[0].set_ylabel("\n".join(words), fontsize=7)
         show_reference(line[0], row.drawn)
@@ -242,12 +242,12 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
 
 
 def _letters(cases: Collection[str]) -> int:
-    """Give the letters by which the shortened ids differ, if so many have room beside an image."""
+    """Give the letters by which the broken ids differ, if so many have room beside an image."""
     return next(
         (
             limit
             for limit in range(LETTERS, MOST_LETTERS)
-            if len({style.short(case, limit) for case in cases}) == len(cases)
+            if len({style.wrapped(case, limit) for case in cases}) == len(cases)
         ),
         LETTERS,
     )
@@ -272,8 +272,15 @@ def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:
 def _reader_handles(named: Mapping[str, Line]) -> list[Line2D]:
     """Explain whose line is which."""
     return [
-        Line2D([], [], color=of.colour, lw=2, linestyle=(0, of.dashes), label=f"reader {name}")
-        for name, of in named.items()
+        Line2D(
+            [],
+            [],
+            color=of.colour,
+            lw=2,
+            linestyle=(0, of.dashes),
+            label=title[0].lower() + title[1:],
+        )
+        for title, of in ((reader_title(name), of) for name, of in named.items())
     ]
 
 

@@ -119,7 +119,9 @@ def _label(fig: Figure, axes: np.ndarray, panels: int, title: str) -> None:
         if number + columns >= panels:
             axis.xaxis.set_tick_params(labelbottom=True)
     fig.supylabel(title, fontsize=style.RC["axes.labelsize"])
-    fig.supxlabel("Reference mask, % of the image", fontsize=style.RC["axes.labelsize"])
+    fig.supxlabel(
+        "Reference mask, % of the image (logarithmic)", fontsize=style.RC["axes.labelsize"]
+    )
 
 
 def _used(table: pd.DataFrame, metric: str) -> pd.DataFrame:

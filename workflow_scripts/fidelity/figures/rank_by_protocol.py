@@ -113,7 +113,8 @@ def plot(
     changed = False
     for axis, ranks in zip(axes.flat, ranked, strict=True):
         changed |= _panel(axis, ranks, reference)
-        axis.set_title(style.wrapped(f"Rank by {ranks.metric}", 74, 2), loc="left", fontsize=8.5)
+        heading = style.wrapped(f"Rank (1 = best mean) by {ranks.metric}", 74, 2)
+        axis.set_title(heading, loc="left", fontsize=8.5)
         _label_rows(axis, ranks, several)
     where = [protocol_title(reference[0])] * several + [binarization_title(reference[1])]
     fig.legend(
@@ -226,7 +227,7 @@ def _label_rows(axis, ranks: Ranks, several: bool) -> None:
 
 def _legend(reference: Sequence[str]) -> list[Line2D]:
     frame = {"linestyle": "none", "marker": "s", "markersize": 8, "markerfacecolor": "none"}
-    usual = "rank 1 = best mean; frame: best explainer"
+    usual = "frame: best explainer, apart from null baselines and ceilings"
     changed = f"orange: another one is best under {' · '.join(reference)}"
     return [
         Line2D([], [], markeredgecolor="black", markeredgewidth=1.8, label=usual, **frame),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from fidelity.base.plugins import PREFIX
 from fidelity.binarizations.registry import RULES
-from fidelity.datasets.readers.names import ANY
+from fidelity.datasets.readers.names import ANY, FIRST, SECOND
 from fidelity.datasets.registry import TITLES as SOURCES
 from fidelity.explainers.registry import METHODS
 from fidelity.metrics.boxes.protocols import TITLES as OF_BOXES
@@ -141,6 +141,11 @@ def protocol_title(key: str) -> str:
     return shown().protocols.get(key, key)
 
 
+def reader_title(name: str) -> str:
+    """Give the title of a reader: "Reader R8"; "First reader" where masks have no reader's name."""
+    return f"{in_words(name)} reader" if name in (FIRST, SECOND) else f"Reader {name}"
+
+
 def ordered(explainers: Collection[str]) -> list[str]:
     """Sort explainers as they are shown; those that the study does not have follow as given."""
     first = [name for name in shown().order if name in explainers]
@@ -215,7 +220,7 @@ def _explainer(key: str, entry: "Section", family: str) -> tuple[str, str]:
     elif entry.method == "imported":
         title = in_words(key)
     elif getattr(entry, "reader", None):
-        title = "One of the readers" if entry.reader == ANY else f"Reader {entry.reader}"
+        title = "One of the readers" if entry.reader == ANY else reader_title(entry.reader)
     elif entry.method.startswith(PREFIX):
         title = in_words(entry.method.removeprefix(PREFIX))
     else:

@@ -192,8 +192,9 @@ def empty_masks(policy: Mapping[str, str]) -> str:
     """State how the default protocol scores empty masks."""
     both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
     return (
-        f"If prediction and reference are both empty, overlap is {both} and distances are {far}. "
-        f"If only the prediction is empty, overlap is 0 and distances are {alone}."
+        f"If only the prediction is empty, overlap is 0 and distances are {alone}. Means leave out "
+        f"cases with an empty reference. In the scores of such a case, overlap is {both} and "
+        f"distances are {far} if the prediction is empty, too."
     )
 
 

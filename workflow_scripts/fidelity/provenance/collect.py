@@ -19,7 +19,8 @@ NOTES = [
     "Hardware and packages are those of the machine that wrote this file, when the tables were "
     "finished. On a cluster, jobs may have run on others. Each step names its own device.",
     "Seconds, CPU-seconds and memory are those of the last run of each job. Snakemake samples "
-    "them, so jobs of a few seconds show too little memory and CPU time.",
+    "them, so jobs of a few seconds show too little memory and CPU time. Here, unlike in the table "
+    "of costs, CPU time that was not sampled is 0.",
     "Forward and backward passes are counted per image, not per batch, for all networks: "
     "classifiers, randomised copies and U-Nets. Images that fill up a last batch also count. "
     "A resumed job counts only its last run.",

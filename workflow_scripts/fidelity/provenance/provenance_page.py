@@ -114,7 +114,10 @@ def _steps(provenance: Mapping[str, Any]) -> Table:
         )
         groups.setdefault(key, []).append(step)
     rows = []
-    for (rule, c, e, device), group in groups.items():
+    # As in a run; what has no words comes last.
+    place = {rule: number for number, rule in enumerate(words.STEPS)}
+    ordered = sorted(groups.items(), key=lambda item: place.get(item[0][0], len(place)))
+    for (rule, c, e, device), group in ordered:
         names = classifier_title(c), explainer_title(e), device
         cells = [words.STEPS.get(rule, rule), *(name or ABSENT for name in names)]
         rows.append(cells + _sums(group))

@@ -141,5 +141,8 @@ class PageSettings:
 
 def _meaning(entry: Section) -> str:
     """Say what a null baseline or a ceiling is; nothing of explainers, which cite a paper."""
+    if inner := getattr(entry, "of", None):
+        known = METHODS.get(inner.method)
+        return f"{known.title if known else inner.method} on the same network with random weights"
     found = re.match(r"(?:Null baseline|Ceiling): ([^.(]+)", description(type(entry)) or "")
     return found[1].strip() if found else ""

@@ -208,7 +208,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
         headings[len(rows)] = class_title(name)
         for row in part.to_dict("records"):
             status = row["status"].replace("_", " ")
-            if row["note"] and row["status"] in ("too_few", "singular"):
+            if row["status"] == "too_few":
                 status += f": {row['note']}"
             quantity = "variance" if row["term"].startswith("variance") else row["term"]
             rows.append(
@@ -222,7 +222,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
                 ]
             )
     first = shown.iloc[0]
-    header = ["Term", "Fit", "n", f"n {unit}s", "Estimate", "p"]
+    header = ["Term", "Fit", "n scores", f"n {unit}s", "Estimate", "p"]
     table = lay_out(
         "mixed_model",
         header,

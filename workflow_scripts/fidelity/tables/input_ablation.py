@@ -9,8 +9,8 @@ import pandas as pd
 from fidelity.analysis.input_ablation import ordered
 from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
-from fidelity.presentation.wording import ABSENT, class_title
-from fidelity.tables.layout import Table, interval_cell, lay_out
+from fidelity.presentation.wording import ABSENT
+from fidelity.tables.layout import Table, class_and_classifier, interval_cell, lay_out
 from fidelity.tables.results import Qualities
 from fidelity.verdict.chance_words import withheld
 
@@ -20,7 +20,7 @@ def input_tables(
     datasets: Mapping[str, Mapping[str, Any]],
     quality: Qualities = MappingProxyType({}),
 ) -> list[Table]:
-    """Lay out the input ablation: one table per source, one column per data set.
+    """Lay out the input ablation: one table per source with several data sets, a column for each.
 
     Args:
         quality: (dataset, classifier) → its quality: those that allow no conclusion are named.
@@ -28,10 +28,12 @@ def input_tables(
     tables = []
     for source, part in inputs.groupby("source", sort=False):
         names = [name for name in ordered(datasets) if datasets[name]["source"] == source]
+        if len(names) < 2:
+            continue
         rows: list[list[str]] = []
         headings: dict[int, str] = {}
         for (name, classifier), block in part.groupby(["class", "classifier"], sort=False):
-            headings[len(rows)] = f"{class_title(name)}, {titles.classifier_title(classifier)}"
+            headings[len(rows)] = class_and_classifier(name, classifier)
             rows += [
                 [titles.explainer_title(row["explainer"]), *(_cell(row, key) for key in names)]
                 for row in block.to_dict("records")

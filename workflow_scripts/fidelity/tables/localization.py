@@ -30,7 +30,7 @@ from fidelity.tables.layout import (
     lay_out,
 )
 from fidelity.tables.quality import quality_note
-from fidelity.tables.results import Qualities, Results
+from fidelity.tables.results import Results
 
 # What the first table of a binarization shows, as far as it was computed; a page holds no more.
 MAIN = [
@@ -45,6 +45,8 @@ MAIN = [
     "nsd",
     "false_positive_share",
 ]
+# Metrics that ask whether the highest value of a map is in the reference.
+POINTING = {"pointing_game", "pointing_game_any", "pointing_game_tolerance", "hit_rate"}
 CONFOUNDED_MARK = " (confounded)"
 
 
@@ -80,6 +82,7 @@ def localization_tables(results: Results) -> list[Table]:
             "unit": unit_note(results.unit),
             "size": settings["scoring_size"],
             "empty": empty_masks(settings["empty"]),
+            "pointing": sum(name in POINTING for name in block["metric"].unique()),
             "quality": quality_note(quality, dataset, classifiers),
         }
         computed = [name for name in METRICS if (block["metric"] == name).any()]
@@ -120,7 +123,7 @@ def _cells_of(
     for name in block["class"].unique():
         of_class = block[block["class"] == name]
         for classifier in of_class["classifier"].unique():
-            headings[len(rows)] = _heading(block, name, classifier, results.quality)
+            headings[len(rows)] = class_and_classifier(name, classifier)
             part = of_class[of_class["classifier"] == classifier]
             for (title, kind), own in by_explainer(part, settings["families"]):
                 cells, explainer = _cells(own, metrics), own["explainer"].iloc[0]
@@ -133,14 +136,6 @@ def _cells_of(
     primary = metric_title(settings["statistics"]["primary"])
     header += [f"{primary[:-2]}: SD over seeds"] if spread else []
     return header, rows, headings
-
-
-def _heading(block: pd.DataFrame, name: str, classifier: str, quality: Qualities) -> str:
-    """Name the class and the classifier, with its accuracy."""
-    rated = quality.get((block["dataset"].iloc[0], classifier))
-    accuracy = rated.measures.get("accuracy") if rated else None
-    told = f" (test accuracy {value_of('accuracy', accuracy.value)})" if accuracy else ""
-    return class_and_classifier(name, classifier) + told
 
 
 def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[tuple[str, str]]:

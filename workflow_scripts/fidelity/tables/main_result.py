@@ -137,6 +137,7 @@ def _table(
         pairs=bool(pairs),
         reference=titles.plain_title(reference),
         why=why,
+        second=title_of(second) if second else "",
         empty=listed(
             [
                 f"{titles.explainer_title(row.Index)} ({row.n_empty_prediction} of {row.n})"

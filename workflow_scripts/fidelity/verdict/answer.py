@@ -85,12 +85,14 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         )
     details += [f"{title} is {told}." for told in of_nulls]
     below = {n: _outcomes(n, baselines, headline) for n in families if n != name}
-    if told := [
-        f"{explainer_title(n)} (than {len(against['worse'])} of {sum(map(len, against.values()))})"
+    if worse := [
+        (explainer_title(n), _share(len(against["worse"]), sum(map(len, against.values()))))
         for n, against in below.items()
         if against.get("worse")
     ]:
-        details.append(f"Shown to be worse than null baselines: {listed(told)}.")
+        (first, share), *rest = worse
+        told = [f"{first} is shown to be worse than {share}", *(f"{n} than {s}" for n, s in rest)]
+        details.append(f"{listed(told)}.")
     if any(
         row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
         for part in headline
@@ -122,11 +124,14 @@ def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
         which = "the null baseline" if total == 1 else f"all {total} null baselines"
         return f", and is shown to be better than {which}"
     if worse := len(outcomes.get("worse", [])):
-        which = "the null baseline" if total == 1 else f"{worse} of {total} null baselines"
-        return f", but is shown to be worse than {which}"
+        return f", but is shown to be worse than {_share(worse, total)}"
     which = f"{total - beaten} of {total} null baselines" if beaten else "any null baseline"
     which = "the null baseline" if total == 1 else which
     return f", but is not shown to be better than {which}"
+
+
+def _share(number: int, total: int) -> str:
+    return "the null baseline" if total == 1 else f"{number} of {total} null baselines"
 
 
 def _outcomes(

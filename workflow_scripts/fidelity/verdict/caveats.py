@@ -11,9 +11,9 @@ from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
 from fidelity.presentation.wording import counted, listed, p_value, set_value, value_of
 from fidelity.verdict.classifier import classifier_quality
-from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
+from fidelity.verdict.compared_pair import Comparison, cannot_show, metric_by_metric
 from fidelity.verdict.evidence import Evidence, rows_of
-from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
+from fidelity.verdict.structure import Group, Section, Sentence, note, warning
 
 # In fewer superpixels than these one is over a tenth of the image, more than most lesions.
 FEW_SUPERPIXELS = 10
@@ -45,11 +45,18 @@ def mean_ranks(evidence: Evidence) -> Section:
         if len(rows) > 1 and rows["mean_rank"].notna().all():
             told.append(_ranks(rows, cls, _unit_name(evidence)))
     nothing = note("Fewer than two explainers have ranks.")
-    return Section("Who ranks best?", [Group("", told or [nothing])])
+    return Section(
+        "Who ranks best?",
+        [Group("", told or [nothing])],
+        "Nemenyi's test compares all ranks at once. It can miss differences that the paired tests "
+        "above show."
+        if told
+        else "",
+    )
 
 
 def secondary(evidence: Evidence) -> Section:
-    """Tell the other metrics of the primary setting, one sentence per pair of explainers."""
+    """Tell the other metrics of the primary setting, one sentence per pair and metric."""
     statistics = evidence.study.statistics
     chosen: dict[tuple[str, str], list[Comparison]] = {}
     for row in evidence.comparisons:
@@ -62,29 +69,17 @@ def secondary(evidence: Evidence) -> Section:
             and row.outcome != "absent"
         ):
             chosen.setdefault((row.first, row.second), []).append(row)
-    told = [_other_metrics(evidence, *pair, rows) for pair, rows in chosen.items()]
+    told = [
+        sentence
+        for rows in chosen.values()
+        for sentence in metric_by_metric(rows, statistics, title_of, "better", units=False)
+    ]
     nothing = note("There are no other metrics of a pair of explainers.")
     return Section(
         "Secondary: what do the other metrics show?",
         [Group("", told or [nothing])],
         "Secondary comparisons add to the primary ones; no conclusion rests on them.",
     )
-
-
-def _other_metrics(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentence:
-    phrases: dict[Outcome, str] = {
-        "better": f"{explainer_title(a)} is better by",
-        "worse": f"{explainer_title(b)} is better by",
-        "equivalent": "they are equivalent by",
-        "none_shown": "no difference was shown by",
-    }
-    statistics = evidence.study.statistics
-    told = [
-        f"{title_of(row.metric)}{'' if row.higher_is_better else ' (lower is better)'} "
-        f"{numbers(row, statistics, units=False, flips=False)}"
-        for row in rows
-    ]
-    return pair_by_metrics(a, b, rows, told, phrases)
 
 
 def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
@@ -111,10 +106,12 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
         near = rows["mean_rank"] - first["mean_rank"] < difference
         tied = list(map(explainer_title, rows.loc[near, "explainer"]))[1:]
         shown = value_of("critical_difference", difference)
-        text += f" By Nemenyi's test, ranks closer than {shown} do not differ significantly."
+        text += f" Nemenyi's test: ranks closer than {shown} do not differ significantly."
         if tied:
             best = explainer_title(first["explainer"])
-            text += f" So the best, {best}, does not differ significantly from {listed(tied)}."
+            text += (
+                f" So by this test, the best, {best}, is not shown to differ from {listed(tied)}."
+            )
     facts_of = {
         "class": cls,
         "mean_ranks": dict(zip(rows["explainer"], rows["mean_rank"], strict=True)),
@@ -197,7 +194,7 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
                 f"explainers.{row.explainer}.superpixels"
             )
         else:
-            text += ", so the masks cannot follow a lesion more closely"
+            text += ". So the borders of the masks follow the superpixels, not the lesion"
         told = {"explainer": row.explainer, "median": row.median, "min": row.min, "max": row.max}
         yield (warning if few else note)(f"{text}.", **told)
 

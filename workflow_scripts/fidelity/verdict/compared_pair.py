@@ -1,6 +1,6 @@
 """One row of comparisons.csv as seen from one of its two explainers, and the sentence it allows."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -15,7 +15,6 @@ from fidelity.presentation.wording import (
     confidence,
     counted,
     digits_of,
-    listed,
     number,
     p_value,
     set_value,
@@ -29,6 +28,7 @@ _TURNED: dict[str, Conclusion] = {
     "equivalent": "equivalent",
     "none_shown": "none_shown",
 }
+_SHOWN_FIRST: Sequence[Outcome] = ("better", "worse", "equivalent", "none_shown", "absent")
 _READ: dict[str, Conclusion] = {"a_higher": "first_higher", "b_higher": "second_higher"}
 
 
@@ -175,31 +175,34 @@ def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
     return Sentence(text, outcome, comparison.family, facts(comparison))
 
 
-def pair_by_metrics(
-    a: str,
-    b: str,
-    rows: Sequence[Comparison],
-    told: Sequence[str],
-    phrases: Mapping[Outcome, str],
-) -> Sentence:
-    """Say in one sentence what several metrics say of a pair.
+def metric_by_metric(
+    rows: Iterable[Comparison],
+    statistics: Mapping[str, Any],
+    titled: Callable[[str], str],
+    ahead: str,
+    *,
+    units: bool,
+) -> Iterator[Sentence]:
+    """State what each metric says of a pair, differences that were shown first.
 
     Args:
-        told: each row's metric and numbers.
-        phrases: how an outcome begins, in the order of telling.
-
-    Returns:
-        The sentence, secondary, with the numbers of all rows.
+        titled: gives the title of a metric.
+        ahead: what an explainer is by a metric: "better".
+        units: whether to state the number of units.
     """
-    parts = []
-    for outcome, phrase in phrases.items():
-        pairs = zip(rows, told, strict=True)
-        if names := [text for row, text in pairs if row.outcome == outcome]:
-            parts.append(f"{phrase} {listed(names)}")
-    shown = {row.outcome for row in rows}
-    outcome = shown.pop() if len(shown) == 1 else "note"
-    text = f"{explainer_title(a)} − {explainer_title(b)}: {'; '.join(parts)}."
-    return Sentence(text, outcome, "secondary", {"comparisons": [facts(row) for row in rows]})
+    for row in sorted(rows, key=lambda row: _SHOWN_FIRST.index(row.outcome)):
+        first, second = explainer_title(row.first), explainer_title(row.second)
+        said = {
+            "better": f"{first} is {ahead}",
+            "worse": f"{second} is {ahead}",
+            "equivalent": f"{first} and {second} are equivalent",
+            "none_shown": "No difference was shown",
+        }.get(row.outcome, f"{first} and {second} could not be compared")
+        text = f"{said} by {titled(row.metric)}"
+        if row.outcome != "absent":
+            shown = numbers(row, statistics, units=units, flips=False, direction=True)
+            text += f": {first} − {second} {shown}"
+        yield Sentence(f"{text}.", row.outcome, "secondary", facts(row))
 
 
 def numbers(
@@ -208,10 +211,17 @@ def numbers(
     *,
     units: bool = True,
     flips: bool = True,
+    direction: bool = False,
 ) -> str:
-    """Write difference, interval, adjusted p values and, if requested, the number of units."""
+    """Write difference, interval and adjusted p values.
+
+    Args:
+        units: whether to add the number of units.
+        flips: whether to add the p of the second test.
+        direction: whether to state where lower is better.
+    """
     metric = comparison.metric
-    parts = []
+    parts = ["lower is better"] * (direction and not comparison.higher_is_better)
     if not np.isnan(comparison.low):
         digits = digits_of(metric, comparison.difference, comparison.low, comparison.high)
         low, high = (

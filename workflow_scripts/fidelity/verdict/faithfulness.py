@@ -9,7 +9,7 @@ from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation.titles import explainer_title, plain_title
 from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.caveats import primary_means
-from fidelity.verdict.compared_pair import Comparison, cannot_show, numbers, pair_by_metrics
+from fidelity.verdict.compared_pair import Comparison, cannot_show, metric_by_metric
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note, warning
 
@@ -131,20 +131,11 @@ def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
     for row in rows:
         if {row.first, row.second} <= set(evidence.real):
             pairs.setdefault((row.first, row.second), []).append(row)
-    for (a, b), part in pairs.items():
-        yield _pair(evidence, a, b, part)
-
-
-def _pair(evidence: Evidence, a: str, b: str, rows: list[Comparison]) -> Sentence:
-    phrases: dict[Outcome, str] = {
-        "better": f"{explainer_title(a)} is more faithful by",
-        "worse": f"{explainer_title(b)} is more faithful by",
-        "none_shown": "no difference was shown by",
-        "absent": "they could not be compared by",
-    }
-    told = [
-        f"{METRICS[row.metric].title} ({METRICS[row.metric].direction} is better) "
-        f"{numbers(row, evidence.study.statistics, flips=False)}"
-        for row in rows
-    ]
-    return pair_by_metrics(a, b, rows, told, phrases)
+    for part in pairs.values():
+        yield from metric_by_metric(
+            part,
+            evidence.study.statistics,
+            lambda name: METRICS[name].title,
+            "more faithful",
+            units=True,
+        )

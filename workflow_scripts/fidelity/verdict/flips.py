@@ -57,7 +57,7 @@ def ranking_flips(evidence: Evidence) -> Section:
     own = [row for row in rows if row.metric == primary]
     scopes = [(title_of(primary), f"By {title_of(primary)}", own)]
     if len(metrics) > 1:
-        every = f"all {len(metrics)} metrics"
+        every = f"the {len(metrics)} compared metrics"
         scopes.append((every, f"Over {every}", rows))
     groups = []
     for scope, lead, of_scope in scopes:
@@ -80,10 +80,10 @@ def ranking_flips(evidence: Evidence) -> Section:
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
-        "mask) and protocol (conventions of metrics). Not counted are rules that use the reference "
-        "mask, protocols that only repeat the numbers of another, and undefined differences. Tests "
-        "are corrected within each setting. This section shows where a conclusion depends on a "
-        "choice; it is not additional evidence.",
+        "mask) and protocol (conventions of metrics). The counts leave out three things: rules "
+        "that use the reference mask, protocols that only repeat another's numbers, and undefined "
+        "differences. Tests are corrected within each setting. This section shows where a "
+        "conclusion depends on a choice; it is not additional evidence.",
     )
 
 
@@ -172,8 +172,8 @@ def _sentence(order: Order, lead: str) -> Sentence:
         return note(f"{text} ({_shown(order.leader_shown, order.settings)}).", **numbers)
     others = "one" if len(order.other_ahead) == 1 else len(order.other_ahead)
     text = (
-        f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}, and {b} "
-        f"in the other {others} ({_named(order.other_ahead, several)})."
+        f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} has "
+        f"a better mean in the other {others}: {_named(order.other_ahead, several)}."
     )
     if order.flips_by_tests:
         text += (

@@ -245,7 +245,7 @@ def _below(
             "worse": "is shown to be worse than",
             "equivalent": f"is equivalent within ±{margin} to",
         }.get(nearest.outcome, "is not shown to differ from")
-        closest = ", the closest explainer," * (len(against) > 1)
+        closest = ", the explainer closest to this ceiling," * (len(against) > 1)
         who = explainer_title(nearest.first) + closest
         yield Sentence(
             f"{who} {word} {explainer_title(ceiling)}: "

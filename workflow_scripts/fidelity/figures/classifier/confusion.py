@@ -33,7 +33,7 @@ def plot(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:
     """
     confusion, calibration = keep_test_split(confusion), keep_test_split(calibration)
     classes = several(confusion)
-    height = 3.3 if classes is None else max(3.3, 0.9 + 0.28 * len(classes))
+    height = 3.6 if classes is None else max(3.6, 0.9 + 0.28 * len(classes))
     fig, axes = style.figure(1, 2, height=height, width_ratios=[1.15, 1])
     if classes is None:
         _matrix(fig, axes[0, 0], confusion)
@@ -131,7 +131,7 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
             color=style.PALETTE[0],
             marker="o",
             markersize=4.5,
-            label=f"calibration error {value_of('ece', error)}",
+            label=f"classifier (expected calibration error {value_of('ece', error)})",
         )
     axis.set(
         xlabel="Confidence of the classifier",
@@ -140,4 +140,5 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
         ylim=(0, 1.02),
         aspect="equal",
     )
-    axis.legend(loc="upper left")
+    # Below the axis: no corner of the diagram is free for every classifier.
+    axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))

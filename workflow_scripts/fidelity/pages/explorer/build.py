@@ -30,6 +30,7 @@ from fidelity.pages.explorer.study_data import (
     study_of,
 )
 from fidelity.presentation.page import render
+from fidelity.presentation.titles import reader_title
 from fidelity.presentation.wording import stratum_title
 from fidelity.study import paths
 from fidelity.study.paths import NONE
@@ -37,7 +38,7 @@ from fidelity.study.paths import NONE
 # In the order in which the page loads them.
 MODULES = ("data", "measure", "state", "filters", "draw", "grid", "case", "plots", "controls")
 # Name and label of the filters by a number.
-RANGES = (("score", "Score of A"), ("gap", "A − B"), ("share", "Lesion, %"))
+RANGES = (("score", "Score of A"), ("gap", "A − B"), ("share", "Lesion, % of image"))
 
 
 def build(
@@ -99,7 +100,7 @@ def build(
         ranges=RANGES,
         legend=[
             ("Reference", "blue", REFERENCE),
-            *((f"Reader {name}", of.word, of.colour) for name, of in readers.items()),
+            *((reader_title(name), of.word, of.colour) for name, of in readers.items()),
             ("Predicted mask", "white", PREDICTED),
         ],
         strata=[(one["key"], stratum_title(one["key"])) for one in study["strata"]],

@@ -57,6 +57,22 @@ _ACTS_WITH = {
 }
 # Settings of `adaptive` that its other way to stop does not use.
 _NOT_WITH_ERROR = {"level", "top"}
+# Words for keys that do not say what they set; other keys are words themselves.
+_WORDS = {
+    "algorithm": "by",
+    "align": "aligned to",
+    "fill": "hidden pixels show",
+    "hide": "hidden superpixels show",
+    "hide_radius": "radius of the inpainting",
+    "hide_sigma": "width of the blur",
+    "fill_sigma": "width of the blur",
+    "max_dist": "maximum distance",
+    "metric": "best",
+    "n_segments": "number",
+    "output": "explained output",
+    "repeats": "random seeds",
+    "stability_top": "superpixels compared between seeds",
+}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -142,7 +158,8 @@ def methods(
         unit=unit,
         compared=compared,
         seed=config["seed"],
-        software=software.split(": ", 1)[-1],
+        # Without the authors, who write it.
+        software=software[software.index("“") :],
     )
 
 
@@ -318,8 +335,8 @@ def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, A
             title = _title(titles.classifier_title(settings["bases"].get(name, name)))
             found.setdefault(layer, {})[title] = None
     if len(found) == 1:
-        return next(iter(found))
-    return listed(f"{layer} of {listed(whose)}" for layer, whose in found.items())
+        return f"“{next(iter(found))}”"
+    return listed(f"“{layer}” of {listed(whose)}" for layer, whose in found.items())
 
 
 def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -335,9 +352,9 @@ def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flat(entry: Mapping[str, Any], before: str = "") -> Iterable[str]:
-    """List the parameters of a method as the config sets them: "samples 1000", "hide mean"."""
+    """List the parameters of a method in words: "samples 1000", "random seeds 1"."""
     for key, value in entry.items():
-        name = f"{before}{key.replace('_', ' ')}"
+        name = f"{before}{_WORDS.get(key, key.replace('_', ' '))}"
         if isinstance(value, dict):
             # A nested method gives its name to what it sets.
             method = value.get("method")

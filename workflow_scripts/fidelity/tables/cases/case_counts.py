@@ -26,6 +26,7 @@ def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
             for status in ("unusable", "excluded", "unscored")
         ]
         rows.append([str(split), f"{used} of {total}", *cells])
-    header = ["Split", "Used", "Cannot be used", "Excluded by settings", "Used, not scored"]
+    header = ["Split", "Used", "Cannot be used", "Excluded by settings"]
+    header += ["Annotated class, but no reference"]
     shown = titles.dataset_title(dataset)
     return lay_out("cases", header, rows, 0, section="cases", file="cases", dataset=shown)

@@ -15,9 +15,13 @@ from fidelity.verdict.compared_pair import Comparison, between, read_rows
 
 
 def faithfulness_comparison_tables(
-    comparisons: pd.DataFrame, families: Mapping[str, str]
+    comparisons: pd.DataFrame, families: Mapping[str, str], alpha: float
 ) -> list[Table]:
-    """Lay out who was shown to be more faithful: than null baselines, than one another."""
+    """Lay out who was shown to be more faithful: than null baselines, than one another.
+
+    Args:
+        alpha: level of significance, as used.
+    """
     pooled = pooled_classes(comparisons)
     named = {name for part in ("explainer_a", "explainer_b") for name in pooled[part]}
     names = [name for name in families if name in named]
@@ -48,6 +52,7 @@ def faithfulness_comparison_tables(
     unit = pooled["unit_of_analysis"].iloc[0]
     content = {
         **facts_of(pooled),
+        "alpha": alpha,
         "units": f"{unit.capitalize()}s",
         "counts": ", ".join(f"{METRICS[name].title} {int(n)}" for name, n in units.items()),
     }

@@ -57,7 +57,10 @@ Families = Mapping[str, str]
 
 
 def check_tables(
-    paths: Iterable[str | Path], families: Families, useless: Collection[str] = ()
+    paths: Iterable[str | Path],
+    families: Families,
+    useless: Collection[str] = (),
+    alpha: float = 0.05,
 ) -> list[Table]:
     """Lay out what was computed beside localization.
 
@@ -67,6 +70,7 @@ def check_tables(
             hiding.csv, controls.csv, organs.csv.
         useless: classifiers from which no conclusion is drawn. Their explainers are in no table of
             who is more faithful, and in none beside readers.
+        alpha: level of significance, as used.
 
     Returns:
         The tables in the order of the paths; none of a file without rows.
@@ -77,7 +81,8 @@ def check_tables(
         shown = keep_test_split(table.read(path))
         if lay_out in (faithfulness_comparison_tables, reader_tables):
             shown = shown[~shown["classifier"].isin(useless)]
-        laid_out += lay_out(shown, families) if len(shown) else []
+        told = {"alpha": alpha} if lay_out is faithfulness_comparison_tables else {}
+        laid_out += lay_out(shown, families, **told) if len(shown) else []
     return laid_out
 
 
@@ -95,7 +100,9 @@ def stability_tables(stability: pd.DataFrame, families: Families) -> list[Table]
         return f"{number(row['mean'], digits)} ({low} to {high})"
 
     columns = {STABILITY_TITLES[name]: partial(cell, quantity=name) for name in quantities}
-    return [_table("stability", stability, columns, families)]
+    seeds = any("seeds" in title for title in columns)
+    told = {"quantities": quantities, "seeds": seeds}
+    return [_table("stability", stability, columns, families, **told)]
 
 
 def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[Table]:
@@ -124,10 +131,11 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
     ]
     means = {columns[name]: partial(mean, metric=name) for name in metrics}
     correlations = {METRICS[name].title: partial(correlation, metric=name) for name in metrics}
-    primary = title_of(pooled["localization"].iloc[0])
+    turned = listed(METRICS[name].title for name in metrics if METRICS[name].direction == "lower")
+    told = {"metric": title_of(pooled["localization"].iloc[0]), "turned": turned}
     return [
         _table("faithfulness", pooled, means, families, missing=missing),
-        _table("correlation", pooled, correlations, families, metric=primary),
+        _table("correlation", pooled, correlations, families, **told),
     ]
 
 
@@ -196,7 +204,7 @@ def _table(
 
 
 # File's stem → its columns, and what lays it out.
-READERS: dict[str, tuple[Columns, Callable[[pd.DataFrame, Families], list[Table]]]] = {
+READERS: dict[str, tuple[Columns, Callable[..., list[Table]]]] = {
     "reader_agreement": (readers.AGREEMENT, agreement_tables),
     "readers": (readers.READERS, reader_tables),
     "stability": (STABILITY, stability_tables),

@@ -165,7 +165,7 @@ explorer.case = (() => {
     document.getElementById("case-facts").textContent = facts.filter(Boolean).join(" · ");
     const notes = [
       isReduced(found) &&
-        "This page holds the image at a smaller size than the one it is scored at: live values (≈) are approximate, stored scores are exact.",
+        "This page holds a smaller image than the study scored: live values (≈) are approximate, stored scores are exact.",
       !explorer.study.pointwise &&
         "Live values include no post-processing except the restriction to the lungs; stored masks include all of it.",
     ];
@@ -230,7 +230,8 @@ explorer.case = (() => {
     const about = isReduced(found) && live;
     panel.canvas.setAttribute("aria-label", `Map of ${made.source.title} for ${entry.class}`);
     if (!made.levels) panel.state.textContent = "This explainer has no map of the case.";
-    else if (!live && !made.mask) panel.state.textContent = "There is no stored mask.";
+    else if (live) panel.state.textContent = `Live values, threshold ${thresholdText(made.k)}`;
+    else if (!made.mask) panel.state.textContent = "There is no stored mask.";
     made.values.forEach((value, place) => {
       const shown = Number.isNaN(value) ? "–" : `${about ? "≈ " : ""}${value.toFixed(3)}`;
       const cell = element("dd", "", shown);

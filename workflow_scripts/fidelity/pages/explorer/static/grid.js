@@ -34,7 +34,7 @@ explorer.grid = (() => {
     const sheet = Math.floor(entry.index / PER_SHEET);
     picture.style.backgroundImage = `url("data/thumbnails-${sheet}.jpg")`;
     picture.style.backgroundPosition = `${-SIDE * (place % COLUMNS)}px ${-SIDE * Math.floor(place / COLUMNS)}px`;
-    if (row.correct === "wrong") picture.append(element("span", "wrong", "✕ wrong"));
+    if (row.correct === "wrong") picture.append(element("span", "wrong", "✕ misclassified"));
     const scores = element("span", "scores");
     scores.append(element("b", "a", `A ${number(row.a)}`), element("b", "b", `B ${number(row.b)}`));
     button.append(picture, element("span", "name", entry.case), scores);

@@ -13,6 +13,12 @@ explorer.plots = (() => {
     return text.length > length ? `${text.slice(0, length - 1)}…` : text;
   }
 
+  // Two lines where a name is too long for one.
+  function lines(text) {
+    const end = text.length > 26 ? text.lastIndexOf(" ", 26) : 0;
+    return end > 0 ? [text.slice(0, end), short(text.slice(end + 1))] : short(text);
+  }
+
   function draw(name, datasets, x, y, label) {
     charts[name]?.destroy();
     const canvas = document.getElementById(name);
@@ -24,7 +30,9 @@ explorer.plots = (() => {
         maintainAspectRatio: false,
         scales: { x, y },
         onClick: (_, hits) => {
-          const hit = hits.map(pointOf(datasets)).find((point) => point.entry);
+          const hit = hits
+            .map(({ datasetIndex, index }) => datasets[datasetIndex].data[index])
+            .find((point) => point.entry);
           if (hit) open(hit.entry);
         },
         onHover: (event, hits) => {
@@ -39,10 +47,6 @@ explorer.plots = (() => {
         },
       },
     });
-  }
-
-  function pointOf(datasets) {
-    return ({ datasetIndex, index }) => datasets[datasetIndex].data[index];
   }
 
   function look(place) {
@@ -162,7 +166,7 @@ explorer.plots = (() => {
         afterBuildTicks: (scale) => {
           scale.ticks = sources.map((_, line) => ({ value: line }));
         },
-        ticks: { autoSkip: false, callback: (line) => short(sources[line]?.title ?? "") },
+        ticks: { autoSkip: false, callback: (line) => lines(sources[line]?.title ?? "") },
         grid: { display: false },
       },
       (point) => `${point.entry.case}, ${point.source.title}: ${point.x.toFixed(3)}`,
