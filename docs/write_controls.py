@@ -24,7 +24,7 @@ from fidelity.analysis.checks.controls import ALL_EXPLAINERS, HIDING_METRIC, YES
 from fidelity.analysis.columns.checks import CONTROLS, HIDING  # noqa: E402
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_BINARIZATION  # noqa: E402
 from fidelity.presentation import titles  # noqa: E402
-from fidelity.presentation.wording import amount, metric_title  # noqa: E402
+from fidelity.presentation.wording import metric_title, value_of  # noqa: E402
 from fidelity.settings.reading import load_file  # noqa: E402
 from fidelity.study.study import Study  # noqa: E402
 from fidelity.tables.layout import interval_cell  # noqa: E402
@@ -44,11 +44,11 @@ def render(text: str, folder: Path = FOLDER) -> str:
     hiding, controls = (table.read(folder / Path(table.file).name) for table in (HIDING, CONTROLS))
     with titles.showing(titles.display(study)):
         tables = {
-            "hiding": hiding_rows(hiding),
-            "metrics": metric_rows(controls, study.primary_binarization),
-            "explainers": explainer_rows(controls, study),
+            "hiding": list(hiding_rows(hiding)),
+            "metrics": list(metric_rows(controls, study.primary_binarization)),
+            "explainers": list(explainer_rows(controls, study)),
         }
-    return fill_in(text, {name: list(rows) for name, rows in tables.items()})
+    return fill_in(text, tables)
 
 
 def hiding_rows(hiding: pd.DataFrame) -> Iterator[str]:
@@ -59,7 +59,7 @@ def hiding_rows(hiding: pd.DataFrame) -> Iterator[str]:
         drops = ("drop_lesion", "drop_elsewhere", "difference")
         cells = [
             titles.classifier_title(row["classifier"]),
-            amount("accuracy", row["val_accuracy"]),
+            value_of("accuracy", row["val_accuracy"]),
         ]
         cells += [_interval(row, drop, drop) for drop in drops]
         yield _row(cells)
@@ -74,7 +74,7 @@ def metric_rows(controls: pd.DataFrame, rule: str) -> Iterator[str]:
         if row["binarization"] not in (rule, NO_BINARIZATION):
             continue
         metric = row["metric"]
-        cells = [metric_title(metric), *(amount(metric, row[kind]) for kind in KINDS)]
+        cells = [metric_title(metric), *(value_of(metric, row[kind]) for kind in KINDS)]
         for step in STEPS:
             signs = row[f"signs_{step}"].replace("-", "−").replace(" ", "")
             cells.append(f"{_interval(row, step, metric)} ({signs})")
