@@ -50,13 +50,14 @@ network of each family, with random weights (torchvision {torchvision}, timm {ti
 test. {found} of {tested} families have a layer.
 
 - *Family*: module, and first letters of the network's name, without digits: `convnextv` is ConvNeXt
-  V2. {untested} more are listed, but could not be tested. Others were not tried.
+  V2. Besides these families, {untested} are listed
+  that could not be tested. Other families were not tried.
 - *Size*: side of the image in pixels; the first of {sizes} that the network takes.
 - *Layer*, if it is *refused*: no layer passes the test. Use an explainer that only calls the
   classifier, such as `lime`, or name a layer, which is then tested.
   - *bypass*: some information reaches the output without passing through any layer that keeps
     positions;
-  - *no places*: no late layer keeps positions: its cells belong to no place of the image;
+  - *no places*: in every late layer, the cells do not belong to places of the image;
   - *no gradient*: no gradient of the logits reaches the layer.
 - *Layout*: whether the channels come before or after the positions. `tokens, 1 before the grid`: a
   list of patches. The first token, which is not a patch, is dropped.

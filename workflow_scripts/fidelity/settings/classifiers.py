@@ -119,8 +119,8 @@ class Training(Section):
     class_weights: ClassWeights = "balanced"
     """Weights of the classes in the loss."""
     patience: Count = 10
-    """Epochs without a better validation loss before training stops. With `onecycle`, allow for
-    several: the loss often rises at first."""
+    """Epochs without a better validation loss before training stops. With `onecycle`,
+    do not choose a small number: the loss often rises in the first epochs."""
     augmentation: Augmentation = Field(default_factory=Augmentation)
     guidance: Guidance | MISSING = MISSING
     """Guide the training by masks: the loss is larger if the input gradients lie outside them.

@@ -58,9 +58,9 @@ class Explorer(Section):
     """The explorer: a page to browse single cases."""
 
     cases: Literal["all"] | Count = "all"
-    """Largest number of cases in the explorer. Test cases are chosen first; if there are too
-    many, at even steps from the sorted ids. A case of
-    256 px takes 10 KB per explainer."""
+    """Largest number of cases in the explorer. Test cases are chosen first. If there are too many,
+    the chosen cases are spread evenly over the sorted ids. A case of 256 px takes 10 KB per
+    explainer."""
     images: bool = True
     """Whether any page, also the report, may show images. false = only maps, masks and scores, for
     data that must stay in your institution. Then also leave out explainers whose maps show outlines

@@ -155,9 +155,9 @@ class Lime(Explainer):
     `package` = the same, but the first image hides nothing, as in the package lime; `antithetic` =
     random images and their complements; `hadamard` = rows of Hadamard matrices and their
     complements. `interpolated` = all subsets of the superpixels, if there are at most `samples`
-    (superpixels that look the same when hidden do not count). Otherwise the images of `hadamard`,
-    and a Gaussian process that predicts the other subsets. Except for `package`, `alpha` is
-    multiplied by samples / 1000."""
+    (superpixels that do not change when they are hidden do not count). Otherwise the images of
+    `hadamard`, and a Gaussian process that predicts the other subsets. Except for `package`,
+    `alpha` is multiplied by samples / 1000."""
     kernel_width: Positive = 0.25
     """Width of the kernel that weighs samples by their cosine distance from the image."""
     alpha: NonNegative = 1.0
@@ -398,7 +398,7 @@ class KernelShap(Explainer):
     method: Literal["kernel_shap"] = "kernel_shap"
     samples: Annotated[Integer, Ge(10)] = 1000
     """Largest number of images classified per explanation. The result is exact if this allows all
-    subsets of the superpixels (those that look the same when hidden do not count)."""
+    subsets of the superpixels (those that do not change when they are hidden do not count)."""
     hide: Hide = "mean"
     hide_sigma: HideSigma = 8
     hide_radius: HideRadius = 3

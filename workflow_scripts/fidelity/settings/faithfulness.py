@@ -119,9 +119,9 @@ class KnownTruth(Section):
     set has `planted`, or is a phantom with `shortcut`, `contrast: 0` and `shortcut.probability: 1`.
     """
     accuracy: PositiveShare = 0.9
-    """Lower limit of two checks. The first is the accuracy on test images with the mark. For the
-    second, the mark is planted in other images: the share that is then predicted as the mark's
-    class. If one is lower,
+    """Two values must reach this number. One is the accuracy on test images with the mark. For the
+    other, the mark is planted in images of other classes. The value is the share of them that is
+    predicted as the mark's class. If one value is lower,
     known_truth.csv is not written: the classifier does not use the mark."""
     level: InnerShare = 0.05
     """Significance level of this test: is the accuracy above chance after the mark is erased? If
