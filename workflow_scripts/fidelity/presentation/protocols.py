@@ -18,8 +18,8 @@ MEANINGS = {
     "infinite.",
     "metrics-reloaded": "metrics as the package MetricsReloaded computes them; the distance from "
     "one empty mask is left out.",
-    "surface-distance": "Dice and distances by DeepMind's package. Each contour point is "
-    "weighted by the length of contour that it stands for. An empty mask gives infinite distances.",
+    "surface-distance": "Dice and distances by DeepMind's package, with contour points weighted by "
+    "the length of contour around them; an empty mask gives infinite distances.",
     "medpy": "metrics as the package MedPy computes them; HD95 pools both directions, and "
     "distances from empty masks are left out.",
     "scikit-image": "the Hausdorff distance over all mask pixels by the package scikit-image; from "
