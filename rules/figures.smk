@@ -20,6 +20,7 @@ SETTINGS = {
     "gallery": page_settings.gallery,
     "intervals": {**job_settings.intervals, "seed": cfg.seed},
     "metric": cfg.statistics.primary,
+    "rule": lambda w: w.binarization,
     "metrics": list(
         dict.fromkeys([cfg.statistics.primary, "roc_auc", "pointing_game"])
     ),

@@ -117,7 +117,7 @@ def test_few_cases_are_marked_where_strata_are_requested(scores):
     families = {"lime": "perturbation", "lung_mask": "baseline"}
     shown = {t.name: t for t in strata_tables(table, statistics, families, "image", ["sex"])}
     sexes = shown["strata-sex"]
-    assert sexes.header == ["Explainer", "Family", "female", "male"]
+    assert sexes.header == ["Method", "Family", "female", "male"]
     cells = [row[-1] for row in sexes.rows]
     assert any(cell.endswith("†)") for cell in cells)
     for cell in (cell for row in sexes.rows for cell in row[2:] if "(" in cell):

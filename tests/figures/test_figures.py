@@ -218,6 +218,10 @@ def test_gallery_tells_readers_apart():
     assert len(colours) == 3
     assert to_hex(handles["reference mask"].get_color()) not in colours
     assert gallery._reader_handles(lines_of(["first"]))[0].get_label() == "first reader"
+    first = replace(row, readers={**drawn, "first": row.drawn})
+    assert "reference mask (the first reader's)" in [
+        text.get_text() for text, _ in _legend(gallery.plot([first], ["lime"], "lime"))
+    ]
     # One column more, and none without several readers.
     assert len(gallery.plot([replace(row, readers={})], ["lime"], "lime").axes) == len(fig.axes) - 1
 
@@ -269,11 +273,11 @@ def test_scripts_write_both_formats(tmp_path):
         files["shown_scores"].append(entry["scores"])
     shown = {"explainers": list(FEW), "ceilings": [], "cases": 1, "by": "gradcam"}
     shown |= {"sign": "positive", "scoring_size": "original"}
-    draw("gallery", "gallery", files, gallery=shown)
+    draw("gallery", "gallery", files, gallery=shown, rule="otsu")
     scores = {"scores": files["shown_scores"]}
-    draw("distributions", "distributions", scores, metric="iou")
+    draw("distributions", "distributions", scores, metric="iou", rule="otsu")
     with pytest.raises(InputError, match=r"lime.parquet.*'recall'"):
-        draw("distributions", "distributions", scores, metric="recall")
+        draw("distributions", "distributions", scores, metric="recall", rule="otsu")
     mean_curves({"lime": made_up.curves(0.3, 4)}, replicates=100).to_parquet(
         tmp_path / "curves.parquet"
     )

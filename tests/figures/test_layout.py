@@ -52,7 +52,7 @@ def drawn(name, families, cases):
     scores = {key: made_up.scores(level, cases, 1) for key, level in levels.items()}
     means = {(p, b): levels for p in ("default", "monai") for b in ("tuned", "otsu")}
     if name == "distributions":
-        return distributions.plot(scores, title="IoU (higher is better)")
+        return distributions.plot(scores, title="IoU (higher is better)", rule="tuned")
     if name == "lesion_size":
         return lesion_size.plot(scores, replicates=100)
     if name == "organs":
@@ -91,7 +91,7 @@ def drawn(name, families, cases):
         row = gallery.Row(
             "median", "a_case_of_a_long_name", "Non-COVID", image, Drawn(mask), panels
         )
-        return gallery.plot([row] * cases, list(panels), next(iter(panels)))
+        return gallery.plot([row] * cases, list(panels), next(iter(panels)), "tuned")
     if name == "training":
         return training.plot(made_up.training())
     if name == "confusion":

@@ -156,6 +156,9 @@ def test_ranks_follow_the_direction_and_leave_ties_undecided():
 def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
     fig = rank_by_protocol.plot(SETTINGS, primary_binarization="tuned", diagnostic=["oracle"])
     (axis,) = fig.axes
+    # The heading of the rows does not read on into the panel's title.
+    (heading,) = (text for text in axis.texts if text.get_text() == "Protocol · binarization")
+    assert heading.get_fontstyle() == "italic"
     labels = [label.get_text() for label in axis.get_yticklabels()]
     assert labels == ["default · tuned", "default · top20", "monai · tuned"]
     changed = [line.get_ydata()[0] for line in axis.get_lines() if line.get_marker() == "<"]
@@ -180,7 +183,7 @@ def test_sensitivity_to_one_protocol_speaks_of_one():
     ):
         fig = rank_by_protocol.plot(table, primary_binarization="tuned")
         words = _words(fig)
-        assert f"Rank by {metrics}" in [word.replace("\n", " ") for word in words]
+        assert f"Rank (1 = best mean) by {metrics}" in [word.replace("\n", " ") for word in words]
         # In the first table, the same explainer is best in all settings.
         assert ("orange" in " ".join(words)) == (table is several)
         # The second protocol of the second table has no IoU: it has no row in the upper panel.

@@ -132,6 +132,31 @@ def test_the_first_view_shows_the_judged_split(tab, small):
     )
 
 
+def test_ids_break_after_underscores(opened, tmp_path):
+    long = "without" * 9
+    tab = opened(SmallExplorer(tmp_path, names=["non_covid_test_00001", long]).write().page)
+    tab.set("split", "")
+    lines = tab.page.locator(".name").evaluate_all(
+        """names => names.map((name) => {
+          const lines = {};
+          for (const node of name.childNodes) for (let i = 0; i < node.textContent.length; i++) {
+            const range = new Range();
+            range.setStart(node, i);
+            range.setEnd(node, i + 1);
+            const top = range.getBoundingClientRect().top;
+            lines[top] = (lines[top] ?? "") + range;
+          }
+          return Object.values(lines);
+        })"""
+    )
+    found = {"".join(parts): parts for parts in lines}
+    *before, _ = found["non_covid_test_00001"]
+    assert before
+    assert all(part.endswith("_") for part in before)
+    # A part that is too long breaks anywhere.
+    assert len(found[long]) > 2
+
+
 @pytest.mark.parametrize(
     ("name", "column", "value"),
     [

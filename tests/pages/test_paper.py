@@ -13,7 +13,7 @@ import paper as script
 from fidelity.explainers.registry import METHODS
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.methods import references
-from fidelity.pages.methods.text import DATA_SOURCES, GUIDANCE, _layers
+from fidelity.pages.methods.text import DATA_SOURCES, GUIDANCE, PROTOCOL_SOURCES, _layers
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
 from fidelity.study.page_settings import PageSettings
@@ -95,8 +95,8 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
     }
     text = (folder_of(tmp_path, config) / "methods.md").read_text()
     for words in (
-        "samples 77",
-        "kernel width 0.33",
+        "samples: 77",
+        "kernel width: 0.33",
         "321 bootstrap",
         "±0.07",
         "only the prediction is empty, overlap is 0 and distances are undefined",
@@ -121,8 +121,8 @@ def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
     assert "(layer “layer4.1”)" in text
     assert "Whole lung (the whole lung)" in text
     assert "auto" not in text
-    assert "hidden superpixels show mean" in text
-    assert "superpixels by quickshift" in text
+    assert "hidden superpixels show: mean; number of random seeds: 1" in text
+    assert "superpixels algorithm: quickshift" in text
     assert "hide" not in text
     for idle in ("width of the blur", "radius of the inpainting", "compared between seeds"):
         assert idle not in text
@@ -130,13 +130,30 @@ def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
     config["explainers"]["lime"] |= {"hide": "blur", "repeats": 2, "adaptive": {"error": 0.1}}
     text = (folder_of(tmp_path, config) / "methods.md").read_text()
     for acting in (
-        "width of the blur 8",
-        "superpixels compared between seeds 5",
-        "adaptive error 0.1",
+        "width of the blur: 8",
+        "superpixels compared between seeds: 5",
+        "adaptive error: 0.1",
     ):
         assert acting in text
-    for idle in ("radius of the inpainting", "samples 1", "adaptive level", "adaptive top"):
+    for idle in ("radius of the inpainting", "samples: 1", "adaptive level", "adaptive top"):
         assert idle not in text
+
+
+def test_the_methods_say_whose_the_reference_is_and_which_cases_are_predicted(folder, tmp_path):
+    words = ("The reference is that of the first reader.", "[@gupta2025]")
+    text = (folder / "methods.md").read_text()
+    assert not any(told in text for told in words)
+    assert "Predicted cases have a non-empty predicted mask." in text
+    config = json.loads(json.dumps(CONFIG))
+    config["datasets"]["demo"]["second_reader"] = True
+    config["explainers"]["second"] = {"method": "second_reader"}
+    text = folder_of(
+        tmp_path,
+        config,
+        LEVELS | {"second": 0.6},
+        lambda t: pd.concat([t, t.assign(protocol="seed")]),
+    )
+    assert all(told in (text / "methods.md").read_text() for told in words)
 
 
 def test_layers_of_several_classifiers_are_told_apart():
@@ -154,7 +171,11 @@ def test_each_source_that_a_registry_names_by_year_is_in_the_library():
         assert bool(references.cite(source)) == bool(years), source
     cited = [references.cite(entry.source) for entry in known]
     assert all(key in references.entries() for key in references.cited(cited))
-    for source in (*chain(*DATA_SOURCES.values()), *GUIDANCE.values()):
+    for source in (
+        *chain(*DATA_SOURCES.values()),
+        *GUIDANCE.values(),
+        *PROTOCOL_SOURCES.values(),
+    ):
         (key,) = references.cited([references.cite(source)])
         assert source == f"{references._authors(references.entries()[key])[0]} {key[-4:]}"
     both = references.cite("Lundberg & Lee 2017, in pairs as Covert & Lee 2021")

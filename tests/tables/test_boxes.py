@@ -38,7 +38,7 @@ def test_values_are_shown_by_protocol(tables):
         "boxes", "sensitivity", "wsol", "accuracy", "false-positives", "rodeo", "differences",
     ]  # fmt: skip
     assert tables["boxes"].header[:6] == [
-        "Explainer", "Family", "n", "boxes", "Box IoU ↑", "Box IoBB ↑",
+        "Method", "Family", "n", "boxes", "Box IoU ↑", "Box IoBB ↑",
     ]  # fmt: skip
     right, wrong = tables["boxes"].rows
     # FROC counts the image without a box too.

@@ -609,7 +609,8 @@ def test_flips_over_metrics_follow_their_direction():
     assert said[1:] == [
         "Over the 2 compared metrics, lime has a better mean than gradcam in all 2 settings "
         "(significant in each).",
-        "The 2 metrics are IoU and Hausdorff (full sets).",
+        "The 2 metrics are IoU and Hausdorff (full sets). "
+        "Full sets: distances between all pixels of the two masks.",
     ]
     (row,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "none_shown", mean_difference=0)]))
     assert order_of("lime", "gradcam", [row]) is None
@@ -644,8 +645,9 @@ def test_classes_with_another_order_are_named(other):
         if other == 0.4
         else named
         == [
-            "The order of the mean IoU differs between classes. X: lung 0.500, lime 0.300, "
-            "gradcam 0.200; Y: lime 0.300, gradcam 0.200, lung 0.100."
+            "The order by mean IoU differs between classes (explainers and the best null "
+            "baseline). X: lung 0.500, lime 0.300, gradcam 0.200; Y: lime 0.300, gradcam 0.200, "
+            "lung 0.100."
         ]
     )
 

@@ -95,10 +95,11 @@ def test_all_four_are_laid_out(tmp_path):
     faithful = by_title["Faithfulness of the maps"]
     assert [row[1:3] for row in faithful.rows] == [["lime", "perturbation"], ["reader", "ceiling"]]
     assert faithful.header[-1] == "Sensitivity-max ↓"
+    assert "under small noise in the image (lower is better)." in faithful.notes[0]
     assert faithful.rows[1][-1] == "–"
     assert any("Sensitivity-max of reader is missing" in note for note in faithful.notes)
     assert tables[2].rows[0][3] == "1.00 (n = 6)"
-    turned = "Where lower is better (Infidelity and Sensitivity-max), the sign is reversed."
+    turned = "Where lower is better (Infidelity and Sensitivity-max), the sign is already changed."
     assert turned in tables[2].notes[0]
     checks = by_title["Sanity checks"]
     shown = dict(zip(checks.header, checks.rows[0], strict=True))

@@ -19,17 +19,18 @@ from fidelity.presentation.wording import axis_title
 PER_ROW = 3
 
 
-def draw(scores: Sequence[str], explainers: Sequence[str], metric: str) -> Figure:
+def draw(scores: Sequence[str], explainers: Sequence[str], metric: str, rule: str) -> Figure:
     """Draw the distributions of several explainers.
 
     Args:
         scores: scores.parquet of each explainer.
+        rule: their binarization.
 
     Raises:
         InputError: the metric was not computed.
     """
     tables = read_scores(scores, explainers, metric)
-    return plot(tables, metric=metric, title=axis_title(metric))
+    return plot(tables, metric=metric, title=axis_title(metric), rule=rule)
 
 
 def plot(
@@ -37,6 +38,7 @@ def plot(
     *,
     metric: str = "iou",
     title: str = "IoU",
+    rule: str = "",
 ) -> Figure:
     """Draw a box, all cases and the mean per explainer; one panel per class.
 
@@ -45,6 +47,7 @@ def plot(
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column.
         title: of the score axis, with its unit.
+        rule: binarization that the figure names; empty: none.
     """
     wide = _wide(scores, metric)
     if wide.empty:
@@ -54,8 +57,9 @@ def plot(
     wide = wide[list(appearance)]
     columns = min(len(classes), PER_ROW)
     rows = -(-len(classes) // columns)
-    height = rows * (0.85 + 0.33 * len(appearance)) + 0.3
+    height = rows * (0.85 + 0.33 * len(appearance)) + 0.3 + style.HEADING * bool(rule)
     fig, axes = style.figure(rows, columns, height=height, sharex=True, sharey=True)
+    style.name_rule(fig, rule)
     for axis, name in zip(axes.flat, classes, strict=False):
         values = wide.xs(name, level="class").to_numpy(float)
         _panel(axis, values, list(appearance.values()), name)

@@ -16,6 +16,7 @@ from fidelity.analysis.localization import keep_test_split
 from fidelity.base.files import read_parquet
 from fidelity.datasets.prepared import PreparedCase, cases_in
 from fidelity.datasets.prepared_list import listed
+from fidelity.datasets.readers.names import FIRST
 from fidelity.figures.shared import style
 from fidelity.figures.shared.drawn import (
     AREA,
@@ -117,6 +118,7 @@ def draw(
     masks: Sequence[str],
     shown_scores: Sequence[str],
     gallery: Mapping[str, Any],
+    rule: str = "",
 ) -> Figure:
     """Choose best, median and worst cases and draw them.
 
@@ -128,6 +130,7 @@ def draw(
         gallery: explainers (of the files), `cases` per group, `by` (the explainer that
             orders them, None: the first), sign, scoring_size (`original` or `working`). Of those
             that `ceilings` names, only the one with the best mean IoU is shown.
+        rule: see `plot`.
     """
     names, shards = gallery["explainers"], len(maps) // len(masks)
     # An explainer that only exists for another classifier cannot order this gallery.
@@ -167,7 +170,7 @@ def draw(
                 {name: _drawn(one, cls, size) for name, one in readings(case, cls).items()},
             )
         )
-    return plot(rows, ordered(shown), by)
+    return plot(rows, ordered(shown), by, rule)
 
 
 def _with_one_ceiling(
@@ -185,11 +188,12 @@ def _with_reference(scores: pd.DataFrame) -> pd.DataFrame:
     return shown[~shown["empty_reference"].astype(bool)]
 
 
-def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
+def plot(rows: Sequence[Row], explainers: Sequence[str], order: str, rule: str = "") -> Figure:
     """Draw one row per case: the image with the reference, several readers, then each explainer.
 
     Args:
         order: explainer whose IoU ordered the cases.
+        rule: binarization that the figure names; empty: none.
     """
     if not rows:
         return style.message("No case with a non-empty reference was scored.")
@@ -201,9 +205,10 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str) -> Figure:
     aspect = max(row.image.shape[0] / row.image.shape[1] for row in rows)
     headings = [style.wrapped(explainer_title(name), 14, 3) for name in explainers]
     lines = 1 + max(heading.count("\n") for heading in headings)
-    height = len(rows) * (side * aspect + 0.06) + 1.35 + 0.13 * lines
+    height = len(rows) * (side * aspect + 0.06) + 1.35 + 0.13 * lines + style.HEADING * bool(rule)
     fig, axes = style.figure(len(rows), columns, height=height, width=width)
     fig.get_layout_engine().set(w_pad=0.015, h_pad=0.015, wspace=0, hspace=0)
+    style.name_rule(fig, rule)
     limit = _letters({row.case for row in rows})
     for line, row in zip(axes, rows, strict=True):
         for axis in line:
@@ -258,7 +263,7 @@ def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:
     kinds = {row.drawn.kind for row in rows}
     beside = any(row.drawn.kind == "mask" and row.drawn.boxes for row in rows)
     told = [
-        ("reference mask", "-", "mask" in kinds),
+        (f"reference mask{_whose(rows)}", "-", "mask" in kinds),
         ("reference box", "-", "box" in kinds),
         ("box beside the mask", "--", beside),
     ]
@@ -267,6 +272,13 @@ def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:
         for label, line, there in told
         if there
     ]
+
+
+def _whose(rows: Sequence[Row]) -> str:
+    """State that the references are what the first reader drew, if all of them are."""
+    own = [row.readers[FIRST].reference if FIRST in row.readers else None for row in rows]
+    same = (np.array_equal(mask, row.drawn.reference) for mask, row in zip(own, rows, strict=True))
+    return " (the first reader's)" if all(same) else ""
 
 
 def _reader_handles(named: Mapping[str, Line]) -> list[Line2D]:

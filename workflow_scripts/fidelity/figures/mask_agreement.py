@@ -56,7 +56,7 @@ def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
     axis.spines[:].set_visible(False)
     axis.tick_params(length=0)
     rule = binarization_title(shown["binarization"].iloc[0])
-    fig.suptitle(f"{rule}: {_cases(shown)} masks of each explainer", fontsize=9)
+    fig.suptitle(f"{rule}: {_cases(shown)} masks of each method", fontsize=9)
     fig.colorbar(image, ax=axis, shrink=0.8, label="Mean IoU of two masks")
     return fig
 

@@ -222,6 +222,8 @@ def _label_rows(axis, ranks: Ranks, several: bool) -> None:
         textcoords="offset points",
         ha="right",
         fontsize=8.5,
+        fontstyle="italic",
+        color=style.GREY,
     )
 
 

@@ -38,7 +38,7 @@ FIGURES: dict[str, Figure] = {
         "Overlays",
         "{binarization}",
         ("prepared", "maps", "masks", "shown_scores"),
-        ("gallery",),
+        ("gallery", "rule"),
         labelled="binarization",
     ),
     "forest": Figure(
@@ -61,7 +61,7 @@ FIGURES: dict[str, Figure] = {
         "Distributions",
         "{binarization}",
         ("scores",),
-        _SCORES,
+        (*_SCORES, "rule"),
         labelled="binarization",
     ),
     "training": Figure("classifier.training", "Classifier", "Training curves", ("training",)),

@@ -167,6 +167,15 @@ def better(direction: str) -> str:
     return f"{direction} is better"
 
 
+def pixels_compared(names: str) -> str:
+    """Explain "(full sets)" and "(boundary)", where titles of metrics have them."""
+    words = {
+        "(full sets)": "Full sets: distances between all pixels of the two masks.",
+        "(boundary)": "Boundary: distances between the boundaries of the two masks.",
+    }
+    return "".join(f" {meaning}" for mark, meaning in words.items() if mark in names)
+
+
 def metric_title(metric: str) -> str:
     """Name a metric with its unit and direction; mark it as diagnostic if it saw the reference."""
     if metric not in METRICS:

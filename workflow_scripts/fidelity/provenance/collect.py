@@ -22,8 +22,8 @@ NOTES = [
     "them, so jobs of a few seconds show too little memory and CPU time. Here, unlike in the table "
     "of costs, CPU time that was not sampled is 0.",
     "Forward and backward passes are counted per image, not per batch, for all networks: "
-    "classifiers, randomised copies and U-Nets. Images that fill up a last batch also count. "
-    "A resumed job counts only its last run.",
+    "classifiers, randomised copies and U-Nets. Images that only pad a last batch also "
+    "count. A resumed job counts only its last run.",
     "Random numbers are derived from the config's seed, the case, the method and the repeat. Those "
     "of a training are derived from the config's seed and the training's own seed.",
 ]

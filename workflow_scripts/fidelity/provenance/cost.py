@@ -87,7 +87,7 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         ]
         for row in whole
     ]
-    header = ["Explainer", "Classifier", "Jobs", "CPU-hours", "of these, making maps"]
+    header = ["Method", "Classifier", "Jobs", "CPU-hours", "of these, making maps"]
     header += ["of these, faithfulness and sanity", "Wall-clock hours", "Peak memory, MB"]
     return lay_out("cost", header, cells, 6)
 

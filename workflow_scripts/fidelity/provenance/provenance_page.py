@@ -14,7 +14,7 @@ from fidelity.tables.writers import to_html
 STEP_HEADER = [
     "Step",
     "Classifier",
-    "Explainer",
+    "Method",
     "Device",
     "Jobs",
     "Seconds",

@@ -85,7 +85,7 @@ def _values(
             found = own.set_index("metric")
             counts = str(int(found["n"].max())), str(int(found["n_boxes"].iloc[0]))
             rows.append([*who, *counts, *(_cell(found, name, "value") for name in metrics.index)])
-    header = ["Explainer", "Family", "n", "boxes"]
+    header = ["Method", "Family", "n", "boxes"]
     header += [
         with_direction(
             title_of(metric) + ", diagnostic" * (row.uses_reference == "True"), row.direction

@@ -33,7 +33,7 @@ def class_tables(rows: pd.DataFrame, families: Mapping[str, str], **told: Any) -
     return [
         lay_out(
             "by_class",
-            ["Explainer", *classes],
+            ["Method", *classes],
             cells,
             len(classes),
             metric=title_of(first["metric"]),

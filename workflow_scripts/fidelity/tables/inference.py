@@ -163,7 +163,7 @@ def strata_tables(
             ]
         table = lay_out(
             "strata",
-            ["Explainer", "Family", *levels],
+            ["Method", "Family", *levels],
             rows,
             len(levels),
             headings,

@@ -39,7 +39,7 @@ def input_tables(
                 for row in block.to_dict("records")
             ]
         first = part.iloc[0]
-        header = ["Explainer"]
+        header = ["Method"]
         header += [f"{titles.dataset_title(key)} (input {datasets[key]['input']})" for key in names]
         shown = set(part["classifier"])
         table = lay_out(

@@ -11,7 +11,7 @@ from fidelity.analysis.localization import (
     PROTOCOLS,
     keep_test_split,
 )
-from fidelity.metrics.registry import METRICS
+from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation import titles
 from fidelity.presentation.protocols import explained
 from fidelity.presentation.wording import (
@@ -19,6 +19,7 @@ from fidelity.presentation.wording import (
     confidence,
     empty_masks,
     metric_title,
+    pixels_compared,
     unit_note,
     value_of,
 )
@@ -48,6 +49,7 @@ MAIN = [
 # Metrics that ask whether the highest value of a map is in the reference.
 POINTING = {"pointing_game", "pointing_game_any", "pointing_game_tolerance", "hit_rate"}
 CONFOUNDED_MARK = " (confounded)"
+EMPTY_PREDICTIONS = "empty pred."
 
 
 def localization_tables(results: Results) -> list[Table]:
@@ -100,10 +102,13 @@ def localization_tables(results: Results) -> list[Table]:
             if not metrics:
                 continue
             header, rows, headings = _cells_of(block, metrics, results, beside)
+            if part == "maps":
+                header[header.index(EMPTY_PREDICTIONS)] = "zero maps"
             names = {
                 "section": "maps" if part == "maps" else "metrics" if is_primary else "settings",
                 "file": "maps" if part == "maps" else f"{part}-metrics-{binarization}-{protocol}",
                 "classifiers": classifiers,
+                "pixels": pixels_compared(" ".join(map(title_of, metrics))),
             }
             laid_out = header, rows, len(header) - 2, headings
             tables.append(lay_out("localization", *laid_out, **names, part=part, **shown))
@@ -131,7 +136,7 @@ def _cells_of(
                     cells.append(spread.get((classifier, explainer, name), ABSENT))
                 mark = CONFOUNDED_MARK if explainer in settings["confounded"] else ""
                 rows.append([title + mark, kind, *cells])
-    header = ["Explainer", "Family", "n", "empty pred.", "empty ref."]
+    header = ["Method", "Family", "n", EMPTY_PREDICTIONS, "empty ref."]
     header += [metric_title(metric) for metric in metrics]
     primary = metric_title(settings["statistics"]["primary"])
     header += [f"{primary[:-2]}: SD over seeds"] if spread else []

@@ -58,7 +58,7 @@ def organ_tables(organs: pd.DataFrame, families: Mapping[str, str]) -> list[Tabl
             )
             rows.append([titles.classifier_title(classifier), *who, *shares])
             counts.append(str(int((found["n"] - found["n_undefined"]).max())))
-    header = ["Classifier", "Explainer", "Family", *(TITLES[name] for name in regions), "n"]
+    header = ["Classifier", "Method", "Family", *(TITLES[name] for name in regions), "n"]
     rows = [[*row, n] for row, n in zip(rows, counts, strict=True)]
     return [
         lay_out(

@@ -74,7 +74,7 @@ def reader_tables(readers: pd.DataFrame, families: Mapping[str, str]) -> list[Ta
                         CONCLUSIONS[row["conclusion"]],
                     ]
                 )
-    header = ["Classifier", "Explainer", "Family", "Reader left out", "n", "Score of the explainer"]
+    header = ["Classifier", "Method", "Family", "Reader left out", "n", "Score of the method"]
     header += ["Score of the reader", "Difference", "Human disagreement"]
     told = {"where": place_of(readers.drop(columns="class")), "metric": metric_title(metric)}
     names = {"file": "readers", "classifiers": pooled["classifier"]}

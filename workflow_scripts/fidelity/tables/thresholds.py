@@ -36,7 +36,7 @@ def threshold_tables(
     return [
         lay_out(
             "thresholds",
-            ["Explainer", *classes],
+            ["Method", *classes],
             cells,
             len(classes),
             classifier="" if classifier == NO_CLASSIFIER else titles.classifier_title(classifier),

@@ -86,7 +86,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     details += [f"{title} is {told}." for told in of_nulls]
     below = {n: _outcomes(n, baselines, headline) for n in families if n != name}
     if worse := [
-        (explainer_title(n), _share(len(against["worse"]), sum(map(len, against.values()))))
+        (explainer_title(n), _worse(against))
         for n, against in below.items()
         if against.get("worse")
     ]:
@@ -128,6 +128,15 @@ def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
     which = f"{total - beaten} of {total} null baselines" if beaten else "any null baseline"
     which = "the null baseline" if total == 1 else which
     return f", but is not shown to be better than {which}"
+
+
+def _worse(outcomes: Mapping[str, Sequence[str]]) -> str:
+    """Word than how many null baselines an explainer is worse, and than how many it is better."""
+    total = sum(map(len, outcomes.values()))
+    told = _share(len(outcomes["worse"]), total)
+    if len(outcomes["worse"]) == total:
+        return told
+    return f"{told} (better than {len(outcomes.get('better', ())) or 'none'})"
 
 
 def _share(number: int, total: int) -> str:

@@ -6,6 +6,7 @@ from operator import attrgetter
 
 from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.faithfulness.registry import METRICS
+from fidelity.presentation.faithfulness import explained
 from fidelity.presentation.titles import explainer_title, plain_title
 from fidelity.presentation.wording import counted, listed
 from fidelity.verdict.caveats import primary_means
@@ -42,7 +43,9 @@ def uses_what_they_show(evidence: Evidence) -> Section:
             if told := list(sentences):
                 groups.append(Group(f"{title}, {scope}", told))
     nothing = note("There is no pair of explainers to compare.")
-    return Section(QUESTION, groups or [Group("", [nothing])], INTRO)
+    measured = dict.fromkeys(row.metric for row in evidence.faithfulness)
+    intro = f"{INTRO} {explained(measured)}".strip()
+    return Section(QUESTION, groups or [Group("", [nothing])], intro)
 
 
 def _empty_masks(evidence: Evidence) -> Iterator[Sentence]:

@@ -8,7 +8,7 @@ from itertools import combinations
 from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
-from fidelity.presentation.wording import counted, listed, value_of
+from fidelity.presentation.wording import counted, listed, pixels_compared, value_of
 from fidelity.verdict.caveats import ranked_means
 from fidelity.verdict.compared_pair import Comparison, between
 from fidelity.verdict.evidence import Evidence
@@ -71,7 +71,8 @@ def ranking_flips(evidence: Evidence) -> Section:
             told = [_count(lead, orders), *told] if len(orders) > 1 else told
             if of_scope is rows:
                 names = listed(map(title_of, metrics))
-                told.append(note(f"The {len(metrics)} metrics are {names}."))
+                listing = f"The {len(metrics)} metrics are {names}."
+                told.append(note(listing + pixels_compared(names)))
             groups.append(Group(scope[0].upper() + scope[1:], told))
     if told := _by_class(evidence):
         groups.append(Group("By class", told))
@@ -116,7 +117,9 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
         f"{cls}: {', '.join(f'{explainer_title(n)} {value_of(metric, v)}' for n, v in of.items())}"
         for cls, of in means.items()
     ]
-    text = f"The order of the mean {title_of(metric)} differs between classes. {'; '.join(told)}."
+    who = "explainers and the best null baseline" if best else "explainers"
+    order = f"The order by mean {title_of(metric)} differs between classes ({who})."
+    text = f"{order} {'; '.join(told)}."
     return [warning(text, means=means)]
 
 

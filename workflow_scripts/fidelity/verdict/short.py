@@ -214,8 +214,8 @@ def _unbeaten(
         who = f"{explainer_title(real[0])} was not" if len(real) == 1 else "No explainer was"
         yield Sentence(
             f"{who} shown to score {word} than {listed(map(explainer_title, unbeaten), 'or')}. "
-            "Null baselines ignore the classifier. Where no difference was shown, the two may "
-            "localize equally well, or the study may be too small to tell.",
+            "Null baselines ignore the classifier. Where no difference was shown, explainer and "
+            "baseline may localize equally well, or the study may be too small to tell.",
             "warning",
             "primary",
             {"unbeaten": unbeaten},

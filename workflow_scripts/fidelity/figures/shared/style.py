@@ -29,6 +29,8 @@ PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#0
 GREY = "#666666"
 # Full text width of an A4 or letter page, in inches: fonts keep their size in print.
 WIDTH = 7.0
+# Height of the line that `name_rule` adds, in inches.
+HEADING = 0.22
 DPI = 200
 # Slots of the explainers everybody meets, so that they look the same in every figure and study.
 # Explainers of the classifier are in strong colours, null baselines in greys, ceilings black.
@@ -229,6 +231,12 @@ def wrapped(text: str, width: int = 16, lines: int = 2) -> str:
 def before_bracket(label: str) -> str:
     """Break a label before its last bracket, which holds unit and direction."""
     return "\n(".join(label.rsplit(" (", 1))
+
+
+def name_rule(fig: Figure, rule: str) -> None:
+    """Head a figure with the title of its binarization, if it has one."""
+    if rule:
+        fig.suptitle(titles.binarization_title(rule), fontsize=9)
 
 
 def legend_below(fig: Figure, handles: Sequence[Any], most: int, **how: Any) -> Legend:

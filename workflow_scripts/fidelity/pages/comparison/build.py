@@ -250,7 +250,7 @@ def _table(part: str, rows: pd.DataFrame, joined: Joined) -> Table:
     paired = first["design"] == "paired"
     size = "n" if first["unit_of_analysis"] == "image" else "n (patients)"
     header = [
-        "Explainer",
+        "Method",
         "A",
         "B",
         "A − B",

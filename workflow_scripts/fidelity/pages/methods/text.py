@@ -38,6 +38,8 @@ DATA_SOURCES = {
 }
 ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
 GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
+# Of protocols whose source is named without a year.
+PROTOCOL_SOURCES = {"seed": "Gupta 2025"}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
 SIGNS = {
     "positive": "Negative values of each map were set to 0.",
@@ -59,7 +61,6 @@ _ACTS_WITH = {
 _NOT_WITH_ERROR = {"level", "top"}
 # Words for keys that do not say what they set; other keys are words themselves.
 _WORDS = {
-    "algorithm": "by",
     "align": "aligned to",
     "fill": "hidden pixels show",
     "hide": "hidden superpixels show",
@@ -67,12 +68,13 @@ _WORDS = {
     "hide_sigma": "width of the blur",
     "fill_sigma": "width of the blur",
     "max_dist": "maximum distance",
-    "metric": "best",
     "n_segments": "number",
     "output": "explained output",
-    "repeats": "random seeds",
+    "repeats": "number of random seeds",
     "stability_top": "superpixels compared between seeds",
 }
+# Words for values that do not say what they mean.
+_VALUES = {"interpolated": "interpolated by a Gaussian process"}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -119,6 +121,7 @@ def methods(
         generated=data["source"] in GENERATORS,
         cases=_cases(counts),
         disjoint=data["duplicates"] != "keep",
+        second_reader=_has_second_reader(names, config["explainers"]),
         classes=listed(map(_title, data["annotated_classes"])),
         references=" and ".join(PLURAL[kind] for kind in kinds),
         reference=f"reference {' or '.join(kinds)}",
@@ -147,7 +150,8 @@ def methods(
         ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
         empty=empty_masks(config["scores"]["empty"]),
         conventions=listed(
-            titles.protocol_title(name) + cite(PROTOCOLS[name].source) for name in protocols
+            titles.protocol_title(name) + cite(PROTOCOL_SOURCES.get(name, PROTOCOLS[name].source))
+            for name in protocols
         ),
         faithfulness=listed(
             FAITHFULNESS[name].title + cite(FAITHFULNESS[name].source)
@@ -181,6 +185,12 @@ def _readers(rule: str | None) -> str:
         "staple": f"STAPLE{cite('Warfield et al. 2004')}",
     }
     return words.get(rule, f"taking the reference of “{_title(rule)}”")
+
+
+def _has_second_reader(names: Iterable[str], entries: Mapping[str, Any]) -> bool:
+    """Check whether the masks that are only called those of a second reader were scored."""
+    read = (entries.get(name, {}) for name in names)
+    return any(e.get("method") == "second_reader" and not e.get("reader") for e in read)
 
 
 def _title(name: str) -> str:
@@ -352,16 +362,16 @@ def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _flat(entry: Mapping[str, Any], before: str = "") -> Iterable[str]:
-    """List the parameters of a method in words: "samples 1000", "random seeds 1"."""
+    """List the parameters of a method in words: "samples: 1000", "precision: float32"."""
     for key, value in entry.items():
         name = f"{before}{_WORDS.get(key, key.replace('_', ' '))}"
         if isinstance(value, dict):
             # A nested method gives its name to what it sets.
             method = value.get("method")
-            yield from [f"{name} {_word(method)}"] if method else []
+            yield from [f"{name}: {_word(method)}"] if method else []
             yield from _flat({k: v for k, v in value.items() if k != "method"}, f"{name} ")
         elif value not in (None, "") and (before or key not in _NO_PARAMETERS):
-            yield f"{name} {_value(value)}"
+            yield f"{name}: {_value(value)}"
 
 
 def _value(value: Any) -> str:
@@ -373,7 +383,9 @@ def _value(value: Any) -> str:
 
 
 def _word(value: Any) -> str:
-    return METRICS[value].title if value in METRICS else _title(str(value)).replace("_", " ")
+    if value in METRICS:
+        return METRICS[value].title
+    return _VALUES.get(value) or _title(str(value)).replace("_", " ")
 
 
 def _rule(name: str, entry: Mapping[str, Any]) -> str:

@@ -24,6 +24,7 @@ from fidelity.analysis.localization import keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
 from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
+from fidelity.presentation.faithfulness import explained
 from fidelity.presentation.wording import (
     ABSENT,
     digits_of,
@@ -133,8 +134,9 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
     correlations = {METRICS[name].title: partial(correlation, metric=name) for name in metrics}
     turned = listed(METRICS[name].title for name in metrics if METRICS[name].direction == "lower")
     told = {"metric": title_of(pooled["localization"].iloc[0]), "turned": turned}
+    words = {"missing": missing, "meanings": explained(metrics)}
     return [
-        _table("faithfulness", pooled, means, families, missing=missing),
+        _table("faithfulness", pooled, means, families, **words),
         _table("correlation", pooled, correlations, families, **told),
     ]
 
@@ -198,7 +200,7 @@ def _table(
         for who, own in by_explainer(of_classifier, families):
             cells = [column(own) for column in columns.values()]
             rows.append([titles.classifier_title(classifier), *who, *cells])
-    header = ["Classifier", "Explainer", "Family", *columns]
+    header = ["Classifier", "Method", "Family", *columns]
     told = {"classifiers": shown["classifier"], "where": place_of(shown), **content}
     return lay_out(text, header, rows, len(columns), headings, file=text, **told)
 

@@ -22,6 +22,13 @@ explorer.grid = (() => {
     return made;
   }
 
+  // An id that breaks after its underscores, or anywhere if a part is too long.
+  function named(id) {
+    const made = element("span", "name");
+    for (const part of id.match(/[^_]*_|[^_]+/g)) made.append(part, document.createElement("wbr"));
+    return made;
+  }
+
   function thumbnail(row) {
     const { entry } = row;
     const button = element("button", "thumbnail");
@@ -37,7 +44,7 @@ explorer.grid = (() => {
     if (row.correct === "wrong") picture.append(element("span", "wrong", "✕ misclassified"));
     const scores = element("span", "scores");
     scores.append(element("b", "a", `A ${number(row.a)}`), element("b", "b", `B ${number(row.b)}`));
-    button.append(picture, element("span", "name", entry.case), scores);
+    button.append(picture, named(entry.case), scores);
     return button;
   }
 
