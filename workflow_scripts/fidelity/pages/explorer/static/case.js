@@ -157,7 +157,8 @@ explorer.case = (() => {
     const facts = [
       place < 0 ? "not in the selection" : `${place + 1} of ${rows.length}`,
       `${entry.class}, ${entry.split}`,
-      row.correct && `classifier ${row.correct} (probability of the explained class: ${number(row.probability)})`,
+      row.correct &&
+        `classifier ${row.correct} (probability of the explained class: ${number(row.probability)})`,
       Number.isNaN(row.size) ? "" : `${word}: ${number(100 * row.size, 1)} % of the image`,
       `scored at ${width} × ${height} px`,
     ];
