@@ -116,6 +116,7 @@ def test_every_mean_stands_beside_its_counts_and_conventions(results):
         assert "original image size" in text
         assert "empty pred." in text
         assert "zero maps" not in text
+        assert ("Full sets: distances between all pixels" in text) == ("(full sets)" in text)
     floats = len(re.findall(r"\\begin\{table\*?\}", latex))
     assert floats == len(re.findall(r"\\end\{table\*?\}", latex)) == latex.count(r"\caption{")
     assert len(set(re.findall(r"\\label\{tab:demo-.*\}", latex))) == html.count("<table")
