@@ -149,7 +149,7 @@ explorer.case = (() => {
   }
 
   function describe(entry, found, rows) {
-    const row = explorer.filters.factsOf()(entry);
+    const { correct, probability, size } = explorer.filters.factsOf()(entry);
     const place = rows.findIndex((one) => one.entry === entry);
     const [height, width] = found.about.scored;
     const { kind, boxes } = drawnOf(found, entry);
@@ -157,9 +157,8 @@ explorer.case = (() => {
     const facts = [
       place < 0 ? "not in the selection" : `${place + 1} of ${rows.length}`,
       `${entry.class}, ${entry.split}`,
-      row.correct &&
-        `classifier ${row.correct} (probability of the explained class: ${number(row.probability)})`,
-      Number.isNaN(row.size) ? "" : `${word}: ${number(100 * row.size, 1)} % of the image`,
+      correct && `classifier ${correct} (probability of explained class: ${number(probability)})`,
+      Number.isNaN(size) ? "" : `${word}: ${number(100 * size, 1)} % of the image`,
       `scored at ${width} × ${height} px`,
     ];
     document.getElementById("case-title").textContent = entry.case;

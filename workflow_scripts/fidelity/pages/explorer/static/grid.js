@@ -22,13 +22,6 @@ explorer.grid = (() => {
     return made;
   }
 
-  // An id that breaks after its underscores, or anywhere if a part is too long.
-  function named(id) {
-    const made = element("span", "name");
-    for (const part of id.match(/[^_]*_|[^_]+/g)) made.append(part, document.createElement("wbr"));
-    return made;
-  }
-
   function thumbnail(row) {
     const { entry } = row;
     const button = element("button", "thumbnail");
@@ -44,7 +37,7 @@ explorer.grid = (() => {
     if (row.correct === "wrong") picture.append(element("span", "wrong", "✕ misclassified"));
     const scores = element("span", "scores");
     scores.append(element("b", "a", `A ${number(row.a)}`), element("b", "b", `B ${number(row.b)}`));
-    button.append(picture, named(entry.case), scores);
+    button.append(picture, element("span", "name", entry.case.replaceAll("_", "_\u200b")), scores);
     return button;
   }
 
