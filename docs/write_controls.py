@@ -47,6 +47,7 @@ def render(text: str, folder: Path = FOLDER) -> str:
             "hiding": list(hiding_rows(hiding)),
             "metrics": list(metric_rows(controls, study.primary_binarization)),
             "explainers": list(explainer_rows(controls, study)),
+            "protocols": list(protocol_rows(controls, study)),
         }
     return fill_in(text, tables)
 
@@ -83,18 +84,27 @@ def metric_rows(controls: pd.DataFrame, rule: str) -> Iterator[str]:
 
 def explainer_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
     """One row per metric: with how many binarization rules it passes, by explainer."""
-    scored = controls[controls["metric"] != HIDING_METRIC]
-    scored = _chosen(scored, protocol=DEFAULT_PROTOCOL)
-    names = [ALL_EXPLAINERS, *(e for e in study.explainers if e in set(scored["explainer"]))]
-    heads = ["all explainers", *map(titles.explainer_title, names[1:])]
-    yield f"| metric | {' | '.join(heads)} |"
+    names = {ALL_EXPLAINERS: "all explainers"}
+    names |= {key: titles.explainer_title(key) for key in study.explainers}
+    yield from _counts(_chosen(controls, protocol=DEFAULT_PROTOCOL), "explainer", names)
+
+
+def protocol_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
+    """One row per metric: with how many binarization rules it passes, by protocol."""
+    names = {key: titles.protocol_title(key) for key in study.protocols}
+    masks = controls[controls["binarization"] != NO_BINARIZATION]
+    yield from _counts(_chosen(masks, explainer=ALL_EXPLAINERS), "protocol", names)
+
+
+def _counts(rows: pd.DataFrame, column: str, names: dict[str, str]) -> Iterator[str]:
+    yield f"| metric | {' | '.join(names.values())} |"
     yield f"|---|{'---:|' * len(names)}"
-    for metric, rows in scored.groupby("metric", sort=False):
-        cells = []
-        for name in names:
-            own = rows[rows["explainer"] == name]
-            cells.append(f"{(own['passes'] == YES).sum()} of {len(own)}" if len(own) else "–")
-        yield _row([metric_title(metric), *cells])
+    scored = rows[rows["metric"] != HIDING_METRIC]
+    for metric, own in scored.groupby("metric", sort=False):
+        passes = [own[own[column] == name]["passes"] == YES for name in names]
+        yield _row(
+            [metric_title(metric), *(f"{p.sum()} of {len(p)}" if len(p) else "–" for p in passes)]
+        )
 
 
 def _chosen(table: pd.DataFrame, **wanted: str) -> pd.DataFrame:
