@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "workflow_scripts"), str(ROOT / "docs")]
 
 from write_measuring import fill_in  # noqa: E402
 
-from fidelity.analysis.checks.controls import ALL_EXPLAINERS, HIDING_METRIC, YES  # noqa: E402
+from fidelity.analysis.checks.controls import ALL_EXPLAINERS, DROPS, HIDING_METRIC, YES  # noqa: E402
 from fidelity.analysis.columns.checks import CONTROLS, HIDING  # noqa: E402
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_BINARIZATION  # noqa: E402
 from fidelity.presentation import titles  # noqa: E402
@@ -38,10 +38,10 @@ STEPS = {
 }
 
 
-def render(text: str, folder: Path = FOLDER) -> str:
-    """Replace the tables of the page by those of a folder's hiding.csv and controls.csv."""
+def render(text: str) -> str:
+    """Replace the tables of the page by those of the kept hiding.csv and controls.csv."""
     study = Study(load_file(ROOT / "config" / "metric_controls.yaml", check_files=False))
-    hiding, controls = (table.read(folder / Path(table.file).name) for table in (HIDING, CONTROLS))
+    hiding, controls = (table.read(FOLDER / Path(table.file).name) for table in (HIDING, CONTROLS))
     with titles.showing(titles.display(study)):
         tables = {
             "hiding": list(hiding_rows(hiding)),
@@ -57,12 +57,11 @@ def hiding_rows(hiding: pd.DataFrame) -> Iterator[str]:
     yield "| training | validation accuracy | lesion hidden | as much elsewhere | difference |"
     yield "|---|---:|---:|---:|---:|"
     for row in hiding.to_dict("records"):
-        drops = ("drop_lesion", "drop_elsewhere", "difference")
         cells = [
             titles.classifier_title(row["classifier"]),
             value_of("accuracy", row["val_accuracy"]),
         ]
-        cells += [_interval(row, drop, drop) for drop in drops]
+        cells += [_interval(row, drop, drop) for drop in DROPS]
         yield _row(cells)
 
 

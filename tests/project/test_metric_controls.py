@@ -65,7 +65,7 @@ def interval(found):
     return np.percentile(found[draws].mean(axis=1), [2.5, 97.5])
 
 
-def close(printed, low, high, found):
+def close(low, high, found):
     """Whether an interval is the printed one, up to other random draws."""
     expected = interval(found)
     slack = max(1e-9, DRAWS * (expected[1] - expected[0]))
@@ -78,7 +78,7 @@ def test_hiding_follows_from_the_cases():
     for row in table.itertuples():
         found = hidden(UNITS / row.classifier)
         assert row.difference == pytest.approx(found.mean())
-        assert close(row, row.difference_low, row.difference_high, found)
+        assert close(row.difference_low, row.difference_high, found)
         assert row.uses_lesion == ("yes" if row.difference_low > 0 else "no")
         training = pd.read_csv(
             UNITS / row.classifier / f"covid_full--{row.classifier}--training.csv.gz"
@@ -120,7 +120,7 @@ def test_controls_follow_from_the_cases():
                 passes = False
                 continue
             low, high = (getattr(row, f"{step}_{end}") for end in ("low", "high"))
-            assert close(row, low, high, found), row
+            assert close(low, high, found), row
             passes &= low > 0
         assert row.passes == ("yes" if passes else "no")
 
