@@ -162,7 +162,9 @@ def write_study(folder: Path, cases_per_shard: int) -> None:
     place(paths.CLASSES).write_text(
         '{"classes": ["COVID-19", "Normal"], "labels": {"COVID-19": "COVID-19"}}\n'
     )
-    for pattern in (paths.QUARANTINE, paths.NEAR_DUPLICATES, paths.CASE_COUNTS):
+    for pattern in (
+        paths.QUARANTINE, paths.NEAR_DUPLICATES, paths.CASE_COUNTS, paths.DATA_WARNINGS, paths.LOOKS
+    ):  # fmt: skip
         place(pattern).touch()
     run(folder, "--until", "shard_cases")
 
