@@ -1,4 +1,4 @@
-"""Ask a classifier about images whose lesion is hidden, and an equal area elsewhere."""
+"""Predict images whose lesion is hidden, and images with an equal area hidden elsewhere."""
 
 from collections.abc import Sequence
 from typing import Any
