@@ -245,7 +245,7 @@ class JobFiles:
         }
 
     def gallery(self, pattern: str) -> Input:
-        """Make an input function: files of each explainer in the gallery; of maps, one per shard."""
+        """Make an input function: files of each explainer in the gallery (maps: one per shard)."""
         return lambda w: [
             path
             for c, e in self.study.gallery_explainers(w.classifier)
