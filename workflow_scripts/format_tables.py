@@ -44,11 +44,11 @@ def main(
             faithfulness_comparisons.csv, sanity.csv, repeatability.csv, failure_model.csv,
             hiding.csv, controls.csv, organs.csv. `lung_quality` is quality.csv of the model that
             segmented the lungs.
-        settings: `statistics` (primary binarization resolved); `scoring_size`; `empty` (the
-            config's `scores.empty` with defaults); `families` (explainer → family); `diagnostic`
-            (binarizations that use the reference); `bases` (classifier → config key); `confounded`
-            (explainer or binarization → how it differs from the common rule); `strata`, if
-            requested.
+        settings: mapping with these keys. `statistics`: with the primary binarization resolved;
+            `scoring_size`; `empty`: the config's `scores.empty` with defaults. `families`:
+            explainer → family; `diagnostic`: binarizations that use the reference; `bases`:
+            classifier → config key. `confounded`: explainer or binarization → how it differs from
+            the common rule; `strata`, if requested.
         latex_tables: folder with one LaTeX file per table.
     """
     results = Results.read(files, settings)

@@ -21,9 +21,9 @@ def main(
     """Return the means with their intervals.
 
     Args:
-        cohort: what the scores must cover: `annotated` (classes), `splits`, `incomplete`
-            (explainers that may lack cases), `partial` (whether all explainers may), `reference`
-            (the data set's setting of that name; empty if it has none).
+        cohort: what the scores must cover: `annotated` (classes) and `splits`. `incomplete` lists
+            explainers that may lack cases; `partial` states whether all may. `reference` is the
+            data set's setting of that name, empty if it has none.
 
     Raises:
         InputError: a file is damaged, or the scores cover only a part of the cohort.

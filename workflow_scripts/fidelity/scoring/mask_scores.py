@@ -105,8 +105,8 @@ def score_cohort(
         case has a spacing.
 
     Raises:
-        InputError: a case has no prediction, a mask is missing or does not have the size of the
-            frame, or a case is in no shard.
+        InputError: a case has no prediction or no shard, or a mask is missing or does not have the
+            size of the frame.
     """
     asked = defaultdict(list)
     spaced = False

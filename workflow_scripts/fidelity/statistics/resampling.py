@@ -40,7 +40,7 @@ def bootstrap_means(
     """Resample clusters with replacement, and return the mean over cases of each resample.
 
     Undefined values (nan) are skipped. The resampling depends only on the seed and the number of
-    clusters, so that methods measured on the same patients are resampled in the same way. Cluster
+    clusters. Methods measured on the same patients are thus resampled in the same way. Cluster
     bootstrap: Davison & Hinkley 1997, section 3.8.
 
     Args:

@@ -69,7 +69,7 @@ class Study(Names):
 
     @cached_property
     def gallery_ceilings(self) -> list[str]:
-        """Ceilings, of which a gallery shows the best. Empty if the config lists the explainers."""
+        """Ceilings; a gallery shows only the best one. Empty if the config lists the explainers."""
         if self.config.figures.gallery_explainers is not None:
             return []
         return [e for e, family in self.families.items() if family == "ceiling"]

@@ -30,9 +30,9 @@ def training_line(
         now: current time in seconds since the epoch.
 
     Returns:
-        Text from its model, benchmark and log, such as "training resnet18, demo: 3 of 12 epochs, 14
-        s per epoch, 2 min 6 s left". The time left assumes that the remaining epochs take as long
-        as those of the current stage, and that no stage stops early.
+        Text such as "training resnet18, demo: 3 of 12 epochs, 14 s per epoch, 2 min 6 s left". It
+        is based on the model, benchmark and log. The time left assumes that the remaining epochs
+        take as long as those of the current stage, and that no stage stops early.
     """
     what = f"training {classifier}, {dataset}"
     names = {"dataset": dataset, "classifier": classifier}

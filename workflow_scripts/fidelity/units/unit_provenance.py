@@ -25,9 +25,9 @@ def origin_of(dataset: str, name: str, results: Path, paths: Iterable[str]) -> d
     """Collect the origin of a unit.
 
     Returns:
-        `code`, `environment` and `hardware` of the machine that packed the unit; `made`, the times
-        (UTC) of its first and last result; `bytes`, the disk space of its maps and its weights, and
-        for the unit `none` of the prepared images.
+        `code`, `environment` and `hardware` describe the machine that packed the unit. `made` holds
+        the times (UTC) of its first and last result. `bytes` is the disk space of its maps and its
+        weights, and for the unit `none` that of the prepared images.
     """
     times = [(results / path).stat().st_mtime for path in paths]
     return {
