@@ -1,4 +1,4 @@
-# Known truth: in a phantom, the classifier can use only a planted mark. Which explainers find it?
+# Known truth: the classifier can use only a planted mark. Which explainers find it?
 
 
 rule known_truth_accuracy:

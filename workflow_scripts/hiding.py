@@ -1,4 +1,4 @@
-"""Predict images whose lesion is hidden, and images with an equal area hidden elsewhere."""
+"""Apply a classifier to images with a hidden lesion, and with an equal area hidden elsewhere."""
 
 from collections.abc import Sequence
 from typing import Any

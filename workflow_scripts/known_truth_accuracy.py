@@ -1,4 +1,4 @@
-"""Predict images as they are, with the planted mark erased, and with the mark planted."""
+"""Apply a classifier to images as they are, with the planted mark erased, and with it planted."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path

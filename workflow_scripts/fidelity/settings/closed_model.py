@@ -148,7 +148,7 @@ class Entry(Section):
 
     @classmethod
     def kinds(cls) -> dict[str, type[Self]]:
-        """Return {value of the key: model}, including models of intermediate classes."""
+        """Return {value of the key: model}, including the models below intermediate classes."""
         found = {}
         for model in cls.__subclasses__():
             field = model.model_fields[cls.chosen_by]
