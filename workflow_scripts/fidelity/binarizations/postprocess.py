@@ -33,6 +33,7 @@ def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess
               over edges of pixels.
             - `min_component`: minimum size of an 8-connected component, in pixels, or below 1 as a
               share of the image area; 0 keeps all.
+
     Returns:
         Boolean (H, W), a new array.
 
