@@ -1,4 +1,4 @@
-"""Compute digests of the code that can change a rule's result: an edit reruns only these rules.
+"""Compute digests of the code behind each rule, so that an edit reruns only affected rules.
 
 `code_of` starts at a rule's script and follows names. A function, class or constant counts if
 something that counts uses it. A change in an unused part of a module thus changes no digest. The
