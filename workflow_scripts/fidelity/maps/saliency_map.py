@@ -236,7 +236,7 @@ def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
 def render(
     saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
 ) -> np.ndarray:
-    """Render a map at image size: apply the sign, upsample to the box, normalise, place in the image.
+    """Render a map at image size: apply the sign, upsample to the box, normalise, place it.
 
     Args:
         box: (y0, x0, y1, x1), the part of the image that the classifier saw, in pixels of `size`.
