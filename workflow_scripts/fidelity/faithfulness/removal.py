@@ -55,8 +55,7 @@ def background(image: np.ndarray, fill: Fill) -> np.ndarray:
 
 
 def replaced(image: np.ndarray, other: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Return a copy of the image with some pixels (flat indices or a mask) taken from another one.
-    """
+    """Return a copy of the image; some pixels (flat indices or a mask) come from another image."""
     out = image.astype(np.float32).copy()
     if pixels.dtype == np.bool_:
         out[pixels] = other[pixels]

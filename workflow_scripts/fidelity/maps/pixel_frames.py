@@ -47,8 +47,7 @@ def frame_of(case: PreparedCase, scoring_size: ScoringSize) -> Frame:
 def map_in_frame(
     saliency: SaliencyMap, case: PreparedCase, scoring_size: ScoringSize, sign: Sign
 ) -> np.ndarray:
-    """Render and normalise a map in the frame: float32 (H, W) in [0, 1]; see `saliency_map.render`.
-    """
+    """Render and normalise a map in the frame: float32 (H, W) in [0, 1]; see `saliency_map`."""
     frame = frame_of(case, scoring_size)
     return render(saliency, frame.box, frame.size, sign)
 

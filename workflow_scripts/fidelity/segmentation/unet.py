@@ -82,8 +82,7 @@ class Examples:
         return len(self.images)
 
     def of_classes(self, classes: list[str]) -> "Examples":
-        """Keep the examples of some classes; `index` then refers to these classes in their order.
-        """
+        """Keep the examples of some classes; `index` refers to these classes in their order."""
         names = [self.classes[i] for i in self.index]
         kept = [number for number, name in enumerate(names) if name in classes]
         index = np.array([classes.index(names[number]) for number in kept], dtype=np.int64)
@@ -105,7 +104,7 @@ def train_network(
 
     Args:
         network: from images (n, S, S) in 0 … 1 to logits (n, classes, S, S), on its device. It is
-            changed in place. At the end, it has the weights of the epoch with the best validation
+            changed in place. It ends with the weights of the epoch of the best validation
             Dice, or of the last epoch if there is no validation case.
         training: at least one example.
         validation: may be empty.
@@ -196,8 +195,7 @@ def _epoch(
 
 @torch.no_grad()
 def mean_dice(network: torch.nn.Module, examples: Examples, batch: int) -> float:
-    """Compute the mean Dice of masks at probability ½; 1 if both are empty, NaN without examples.
-    """
+    """Compute the mean Dice at probability ½: 1 if both masks are empty, NaN without examples."""
     network.eval()
     device = next(network.parameters()).device
     scores = []
