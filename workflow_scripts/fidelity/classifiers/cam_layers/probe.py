@@ -312,8 +312,8 @@ def _twin_of(classifier: Classifier) -> Classifier:
 
     - No biases: in a deep network without normalisation, they would dominate the image.
     - No parameters of zeros (heads, gates of blocks): no information would pass.
-    - Weights of norms that decrease from block to block: a transformer's block mixes all places. What
-      it adds is then less than what it passes on.
+    - Weights of norms that decrease from block to block: a transformer's block mixes all places.
+      What it adds is then less than what it passes on.
     """
     twin = copy.deepcopy(classifier).cpu().eval()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
