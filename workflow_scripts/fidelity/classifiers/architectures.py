@@ -86,9 +86,9 @@ def normalisation(
     The number of values is the number of channels.
 
     Args:
-        pretrained: whether weights from elsewhere are loaded; timm's networks expect the
-            normalisation of these weights. Without them, it is that of ImageNet. The values of
-            torchxrayvision and of a plugin are used in both cases.
+        pretrained: whether weights from elsewhere are loaded. If so, the result is the
+            normalisation of the library's own pretrained weights; otherwise that of ImageNet.
+            torchxrayvision and plugins have the same values in both cases.
         plugins: Python files for "plugin:<function>", whose attributes `mean` and `std` are used.
 
     Raises:

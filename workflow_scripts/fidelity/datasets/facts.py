@@ -26,7 +26,7 @@ OLDEST = 120
 SEXES = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other"}
 # Days per unit of a DICOM age (VR AS).
 _DAYS = {"d": 1, "w": 7, "m": 30.4, "y": 365.25}
-# The value for an unknown fact.
+# Values that mean an unknown fact.
 UNKNOWN = ("", "unknown", "unk", "u", "none", "-", "?")
 # Column → stratum, if their names differ.
 STRATUM = {"age": "age_group"}

@@ -56,14 +56,15 @@ def measure_maps(
         targets: (case, source class) → index of the class whose probability is measured. It is used
             for maps without a classifier, because these do not state the class that they explain.
             Cases and classes without an entry are skipped.
-        masks: the binarized maps at native size; None if no metric needs them.
+        masks: the binarized maps, at native size or in the working frame; None if no metric needs
+            them.
         sign: `absolute` ranks pixels by their absolute attribution; all other values rank them by
             the signed attribution.
 
     Returns:
-        The table faithfulness.parquet: the columns of HEAD, then one per metric, sorted by split,
-        case and class. `mask_share` is the mask's share of the image area that the classifier sees.
-        Values are NaN where the map failed.
+        The table faithfulness.parquet: the columns FAITHFULNESS_CASES, then one per metric, sorted
+        by split, case and class. `mask_share` is the mask's share of the image area that the
+        classifier sees. Values are NaN where the map failed.
     """
     rows: list[dict[str, Any]] = []
     waiting: list[tuple[dict[str, Any], Removals, int]] = []

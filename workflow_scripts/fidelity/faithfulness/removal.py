@@ -12,7 +12,7 @@ Fill = Literal["black", "mean", "blur"]
 # As a share of the image's side: wide enough that no lesion stays visible (RISE: 11 of 224 px).
 BLUR = 0.05
 # Standard deviation of ROAD's noise, in grey values in [0, 1]. The package uses .01 in normalised
-# values; one such unit is about .22 grey values.
+# values; one unit of these is about .22 in grey values.
 ROAD_NOISE = 0.0022
 
 

@@ -80,7 +80,7 @@ def neighbours(image: np.ndarray, samples: int, radius: float, seed: int) -> np.
     Returns:
         uint8 (samples, H, W). Black and white pixels can change in one direction only.
     """
-    # The small number prevents that 4.999… is rounded down to 4 if 5 was meant.
+    # The small number keeps 4.999… from being rounded down to 4 if 5 was meant.
     levels = int(radius * LEVELS + 1e-9)
     noise = np.random.default_rng(seed).integers(
         -levels, levels, (samples, *image.shape), np.int16, endpoint=True

@@ -23,8 +23,7 @@ from fidelity.classifiers.randomised import draw_weights
 PLACES = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75), (0.375, 0.625), (0.625, 0.375))
 # Side of the changed square, as a share of the image's side.
 PATCH = 0.25
-# The first size tried. It is small, and the layout does not depend on it. Not every network accepts
-# it.
+# The first size tried: small, and the layout does not depend on it. Some networks refuse it.
 SIDE = 128
 # The last size tried. In grids of few cells, strides shift the centres by too large a share.
 LARGER = 224
@@ -85,8 +84,8 @@ def in_place(change: torch.Tensor) -> bool:
         change: (places, channels, h, w), changed minus unchanged image.
 
     Returns:
-        Whether the cell that changes most is at most half a cell outside the changed square. One of
-        the places may be missed by one more cell, because strides shift the centres of cells. A
+        Whether the cell that changes most touches the changed square, for all places but one. One
+        place may be missed by up to one more cell, because strides shift the centres of cells. A
         random order of cells passes in fewer than one of 300 cases.
     """
     heat = change.float().square().sum(1)

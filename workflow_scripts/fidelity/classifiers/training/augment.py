@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from fidelity.settings.classifiers import Augmentation
 
-# The settings that also change masks: masks move with their images, but keep their values.
+# Settings for masks: they move with their images, but keep their values.
 UNSHADED = {"brightness": 0, "contrast": 0}
 
 

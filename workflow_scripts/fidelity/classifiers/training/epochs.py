@@ -119,7 +119,7 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
-        # Read the rate before the scheduler's step: after the last step, it has no valid rate.
+        # Read before the scheduler moves on: after the last step, the scheduler is past its end.
         self.rate = self.optimizer.param_groups[0]["lr"]
         if self.scheduler is not None and not isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step()

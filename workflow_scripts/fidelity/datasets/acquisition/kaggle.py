@@ -25,8 +25,8 @@ def download(dataset: str) -> Path:
 
     The cache is `~/.cache/kagglehub`, or the folder in the variable KAGGLEHUB_CACHE. It keeps the
     part of an interrupted download, which the client continues. If the name has no version, the
-    newest version in the cache is used, without network access. If the cache has none, it is the
-    newest version at Kaggle.
+    newest version in the cache is used, without network access. If the cache has none, the newest
+    version at Kaggle is downloaded.
 
     Args:
         dataset: `owner/name` or `owner/name/versions/number`.

@@ -124,7 +124,7 @@ def _below(root: Path) -> Iterator[str]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Suppress a reader's warnings here; the job that reads the data set reports them."""
+    """Suppress the warnings of a source's module; the job that reads the data set repeats them."""
     log = logging.getLogger("fidelity.datasets")
     before = log.level
     log.setLevel(logging.ERROR)

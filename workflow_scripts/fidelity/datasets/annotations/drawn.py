@@ -38,7 +38,7 @@ class ImageBoxes:
 
     Attributes:
         boxes: instances per class, in the order of the file. A class that is missing here has no
-            box; the reader of the data set decides whether the image was read for it.
+            box; the module of the source decides whether the image was read for it.
         size: (height, width) of the image whose pixels the coordinates count; RELATIVE for shares;
             None if the file does not state it.
     """

@@ -205,7 +205,7 @@ def dicom_facts(data: bytes, path: str, wanted: Iterable[str]) -> dict[str, str]
 
 
 def _read_header(data: bytes, path: str, more: tuple[str, ...] = ()) -> tuple[Dataset, str]:
-    """Read the required elements (and `more`), and a note on what the file does not declare.
+    """Return the required elements (and `more`), and a note on what the file does not declare.
 
     A file without preamble begins with its first element. A file without a Transfer Syntax UID is
     read by the standard's default, implicit VR little endian (PS3.5 10.1). If its first element has

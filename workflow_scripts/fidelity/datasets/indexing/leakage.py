@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 
-# Splits in which a copy is kept first: a mistake in the training split must not reduce the test
-# split.
+# A copy is kept in the first of these splits: a mistake in training must not reduce the test.
 PRIORITY = ("test", "val", "train")
 
 

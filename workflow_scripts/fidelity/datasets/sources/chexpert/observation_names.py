@@ -1,8 +1,7 @@
 """Names of CheXpert's observations and CheXlocalize's pathologies. Imports nothing."""
 
 # Columns of CheXpert's label files (Irvin et al. 2019). CheXpert's "Lung Opacity" is "Airspace
-# Opacity" in CheXlocalize. The latter name is used here because reference and predicted masks have
-# it.
+# Opacity" in CheXlocalize. The latter name is used here, as in reference and predicted masks.
 OBSERVATIONS = (
     "No Finding",
     "Enlarged Cardiomediastinum",

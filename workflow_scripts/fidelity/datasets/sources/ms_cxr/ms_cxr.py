@@ -59,8 +59,7 @@ def find_cases(root: Path, settings: "MsCxr") -> Iterator[Case]:
     for image, phrases in read_phrases(table).items():
         path, patient = phrases.path, phrases.patient
         if not os.path.isfile(root / path):
-            # Images are only searched if they are not at the published place: there are many
-            # others.
+            # Search only if the image is not at its published place: the folder has many files.
             files = files or ImageFiles(root)
             path = files.find(path)
         yield Case(

@@ -159,7 +159,7 @@ def _siim(root: Path, chests: Sequence[Chest]) -> None:
             rows.append([uid, " -1"])
             continue
         _, parts = cv2.connectedComponents(chest.mask.astype(np.uint8), connectivity=8)
-        # A row for each opacity; the source's reader must merge them.
+        # A row for each opacity, to test that the rows are merged when they are read.
         for part in range(1, int(parts.max()) + 1):
             starts, ends = runs_of((parts == part).T).T
             # Gaps and lengths, column by column.

@@ -170,8 +170,7 @@ def _developed(total: np.ndarray, exposure: Exposure, rng: np.random.Generator) 
     scatter = cv2.resize(cv2.GaussianBlur(scatter, (0, 0), 4), (size, size))
     total = (1 - exposure.scatter) * total + exposure.scatter * scatter
 
-    # Fewer quanta arrive behind dense tissue, so the noise of log intensity grows as exp(total /
-    # 2).
+    # Fewer quanta arrive behind dense tissue: the noise of log intensity grows as exp(total / 2).
     grain = rng.standard_normal((size, size), dtype=np.float32)
     grain = 0.6 * grain + 0.8 * cv2.GaussianBlur(grain, (0, 0), 0.8)
     total = total + exposure.noise * np.exp(0.5 * (total - 1)) * grain
