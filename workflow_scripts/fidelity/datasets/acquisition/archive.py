@@ -110,7 +110,7 @@ def _fault(entry: zipfile.ZipInfo, *, is_repeated: bool) -> "Message | None":
         return "is a link or another special file"
     if entry.flag_bits & 1:
         return "is encrypted"
-    return "stands twice in it" if is_repeated else None
+    return "is in it twice" if is_repeated else None
 
 
 def _fingerprint(members: list[zipfile.ZipInfo]) -> str:

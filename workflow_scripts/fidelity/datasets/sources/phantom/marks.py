@@ -75,9 +75,7 @@ def _place(
     """
     size, margin = taken.shape[0], max(2, round(taken.shape[0] / 64))
     jitter = rng.uniform(-0.02, 0.02, (len(centres), 2))
-    # The second pass, from the top, tests the same positions again, so it finds nothing new.
-    order = [*rng.permutation(len(centres)), *range(len(centres))]
-    for index in order:
+    for index in rng.permutation(len(centres)):
         x, y = np.array(centres[index]) + jitter[index]
         row = int(np.clip(round(y * size - box[0] / 2), 0, size - box[0]))
         column = int(np.clip(round(x * size - box[1] / 2), 0, size - box[1]))
