@@ -19,7 +19,7 @@ rule provenance:
             caption="captions/provenance.rst",
             category=title_of_dataset,
             subcategory="Provenance",
-            labels={"content": "Code, inputs, machine, time and passes; cost"},
+            labels={"content": "Code, inputs and machine; time and memory"},
         ),
         # What each explainer took, from the benchmarks; differs between two runs, as times do.
         cost=paths.table("cost"),
