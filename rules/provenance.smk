@@ -19,7 +19,7 @@ rule provenance:
             caption="captions/provenance.rst",
             category=title_of_dataset,
             subcategory="Provenance",
-            labels={"content": "Code, inputs, machine, time and passes; cost"},
+            labels={"content": "Code, inputs and machine; time and memory"},
         ),
         # Cost of each explainer, from the benchmarks. It differs between two runs, as run times do.
         cost=paths.table("cost"),

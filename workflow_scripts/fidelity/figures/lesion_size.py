@@ -94,8 +94,8 @@ def plot(
             means["mean"],
             color=look.colour,
             marker=look.marker,
-            markersize=4.5,
-            markeredgecolor="white",
+            markersize=5,
+            markeredgecolor="black",
             markeredgewidth=0.6,
             zorder=3,
         )

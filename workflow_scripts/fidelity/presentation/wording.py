@@ -202,8 +202,8 @@ def empty_masks(policy: Mapping[str, str]) -> str:
     both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
     return (
         f"If only the prediction is empty, overlap is 0 and distances are {alone}. Means leave out "
-        f"cases with an empty reference. In the scores of such a case, overlap is {both} and "
-        f"distances are {far} if the prediction is empty, too."
+        f"cases with an empty reference. If the prediction of such a case is empty, too, its own "
+        f"scores are: overlap {both}, distances {far}."
     )
 
 

@@ -3,7 +3,12 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
+from fidelity.presentation.titles import (
+    classifier_title,
+    dataset_title,
+    explainer_title,
+    protocol_title,
+)
 from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance import words
 from fidelity.provenance.cost import cost_rows, cost_table
@@ -50,7 +55,11 @@ def _facts(title: str, content: Mapping[str, Any], keys: list[str]) -> Table:
 
 def _config(config: Mapping[str, Any]) -> Table:
     """Lay out the settings: those without a section first, then each section and each entry."""
-    single = [("", key, value) for key, value in config.items() if not isinstance(value, dict)]
+    single = [
+        ("", key, list(map(_protocol, value)) if key == "protocols" else value)
+        for key, value in config.items()
+        if not isinstance(value, dict)
+    ]
     sections = []
     for section, content in config.items():
         if section in words.ENTRIES:
@@ -66,6 +75,12 @@ def _config(config: Mapping[str, Any]) -> Table:
         [*single, *sections],
         lambda path, start: words.setting(path.removeprefix(f"{start}.")),
     )
+
+
+def _protocol(name: str) -> str:
+    """Name a protocol by its key; with its title, if that is another word."""
+    title = protocol_title(name)
+    return name if title.lower().startswith(name[0]) else f"{name} ({title})"
 
 
 def _keys_and_values(

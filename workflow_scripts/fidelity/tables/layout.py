@@ -24,7 +24,7 @@ from fidelity.presentation.wording import (
 # The parts of the page; their titles and their order are in the templates.
 Section = Literal[
     "main", "pairs", "quality", "metrics", "settings", "maps", "boxes", "comparisons", "strata",
-    "checks", "cases",
+    "checks", "cases", "organ_masks",
 ]  # fmt: skip
 
 

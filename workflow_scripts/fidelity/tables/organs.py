@@ -94,5 +94,5 @@ def organ_masks_table(masks: pd.DataFrame, dataset: str) -> Table:
     header = ["Organ masks", "n", "Estimated quality", "With heart"]
     shown = titles.dataset_title(dataset)
     return lay_out(
-        "organ_masks", header, rows, 3, section="cases", file="organ-masks", dataset=shown
+        "organ_masks", header, rows, 3, section="organ_masks", file="organ-masks", dataset=shown
     )

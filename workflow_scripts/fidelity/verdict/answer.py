@@ -90,9 +90,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         for n, against in below.items()
         if against.get("worse")
     ]:
-        (first, share), *rest = worse
-        told = [f"{first} is shown to be worse than {share}", *(f"{n} than {s}" for n, s in rest)]
-        details.append(f"{listed(told)}.")
+        details.append(" ".join(f"{who} is {told}." for who, told in worse))
     if any(
         row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
         for part in headline
@@ -131,12 +129,14 @@ def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
 
 
 def _worse(outcomes: Mapping[str, Sequence[str]]) -> str:
-    """Word than how many null baselines an explainer is worse, and than how many it is better."""
-    total = sum(map(len, outcomes.values()))
-    told = _share(len(outcomes["worse"]), total)
-    if len(outcomes["worse"]) == total:
-        return told
-    return f"{told} (better than {len(outcomes.get('better', ())) or 'none'})"
+    """Word than how many null baselines an explainer is worse, and what the others show."""
+    share = _share(len(outcomes["worse"]), sum(map(len, outcomes.values())))
+    others = [
+        f"{phrase} {len(names)}"
+        for outcome, phrase in _TOLD.items()
+        if outcome != "worse" and (names := outcomes.get(outcome))
+    ]
+    return listed([f"{_TOLD['worse']} {share}", *others])
 
 
 def _share(number: int, total: int) -> str:

@@ -19,6 +19,7 @@ from fidelity.verdict.structure import Group, Section, Sentence, note, warning
 FEW_SUPERPIXELS = 10
 # Below this test Dice predicted lungs are too unreliable; published U-Nets reach .98.
 WEAK_LUNGS = 0.9
+_BETTER = {"better": "better", "worse": "worse"}
 
 
 def foundations(evidence: Evidence) -> Section:
@@ -72,7 +73,7 @@ def secondary(evidence: Evidence) -> Section:
     told = [
         sentence
         for rows in chosen.values()
-        for sentence in metric_by_metric(rows, statistics, title_of, "better", units=False)
+        for sentence in metric_by_metric(rows, statistics, title_of, _BETTER, units=False)
     ]
     nothing = note("There are no other metrics of a pair of explainers.")
     return Section(
@@ -183,8 +184,8 @@ def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
     for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (
             f"The masks of {explainer_title(row.explainer)} are unions of superpixels. An image "
-            f"has {set_value(row.median)} of them "
-            f"(median; {set_value(row.min)} to {set_value(row.max)})"
+            f"has {set_value(row.median)} superpixels "
+            f"(median; minimum {set_value(row.min)}, maximum {set_value(row.max)})"
         )
         few = row.median < FEW_SUPERPIXELS
         if few:

@@ -179,7 +179,7 @@ def metric_by_metric(
     rows: Iterable[Comparison],
     statistics: Mapping[str, Any],
     titled: Callable[[str], str],
-    ahead: str,
+    standing: Mapping[str, str],
     *,
     units: bool,
 ) -> Iterator[Sentence]:
@@ -187,14 +187,14 @@ def metric_by_metric(
 
     Args:
         titled: gives the title of a metric.
-        ahead: what an explainer is by a metric: "better".
+        standing: what the first explainer is if it is `better` or `worse`: "more faithful".
         units: whether to state the number of units.
     """
     for row in sorted(rows, key=lambda row: _SHOWN_FIRST.index(row.outcome)):
         first, second = explainer_title(row.first), explainer_title(row.second)
         said = {
-            "better": f"{first} is {ahead}",
-            "worse": f"{second} is {ahead}",
+            # Of both the first explainer is the subject: the page's sign is that of its outcome.
+            **{outcome: f"{first} is {word} than {second}" for outcome, word in standing.items()},
             "equivalent": f"{first} and {second} are equivalent",
             "none_shown": "No difference was shown",
         }.get(row.outcome, f"{first} and {second} could not be compared")

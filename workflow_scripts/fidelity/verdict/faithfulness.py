@@ -139,6 +139,6 @@ def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
             part,
             evidence.study.statistics,
             lambda name: METRICS[name].title,
-            "more faithful",
+            {"better": "more faithful", "worse": "less faithful"},
             units=True,
         )

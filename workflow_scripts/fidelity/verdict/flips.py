@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import combinations
 
-from fidelity.analysis.localization import ALL_CLASSES
+from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
 from fidelity.presentation.wording import counted, listed, pixels_compared, value_of
@@ -82,18 +82,27 @@ def ranking_flips(evidence: Evidence) -> Section:
         groups or [Group("", [nothing])],
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
         "mask) and protocol (conventions of metrics). The counts leave out three things: rules "
-        "that use the reference mask, protocols that only repeat another's numbers, and undefined "
-        "differences. Tests are corrected within each setting. This section shows where a "
-        "conclusion depends on a choice; it is not additional evidence.",
+        "that use the reference mask, protocols that only repeat another's differences and "
+        "intervals, and undefined differences. Tests are corrected within each setting. This "
+        "section shows where a conclusion depends on a choice; it is not additional evidence.",
     )
 
 
 def without_repeats(rows: Iterable[Comparison]) -> list[Comparison]:
-    """Leave out comparisons that a further protocol only repeats: all numbers are the same."""
+    """Leave out comparisons that a further protocol only repeats.
+
+    The difference and its interval are the same, on as many cases. The corrected p may differ: it
+    depends on the other pairs of the protocol. Of equal rows that of the default protocol is kept,
+    else the first.
+    """
     found: dict[str, Comparison] = {}
     for row in rows:
+        what = (row.metric, row.binarization, row.cls, row.first, row.second)
         # As text, in which two undefined numbers are equal.
-        found.setdefault(repr(replace(row, protocol="", family="")), row)
+        numbers = (row.n, row.n_units, row.difference, row.low, row.high)
+        key = repr((what, numbers))
+        if key not in found or row.protocol == DEFAULT_PROTOCOL:
+            found[key] = row
     return list(found.values())
 
 

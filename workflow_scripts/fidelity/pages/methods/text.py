@@ -40,6 +40,8 @@ ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
 GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
 # Of protocols whose source is named without a year.
 PROTOCOL_SOURCES = {"seed": "Gupta 2025"}
+# Of a study whose title could be that of another paper in the same text.
+PROTOCOL_TOPICS = {"seed": " (LIME against Grad-CAM)"}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
 SIGNS = {
     "positive": "Negative values of each map were set to 0.",
@@ -150,7 +152,9 @@ def methods(
         ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
         empty=empty_masks(config["scores"]["empty"]),
         conventions=listed(
-            titles.protocol_title(name) + cite(PROTOCOL_SOURCES.get(name, PROTOCOLS[name].source))
+            titles.protocol_title(name)
+            + PROTOCOL_TOPICS.get(name, "")
+            + cite(PROTOCOL_SOURCES.get(name, PROTOCOLS[name].source))
             for name in protocols
         ),
         faithfulness=listed(

@@ -33,7 +33,7 @@ def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
         header,
         rows,
         4,
-        section="cases",
+        section="organ_masks",
         file="lung-masks",
         dataset=titles.dataset_title(dataset),
         measured=bool(rows),

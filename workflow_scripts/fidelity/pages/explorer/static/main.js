@@ -99,7 +99,8 @@
       const all = explorer.entries.length;
       const missing = explorer.study.cases - new Set(explorer.entries.map((one) => one.file)).size;
       const left = missing > 0 ? ` (${missing} more cases of the study are not in this page)` : "";
-      document.getElementById("count").textContent = `${rows.length} of ${all} cases${left}`;
+      document.getElementById("count").textContent =
+        `${rows.length} of ${all} cases with maps${left}`;
       explorer.grid.show(rows);
     }
     if (now.view === "plots" && (selection || names.has("view"))) explorer.plots.show(rows);
