@@ -80,7 +80,7 @@ def _config(config: Mapping[str, Any]) -> Table:
 def _protocol(name: str) -> str:
     """Name a protocol by its key; with its title, if that is another word."""
     title = protocol_title(name)
-    return name if title.lower().startswith(name[0]) else f"{name} ({title})"
+    return name if title.casefold() == name else f"{name} ({title})"
 
 
 def _keys_and_values(

@@ -193,7 +193,7 @@ def metric_by_metric(
     for row in sorted(rows, key=lambda row: _SHOWN_FIRST.index(row.outcome)):
         first, second = explainer_title(row.first), explainer_title(row.second)
         said = {
-            # Of both the first explainer is the subject: the page's sign is that of its outcome.
+            # The first explainer is the subject in both: the page's sign shows its outcome.
             **{outcome: f"{first} is {word} than {second}" for outcome, word in standing.items()},
             "equivalent": f"{first} and {second} are equivalent",
             "none_shown": "No difference was shown",
