@@ -166,8 +166,7 @@ _KEYS = ["classifier", "explainer", "split", "class"]
 def _sets(
     scores: Scores, sets: Mapping[str, Any]
 ) -> Iterator[tuple[str, str, str, str, BoxSet, int]]:
-    """Give classifier, explainer, split, class, the set without failed maps, and failed maps' count.
-    """
+    """Give classifier, explainer, split, class, the set without failed maps, and their number."""
     names = {"dataset": ""}
     classes = class_groups_of((names, table) for table in scores.values()).get("", {})
     for (classifier, explainer), table in scores.items():
