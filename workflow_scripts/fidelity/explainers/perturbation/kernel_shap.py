@@ -31,7 +31,8 @@ def make(context: Context, settings: KernelShap) -> Explain:
         - exact: whether all coalitions were classified.
         - surrogate_r2: R² of the additive game, weighted by the Shapley kernel. It is below 0
           where the game does worse than the mean, because it must pass through both ends.
-        - forward_passes: images classified for this case, all its classes together, without padding.
+        - forward_passes: images classified for this case, all its classes together,
+          without padding.
     """
 
     def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:

@@ -57,8 +57,8 @@ class Rodeo:
             if (areas(image.boxes) <= 0).any():
                 raise ValueError("a box has no area")
         weight = _agreement(predicted, reference, classes)
-        # Per image and class: matched pairs, sums of localization and shape, pairs of equal class, and
-        # boxes without a partner. A pair has the class of its reference.
+        # Per image and class: matched pairs, sums of localization and shape, pairs of equal class,
+        # and boxes without a partner. A pair has the class of its reference.
         self.sums = np.zeros((len(reference), classes, 5))
         for index, (ours, theirs) in enumerate(zip(predicted, reference, strict=True)):
             self._match(self.sums[index], ours, theirs, weight)
