@@ -28,8 +28,7 @@ TITLES = {
 
 
 def draw(known_truth: str, classifier: str) -> Figure:
-    """Draw known_truth.csv of a data set: rows of `classifier` and of explainers without one.
-    """
+    """Draw known_truth.csv of a data set, with explainers that need no classifier."""
     return plot(of_classifier(KNOWN_TRUTH.read(known_truth), classifier))
 
 
