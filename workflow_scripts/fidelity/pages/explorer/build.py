@@ -63,7 +63,7 @@ def build(
         settings: contains
 
             - dataset (key), pairs (classifier and explainer of each source), classifiers (those
-              in pairs, without `none`), families, other_references (see `stratify`; absent if none);
+              in pairs, without `none`), families, other_references (see `stratify`; may be absent);
             - binarizations, metrics (including those of maps), metric and binarization (the primary
               ones), split (the judged one);
             - cases (a number, or `all`), images (whether they may be shown), thresholds (of the
