@@ -51,10 +51,10 @@ def compare(
         - `family` is "diagnostic" if binarization or metric used the reference. It is "primary" for
           the primary metric and binarization on the test split under the default protocol, else
           "secondary".
-        - `conclusion` is about the values, whether or not high values are good. "a_higher" or
-          "b_higher": the adjusted Wilcoxon p is below alpha and the interval excludes 0 on that
-          side. "equivalent": the interval of a share lies inside ±margin and is based on at least
-          EQUIVALENCE_UNITS units. Else "none_shown".
+        - `conclusion` is about the values, whether or not high values are good. It is "a_higher" or
+          "b_higher" if the adjusted Wilcoxon p is below alpha and the interval excludes 0 on that
+          side. It is "equivalent" if the interval of a share lies inside ±margin and is based on
+          at least EQUIVALENCE_UNITS units. Else it is "none_shown".
 
     Raises:
         InputError: over 1 % of an explainer's cases are missing from another that is not partial.

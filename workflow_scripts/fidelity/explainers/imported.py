@@ -95,7 +95,7 @@ def read_saliency(
 def fits(shape: tuple[int, int], size: tuple[int, int]) -> bool:
     """Check whether a map may be a whole image at another resolution.
 
-    Either it has the image's aspect ratio up to one pixel of rounding, or it is a square: most
+    It must have the image's aspect ratio, up to one pixel of rounding, or be a square. Most
     networks see images squeezed to a square.
     """
     (height, width), (full_height, full_width) = shape, size

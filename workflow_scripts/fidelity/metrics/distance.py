@@ -1,7 +1,7 @@
 """Distances between two masks of pixels: one transform per mask, shared by all metrics.
 
 One transform serves both point sets, the mask and its boundary. Seen from outside, the nearest
-pixel of a mask is always on its boundary: otherwise its neighbour one row or column closer would
+pixel of a mask is always on its boundary. Otherwise, its neighbour one row or column closer would
 also be in the mask. Inside the mask, the distance to the full set is 0.
 """
 

@@ -21,8 +21,8 @@ def top_k(map01: np.ndarray, k: int) -> np.ndarray:
         k: number of pixels, from 0 to H · W.
 
     Returns:
-        Boolean (H, W) with exactly k pixels: all pixels above the k-th highest value, and the first
-        ones, in the shuffled order, of those that equal it.
+        Boolean (H, W) with exactly k pixels: all pixels above the k-th highest value. Of the pixels
+        that equal it, the first ones in the shuffled order are added.
 
     Raises:
         ValueError: k is outside its range.

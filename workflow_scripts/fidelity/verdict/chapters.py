@@ -18,7 +18,7 @@ from fidelity.verdict.structure import Chapter, Section
 
 
 def build(tables: Tables, study: Study) -> list[Chapter]:
-    """Answer each question from the tables."""
+    """Find the answer to each question in the tables."""
     return [_chapter(evidence) for evidence in collect(tables, study)]
 
 

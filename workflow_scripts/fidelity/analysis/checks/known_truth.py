@@ -63,8 +63,8 @@ def summarize(
         - `auc_`, `hit_` and `rank_` are means with intervals of pixel ROC-AUC, pointing game and
           relevance rank, against mark and lesion.
         - `auc_difference` is the mean difference within cases, mark minus lesion.
-        - `points_at` is `mark` (or `lesion`) if the interval of its AUC lies above .5 and the
-          interval of the difference lies on its side of 0; else `neither`.
+        - `points_at` is `mark` (or `lesion`) if the interval of its AUC lies above .5 and that of
+          the difference lies on its side of 0; else `neither`.
         - `nulls_beaten` counts how many of the `nulls` null baselines have a lower AUC against the
           mark on the same cases. The interval of the difference must lie above 0.
     """

@@ -44,9 +44,9 @@ def summarize_stability(
         tables: classifier → its table from `stability_cases`.
 
     Returns:
-        The table stability.csv: for each split and each quantity that at least one map reports, the
-        number of such maps and the mean, median, smallest and largest value. Explainers that report
-        none of the quantities have no row.
+        The table stability.csv, with a row per split and quantity that at least one map reports. It
+        has the number of such maps, and the mean, median, smallest and largest value. Explainers
+        that report none of the quantities have no row.
     """
     rows: list[dict[str, Any]] = []
     for classifier, explainer in combos:

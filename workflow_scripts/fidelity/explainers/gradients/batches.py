@@ -129,8 +129,8 @@ def completeness(
 ) -> dict[str, torch.Tensor]:
     """Compare the sum of attributions with what they should add up to.
 
-    This is completeness (Sundararajan, Taly & Yan 2017) or summation to delta (Shrikumar et al.
-    2017): attributions add up to the difference of the logit between image and baseline.
+    This is completeness (Sundararajan, Taly & Yan 2017), or summation to delta (Shrikumar et al.
+    2017). Attributions add up to the difference of the logit between image and baseline.
 
     Returns:
         logit_difference (b,), and completeness_error (b,): the sum of attributions minus

@@ -3,7 +3,7 @@
 It follows pytorch-grad-cam, with these differences.
 
 - A gradient belongs to the layer it came from. The package pairs biases in the order of definition
-  with gradients in the order of the pass, and mixes them up where the two orders differ.
+  with gradients in the order of the pass, which is wrong where the two differ.
 - The authors' code scales the gradients of a layer to [0, 1] together (`scale: layer`). The package
   scales each channel, so a channel whose gradients are nearly 0 counts as much as the strongest.
   The package's way is the default here, as for all CAMs.

@@ -1,8 +1,8 @@
 """Copy a classifier so that every activation and every pooling is a module used once.
 
 captum and zennit change the backward pass through hooks on modules. Hooks fail for a ReLU that is
-called twice (ResNet), works in place or is a function call (DenseNet); in the last case they fail
-silently. So the network is traced (torch.fx) and rewritten.
+called twice (ResNet) or works in place. For a function call (DenseNet), they fail silently. So the
+network is traced (torch.fx) and rewritten.
 """
 
 import copy

@@ -17,10 +17,10 @@ from fidelity.settings.explainers import GradientShap
 def make(context: Context, settings: GradientShap) -> Explain:
     """Set up GradientSHAP (Lundberg & Lee 2017; Erion et al. 2021), as captum computes it.
 
-    Each sample takes the gradient at a random point on the line from a baseline to the image with
-    added noise, and multiplies it by the difference of the two. The map is the mean over samples.
-    The package captum uses the random generators of the process. Here each case has its own, so
-    other images have no effect.
+    Each sample takes a random point on the line from a baseline to the image with added noise. The
+    gradient there is multiplied by the difference of the two ends. The map is the mean over
+    samples. The package captum uses the random generators of the process. Here each case has its
+    own, so other images have no effect.
 
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit_difference, the mean over the
