@@ -145,7 +145,7 @@ def box_comparisons(
 
 
 def _pairs(scores: Scores, sets: Mapping[str, Any]) -> Iterator[tuple[str, str, str, _Part, _Part]]:
-    """Give classifier, split, class and two explainers; of the test split, if there is one."""
+    """Yield classifier, split, class and two explainers; of the test split, if there is one."""
     found = [item[:5] for item in _sets(scores, sets)]
     tested = keep_test_split(pd.DataFrame([item[:4] for item in found], columns=_KEYS))
     by_set: dict[tuple[str, str], dict[tuple[str, str], BoxSet]] = {}
@@ -166,7 +166,12 @@ _KEYS = ["classifier", "explainer", "split", "class"]
 def _sets(
     scores: Scores, sets: Mapping[str, Any]
 ) -> Iterator[tuple[str, str, str, str, BoxSet, int]]:
-    """Give classifier, explainer, split, class, the set without failed maps, and their number."""
+    """Build the set of images of each classifier, explainer, split and class.
+
+    Yields:
+        Classifier, explainer, split, class, the set without failed maps, and the number of failed
+        maps.
+    """
     names = {"dataset": ""}
     classes = class_groups_of((names, table) for table in scores.values()).get("", {})
     for (classifier, explainer), table in scores.items():

@@ -92,7 +92,7 @@ def side(case: PreparedCase, cls: str) -> str:
 
 
 def _midline(case: PreparedCase) -> tuple[float, bool]:
-    """Give the column of the midline, and whether the patient's left is on the image's left."""
+    """Return the column of the midline, and whether the patient's left is on the image's left."""
     lungs = [decode(case.organs[n]) for n in ("left_lung", "right_lung") if n in case.organs]
     if len(lungs) == 2 and all(lung.any() for lung in lungs):
         left, right = (float(np.nonzero(lung)[1].mean()) + 0.5 for lung in lungs)

@@ -90,7 +90,7 @@ class Quality:
         return f"classes: {_flow(self.fitting_order)}" if self.fitting_order else ""
 
     def facts(self) -> dict[str, Any]:
-        """Give the numbers for verdict.json."""
+        """Return the numbers for verdict.json."""
         return {
             "status": self.status,
             "concludes": self.concludes,

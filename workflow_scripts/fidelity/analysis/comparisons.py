@@ -130,7 +130,7 @@ def _pairs(
     diagnostic: Collection[str],
     partial: Collection[str],
 ) -> Iterator[pd.DataFrame]:
-    """Give one table with all pairs and metrics of a block, if it has at least two explainers."""
+    """Yield one table with all pairs and metrics of a block, if it has at least two explainers."""
     pairs = list(combinations(block.values, 2))
     if not pairs:
         return

@@ -86,12 +86,12 @@ def measured(group: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
 
 
 def unit_of(metric: str) -> str:
-    """Give a metric's unit; a metric that is not registered is a share."""
+    """Return a metric's unit; a metric that is not registered is a share."""
     return METRICS[metric].unit if metric in METRICS else "1"
 
 
 def direction_of(metric: str) -> str:
-    """Give a metric's direction; for a metric that is not registered, higher is better."""
+    """Return a metric's direction; for a metric that is not registered, higher is better."""
     return METRICS[metric].direction if metric in METRICS else "higher"
 
 
@@ -144,7 +144,7 @@ def summarize(
 def intervals_of(
     values: ArrayLike, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int
 ) -> list[Interval]:
-    """Give the mean and its interval for each column of values, by the study's statistics.
+    """Return the mean and its interval for each column of values, by the study's statistics.
 
     Args:
         values: (n,) or (n, m), nan = undefined.
@@ -211,7 +211,7 @@ def class_groups_of(
 def split_class_parts(
     table: pd.DataFrame, groups: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Give split, class and rows for each split and each of the `class_groups` with rows."""
+    """Yield split, class and rows for each split and each of the `class_groups` with rows."""
     for split, in_split in table.groupby("split", sort=True):
         for cls, members in groups.items():
             part = in_split[in_split["class"].isin(members)]
@@ -220,7 +220,7 @@ def split_class_parts(
 
 
 def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:
-    """Give the values to average: nan where the metric is not meant for the case.
+    """Return the values to average: nan where the metric is not meant for the case.
 
     Args:
         scores: rows of one protocol with `empty_reference` and the metrics.
@@ -245,7 +245,7 @@ def keep_test_split(table: pd.DataFrame) -> pd.DataFrame:
 def summaries(
     rows: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int
 ) -> Iterator[dict[str, Any]]:
-    """Give one row per metric for the scores of one combination, split and class.
+    """Yield one row per metric for the scores of one combination, split and class.
 
     Yields:
         The columns of localization.csv from `metric` on.

@@ -117,7 +117,7 @@ def beside_readers(
 
 
 def _values(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Give the values to average, by case, class and reader."""
+    """Return the values to average, by case, class and reader."""
     (column,) = localization_values(scores.assign(protocol=DEFAULT_PROTOCOL), [metric]).T
     return scores[["case", "patient", "split", "class", "reader"]].assign(value=column)
 

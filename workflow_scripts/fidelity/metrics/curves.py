@@ -39,7 +39,7 @@ class RankedMap:
         return np.concatenate([[0], new, [self.values.size]])
 
     def confusion(self, first: np.ndarray) -> Confusion:
-        """Count the agreement of the masks without the first pixels, given by their number."""
+        """Count the agreement of the masks without the first `first[i]` pixels."""
         positives, size = int(self.below[-1]), self.values.size
         tp = positives - self.below[first]
         fp = size - first - tp

@@ -19,7 +19,7 @@ def parts_of(job: Any) -> list[tuple[Mapping[str, str], pd.DataFrame]]:
 def case_means(
     rows: pd.DataFrame, names: Sequence[str], statistics: Mapping[str, Any], seed: int
 ) -> dict[str, dict[str, float]]:
-    """Give counts, mean with interval and median of some columns.
+    """Return counts, mean with interval and median of some columns.
 
     Args:
         rows: one per map, with `case` and `patient`.
@@ -43,6 +43,6 @@ def case_means(
 
 
 def with_ends(name: str, interval: Interval) -> dict[str, float]:
-    """Give the mean and its bounds as columns: `name` followed by each of ENDS."""
+    """Return the mean and its bounds as columns: `name` followed by each of ENDS."""
     values = interval.mean, interval.low, interval.high
     return {f"{name}{end}": value for end, value in zip(ENDS, values, strict=True)}

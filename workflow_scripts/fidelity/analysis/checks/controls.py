@@ -188,7 +188,7 @@ def _judged(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> Iterator[dict[str, Any]]:
-    """Give one row per metric."""
+    """Yield one row per metric."""
     directions = [direction_of(name) for name in metrics]
     signs = np.array([1 if direction == "higher" else -1 for direction in directions])
     kind = dict(zip(kinds, cube, strict=True))

@@ -90,7 +90,7 @@ def summarize(
 def _summary(
     part: pd.DataFrame, name: str, primary: str, statistics: Mapping[str, Any], seed: int
 ) -> dict[str, Any]:
-    """Give the columns of one metric, starting at `metric`."""
+    """Return the columns of one metric, starting at `metric`."""
     if METRICS[name].by == "sensitivity":
         part = part[part["sensitivity_asked"]]
     return {

@@ -89,7 +89,7 @@ def summarize(
 
 
 def _wide(table: pd.DataFrame) -> pd.DataFrame:
-    """Give one row per case with a map, and one column per metric and truth."""
+    """Return one row per case with a map, and one column per metric and truth."""
     sides = []
     for truth in TRUTHS:
         side = table[table["truth"] == truth].set_index(["case", "patient"])

@@ -85,7 +85,7 @@ def agree(
 def _pairs(
     masks: Mapping[str, Masks], case: str, cls: str, own: Collection[str] | None
 ) -> Iterator[tuple[str, str, float]]:
-    """Give the IoU of every two masks of a case and class; each mask is decoded once."""
+    """Yield the IoU of every two masks of a case and class; each mask is decoded once."""
     packed: dict[str, np.ndarray] = {}
     areas: dict[str, int] = {}
     sizes = set()

@@ -147,5 +147,5 @@ def joined(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
 
 
 def names_of(columns: Iterable[Column]) -> list[str]:
-    """Give the names of some columns, for grouping."""
+    """Return the names of some columns, for grouping."""
     return [column.name for column in columns]
