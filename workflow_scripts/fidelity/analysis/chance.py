@@ -162,7 +162,7 @@ def useless(classification: pd.DataFrame | None, least_accuracy: float | None = 
 
 
 def useless_for(job: Any) -> set[str]:
-    """Name such classifiers from a job's input `classification`, if it has one."""
+    """Name the classifiers without a conclusion, from a job's input `classification` if any."""
     rated = read_if(CLASSIFICATION, job.input.classification)
     return useless(rated, job.params.statistics.get("least_accuracy"))
 

@@ -1,4 +1,4 @@
-"""Show which explainers point at the planted mark, and which at the lesion (not used)."""
+"""Show which explainers point at the planted mark, and which at the unused lesion."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
