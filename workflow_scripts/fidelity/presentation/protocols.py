@@ -1,10 +1,10 @@
-"""What each protocol is, in one sentence: for pages, tables and docs/measuring.md."""
+"""Explain in one sentence what each protocol is, for pages, tables and docs/measuring.md."""
 
 from collections.abc import Iterable
 
 from fidelity.presentation.titles import protocol_title
 
-# Protocols of masks, then those of boxes.
+# Protocols of masks first, then those of boxes.
 MEANINGS = {
     "default": "this project's conventions, for all metrics; the config sets how an empty mask "
     "is scored.",

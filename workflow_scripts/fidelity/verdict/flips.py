@@ -1,4 +1,4 @@
-"""Under which protocols, binarizations and metrics the order of two explainers turns round."""
+"""Find the protocols, binarizations and metrics that reverse the order of two explainers."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,15 +19,15 @@ Setting = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Order:
-    """How often either of two explainers is ahead, over settings (metric, protocol, binarization).
+    """How often each of two explainers is ahead, over settings (metric, protocol, binarization).
 
     Attributes:
-        leader: ahead in more settings.
-        settings: number of settings in which either is ahead.
+        leader: the explainer that is ahead in more settings.
+        settings: number of settings in which one of the two is ahead.
         leader_ahead: settings in which the leader's mean is better.
-        other_ahead: settings in which the other's is.
-        leader_shown: those of `leader_ahead` in which the tests show it.
-        other_shown: those of `other_ahead` in which the tests show it.
+        other_ahead: settings in which the other's mean is better.
+        leader_shown: settings in which the tests show that the leader is better.
+        other_shown: settings in which the tests show that the other is better.
     """
 
     leader: str
@@ -40,12 +40,12 @@ class Order:
 
     @property
     def flips(self) -> bool:
-        """Whether either is ahead somewhere."""
+        """Whether each of the two is ahead in some setting."""
         return bool(self.leader_ahead and self.other_ahead)
 
     @property
     def flips_by_tests(self) -> bool:
-        """Whether tests show either ahead somewhere."""
+        """Whether tests show each of the two to be better in some setting."""
         return bool(self.leader_shown and self.other_shown)
 
 
@@ -107,7 +107,7 @@ def without_repeats(rows: Iterable[Comparison]) -> list[Comparison]:
 
 
 def _by_class(evidence: Evidence) -> list[Sentence]:
-    """Give the means of explainers and best null baseline in each class, if their order differs."""
+    """List the means of explainers and best null baseline per class, if their order differs."""
     metric = evidence.study.statistics["primary"]
     nulls = evidence.of_family("baseline")
     best = [name for name in ranked_means(evidence)["mean"].dropna().index if name in nulls][:1]
@@ -133,14 +133,14 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
 
 
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
-    """Count the settings in which either of two explainers is ahead; None if none compares them.
+    """Count the settings in which each of two explainers is ahead.
 
     Args:
-        b: explainer; of two that are ahead equally often, `a` is called the leader.
+        b: explainer; if both are ahead equally often, `a` is called the leader.
         rows: comparisons of one class.
 
     Returns:
-        The counts; None if no setting compares them.
+        The counts; None if neither is ahead in any setting.
     """
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}
@@ -213,7 +213,7 @@ def _shown(settings: Sequence[Setting], total: int) -> str:
 
 
 def _named(settings: Sequence[Setting], several: bool) -> str:
-    """Name settings, those of one protocol together; of several metrics, count those of each."""
+    """Name settings, grouped by protocol; with several metrics, count the settings of each."""
     if several:
         counts = Counter(metric for metric, *_ in settings)
         return ", ".join(f"{count} by {title_of(metric)}" for metric, count in counts.items())

@@ -1,4 +1,4 @@
-"""The quality of predicted lung masks as a table."""
+"""Table of the quality of predicted lung masks."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ METRIC_TITLES = {"dice": "Dice", "iou": "IoU"}
 
 
 def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
-    """Lay out how well the model segments lungs that are known.
+    """Lay out how well the model segments lungs with known masks.
 
     Args:
         quality: quality.csv of the data set that the model was trained on; may be empty.
