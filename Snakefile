@@ -3,7 +3,7 @@ from snakemake.utils import min_version
 
 min_version("9.0")
 
-# Not a bare `configfile:`, which would mix the demo's data sets into every other config.
+# Not a bare `configfile:`: it would merge the demo's data sets into every other config.
 if not workflow.config_settings.configfiles:
 
     configfile: "config/config.yaml"
@@ -32,13 +32,14 @@ include: "rules/provenance.smk"
 
 
 complete_rules()
-# A cluster's job was planned by the Snakemake that has done this.
+# A cluster job skips this: the main Snakemake process that submitted it has already done it.
 if workflow.is_main_process:
     take_over_results()
 
 
-# Not worth a job of a cluster, which starts Snakemake twice (10 s): seconds each on one core. `acquire`
-# and `check_classifier` fetch data and weights, and compute nodes often reach no network.
+# These jobs take seconds on one core: not worth a cluster job, which starts Snakemake twice (10 s).
+# `acquire` and `check_classifier` download data and weights, and compute nodes often have no
+# network access.
 localrules:
     all,
     tables,
@@ -64,7 +65,7 @@ localrules:
     provenance,
 
 
-# At the very end, below whatever the other jobs had to say.
+# Print the advice at the very end, below the output of the other jobs.
 onerror:
     records.write_listings(RAW_FOLDERS, PLACES)
     told = failed_jobs.told(failed_jobs.failures_of(log), CONFIG_FILES)
@@ -72,7 +73,7 @@ onerror:
         print(told, file=sys.stderr, flush=True)
 
 
-# `make run` goes on to the report by itself, and lists where everything is.
+# `make run` continues with the report and then lists where everything is.
 onsuccess:
     records.write_listings(RAW_FOLDERS, PLACES)
     if "MAKELEVEL" not in os.environ:

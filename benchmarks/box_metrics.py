@@ -1,10 +1,10 @@
-"""Box metrics of many maps beside the peers that compute the same values, in one run.
+"""Compare box metrics of many maps with other packages that compute the same values, in one run.
 
-Run: `python benchmarks/box_metrics.py [--maps 10000] [--wsol CHECKOUT]`. Maps of 224 x 224 pixels.
-wsolevaluation is in no registry: CHECKOUT is the folder of a clone of
-github.com/clovaai/wsolevaluation; without it, its values are not compared. RoDeO is compared with
-the package rodeometric, on 3,000 maps at most: for 10,000 it needs more than 20 GiB. Every value is
-compared before its time is printed.
+Run: `python benchmarks/box_metrics.py [--maps 10000] [--wsol CHECKOUT]`. Maps have 224 x 224
+pixels. wsolevaluation is in no registry: CHECKOUT is the folder of a clone of
+github.com/clovaai/wsolevaluation. Without it, its values are not compared. RoDeO is compared with
+the package rodeometric on at most 3,000 maps, because it needs more than 20 GiB for 10,000. Every
+value is compared before its time is printed.
 """
 
 import argparse
@@ -27,7 +27,7 @@ MOST_FOR_RODEO = 3000
 
 
 def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Draw a smooth map, float32 in [0, 1], and one to three boxes of whole corners."""
+    """Draw a smooth map, float32 in [0, 1], and one to three boxes with integer corners."""
     rng = np.random.default_rng(seed)
     coarse = rng.random((14, 14)).astype(np.float32) ** 3
     map01 = cv2.resize(coarse, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
@@ -40,7 +40,7 @@ def example(seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def wsol_peer(checkout: str):
-    """Import wsolevaluation's evaluation.py, giving NumPy's old names back to it."""
+    """Import wsolevaluation's evaluation.py, and restore NumPy's old names for it."""
     np.float = float
     sys.modules["munch"] = MagicMock()
     sys.path.insert(0, checkout)
@@ -50,7 +50,7 @@ def wsol_peer(checkout: str):
 
 
 def wsol_theirs(peer, maps, references, thresholds, largest: bool) -> np.ndarray:
-    """Compute their best IoU of each map at each threshold."""
+    """Compute wsolevaluation's best IoU of each map at each threshold."""
     found = []
     for map01, boxes in zip(maps, references, strict=True):
         at, number = peer.compute_bboxes_from_scoremaps(
@@ -64,7 +64,7 @@ def wsol_theirs(peer, maps, references, thresholds, largest: bool) -> np.ndarray
 
 
 def rodeo_theirs(predicted, reference) -> float:
-    """Compute the package's total; scikit-learn returned NumPy's numbers when it was written."""
+    """Compute the package's total; scikit-learn must return NumPy's numbers, as it once did."""
     import rodeo
 
     rodeo.rodeo.matthews_corrcoef = lambda a, b: np.float64(matthews_corrcoef(a, b))
@@ -81,7 +81,7 @@ def rodeo_theirs(predicted, reference) -> float:
 
 
 def rows(count: int = 200, checkout: str | None = None) -> Iterator[Row]:
-    """Compare every value, then give both sides' times."""
+    """Compare every value, then yield the times of both sides."""
     maps, references = zip(*map(example, range(count)), strict=True)
     if checkout:
         peer, thresholds = wsol_peer(checkout), wsol.thresholds_of()

@@ -1,9 +1,9 @@
-"""Grad-CAM and HiResCAM over many images against pytorch-grad-cam, called image by image.
+"""Compare Grad-CAM and HiResCAM over many images with pytorch-grad-cam, called image by image.
 
 Run: `python benchmarks/cams.py [--size PX] [--network NAME …]`. Every map is checked before it is
-timed. The package is used as its README does it, on the same network, layer and classes. The column
-of errors also states the bound: how many times faster than the package a bare batched pass is,
-forward through the network and back from the logits to the layer, without any map.
+timed. The package is used as in its README, on the same network, layer and classes. The column of
+errors also states a bound: how many times faster than the package a batched pass without any map
+is. Such a pass goes forward through the network and back from the logits to the layer.
 """
 
 import argparse
@@ -32,7 +32,7 @@ METHODS = {"Grad-CAM": (GradCAM, Gradcam), "HiResCAM": (HiResCAM, Hirescam)}
 
 
 def tasks_of(size: int, images: int) -> list[Task]:
-    """Draw smooth images as radiographs are; classes in turn."""
+    """Draw smooth images similar to radiographs; classes alternate."""
     rng = np.random.default_rng(1)
     tasks = []
     for index in range(images):
@@ -49,7 +49,7 @@ def tasks_of(size: int, images: int) -> list[Task]:
 def package_maps(
     method: type[GradCAM], classifier: Classifier, layer: CamLayer, tasks: Sequence[Task]
 ) -> np.ndarray:
-    """Explain image by image with the package; maps (n, size, size)."""
+    """Explain image by image with the package; returns maps (n, size, size)."""
     peer = method(classifier, [layer.module])
     images = [classifier.preprocess(task.case.image[None]) for task in tasks]
     return np.concatenate(
@@ -61,7 +61,7 @@ def package_maps(
 
 
 def our_maps(explain: Explain, size: int, tasks: Sequence[Task]) -> np.ndarray:
-    """Explain in batches, and post-process as the package does; maps (n, size, size)."""
+    """Explain in batches, and post-process as the package does; returns maps (n, size, size)."""
     found = []
     for start in range(0, len(tasks), BATCH):
         found += [each.map.values for each in explain(tasks[start : start + BATCH])]
@@ -70,7 +70,7 @@ def our_maps(explain: Explain, size: int, tasks: Sequence[Task]) -> np.ndarray:
 
 
 def bare_passes(classifier: Classifier, layer: CamLayer, tasks: Sequence[Task]) -> None:
-    """Go forward, and back to the layer, in batches."""
+    """Run batches forward, and back to the layer, without computing maps."""
     reader = LayerReader(classifier, layer, gradients=True)
     for start in range(0, len(tasks), BATCH):
         part = tasks[start : start + BATCH]
@@ -86,7 +86,7 @@ def rows(
     for name in networks:
         torch.manual_seed(0)
         classifier = Classifier(build(name, 3), name, ("A", "B", "C"), image_size=size)
-        classifier = classifier.eval().to(memory_format=torch.channels_last)  # as models are loaded
+        classifier = classifier.eval().to(memory_format=torch.channels_last)  # as in loaded models
         layer = find_cam_layer(classifier)
         for title, (method, settings) in METHODS.items():
             theirs = partial(package_maps, method, classifier, layer, tasks)

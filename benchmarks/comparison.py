@@ -1,7 +1,7 @@
-"""What the benchmarks against other packages share: a clock of one thread, and rows of one table.
+"""Shared by the benchmarks against other packages: a one-thread clock, and rows of one table.
 
-CPU-seconds: other work on the machine changes them less than seconds on the wall. Both sides take
-turns in one process, so that what is left of it hits both.
+Times are CPU-seconds, because other work on the machine affects them less than wall-clock seconds.
+Both sides take turns in one process, so that remaining effects of other work affect both.
 """
 
 import os
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Row:
-    """One comparison: CPU-seconds of both sides for the same work, and how far results differ."""
+    """One comparison: CPU-seconds of both sides for the same work, and the results' difference."""
 
     task: str
     peer: str
@@ -40,13 +40,13 @@ class Row:
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """Call a function: its result and its CPU-seconds."""
+    """Call a function; return its result and its CPU-seconds."""
     start = time.process_time()
     return work(), time.process_time() - start
 
 
 def in_turns(*sides: Callable[[], object], rounds: int = 3) -> list[float]:
-    """Time each side once a round; give the smallest CPU-seconds of each."""
+    """Time each side once per round; return the smallest CPU-seconds of each."""
     found: list[list[float]] = [[] for _ in sides]
     for _ in range(rounds):
         for side, seconds in zip(sides, found, strict=True):
@@ -55,7 +55,7 @@ def in_turns(*sides: Callable[[], object], rounds: int = 3) -> list[float]:
 
 
 def machine() -> str:
-    """Name the processor, what it has of fast bfloat16, and PyTorch's version."""
+    """Describe the processor, its support of fast bfloat16, and PyTorch's version."""
     facts = dict(
         (part.strip() for part in line.split(":", 1))
         for line in Path("/proc/cpuinfo").read_text().splitlines()
@@ -70,7 +70,7 @@ def machine() -> str:
 
 
 def prepare() -> None:
-    """Set both sides up as the rules do: one thread, and freed memory that is kept."""
+    """Set up both sides as the rules do: one thread, and freed memory is kept."""
     configure({"threads": 1, "device": "cpu"})
     cv2.setNumThreads(1)
 

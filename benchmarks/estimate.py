@@ -1,11 +1,11 @@
-"""The estimate of a study beside what a finished run of it took.
+"""Compare the estimated cost of a study with the cost of a finished run.
 
     python benchmarks/estimate.py CONFIG --run FOLDER [--config KEY=VALUE …] [--targets …]
 
-Runs nothing but the trials of `make estimate`. FOLDER is where the run's `results` are. Jobs that
-have not been run there are left out of both sides. CPU time is what the job itself recorded beside
-its kept result (`fidelity.base.kept_results`); where it keeps none, Snakemake's sample, which
-misses up to 30 seconds of a job that takes longer than 15. Run it while the machine does nothing
+It runs nothing but the trials of `make estimate`. FOLDER contains the run's `results`. Jobs that
+were not run there are left out of both sides. CPU time is what the job itself recorded next to its
+kept result (`fidelity.base.kept_results`). If it kept none, Snakemake's sample is used, which
+misses up to 30 seconds of jobs that take longer than 15. Run it while the machine does nothing
 else.
 """
 
@@ -33,7 +33,7 @@ FACTOR, SHARE = 1.5, 0.01
 
 
 def measured(job: Job, folder: Path) -> Cost | None:
-    """Read what a job took; None if it was not run."""
+    """Read the cost of a job; None if it was not run."""
     file = folder / job.benchmark
     row = benchmark_row(file) if job.benchmark and file.exists() else None
     if row is None:
@@ -76,7 +76,7 @@ def main() -> None:
     for job, found in done:
         step = step_of(study, job)
         cost = cost_of(study, trials.timings, job)
-        # Snakemake counts a notebook's processes more than once: its wall clock is compared.
+        # Snakemake counts a notebook's processes several times, so its wall clock is compared.
         told[step] += replace(cost, cpu=cost.wall) if job.script.endswith(".ipynb") else cost
         true[step] += found
     for line in trials.timings.missing(jobs):
@@ -92,20 +92,20 @@ def main() -> None:
 
 
 def row_of(step: str, told: Cost, true: Cost, everything: Cost) -> str:
-    """Write a step's row; its last cell names what is outside of FACTOR.
+    """Write a step's row; its last cell lists the resources whose ratio is beyond FACTOR.
 
     Args:
         step: its name.
-        told: the estimate.
-        true: what it took.
-        everything: what all steps took; CPU, wall and disk are judged where the step has at least
-            SHARE of that resource.
+        told: the estimated cost.
+        true: the measured cost.
+        everything: the measured cost of all steps. CPU, wall and disk are judged if the step has at
+            least SHARE of that resource.
     """
     ratios, off = {}, []
     for name, title in (("cpu", "CPU"), ("wall", "wall"), ("size", "disk")):
         estimated, measured, whole = (getattr(cost, name) for cost in (told, true, everything))
         ratio = estimated / measured if measured else float("inf" if estimated else "nan")
-        # An estimate of much that takes nothing is as wrong as the reverse.
+        # A large estimate of something that costs nothing is as wrong as the reverse.
         large = max(estimated, measured) > SHARE * whole
         if large and not 1 / FACTOR <= ratio <= FACTOR:
             off.append(title)

@@ -1,11 +1,11 @@
-"""Size of a large explorer, and how fast it is in a browser.
+"""Measure the size of a large explorer, and its speed in a browser.
 
-Run: `python benchmarks/explorer.py [--cases 583] [--keep FOLDER]`. The study has 583 cases of
-256 x 256 pixels and 15 explainers: three with dense maps, six with grids, three with superpixels,
-three with masks. Masks, scores and curves come from the workflow's scripts. Images are smooth with
-noise of six grey values. Dense maps are heavy-tailed noise (Student's t, 3 degrees of freedom), as
+Run: `python benchmarks/explorer.py [--cases 583] [--keep FOLDER]`. The study has 583 cases of 256 x
+256 pixels and 15 explainers: three with dense maps, six with grids, three with superpixels, three
+with masks. Masks, scores and curves come from the workflow's scripts. Images are smooth with noise
+of six grey values. Dense maps are heavy-tailed noise (Student's t, 3 degrees of freedom), as
 gradients are; smoother maps take less space. Debian's Chromium opens the page from the disk in a
-window of 1280 x 800: the first view, then 20 cases one after the other.
+window of 1280 x 800: first the start view, then 20 cases one after the other.
 """
 
 import argparse
@@ -34,7 +34,7 @@ EXPLAINERS = {
 
 
 class LargeExplorer(small_explorer.SmallExplorer):
-    """The explorer of the tests, with images and dense maps that compress as real ones do."""
+    """The explorer of the tests, with images and dense maps as compressible as real ones."""
 
     def _case(self, number: int, name: str):
         case = super()._case(number, name)
@@ -47,7 +47,7 @@ class LargeExplorer(small_explorer.SmallExplorer):
         return case
 
     def saliency(self, kind: str, number: int, place: int) -> SaliencyMap:
-        """Make up a map."""
+        """Generate a map."""
         if kind != "dense":
             return super().saliency(kind, number, place)
         rng = np.random.default_rng(1000 * place + number)
@@ -55,12 +55,12 @@ class LargeExplorer(small_explorer.SmallExplorer):
 
 
 def megabytes(folder: Path) -> float:
-    """Give the size of all files below a folder, in MB (10^6 bytes)."""
+    """Return the size of all files below a folder in MB (10^6 bytes)."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
 
 def browse(page: str) -> tuple[float, list[float]]:
-    """Open the page, then cases: seconds until each is shown."""
+    """Open the page, then cases; return the seconds until each is shown."""
     with browser.running() as chromium:
         tab = chromium.new_page(viewport={"width": 1280, "height": 800})
         started = time.perf_counter()

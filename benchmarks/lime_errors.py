@@ -1,7 +1,7 @@
-"""How far LIME's coefficients of one image are off, by setting: bias and variance over seeds.
+"""Measure the errors of LIME's coefficients of one image, by setting: bias and variance.
 
-Used by `benchmarks/lime_speed.py`. No time is measured here: a picture is classified once and kept
-(per precision), so that seeds, settings and repeated runs share it.
+Used by `benchmarks/lime_speed.py`. No time is measured here. A picture is classified once and its
+output is stored (per precision), so that seeds, settings and repeated runs share it.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ PACKAGE = "package"
 
 
 class Kept(Perturbed):
-    """Pictures whose outputs are kept in files, one per image and precision."""
+    """Pictures whose outputs are stored in files, one file per image and precision."""
 
     def __init__(
         self,
@@ -37,7 +37,7 @@ class Kept(Perturbed):
         segments: np.ndarray,
         folder: Path,
     ) -> None:
-        """Read what is known of an image."""
+        """Read the stored outputs of an image."""
         hidden = hidden_image(task.case.image, segments, explainers.Lime(**settings), 0)
         grey = rgb_image(task.case.image)[..., 0]
         super().__init__(context.classifier, grey, hidden, segments, context.batch)
@@ -47,7 +47,7 @@ class Kept(Perturbed):
     def classify(
         self, pictures: torch.Tensor, target: int, output: str, precision: str
     ) -> torch.Tensor:
-        """Classify what is not known yet."""
+        """Classify the pictures that have no stored output yet."""
         known = self.known.setdefault(precision, self._read(precision))
         bits = pictures.cpu().numpy()
         keys = [row.tobytes() for row in np.packbits(bits, axis=1)]
@@ -67,7 +67,7 @@ class Kept(Perturbed):
             return dict(zip(rows, saved["outputs"].tolist(), strict=True))
 
     def save(self) -> None:
-        """Write what is known by now."""
+        """Write all outputs that are known so far."""
         self.files.mkdir(parents=True, exist_ok=True)
         for precision, known in self.known.items():
             rows = np.array([np.frombuffer(key, np.uint8) for key in known])
@@ -85,22 +85,23 @@ def errors_of_image(
 ) -> dict[str, Any]:
     """Measure every way to explain one image.
 
-    The reference is the limit of the package's sampling in float32: where at most `exact_bits`
-    superpixels change the picture, of all their subsets; else the regression over the package's
-    samples of all its seeds together, whose own variance is taken off the others' errors.
+    The reference is the limit of the package's sampling in float32. If at most `exact_bits`
+    superpixels change the picture, it is computed from all their subsets. Else it is the regression
+    over the package's samples of all its seeds together, and its own variance is subtracted from
+    the errors of the others.
 
     Args:
         pictures: of the image.
         task: case and class.
         segments: its superpixels.
-        ways: settings by name; that named `package` is needed.
-        seeds: to explain with, each way.
+        ways: settings by name; one must be named `package`.
+        seeds: used for each way.
         exact_bits: see above.
 
     Returns:
-        Facts of the image, and for each way, relative to the reference's size: `bias` and
-        `variance` and `error` (squared; bias null where the reference is the package's own), mean
-        number of pictures classified, and coverage of the 95 % intervals (null without any).
+        Facts of the image. For each way, relative to the reference's size: `bias`, `variance` and
+        `error` (squared; bias is null if the reference is the package's own), the mean number of
+        pictures classified, and the coverage of the 95 % intervals (null without intervals).
     """
     exact = int(pictures.live.sum()) <= exact_bits
     found: dict[str, list[np.ndarray]] = {}
@@ -158,7 +159,7 @@ def _reference(
 def _split(
     weights: np.ndarray, reference: np.ndarray, size: float, off: float, own: bool
 ) -> dict[str, float | None]:
-    """Bias² (of the mean over seeds, less what its variance adds) and variance."""
+    """Compute bias² (of the mean over seeds, minus what its variance adds) and variance."""
     variance = float(np.var(weights, axis=0, ddof=1).sum()) / size
     if own:
         return {"bias": None, "variance": variance, "error": variance}

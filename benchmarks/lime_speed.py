@@ -1,21 +1,22 @@
-"""This project's LIME against the package `lime`: error against seconds.
+"""Compare this project's LIME with the package `lime`: error against seconds.
 
     python benchmarks/lime_speed.py all --out results/lime --images 20 --seeds 10 \
         --model results/demo/resnet18/model.safetensors --prepared results/demo/prepared/test-000.h5
 
-`errors` and `timing` write one JSON file per image as they go and pass over those that are there;
-`report` joins them to a table, the ratio and a figure; `all` does the three. Errors need many seeds
-and no clock (`lime_errors.py`), seconds few seeds and a clock.
+`errors` and `timing` write one JSON file per image and skip existing files. `report` combines them
+into a table, the ratio and a figure. `all` does all three. Errors need many seeds but no timing
+(`lime_errors.py`); times need only few seeds.
 
-Both sides get the same superpixels and the same classifier, the package its pictures in batches of
-the same size. The reference is what the package's own sampling comes to in float32: the limit for
-ever more samples where it can be had (`--exact-bits`), else the regression over its samples of all
-seeds. α goes with the samples (α·n / 1000), the package's too: all estimate one thing. Error is
-|b − reference| / |reference| over the superpixels of an image; what bfloat16 rounds counts.
-Errors of the package are those of this project's engine at `sampling: package` in float32, whose
-coefficients are checked against the package for each image that it is timed on.
+Both sides get the same superpixels and the same classifier, and the package's pictures are
+classified in batches of the same size. The reference is the limit of the package's own sampling in
+float32. It is computed for an infinite number of samples if possible (`--exact-bits`), else as the
+regression over its samples of all seeds. α is proportional to the samples (α·n / 1000), also for
+the package, so that all estimate the same value. The error is |b − reference| / |reference| over
+the superpixels of an image, and includes the rounding of bfloat16. Errors of the package are those
+of this project's engine at `sampling: package` in float32. Its coefficients are checked against the
+package for each timed image.
 
-Seconds are CPU-seconds of one thread. Segmentation, the same for both, is not in them.
+Seconds are CPU-seconds of one thread, without segmentation, which is the same for both sides.
 """
 
 import argparse
@@ -67,7 +68,7 @@ lime_image.tqdm = partial(lime_image.tqdm, disable=True)
 
 
 def ways_of(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
-    """List the ways to explain, settings by "name, samples", the package first."""
+    """List the ways to explain, as settings by "name, samples"; the package comes first."""
     found = {}
     for name in dict.fromkeys([PACKAGE, *args.ways]):
         sampling, precision, counts = WAYS[name]
@@ -78,7 +79,7 @@ def ways_of(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
             if count < 1:
                 own |= {"samples": None, "adaptive": {"batch": 32, "error": count}}
             if sampling == "package":
-                own["alpha"] = count / SAMPLES  # the engine scales the others' by itself
+                own["alpha"] = count / SAMPLES  # the engine scales α for the other samplings itself
             title = f"{name}, {count} samples" if count >= 1 else f"{name}, to error {count}"
             found[name if name == PACKAGE else title] = own
     return found
@@ -87,7 +88,7 @@ def ways_of(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
 def by_package(
     context: Context, settings: dict[str, Any], task: Task, segments: np.ndarray, seed: int
 ) -> np.ndarray:
-    """Explain with the package, its images classified in batches of the same size."""
+    """Explain with the package, with its images classified in batches of the same size."""
 
     @torch.inference_mode()
     def probabilities(images: np.ndarray) -> np.ndarray:
@@ -155,7 +156,7 @@ def study_errors(args: argparse.Namespace) -> None:
 
 
 def study_timing(args: argparse.Namespace) -> None:
-    """Write timing/<case>.json for each image: seconds of each way, once."""
+    """Write timing/<case>.json for each image: the seconds of each way, measured once."""
     context, tasks = inputs(args)
     ways = ways_of(args)
     for precision in dict.fromkeys(way["precision"] for way in ways.values()):
@@ -172,7 +173,7 @@ def study_timing(args: argparse.Namespace) -> None:
         for name, way in due.items():
             own = partial(Lime.of_task, context, explainers.Lime(**way), task, segments, [0])
             (weights, _), seconds[name] = timed(lambda own=own: own().weigh())
-            if name == PACKAGE:  # what was timed is this project's engine
+            if name == PACKAGE:  # this project's engine is timed
                 seconds[ENGINE] = seconds[name]
                 theirs = partial(by_package, context, way, task, segments, 0)
                 peer, seconds[name] = timed(theirs)
@@ -195,7 +196,7 @@ def _write(path: Path, content: dict[str, Any]) -> None:
 
 
 def report(args: argparse.Namespace) -> None:
-    """Print the table and the ratio, draw error against seconds."""
+    """Print the table and the ratio, and draw error against seconds."""
     images, seconds = _measured(args.out)
     exact = sum(image["reference"] == "exact" for image in images)
     print(
@@ -220,7 +221,7 @@ def report(args: argparse.Namespace) -> None:
 
 
 def rows(args: argparse.Namespace) -> Iterator[Row]:
-    """Give the fastest setting of each precision whose error is not above the package's."""
+    """Yield the fastest setting of each precision whose error is at most the package's."""
     with contextlib.redirect_stdout(sys.stderr):
         study_errors(args)
         study_timing(args)
@@ -251,7 +252,7 @@ def _read(folder: Path) -> list[dict[str, Any]]:
 def _row(
     name: str, images: list[dict[str, Any]], seconds: list[dict[str, float]]
 ) -> dict[str, float]:
-    """Join what was measured of one way to explain."""
+    """Combine the measurements of one way to explain."""
     own = [image["ways"][name] for image in images]
     peers = [image["ways"][PACKAGE] for image in images]
     biases = [way["bias"] for way in own if way["bias"] is not None]
@@ -291,7 +292,7 @@ def _range(images: list[dict[str, Any]], key: str) -> str:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
+    """Define the command line."""
     found = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     found.add_argument("what", choices=["errors", "timing", "report", "all"])
     found.add_argument("--out", type=Path, required=True, help="folder of what was measured")
@@ -312,7 +313,7 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main() -> None:
-    """Do what the command line says."""
+    """Run the command that the command line names."""
     args = parser().parse_args()
     prepare()
     if args.what in ("errors", "all"):

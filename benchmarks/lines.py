@@ -2,10 +2,10 @@
 
     python benchmarks/lines.py [COMMIT]
 
-Counts every line of text, blank lines and comments too, of workflow_scripts/, rules/, Snakefile
-and config/schemas/, with templates and JavaScript; without tests and benchmarks. Files of the
-working tree count if Git tracks them, or would add them; with COMMIT, the files of that commit.
-Binary files are left out.
+It counts every line of text, including blank lines and comments, of workflow_scripts/, rules/,
+Snakefile and config/schemas/. Templates and JavaScript are included; tests and benchmarks are not.
+Files of the working tree count if Git tracks them, or would add them. With COMMIT, the files of
+that commit count. Binary files are left out.
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""All metrics of one pair of masks against the libraries that compute the same values.
+"""Compare all metrics of one pair of masks with the libraries that compute the same values.
 
-Run: `python benchmarks/metrics.py`. Masks of 256 x 256 pixels; every value is checked before
+Run: `python benchmarks/metrics.py`. Masks have 256 x 256 pixels; every value is checked before
 anything is timed.
 """
 
@@ -23,13 +23,13 @@ SIDE, PAIRS, ROUNDS, TOLERANCE = 256, 8, 5, 2.0
 
 
 def lesions(rng: np.random.Generator) -> np.ndarray:
-    """Draw a mask of a few smooth blobs, as lesions and thresholded maps are; boolean (H, W)."""
+    """Draw a mask of a few smooth blobs, like lesions and thresholded maps; boolean (H, W)."""
     noise = cv2.GaussianBlur(rng.standard_normal((SIDE, SIDE)), (0, 0), 14)
     return noise > np.quantile(noise, rng.uniform(0.75, 0.95))
 
 
 def monai_values(reference: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """Compute with MONAI what its protocol has."""
+    """Compute the metrics of MONAI's protocol with MONAI."""
     y, y_pred = (torch.from_numpy(mask)[None, None] for mask in (reference, prediction))
     both = {"y_pred": y_pred, "y": y, "include_background": True}
     counts = monai.get_confusion_matrix(y_pred.float(), y.float(), include_background=True)
@@ -48,7 +48,7 @@ def monai_values(reference: np.ndarray, prediction: np.ndarray) -> dict[str, flo
 
 
 def medpy_values(reference: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """Compute with MedPy what its protocol has."""
+    """Compute the metrics of MedPy's protocol with MedPy."""
     functions = {
         "iou": medpy.jc,
         "dice": medpy.dc,
@@ -63,7 +63,7 @@ def medpy_values(reference: np.ndarray, prediction: np.ndarray) -> dict[str, flo
 
 
 def surface_distance_values(reference: np.ndarray, prediction: np.ndarray) -> dict[str, float]:
-    """Compute with surface-distance what its protocol has."""
+    """Compute the metrics of surface-distance's protocol with surface-distance."""
     found = surface_distance.compute_surface_distances(reference, prediction, (1, 1))
     return {
         "dice": surface_distance.compute_dice_coefficient(reference, prediction),
@@ -74,7 +74,7 @@ def surface_distance_values(reference: np.ndarray, prediction: np.ndarray) -> di
 
 
 def our_values(protocol: str, names: list[str]) -> Callable[..., dict[str, float]]:
-    """Make the function that computes the same with this project."""
+    """Make the function that computes the same values with this project."""
     rules = protocol_for(protocol, surface_tolerance=TOLERANCE)
     functions = {name: MASK_METRICS[name].function for name in names}
 
@@ -86,7 +86,7 @@ def our_values(protocol: str, names: list[str]) -> Callable[..., dict[str, float
 
 
 def rows() -> Iterator[Row]:
-    """Check the values against each peer, then time both sides."""
+    """Check the values against each library, then time both sides."""
     warnings.simplefilter("ignore")
     rng = np.random.default_rng(1)
     pairs = [(lesions(rng), lesions(rng)) for _ in range(PAIRS)]

@@ -22,7 +22,7 @@ TRIAL_CLASSES = ("A", "B", "C")
 
 
 def trial_case(side: int) -> PreparedCase:
-    """Make a case of the size in question: smooth structure, noise, an elliptic lung."""
+    """Make a case of the given size: smooth structure, noise, an elliptic lung."""
     rng = np.random.default_rng(0)
     y, x = np.mgrid[:side, :side] / side
     lung = ((x - 0.5) / 0.35) ** 2 + ((y - 0.5) / 0.4) ** 2 < 1
@@ -67,7 +67,7 @@ def time_explainer(
         entry: the explainer's config.
         classifier: None for explainers without one.
         side: working size in pixels.
-        compute: the config's; explainers that are quick are timed on a whole batch.
+        compute: the config's settings; quick explainers are timed on a whole batch.
         plugins: the config's plugin files.
         fitted: file of the fitted explainer; None for methods that are not fitted.
 
@@ -83,7 +83,7 @@ def time_explainer(
     seconds = time.perf_counter() - started
     if seconds < 0.5:
         started = time.perf_counter()
-        # Cases of their own: what tasks of one case share is computed once.
+        # Different cases, because tasks of the same case share computations.
         explain([replace(task, case=replace(task.case, case=f"trial {n}")) for n in range(batch)])
         seconds = (time.perf_counter() - started) / batch
     with tempfile.TemporaryDirectory() as folder:

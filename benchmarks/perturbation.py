@@ -1,17 +1,19 @@
-"""Methods that only call the classifier, against their best batched peers.
+"""Compare methods that only call the classifier with their best batched counterparts.
 
     python benchmarks/perturbation.py --model model.safetensors --prepared test-000.h5
     python benchmarks/perturbation.py            # random weights, a drawn image
 
-One image, batches of 32 on both sides. The peers run in float32, this project also in bfloat16
-where the processor has it. captum and pytorch-grad-cam are called with that batch size. RISE's
-reference is its authors' code, written out: masks of image size made by scikit-image, all held.
+One image, batches of 32 on both sides. The other packages run in float32, this project also in
+bfloat16 if the processor has it. captum and pytorch-grad-cam are called with that batch size. For
+RISE, the counterpart is its authors' code, written out: masks of image size made by scikit-image,
+all in memory.
 
-Occlusion, Score-CAM and Ablation-CAM do the peer's work. Their float32 maps must be equal
-(Ablation-CAM's times the logit that the package divides by); for bfloat16 the row states the
-difference. RISE and KernelSHAP are estimates. There, this project gets the fewest passes with which
-its error is not above the peer's: root mean square over seeds against the exact value, which for
-RISE is the limit of many masks. Errors come from outputs computed once.
+Occlusion, Score-CAM and Ablation-CAM do the same work as their counterparts. Their float32 maps
+must be equal (Ablation-CAM's times the logit that the package divides by); for bfloat16, the row
+states the difference. RISE and KernelSHAP are estimates. There, this project uses the fewest passes
+with which its error is at most the counterpart's. The error is the root mean square over seeds
+against the exact value, which for RISE is the limit of many masks. Errors come from outputs that
+are computed once.
 """
 
 import argparse
@@ -48,10 +50,10 @@ PASSES = (16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512)
 
 
 class NativeMap:
-    """Mixed into a CAM of pytorch-grad-cam: returns the map of the layer's size, with its signs."""
+    """A mixin for pytorch-grad-cam's CAMs: returns the map at the layer's size, with its signs."""
 
     def compute_cam_per_layer(self, input_tensor, targets, eigen_smooth):
-        """Leave out what follows the weighted sum."""
+        """Leave out the steps after the weighted sum."""
         activations = self.activations_and_grads.activations[-1].numpy()
         weights = self.get_cam_weights(
             input_tensor, self.target_layers[0], targets, activations, None
@@ -59,14 +61,14 @@ class NativeMap:
         return (weights[:, :, None, None] * activations).sum(1)
 
     def aggregate_multi_layers(self, cam):
-        """There is one layer."""
+        """Return the map of the only layer."""
         return cam
 
 
 def authors_rise(
     classifier: Classifier, image: np.ndarray, masks: Masks, target: int
 ) -> np.ndarray:
-    """RISE as its authors' code does it, on given grids and shifts, hiding by black."""
+    """Compute RISE as its authors' code does, on given grids and shifts, hiding with black."""
     cells = masks.grids.shape[1]
     up = [(cells + 1) * -(-side // cells) for side in masks.size]
     made = np.empty((len(masks), *masks.size))
@@ -86,7 +88,7 @@ def authors_rise(
 
 
 def fewest(error_of: Callable[[int], float], at_most: float) -> tuple[int, float]:
-    """Give the fewest passes whose error is not larger, and that error."""
+    """Return the fewest passes whose error is not larger, and that error."""
     for passes in PASSES:
         error = error_of(passes)
         if error <= at_most:
@@ -95,10 +97,10 @@ def fewest(error_of: Callable[[int], float], at_most: float) -> tuple[int, float
 
 
 class Trial:
-    """One image and class, and what a method and its peer make of it."""
+    """One image and class, explained by a method and its counterpart."""
 
     def __init__(self, classifier: Classifier, task: Task, samples: int) -> None:
-        """Take a classifier, a task, and the passes of the peers that draw samples."""
+        """Store a classifier, a task, and the passes of the counterparts that draw samples."""
         self.context = Context(classifier, BATCH, 1, "benchmark")
         self.classifier, self.task, self.samples = classifier, task, samples
         self.image = classifier.preprocess(task.case.image[None])
@@ -106,7 +108,7 @@ class Trial:
         self.size = f"{self.side} px"
 
     def probabilities(self, images: torch.Tensor) -> torch.Tensor:
-        """Classify as captum wants it."""
+        """Classify in the form that captum needs."""
         return self.classifier.probabilities(self.classifier(images))
 
     def rows(self) -> Iterator[Row]:
@@ -127,7 +129,7 @@ class Trial:
         return explain([self.task])[0].map.values
 
     def rise(self, precision: str) -> Row:
-        """Errors of several draws against the limit of all of them together."""
+        """Compare errors of several draws, against the limit of all draws together."""
         entry = explainers.Rise(samples=self.samples)
         few = {"normalise": "coverage", "precision": precision}
         case, shape = self.task.case, self.task.case.image.shape
@@ -173,7 +175,7 @@ class Trial:
         return _estimate(name, f"authors' code, {self.samples} masks", seconds, error, theirs)
 
     def kernel_shap(self, precision: str) -> Row:
-        """Errors against exact Shapley values, by the outputs of all coalitions."""
+        """Compare errors against exact Shapley values, from the outputs of all coalitions."""
         full = explainers.KernelShap(samples=self.samples, hide=0, superpixels=Grid(cells=3))
         entry = full.model_copy(update={"precision": precision})
         game = Game(self.context, full, self.task.case)
@@ -221,7 +223,7 @@ class Trial:
         return _estimate(name, f"captum, {self.samples} passes", seconds, error, theirs)
 
     def occlusion(self, precision: str) -> Row:
-        """Equal maps in float32."""
+        """Compare times; the float32 maps must be equal."""
         window, stride = self.side // 7, self.side // 28
         entry = explainers.Occlusion(window=window, stride=stride, fill=0, precision=precision)
         explain = occlusion.make(self.context, entry)
@@ -245,12 +247,12 @@ class Trial:
         return Row(f"Occlusion, {self.size}, {precision}", "captum", *seconds, error)
 
     def score_cam(self) -> Row:
-        """Equal maps."""
+        """Compare times; the maps must be equal."""
         explain = score_cam.make(self.context, explainers.Scorecam())
         return self._cam("Score-CAM", ScoreCAM, explain, 1.0)
 
     def ablation_cam(self) -> Row:
-        """Equal maps but for the logit, by which the package divides."""
+        """Compare times; the maps must be equal except for the logit that divides the package's."""
         explain = ablation_cam.make(self.context, explainers.Ablationcam())
         with torch.no_grad():
             logit = float(self.classifier(self.image)[0, self.task.target])
@@ -276,7 +278,7 @@ def _estimate(name: str, peer: str, seconds: list[float], ours: float, theirs: f
 
 
 def first_case(prepared: Path, classifier: Classifier) -> Task:
-    """Take the first case with a class that the classifier knows."""
+    """Find the first case with a class that the classifier has."""
     with PreparedShard(prepared) as shard:
         return next(
             Task(case, cls, classifier.index_of(cls))

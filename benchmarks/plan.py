@@ -1,4 +1,4 @@
-"""How long Snakemake plans a full-size study, and what share of the work planning and starting are.
+"""Measure how long Snakemake plans a full-size study, and the share of such overhead.
 
     python benchmarks/plan.py                        # 33,920 cases, 512 a shard
     python benchmarks/plan.py --cases-per-shard 256  # twice as many jobs of `explain`
@@ -6,20 +6,20 @@
     python benchmarks/plan.py --finished FOLDER      # a no-change run of that finished study, too
     python benchmarks/plan.py --work                 # times maps, to state what share overhead is
 
-A study of the size of the whole COVID-QU-Ex is written to a temporary folder: a case table of
-33,920 cases, all annotated and all explained, empty files in place of images and masks (planning
-lists their names), four classifiers, twelve explainers that all need a classifier, six
-binarizations. The checkpoint itself cuts the table into shards; nothing else is made, so that every
-other job is planned. A dry run is timed: wall clock, CPU seconds, peak memory.
+A study of the size of the whole COVID-QU-Ex is written to a temporary folder. It has a case table
+of 33,920 cases, all annotated and all explained, with empty files in place of images and masks
+(planning lists their names). It has four classifiers, twelve explainers that all need a classifier,
+and six binarizations. Only the checkpoint runs, which divides the table into shards; every other
+job is planned. A dry run is timed: wall clock, CPU seconds, peak memory.
 
-With --bare, a Snakefile without this workflow's code plans as many jobs and files, in the same run:
-the same graph, a rule per rule, inputs looked up in a dict. What planning costs beside Snakemake
-itself is the ratio of the two.
+With --bare, a Snakefile without this workflow's code plans as many jobs and files in the same run:
+the same graph, with a rule for each rule, and inputs looked up in a dict. The ratio of the two
+shows what planning costs in addition to Snakemake itself.
 
-Overhead is planning, Snakemake's handling of jobs, and starting Python with its imports in each.
-Work is understated, so that the share of overhead is overstated: only maps count (no training,
-preparing or scoring), all classifiers are taken to be as fast as DenseNet-121, and sampling methods
-are timed with 64 samples.
+Overhead is planning, Snakemake's handling of jobs, and starting Python with its imports in each
+job. Work is understated, so the share of overhead is overstated. Only maps count (no training,
+preparing or scoring), all classifiers are assumed to be as fast as DenseNet-121, and sampling
+methods are timed with 64 samples.
 """
 
 import argparse
@@ -45,7 +45,7 @@ from fidelity.datasets.cases import Case, write_cases  # noqa: E402
 from fidelity.study import paths  # noqa: E402
 from fidelity.tools.estimate.plan import Job, planned  # noqa: E402
 
-# Images of the whole COVID-QU-Ex.
+# Numbers of images in the whole COVID-QU-Ex.
 SPLITS = {"train": 21715, "val": 5417, "test": 6788}
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")
 CLASSIFIERS = ("vgg16", "densenet121", "densenet201", "convnext_base")
@@ -63,12 +63,12 @@ EXPLAINERS = {
     "random_gradcam": {"method": "random_weights", "of": {"method": "gradcam"}},
     "random_lime": {"method": "random_weights", "of": {"method": "lime", "samples": 1000}},
 }
-# Samples that sampling methods are timed with; they take 1000 and more.
+# Number of samples for timing sampling methods, which normally take 1000 or more.
 SAMPLES = 64
 # Rules that start PyTorch.
 TORCH = ("check_classifier", "train", "predict", "explain")
-# Seconds that Snakemake spends on a job beside planning it, with its greedy scheduler: 2000 jobs
-# that do nothing took 35 s.
+# Seconds that Snakemake spends on a job in addition to planning it, with its greedy scheduler: 2000
+# jobs that do nothing took 35 s.
 HANDLING = 0.0175
 BINARIZATIONS = {
     "tuned": {"method": "tuned"},
@@ -80,7 +80,7 @@ BINARIZATIONS = {
 }
 
 
-# Of --bare: the files of each job, by rule and number, are in a JSON file.
+# The Snakefile of --bare: the files of each job are in a JSON file, by rule and number.
 BARE = """
 import json
 from pathlib import Path
@@ -105,7 +105,7 @@ rule {rule}:
 
 
 def config(cases_per_shard: int) -> dict:
-    """Give the config of the study."""
+    """Return the config of the study."""
     shards = {split: -(-count // cases_per_shard) for split, count in SPLITS.items()}
     return {
         "datasets": {
@@ -131,7 +131,7 @@ def write_study(folder: Path, cases_per_shard: int) -> None:
     """Write project, config, case table and the outputs of the jobs up to the checkpoint.
 
     Args:
-        folder: where; made.
+        folder: to create.
         cases_per_shard: on average.
     """
     for part in PARTS:
@@ -162,7 +162,9 @@ def write_study(folder: Path, cases_per_shard: int) -> None:
     place(paths.CLASSES).write_text(
         '{"classes": ["COVID-19", "Normal"], "labels": {"COVID-19": "COVID-19"}}\n'
     )
-    for pattern in (paths.QUARANTINE, paths.NEAR_DUPLICATES, paths.CASE_COUNTS):
+    for pattern in (
+        paths.QUARANTINE, paths.NEAR_DUPLICATES, paths.CASE_COUNTS, paths.DATA_WARNINGS, paths.LOOKS
+    ):  # fmt: skip
         place(pattern).touch()
     run(folder, "--until", "shard_cases")
 
@@ -192,12 +194,12 @@ def write_bare(folder: Path, jobs: list[Job]) -> None:
     """Write a Snakefile that plans the same graph of jobs, and the files that no job makes.
 
     Args:
-        folder: where; made.
+        folder: to create.
         jobs: of the plan.
     """
     names: dict[str, str] = {}
     found: dict[str, list[tuple[list[str], list[str]]]] = {}
-    # A rule's jobs may have different numbers of outputs: they are planned as rules of their own.
+    # A rule's jobs may have different numbers of outputs, so each number has its own rule here.
     for job in jobs:
         rule = f"{job.rule}_{len(job.outputs)}"
         number = len(found.setdefault(rule, []))
@@ -221,7 +223,7 @@ def write_bare(folder: Path, jobs: list[Job]) -> None:
 
 
 def ratio_to_bare(folder: Path, bare: Path, planning: float) -> None:
-    """Plan the bare Snakefile of a study, and print how much more the study takes."""
+    """Plan the bare Snakefile of a study, and print how much more time the study takes."""
     with contextlib.chdir(folder):
         jobs = planned("study.yaml", cores=1, whole=False)
     write_bare(bare, jobs)
@@ -240,7 +242,7 @@ def jobs_by_rule(printed: str) -> Counter:
 
 
 def start_seconds(*modules: str) -> float:
-    """Time a process that imports the modules of a job and ends: CPU seconds, best of three."""
+    """Time a process that only imports a job's modules: CPU seconds, best of three."""
     code = f"import sys; sys.path.insert(0, {str(ROOT / 'workflow_scripts')!r}); import "
     code += ", ".join(modules)
     found = []
@@ -270,7 +272,7 @@ def seconds_per_map() -> dict[str, float]:
                 part["samples"] = SAMPLES
         wall, cpu = time.perf_counter(), time.process_time()
         seconds, _ = time_explainer(entry, classifier, 224, compute, [])
-        # Others on the machine do not count.
+        # CPU time, which other processes on the machine do not affect.
         busy = (time.process_time() - cpu) / (time.perf_counter() - wall)
         found[name] = seconds * min(busy, 1)
         print(f"{name:22}{found[name]:8.2f} s per map", flush=True)
@@ -278,7 +280,7 @@ def seconds_per_map() -> dict[str, float]:
 
 
 def share_of_overhead(jobs: Counter, planning: float, per_map: dict[str, float]) -> None:
-    """Print overhead beside work, for the study and for each explainer."""
+    """Print overhead next to work, for the study and for each explainer."""
     heavy = start_seconds(
         "fidelity.explainers.runner",
         "fidelity.classifiers.weights.own_format",

@@ -1,13 +1,13 @@
 """Compare infidelity, sensitivity-max and the sanity checks with the package Quantus, once.
 
-Quantus cannot be in the environment (it wants opencv-python, which excludes the headless one), so
-it is installed beside it and named on the command line:
+Quantus cannot be in the environment: it needs opencv-python, which excludes the headless version.
+So it is installed in a separate folder and named on the command line:
 
     pip install --target quantus_here --no-deps quantus
     OMP_NUM_THREADS=1 python benchmarks/quantus_agreement.py quantus_here
 
-Prints where the numbers agree, and shows by small cases where Quantus's own are not what they are
-said to be. What was found is in docs/measuring.md.
+Prints where the numbers agree, and shows by small cases where Quantus's numbers differ from their
+definitions. The findings are in docs/measuring.md.
 """
 
 import argparse
@@ -34,7 +34,7 @@ PATCH = 6
 
 
 def network() -> nn.Sequential:
-    """A small network with batch normalisations that have seen data."""
+    """Build a small network with batch normalisations that have seen data."""
     torch.manual_seed(0)
     net = nn.Sequential(
         nn.Conv2d(1, 6, 3, padding=1),
@@ -61,14 +61,14 @@ def network() -> nn.Sequential:
 
 
 def explain_gradient(model, inputs, targets, **_options) -> np.ndarray:
-    """Give signed gradients as Quantus expects them: (n, 1, H, W)."""
+    """Return signed gradients as Quantus expects them: (n, 1, H, W)."""
     x = torch.as_tensor(inputs, dtype=torch.float32).requires_grad_()
     chosen = model(x).gather(1, torch.as_tensor(targets, dtype=torch.int64)[:, None])
     return torch.autograd.grad(chosen.sum(), x)[0].numpy()
 
 
 def compare_infidelity(quantus, net: nn.Module, x: np.ndarray, y: np.ndarray) -> None:
-    """Quantus's squares lie on a grid; ours are drawn: so the same squares are given to both."""
+    """Compare infidelity on the same squares; Quantus's are on a grid, ours are drawn at random."""
     maps = explain_gradient(net, x, y)
     metric = quantus.Infidelity(
         perturb_baseline="black", n_perturb_samples=1, perturb_patch_sizes=[PATCH],
@@ -96,7 +96,7 @@ def compare_infidelity(quantus, net: nn.Module, x: np.ndarray, y: np.ndarray) ->
 
 
 def grid_squares() -> np.ndarray:
-    """Squares side by side, row by row: boolean (n, H, W)."""
+    """List squares side by side, row by row: boolean (n, H, W)."""
     masks = []
     for top in range(0, SIDE, PATCH):
         for left in range(0, SIDE, PATCH):
@@ -107,7 +107,7 @@ def grid_squares() -> np.ndarray:
 
 
 def compare_sensitivity(quantus, net: nn.Module, x: np.ndarray, y: np.ndarray) -> None:
-    """The same noise for both: Quantus draws its own from numpy's global generator."""
+    """Compare sensitivity with the same noise; Quantus draws it from numpy's global generator."""
     samples, radius = 8, 0.02
     metric = quantus.MaxSensitivity(
         nr_samples=samples, lower_bound=radius, abs=False, normalise=False, disable_warnings=True
@@ -129,7 +129,7 @@ def compare_sensitivity(quantus, net: nn.Module, x: np.ndarray, y: np.ndarray) -
 
 
 def compare_similarity(quantus) -> None:
-    """SSIM of images against SSIM of the pixels in one row."""
+    """Compare SSIM of images with SSIM of the pixels in one row."""
     from quantus.functions.similarity_func import correlation_spearman, ssim
 
     rng = np.random.default_rng(1)
@@ -147,12 +147,12 @@ def compare_similarity(quantus) -> None:
 
 
 def compare_cascade(quantus, net: nn.Sequential, x: np.ndarray, y: np.ndarray) -> None:
-    """What Quantus's randomised networks and averages are made of."""
+    """Compare what Quantus's randomised networks and averages consist of."""
     from quantus.helpers.model.pytorch_model import PyTorchModel
 
     names = [n for n, m in net.named_modules() if hasattr(m, "reset_parameters")]
     wrapped = PyTorchModel(net, channel_first=True, device="cpu")
-    # One network, changed in place.
+    # A single network, changed in place.
     *_, (_, last) = wrapped.get_random_layer_generator(order="top_down", seed=1)
     print("randomised networks")
     print(
@@ -188,7 +188,7 @@ def compare_cascade(quantus, net: nn.Sequential, x: np.ndarray, y: np.ndarray) -
 
 def main(folder: str) -> None:
     """Print the comparison."""
-    # At the end: Quantus from the folder, all it needs from the environment.
+    # Appended, so that only Quantus is taken from the folder, and the rest from the environment.
     sys.path.append(folder)
     warnings.filterwarnings("ignore")
     import quantus

@@ -1,13 +1,14 @@
-"""Whether two versions of the code give the same tables, to the byte.
+"""Check whether two versions of the code give byte-identical tables.
 
     python benchmarks/same_results.py 5660b32 --work FOLDER [--studies tiny imported …]
 
-Runs a base commit and this working tree on one machine: the demo, a tiny study of every explainer
-(same_results/tiny.yaml), one of the other parts (features.yaml), the real CheXlocalize sample with
-its published maps (imported.yaml) and `make reanalyse` on the committed units. Both sides start
-from nothing, but the second takes the weights of the first: networks, fitted maps, lung network.
-Then every CSV, Parquet and JSON file below results/ is compared. A difference ends with status 1.
-FOLDER keeps the results of both sides; the base commit's are not computed again.
+It runs a base commit and this working tree on one machine. The studies are the demo, a tiny study
+of every explainer (same_results/tiny.yaml), one of the other parts (features.yaml), the real
+CheXlocalize sample with its published maps (imported.yaml), and `make reanalyse` on the committed
+units. Both sides start from nothing, but the second uses the weights of the first: networks, fitted
+maps, lung network. Then every CSV, Parquet and JSON file below results/ is compared. If there is a
+difference, the exit status is 1. FOLDER keeps the results of both sides; those of the base commit
+are not recomputed.
 """
 
 import argparse
@@ -33,11 +34,11 @@ UNITS = {
     "full": "docs/studies/covid_qu_ex/units/full",
     "kept": "tests/data/units_format_1",
 }
-# What a job took, what made it, and Snakemake's own notes: they differ from run to run.
+# A job's cost and origin, and Snakemake's own files: they differ from run to run.
 LEFT_OUT_NAMES = ("cost.csv", "provenance.json", "unit.json", "made_of.json")
 LEFT_OUT_FOLDERS = ("benchmarks", "logs", "raw", ".kept", ".snakemake", "made_of")
-# What is made before anything is trained, and what training writes: patterns below results/, in the
-# order in which one needs the other.
+# Patterns below results/ per step, in the order of their dependence: what is made before a
+# training, and what the training writes.
 STEPS = (
     (["*/shards"], ["*/lung_model/model.safetensors"]),
     (
@@ -49,7 +50,7 @@ TRAINING = ("train", "fit", "fit_lung_model")
 
 
 def run(command: list[str], folder: Path) -> str:
-    """Run a command in a checkout; give its output, or stop with the output's end if it fails."""
+    """Run a command in a checkout and return its output; if it fails, print the end and exit."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "OMP_NUM_THREADS": "1"}
     result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
@@ -62,11 +63,11 @@ def run(command: list[str], folder: Path) -> str:
 def checkout(commit: str, folder: Path) -> None:
     """Put a commit, or the tracked files of the working tree, into an empty folder.
 
-    New files count when they are added (`git add`).
+    New files are included once they are added (`git add`).
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    stash = ["git", "stash", "create"]  # names the working tree's state, changes nothing
+    stash = ["git", "stash", "create"]  # returns the working tree's state, changes nothing
     state = subprocess.run(stash, cwd=ROOT, capture_output=True, text=True, check=True)
     tree = commit or state.stdout.strip() or "HEAD"
     packed = subprocess.run(["git", "archive", tree], cwd=ROOT, capture_output=True, check=True)
@@ -79,9 +80,9 @@ def checkout(commit: str, folder: Path) -> None:
 
 
 def run_study(name: str, folder: Path, cores: str, weights: Path | None) -> None:
-    """Run a study from nothing to its tables; with the weights of another run if given."""
+    """Run a study from nothing to its tables; with the weights of another run, if given."""
     command = [sys.executable, "-m", "snakemake", "--cores", cores, "--nolock"]
-    # Other triggers would train again what is copied: weights have no record of this code.
+    # Other triggers would train again what was copied, because copied weights have no record.
     config = ["--rerun-triggers", "mtime", "--configfile", CONFIGS[name]]
     if weights is not None:
         results = weights / "results"
@@ -92,7 +93,7 @@ def run_study(name: str, folder: Path, cores: str, weights: Path | None) -> None
             for path in (p for pattern in trained for p in results.glob(pattern)):
                 target = folder / path.relative_to(weights)
                 target.parent.mkdir(parents=True, exist_ok=True)
-                if not target.exists():  # the lung network is copied before what reads it
+                if not target.exists():  # copied before the files that depend on it
                     shutil.copyfile(path, target)
         plan = run([*command, "--dry-run", *config], folder)
         again = [rule for rule in TRAINING if re.search(rf"^{rule} +\d+$", plan, re.M)]
@@ -102,7 +103,7 @@ def run_study(name: str, folder: Path, cores: str, weights: Path | None) -> None
 
 
 def reanalyse(folder: Path, cores: str) -> None:
-    """Combine the committed units again."""
+    """Re-analyse the committed units."""
     for name, units in UNITS.items():
         output = folder / "results" / f"reanalysis-{name}"
         shutil.rmtree(output, ignore_errors=True)
@@ -122,7 +123,7 @@ def files_of(folder: Path) -> dict[str, Path]:
 
 
 def difference(old: Path, new: Path) -> str:
-    """Describe how two tables of different bytes differ."""
+    """Describe how two tables with different bytes differ."""
     if old.suffix == ".json":
         one, two = (path.read_text().splitlines() for path in (old, new))
         lines = [line for line in difflib.unified_diff(one, two, lineterm="", n=0)][2:]
@@ -142,7 +143,7 @@ def difference(old: Path, new: Path) -> str:
 
 
 def compare(old: Path, new: Path) -> bool:
-    """Print what differs between two results folders; whether nothing does."""
+    """Print what differs between two results folders; return whether nothing does."""
     before, after = files_of(old), files_of(new)
     same = before.keys() & after.keys()
     changed = [n for n in sorted(same) if before[n].read_bytes() != after[n].read_bytes()]
@@ -157,7 +158,7 @@ def compare(old: Path, new: Path) -> bool:
 
 
 def main() -> None:
-    """Run what the command line requests."""
+    """Run the studies named on the command line."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("base", help="commit to compare with")
     parser.add_argument("--work", type=Path, required=True, help="folder for both sides")
@@ -171,7 +172,7 @@ def main() -> None:
         if name == "imported" and not (ROOT.parent / "shared/data/chexlocalize_sample").exists():
             print("imported: left out, the CheXlocalize sample is not there")
             continue
-        # A folder of its own for each study: results of two configs never mix.
+        # Each study has its own folder, so that results of two configs never mix.
         base, new = (asked.work.resolve() / side / name / "project" for side in ("base", "new"))
         finished = base / "finished"
         if not finished.exists() or finished.read_text() != asked.base:

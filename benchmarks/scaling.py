@@ -1,16 +1,18 @@
-"""Time and memory of each step against the number of cases, and the size of stored maps by kind.
+"""Measure time and memory of each step by the number of cases, and the size of stored maps.
 
     python benchmarks/scaling.py                       # 100, 1,000 and 10,000 phantoms (an hour)
     python benchmarks/scaling.py --cases 100 400 1600  # a quick look
 
 Phantoms of 64 × 64 pixels (two thirds of them with a mask to score, one map each) go through the
-steps of the workflow: listed, cut into shards of 256, prepared, explained by Grad-CAM on a
-ResNet-18 with random weights, swept, binarized, scored, summarized. Each step is a process of its
-own that does all shards one after the other (in a study, a shard of `prepare` and `explain` is a
-job of its own), so that what one shard leaves behind in memory adds up and shows. Given are CPU
-seconds (others on the machine do not count) less those of the process's start, and peak memory.
+steps of the workflow. They are listed, divided into shards of 256, prepared, explained by Grad-CAM
+on a ResNet-18 with random weights, swept, binarized, scored and summarized.
 
-Sizes are those of the files of 32 maps at 224 pixels, divided by 32.
+Each step is one process that handles all shards one after the other, so that memory that a shard
+leaves behind adds up and shows. (In a study, each shard of `prepare` and `explain` is a separate
+job.) The results are CPU seconds, which other processes do not affect, minus those of starting the
+process, and peak memory.
+
+Sizes are those of files with 32 maps at 224 pixels, divided by 32.
 """
 
 import argparse
@@ -57,7 +59,7 @@ def step(function: Callable[[Path, int], None]) -> Callable[[Path, int], None]:
 
 
 def shards(folder: Path) -> list[str]:
-    """Name the shards of the test split."""
+    """List the shards of the test split."""
     return sorted(path.stem for path in (folder / "shards").glob("test-*.csv"))
 
 
@@ -72,7 +74,7 @@ def generate(folder: Path, cases: int) -> None:
 
 @step
 def index_cases(folder: Path, cases: int) -> None:
-    """List, check, look for near-duplicates."""
+    """List the cases, check them, and search for near-duplicates."""
     import index_cases
 
     names = ("cases.csv", "quarantine.csv", "classes.json", "near_duplicates.csv")
@@ -82,7 +84,7 @@ def index_cases(folder: Path, cases: int) -> None:
 
 @step
 def shard_cases(folder: Path, cases: int) -> None:
-    """Cut into shards."""
+    """Divide the cases into shards."""
     import shard_cases
 
     counts = {"train": 1, "val": 1, "test": -(-cases // SHARD)}
@@ -139,7 +141,7 @@ def sweep(folder: Path, cases: int) -> None:
 
 @step
 def binarize(folder: Path, cases: int) -> None:
-    """Make masks."""
+    """Binarize the maps."""
     import binarize
 
     outputs = (str(folder / name) for name in ("masks.json", "masks_status.csv"))
@@ -168,7 +170,7 @@ def score(folder: Path, cases: int) -> None:
 
 @step
 def summarize(folder: Path, cases: int) -> None:
-    """Take means with bootstrap intervals."""
+    """Compute means with bootstrap intervals."""
     import summarize
     from fidelity.analysis.localization import load_scores
     from fidelity.base.files import write_csv
@@ -185,13 +187,13 @@ def summarize(folder: Path, cases: int) -> None:
 
 @step
 def start(folder: Path, cases: int) -> None:
-    """Start and import, which is taken off the other steps."""
+    """Start Python and import modules; this time is subtracted from the other steps."""
     import fidelity.classifiers.weights.own_format
     import fidelity.explainers.runner  # noqa: F401
 
 
 def measure(name: str, folder: Path, cases: int) -> tuple[float, float, float]:
-    """Run a step in a process of its own.
+    """Measure a step in a process of its own.
 
     Returns:
         (CPU seconds, wall-clock seconds, peak memory in MB).

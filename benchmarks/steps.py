@@ -1,9 +1,9 @@
-"""What each step of a study took: wall clock, CPU, memory per rule and explainer, and disk.
+"""Show the cost of each step of a study: wall clock, CPU and memory by rule and explainer, disk.
 
     python benchmarks/steps.py docs/studies/covid_qu_ex/units/full/none …/lite0-s1
 
-Reads `cost.csv` and `unit.json` of units; runs nothing. Prints a Markdown table. Snakemake samples
-CPU time and memory: it may miss the end of a job, and the whole of one of a few seconds.
+It reads `cost.csv` and `unit.json` of units and runs nothing. It prints a Markdown table. Snakemake
+samples CPU time and memory: it may miss the end of a job, and all of a job of a few seconds.
 """
 
 import argparse
@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow_scripts")
 from fidelity.base.files import read_csv  # noqa: E402
 from fidelity.units.unit import COST, read_unit  # noqa: E402
 
-# Rules whose cost depends on the explainer so much that a sum would mean little.
+# Rules whose cost depends so much on the explainer that a sum would mean little.
 BY_EXPLAINER = ("explain", "explain_on_cpu", "fit")
 
 
@@ -28,8 +28,8 @@ def steps_of(folders: list[Path]) -> pd.DataFrame:
         folders: of units.
 
     Returns:
-        Rows with unit, step, jobs, seconds, cpu_seconds (wall clock where Snakemake has none) and
-        the highest peak_memory_mb, in the order in which they are first listed.
+        Rows with unit, step, jobs, seconds, cpu_seconds (wall clock if Snakemake has none) and the
+        highest peak_memory_mb, in the order of first appearance.
     """
     tables = []
     for folder in folders:

@@ -1,12 +1,12 @@
-"""All benchmarks against other packages, in small, as one table.
+"""Run all benchmarks against other packages in a small version, and print one table.
 
     python benchmarks/table.py --out results/table       # trains a small ResNet-18 first
     python benchmarks/table.py --out results/table \\
         --model results/demo/resnet18/model.safetensors --prepared results/demo/prepared/test-000.h5
 
-Each benchmark has its own script for more images, other sizes and more ways. CAMs are timed at
-224 px with random weights; LIME and what else calls the classifier alone explain images of the
-model's size.
+Each benchmark has its own script for more images, other sizes and more settings. CAMs are timed at
+224 px with random weights. LIME and other methods that only call the classifier explain images of
+the model's size.
 """
 
 import argparse
@@ -25,7 +25,7 @@ import tolerance
 from comparison import show
 
 WAYS = ("interpolated float32", "interpolated bfloat16")
-# Few superpixels, so that the exact answer can be had.
+# Few superpixels, so that the exact value can be computed.
 LIME = (
     "all --images 2 --seeds 5 --package-images 1 --exact-bits 10 --most-superpixels 10 "
     "--kernel-size 5"
@@ -33,7 +33,7 @@ LIME = (
 
 
 def main() -> None:
-    """Read the command line."""
+    """Read the command line, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of what was made")
     parser.add_argument("--model", type=Path, help="model.safetensors of a finished study")
@@ -45,7 +45,7 @@ def main() -> None:
         model, prepared = tolerance.train(options.out.resolve() / "study")
     of_lime = [*LIME.split(), "--out", str(options.out / "lime")]
     of_lime += ["--model", str(model), "--prepared", str(prepared), "--ways", *WAYS]
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # progress bars
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):  # no progress bars
         show(
             chain(
                 metrics.rows(),

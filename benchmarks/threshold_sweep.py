@@ -1,9 +1,9 @@
-"""How long the threshold sweep of a study takes, and what doing it one by one would.
+"""Time the threshold sweep of a study, and the same work done mask by mask.
 
     python benchmarks/threshold_sweep.py --cases 583    # 583 cases × 12 explainers × 101 thresholds
 
-All maps are rendered to 256 × 256 pixels and scored at all thresholds by this project, every n-th
-also by the peers; scores must be equal.
+All maps are rendered to 256 × 256 pixels and scored at all thresholds by this project, and every
+n-th map also by the other implementations; scores must be equal.
 """
 
 import argparse
@@ -26,7 +26,7 @@ Curves = tuple[np.ndarray, np.ndarray]
 
 
 def reference_mask(rng: np.random.Generator) -> np.ndarray:
-    """Draw a few ellipses, as infections lie in a lung."""
+    """Draw a few ellipses, similar to infections in a lung."""
     canvas = np.zeros(SIZE, np.uint8)
     for _ in range(rng.integers(1, 5)):
         centre = [int(value) for value in rng.integers(60, 196, 2)]
@@ -46,7 +46,7 @@ def superpixel_labels(rng: np.random.Generator, number: int) -> np.ndarray:
 
 
 def maps_of_a_case(rng: np.random.Generator) -> Iterator[SaliencyMap]:
-    """Draw twelve maps in the forms that explainers give them."""
+    """Draw twelve maps in the forms that explainers produce."""
     for side in (7, 7, 14, 28):
         yield SaliencyMap("grid", rng.normal(size=(side, side)).astype(np.float32))
     for number in (40, 80, 150):
@@ -59,13 +59,13 @@ def maps_of_a_case(rng: np.random.Generator) -> Iterator[SaliencyMap]:
 
 
 def one_sort(map01: np.ndarray, reference: np.ndarray) -> Curves:
-    """Score as the project does."""
+    """Score as this project does."""
     curves = overlap_curves(map01, reference, THRESHOLDS, POLICY)
     return curves["iou"], curves["dice"]
 
 
 def by_numpy(map01: np.ndarray, reference: np.ndarray) -> Curves:
-    """Score mask by mask, as an evaluation script would."""
+    """Score mask by mask with NumPy, as an evaluation script would."""
     iou, dice = np.empty(THRESHOLDS.size), np.empty(THRESHOLDS.size)
     for index, threshold in enumerate(THRESHOLDS.astype(np.float32)):
         mask = map01 > threshold
@@ -91,9 +91,9 @@ def scored(score: Callable[..., Curves], saliency: SaliencyMap, reference: np.nd
 
 
 def rows(cases: int = 5) -> Iterator[Row]:
-    """Sweep all maps of some cases; time the peers on every n-th."""
+    """Sweep all maps of some cases; time the other implementations on every n-th map."""
     rng = np.random.default_rng(0)
-    # Name → the peer, and which maps it gets, as it is slow.
+    # Name → the implementation, and the maps it gets, because it is slow.
     peers = {"numpy": (by_numpy, 20), "scikit-learn": (by_sklearn, 30)}
     spent = {name: [0.0, 0.0, 0] for name in peers}
     number = 0

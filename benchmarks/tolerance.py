@@ -1,16 +1,16 @@
-"""How far results differ between threads, batches, number formats, CPU types and GPUs.
+"""Measure how far results differ between threads, batches, number formats, CPU types and GPUs.
 
     python benchmarks/tolerance.py --out results/tolerance      # trains a small ResNet-18 first
     python benchmarks/tolerance.py --out results/tolerance \
         --model results/demo/resnet18/model.safetensors --prepared results/demo/prepared/test-000.h5
 
-The same weights explain the same images once per setting, each in a process of its own, by the code
-of the rule `explain`; every setting is compared with the first, case by case: the map as it is
-stored, normalised in the frame that is scored, and the scores of its mask at threshold .5. A
-setting whose maps are there is passed over. No time is measured: other work does not matter.
+The same model explains the same images once per setting, each in a process of its own, by the code
+of the rule `explain`. Every setting is compared with the first, case by case. Compared are the
+stored map, normalised in the frame that is scored, and the scores of its mask at threshold .5.
+Settings with existing maps are skipped. No time is measured, so other work does not matter.
 
-Fewer instructions stand in for other types of CPU: ATEN_CPU_CAPABILITY holds for PyTorch's own
-kernels alone, so `as on …` limits oneDNN (convolutions) and MKL (products of matrices) with it.
+Other types of CPU are imitated by fewer instructions. ATEN_CPU_CAPABILITY limits only PyTorch's own
+kernels, so `as on …` also limits oneDNN (convolutions) and MKL (products of matrices).
 """
 
 import argparse
@@ -100,7 +100,7 @@ TITLES = {
 
 
 def explainers(precision: str | None) -> dict[str, Explainer]:
-    """Give the explainers' settings, defaults filled; with a precision, those that have one."""
+    """Return the explainers' settings with defaults; with a precision, only those that have one."""
     found = {}
     for name, entry in settings.load(STUDY).explainers.items():
         entry = one_layer(entry, "net")
@@ -112,7 +112,7 @@ def explainers(precision: str | None) -> dict[str, Explainer]:
 
 
 def train(folder: Path) -> tuple[Path, Path]:
-    """Have the workflow draw a phantom and train on it; give the model and the test shard."""
+    """Let the workflow draw a phantom and train on it; return the model and the test shard."""
     folder.mkdir(parents=True, exist_ok=True)
     config = folder / "study.yaml"
     config.write_text(yaml.safe_dump(STUDY, sort_keys=False))
@@ -123,7 +123,7 @@ def train(folder: Path) -> tuple[Path, Path]:
 
 
 def shorten(prepared: Path, images: int, out: Path) -> Path:
-    """Write the first annotated cases of a prepared shard; give the file."""
+    """Write the first annotated cases of a prepared shard; return the file."""
     from fidelity.datasets.prepared import PreparedShard, write_prepared
 
     path = out / "prepared.h5"
@@ -134,7 +134,7 @@ def shorten(prepared: Path, images: int, out: Path) -> Path:
 
 
 def explain(name: str, model: Path, prepared: Path, plugins: list[str], folder: Path) -> None:
-    """Make the maps of one setting, in this process."""
+    """Compute the maps of one setting, in this process."""
     import torch
 
     import explain as rule
@@ -153,7 +153,7 @@ def explain(name: str, model: Path, prepared: Path, plugins: list[str], folder: 
 
 
 def scores_of(path: Path, prepared: Path) -> dict[str, dict[str, Any]]:
-    """Read maps; give {case: map in the frame, and its scores by name}."""
+    """Read maps; return {case: map in the frame, and its scores by name}."""
     from fidelity.binarizations.apply import binarize
     from fidelity.maps.case_maps import explained_cases
     from fidelity.maps.pixel_frames import map_in_frame, reference_in_frame
@@ -181,7 +181,7 @@ def scores_of(path: Path, prepared: Path) -> dict[str, dict[str, Any]]:
 def differences(
     one: dict[str, dict[str, Any]], other: dict[str, dict[str, Any]]
 ) -> dict[str, tuple[float, float]]:
-    """Give the largest and the mean difference per case, by what is compared."""
+    """Return the largest and the mean difference per case, for each quantity compared."""
     found = {}
     for name in TITLES:
         each = [_largest(one[case][name], other[case][name]) for case in one]
@@ -190,7 +190,7 @@ def differences(
 
 
 def _largest(one: Any, other: Any) -> float:
-    """Give the largest difference; none between two undefined scores, infinite to one."""
+    """Return the largest difference; two undefined scores do not differ, one differs infinitely."""
     one, other = np.asarray(one, float), np.asarray(other, float)
     gap = np.abs(one - other)
     undefined = np.isnan(one), np.isnan(other)
@@ -200,7 +200,7 @@ def _largest(one: Any, other: Any) -> float:
 
 
 def stated(measured: float) -> float:
-    """Give the tolerance stated for a largest difference: twice that, rounded up to one digit."""
+    """Return the tolerance to state for a largest difference: twice that, rounded up to a digit."""
     if measured in (0, math.inf):
         return measured
     unit = 10.0 ** math.floor(math.log10(2 * measured))
@@ -208,7 +208,7 @@ def stated(measured: float) -> float:
 
 
 def report(out: Path, prepared: Path) -> None:
-    """Print a table per setting against the first one, then the tolerances."""
+    """Print a table that compares each setting with the first one, then the tolerances."""
     reference, largest = {}, {}
     print(f"\n| setting | explainer | {' | '.join(TITLES.values())} |")
     print(f"|---|---|{'---:|' * len(TITLES)}")
@@ -233,12 +233,12 @@ def report(out: Path, prepared: Path) -> None:
 
 
 def folder_of(out: Path, setting: str) -> Path:
-    """Name the folder of a setting's maps."""
+    """Return the folder of a setting's maps."""
     return out / "maps" / setting.replace(" ", "_")
 
 
 def maps_of(out: Path) -> Iterator[tuple[str, str, Path]]:
-    """Give (setting, explainer, file of maps) of what was made."""
+    """Yield (setting, explainer, file of maps) for all maps computed so far."""
     for setting in SETTINGS:
         for explainer in STUDY["explainers"]:
             path = folder_of(out, setting) / f"{explainer}.h5"
@@ -247,7 +247,7 @@ def maps_of(out: Path) -> Iterator[tuple[str, str, Path]]:
 
 
 def main() -> None:
-    """Read the command line."""
+    """Read the command line and run all settings."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder of what was made")
     parser.add_argument("--model", type=Path, help="model.safetensors of a finished study")
@@ -276,7 +276,7 @@ def main() -> None:
         command += ["--model", str(model), "--prepared", str(prepared), "--plugins", *plugins]
         threads = str(setting.get("threads", STUDY["compute"]["threads"]))
         environment = {"OMP_NUM_THREADS": threads, "MKL_NUM_THREADS": threads}
-        environment["OMP_WAIT_POLICY"] = "passive"  # threads that wait leave the cores to others
+        environment["OMP_WAIT_POLICY"] = "passive"  # waiting threads leave the cores to others
         environment |= setting.get("environment", {})
         subprocess.run(command, check=True, env={**os.environ, **environment})
         print(f"{name}: done", flush=True)

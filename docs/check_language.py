@@ -5,7 +5,7 @@
 
 It reads README, pages and captions; templates; messages and other strings of the code (verdicts,
 notes, labels, remedies) and its public docstrings; titles of jobs; and comments of configs.
-docs/language.yaml lists the phrases, what to write instead, and what may stay, with a reason.
+docs/language.yaml lists the phrases, what to write instead, and exceptions with their reasons.
 """
 
 import argparse
@@ -29,21 +29,21 @@ PAGES = ("*.md", "config/*.md", "docs/**/*.md", "rules/captions/*.rst")
 CODE = ("workflow_scripts/**/*.py", "rules/*.smk", "config/*.yaml")
 KINDS = (".html*", ".md*", ".txt.j2", "words.j2")
 TEMPLATES = tuple(f"workflow_scripts/**/*{kind}" for kind in KINDS)
-# Parts of a page that are checked, as regular expressions: the others are all checked.
+# The parts of a page to check, as regular expressions; pages not listed are checked as a whole.
 PARTS = {
     "CHANGELOG.md": r"^## Unreleased\n.*?(?=^## |\Z)",
 }
 MOST_WORDS = 25
 ALLOWED = 20
-# Inline code and values that are filled in count as one word each.
+# Inline code and inserted values count as one word each.
 WORD = "CODE"
 BLOCKS = ("paragraph", "heading", "block_text", "table_cell")
 LOGGED = {"debug", "info", "warning", "error", "exception", "critical", "warn", "print"}
 DOCUMENTED = ast.Module | ast.ClassDef | ast.FunctionDef
-# Between them: paragraphs, titles of sections (`Args:`), entries, items.
+# Separators between paragraphs, titles of sections (`Args:`), entries and items.
 DOCSTRING_PARTS = re.compile(r"\n\s*\n|:\n(?=    )|\n(?=    [*\w]+: )|\n(?=\s*(?:-|\d+\.) )")
 ABBREVIATIONS = r"(?<!\bal\.)(?<!\be\.g\.)(?<!\bi\.e\.)(?<!\bvs\.)(?<!\bcf\.)(?<!\b[A-Z]\.)"
-# A capital letter, a number or the name of a file begins the next sentence.
+# A capital letter, a number or the name of a file starts the next sentence.
 BEGIN = r"""(?=["'“(]*(?:[A-ZÀ-Ý0-9]|[\w/]+\.(?:md|yaml|py|csv)\b))"""
 END = re.compile(rf"""(?<=[.!?]){ABBREVIATIONS}\s+{BEGIN}|(?<=[.!?]["'”)])\s+{BEGIN}""")
 
@@ -54,7 +54,7 @@ class Text:
 
     Attributes:
         line: where it begins in its file, from 1; 0 if it was not found there.
-        fragment: whether it may be fragments of sentences, which a semicolon separates.
+        fragment: whether it may consist of fragments of sentences, separated by semicolons.
     """
 
     line: int
@@ -79,13 +79,13 @@ class Finding:
     sentence: str
 
     def __str__(self) -> str:
-        """One line, as linters print it."""
+        """Return one line in the format of linters."""
         return f"{self.path}:{self.line}: {self.why}: {self.sentence}"
 
 
 @dataclass
 class Language:
-    """What docs/language.yaml lists; `used` collects the exceptions that were needed."""
+    """The content of docs/language.yaml; `used` collects the exceptions that were needed."""
 
     phrases: dict[str, str]
     exceptions: dict[str, str]
@@ -95,7 +95,7 @@ class Language:
         self._phrases = [(re.compile(p, re.I), better) for p, better in self.phrases.items()]
 
     def problems(self, text: Text) -> Iterator[tuple[str, str]]:
-        """Give (what is wrong, the sentence) for each sentence that no exception covers."""
+        """Yield (what is wrong, the sentence) for each sentence that no exception covers."""
         for sentence in text.sentences():
             allowed = {p for p in self.exceptions if re.search(p, sentence)}
             found = list(self._why(sentence))
@@ -120,7 +120,7 @@ def language(path: Path = ROOT / "docs" / "language.yaml") -> Language:
 
 
 def markdown(text: str) -> Iterator[Text]:
-    """Give the blocks of Markdown; code blocks, HTML and link addresses are left out."""
+    """Yield the blocks of Markdown; code blocks, HTML and link addresses are left out."""
     tokens = mistune.create_markdown(renderer="ast", plugins=["table"])(text)
     yield from _placed(text, _markdown_blocks(tokens))
 
@@ -147,7 +147,7 @@ def _inline(tokens: Iterable[dict[str, Any]]) -> str:
 
 
 def restructured(text: str) -> Iterator[Text]:
-    """Give the paragraphs of reStructuredText with Jinja's marks, such as captions."""
+    """Yield the paragraphs of reStructuredText with Jinja expressions, such as captions."""
     document = docutils.core.publish_doctree(_filled(text))
     code = (docutils.nodes.literal, docutils.nodes.title_reference)
     for node in list(document.findall(lambda node: isinstance(node, code))):
@@ -157,7 +157,7 @@ def restructured(text: str) -> Iterator[Text]:
 
 
 def _filled(text: str) -> str:
-    """Replace what Jinja fills in by one word, and drop its statements and comments."""
+    """Replace what Jinja inserts by one word, and remove its statements and comments."""
     return re.sub(r"{%.*?%}|{#.*?#}", "", re.sub(r"{{.*?}}", WORD, text, flags=re.S), flags=re.S)
 
 
@@ -184,7 +184,7 @@ class _Page(HTMLParser):
 
 
 def template(path: Path) -> Iterator[Text]:
-    """Give the blocks of a Jinja template of HTML, Markdown or plain text."""
+    """Yield the blocks of a Jinja template of HTML, Markdown or plain text."""
     text = path.read_text(encoding="utf-8")
     if ".html" not in path.suffixes:
         yield from markdown(_filled(text))
@@ -195,16 +195,16 @@ def template(path: Path) -> Iterator[Text]:
 
 
 def code(source: str) -> Iterator[Text]:
-    """Give what a file of Python code tells people: messages and docstrings."""
+    """Yield the texts for people in a file of Python code: messages and docstrings."""
     yield from messages(source)
     yield from docstrings(source)
 
 
 def messages(source: str) -> Iterator[Text]:
-    """Give what Python code tells people, in the order of its lines.
+    """Yield the messages of Python code, in the order of its lines.
 
-    These are what is raised, logged or printed, and all other strings of five words or more but
-    docstrings: verdicts, notes, labels, remedies.
+    Messages are texts that are raised, logged or printed, and all other strings of at least five
+    words: verdicts, notes, labels, remedies. Docstrings are not messages.
     """
     tree = ast.parse(source)
     said = [
@@ -213,7 +213,7 @@ def messages(source: str) -> Iterator[Text]:
         if isinstance(node, ast.Call) and _speaks(node.func)
         for value in [*node.args, *(keyword.value for keyword in node.keywords)]
     ]
-    # Docstrings, and parts of strings that are listed whole.
+    # Docstrings, and parts of strings that are listed as a whole.
     bodies = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
     wholes = [node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr | ast.BinOp)]
     parts = [part for whole in wholes for part in islice(ast.walk(whole), 1, None)]
@@ -229,7 +229,7 @@ def messages(source: str) -> Iterator[Text]:
 
 
 def docstrings(source: str) -> Iterator[Text]:
-    """Give the paragraphs and entries of the public docstrings of Python code."""
+    """Yield the paragraphs and entries of the public docstrings of Python code."""
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, DOCUMENTED) or getattr(node, "name", "").startswith("_"):
             continue
@@ -251,7 +251,7 @@ def _speaks(function: ast.expr) -> bool:
 
 
 def _literal(node: ast.expr) -> str:
-    """Give the words of a literal; what is filled in counts as one word."""
+    """Return the words of a literal; each inserted value counts as one word."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if isinstance(node, ast.JoinedStr):
@@ -263,13 +263,13 @@ def _literal(node: ast.expr) -> str:
 
 
 def jobs(text: str) -> Iterator[Text]:
-    """Give the titles of jobs, in a file of Snakemake's rules."""
+    """Yield the titles of jobs in a file of Snakemake's rules."""
     for match in re.finditer(r'message:\s+f?"(.*)"', text):
         yield Text(text.count("\n", 0, match.start(1)) + 1, re.sub(r"{.*?}+", WORD, match[1]))
 
 
 def comments(text: str) -> Iterator[Text]:
-    """Give the comments of a YAML file: lines that follow each other are one, but for commands."""
+    """Yield the comments of a YAML file; consecutive lines are one comment, except commands."""
     for match in re.finditer(r"(?m)(?:^[ ]*# .*\n)+", text):
         words = re.sub(r"(?m)^ *# (yaml-language-server.*)?", "", match[0])
         for part in re.split(r"\n(?=- |  )|\n\n", words):
@@ -278,7 +278,7 @@ def comments(text: str) -> Iterator[Text]:
 
 
 def _placed(text: str, blocks: Iterable[tuple[str, bool]]) -> Iterator[Text]:
-    """Find each block's first line: where its first words come next."""
+    """Find each block's first line: where its first words occur next."""
     position = 0
     for words, fragment in blocks:
         words = " ".join(words.split())

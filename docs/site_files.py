@@ -1,7 +1,7 @@
-"""The files of the documentation site (a hook of MkDocs, see mkdocs.yml).
+"""List the files of the documentation site (a hook of MkDocs, see mkdocs.yml).
 
-MkDocs reads one folder, and the pages of this project are in several. This hook lists them where
-they are, so that one relative link works on GitHub and in the site.
+MkDocs reads one folder, but the pages of this project are in several folders. This hook lists them
+where they are, so that one relative link works on GitHub and on the site.
 """
 
 import shutil
@@ -16,12 +16,12 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from fidelity.study import paths  # noqa: E402
 
-# The pages, and the files that they show or link to: no pattern takes a user's own configs along.
+# The pages, and the files that they show or link to. No pattern matches a user's own configs.
 FILES = ["*.md", "config/README.md", "docs/**/*.md", "docs/images/*", "docs/site.css"]
 FILES += ["LICENSE", "CITATION.cff", "config/boxes.yaml", "config/covid_qu_ex.yaml"]
 FILES += ["profiles/slurm/config.yaml"]
-# Pages of runs. The demo's images are generated, and a re-analysis has no images; those of other
-# studies may have to stay where they are.
+# Pages of runs. The demo's images are generated, and a re-analysis has no images. The images of
+# other studies may not be public.
 DEMO = paths.DATASET.format(dataset="demo")
 EXPLORER = paths.EXPLORER.format(dataset="demo")
 STUDY = f"reanalysis/{paths.DATASET.format(dataset='covid_full')}"
@@ -42,7 +42,7 @@ RUNS = {
 
 
 def runs_page() -> str:
-    """List the pages of runs that were made, as Markdown; empty if there are none."""
+    """List the pages of finished runs as Markdown; empty if there are none."""
     text = ""
     for heading, pages in RUNS.items():
         made = {path: title for path, title in pages.items() if (ROOT / path).exists()}
@@ -53,7 +53,7 @@ def runs_page() -> str:
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Add pages of runs to the navigation if they are wanted (`make site`) and were made."""
+    """Add pages of runs to the navigation if they are wanted (`make site`) and exist."""
     config.extra["runs"] = runs_page() if config.extra["with_runs"] else ""
     if config.extra["runs"]:
         config.nav.insert(1, {"Runs": "runs.md"})
@@ -61,7 +61,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
-    """Give the files of the whole repository, and the theme's, in place of those in docs/."""
+    """Return the files of the whole repository and of the theme, instead of those in docs/."""
     runs = config.extra["runs"]
     patterns = [*FILES, *(path for pages in RUNS.values() for path in pages)] if runs else FILES
     found = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
@@ -76,7 +76,7 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Copy the explorer of the demo as it is: MkDocs would make pages of its Markdown files."""
+    """Copy the demo's explorer unchanged; MkDocs would turn its Markdown files into pages."""
     if config.extra["runs"] and (ROOT / EXPLORER).exists():
         hidden = shutil.ignore_patterns(".*")
         target = Path(config.site_dir) / EXPLORER

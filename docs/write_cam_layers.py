@@ -1,9 +1,9 @@
 """Write docs/cam_layers.md: the layer that `layer: auto` reads in each family of networks.
 
 One network of each family of torchvision and timm is built with random weights and probed, in a
-process of its own with a limit of time and memory. It takes about half an hour of one core and
-downloads nothing. Rows that are in the page are kept, so that an interrupted run goes on; with
-`--again` all are rerun. Names of architectures as arguments: these alone.
+process of its own with limited time and memory. It takes about half an hour on one core and
+downloads nothing. Rows that are already in the page are kept, so that an interrupted run can
+continue; with `--again`, all are rerun. Names of architectures as arguments limit the run to these.
 """
 
 import argparse
@@ -33,9 +33,9 @@ SIZES = (64, 224, 240, 256)
 SECONDS, BYTES = 300, 8 * 2**30
 SMALL = ("atto", "femto", "pico", "nano", "zepto", "xxs", "xxt", "xs", "xx", "micro", "mini")
 SMALL += ("tiny", "small", "ti", "xt", "t", "s", "b")
-# First words of names that are of another family.
+# First words of names that do not stand for a family.
 NO_FAMILY = ("test", "tf", "gc", "eca", "dm", "wide", "legacy")
-# How the reason of a refusal begins, and the word for it.
+# The start of the reason of a refusal, and the word for it in the page.
 REASONS = {
     "information bypasses": "bypass",
     "no late layer": "no places",
@@ -87,7 +87,7 @@ def networks() -> dict[str, str]:
 
 
 def _size_of(architecture: str) -> tuple:
-    """Order variants by what their names say of their size."""
+    """Order variants by the size in their names."""
     words = re.split(r"[_:]", architecture)
     rank = next((i for i, word in enumerate(SMALL) if any(w == word for w in words)), len(SMALL))
     numbers = [int(number) for number in re.findall(r"\d+", architecture)]
@@ -95,7 +95,7 @@ def _size_of(architecture: str) -> tuple:
 
 
 def row_of(architecture: str) -> str:
-    """Build and probe a network: the cells of its row, from its name on."""
+    """Build and probe a network; return the cells of its row, starting with the name."""
     warnings.simplefilter("ignore")
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS))
     resource.setrlimit(resource.RLIMIT_AS, (BYTES, BYTES))
@@ -107,7 +107,7 @@ def row_of(architecture: str) -> str:
             classifier = Classifier(network, architecture, ("a", "b"), image_size=size).eval()
             with torch.no_grad():
                 classifier(torch.zeros(1, 3, size, size))
-        except Exception as error:  # each network has its own words for a size that it refuses
+        except Exception as error:  # the error for an unsuitable size differs by network
             reason = str(error).splitlines()[0] if str(error) else type(error).__name__
             continue
         try:
@@ -140,7 +140,7 @@ def _work(architecture: str, sent: object) -> None:
 
 
 def probed(architecture: str) -> str:
-    """Do `row_of` in a process of its own."""
+    """Run `row_of` in a process of its own."""
     context = multiprocessing.get_context("fork")
     received, sent = context.Pipe(duplex=False)
     process = context.Process(target=_work, args=(architecture, sent))
@@ -155,7 +155,7 @@ def probed(architecture: str) -> str:
 
 
 def read() -> dict[str, str]:
-    """Read the rows that are there: {family: cells}."""
+    """Read the rows of the existing page: {family: cells}."""
     if not PAGE.exists():
         return {}
     rows = re.findall(r"^\| (t\w+ .+?) \| (`.+) \|$", PAGE.read_text(encoding="utf-8"), re.M)
@@ -178,7 +178,7 @@ def write(rows: dict[str, str]) -> None:
 
 
 def main() -> None:
-    """Probe what is not in the page yet, and write it after each network."""
+    """Probe what is not in the page yet, and write the page after each network."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--again", action="store_true", help="rerun the rows that are there")
     parser.add_argument("architectures", nargs="*", help="these alone")

@@ -3,8 +3,8 @@
     make reanalyse STUDY=docs/studies/metric_controls/units OUT=reanalysis_controls
     python docs/write_controls.py reanalysis_controls
 
-Both tables of the re-analysis are kept beside the page. Without a folder, the page is written from
-these. A test computes every value again from the scores of the cases.
+Both tables of the re-analysis are stored next to the page. Without a folder, the page is written
+from these. A test recomputes every value from the scores of the cases.
 """
 
 import argparse
@@ -39,7 +39,7 @@ STEPS = {
 
 
 def render(text: str) -> str:
-    """Replace the tables of the page by those of the kept hiding.csv and controls.csv."""
+    """Replace the tables of the page by those of the stored hiding.csv and controls.csv."""
     study = Study(load_file(ROOT / "config" / "metric_controls.yaml", check_files=False))
     hiding, controls = (table.read(FOLDER / Path(table.file).name) for table in (HIDING, CONTROLS))
     with titles.showing(titles.display(study)):
@@ -53,7 +53,7 @@ def render(text: str) -> str:
 
 
 def hiding_rows(hiding: pd.DataFrame) -> Iterator[str]:
-    """One row per training: what hiding the lesion changes."""
+    """Return one row per training: the effect of hiding the lesion."""
     yield "| training | validation accuracy | lesion hidden | as much elsewhere | difference |"
     yield "|---|---:|---:|---:|---:|"
     for row in hiding.to_dict("records"):
@@ -66,7 +66,7 @@ def hiding_rows(hiding: pd.DataFrame) -> Iterator[str]:
 
 
 def metric_rows(controls: pd.DataFrame, rule: str) -> Iterator[str]:
-    """One row per metric of the main protocol and rule, over all explainers."""
+    """Return one row per metric of the main protocol and binarization, over all explainers."""
     yield f"| metric | {' | '.join([*KINDS, *STEPS.values()])} | passes |"
     yield "|---|---:|---:|---:|---:|---:|---|"
     wanted = {"explainer": ALL_EXPLAINERS, "protocol": DEFAULT_PROTOCOL}
@@ -82,14 +82,14 @@ def metric_rows(controls: pd.DataFrame, rule: str) -> Iterator[str]:
 
 
 def explainer_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
-    """One row per metric: with how many binarization rules it passes, by explainer."""
+    """Return a row per metric: the number of binarizations under which it passes, by explainer."""
     names = {ALL_EXPLAINERS: "all explainers"}
     names |= {key: titles.explainer_title(key) for key in study.explainers}
     yield from _counts(_chosen(controls, protocol=DEFAULT_PROTOCOL), "explainer", names)
 
 
 def protocol_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
-    """One row per metric: with how many binarization rules it passes, by protocol."""
+    """Return a row per metric: the number of binarizations under which it passes, by protocol."""
     names = {key: titles.protocol_title(key) for key in study.protocols}
     masks = controls[controls["binarization"] != NO_BINARIZATION]
     yield from _counts(_chosen(masks, explainer=ALL_EXPLAINERS), "protocol", names)
@@ -121,7 +121,7 @@ def _row(cells: list[str]) -> str:
 
 
 def main() -> None:
-    """Keep the tables of the re-analysis, and write the page."""
+    """Store the tables of the re-analysis, and write the page."""
     parser = argparse.ArgumentParser(description="Write the page on metrics judged by controls.")
     parser.add_argument("results", type=Path, nargs="?", help="the folder of the re-analysis")
     if folder := parser.parse_args().results:

@@ -1,6 +1,6 @@
 """Write the tables of docs/measuring.md from the code: metrics, protocols, baselines, faithfulness.
 
-Run by `make docs`; a test fails when the file on disk is out of date.
+Run by `make docs`; a test fails if the file on disk is out of date.
 """
 
 import re
@@ -27,7 +27,7 @@ from fidelity.settings.statistics import Boxes, BoxProtocol  # noqa: E402
 MEASURING = ROOT / "docs" / "measuring.md"
 MASK_METRICS = [metric for metric in METRICS.values() if metric.name not in RANKING]
 SURFACES = {"pixels": "boundary pixels", "contour": "contour, weighted by length"}
-# Metrics of surfaces; the Hausdorff distance over full sets needs none.
+# Metrics of surfaces; the Hausdorff distance over full sets uses none.
 OF_SURFACES = {"nsd", "hausdorff_boundary", "hd95_boundary", "assd"}
 UNITS = {"1": "share", "diagonal": "image diagonals"}
 
@@ -47,7 +47,7 @@ def render(text: str) -> str:
 
 
 def fill_in(text: str, tables: Mapping[str, Iterable[str]]) -> str:
-    """Replace what is between `<!-- name -->` and `<!-- end -->` by the lines of that name."""
+    """Replace the text between `<!-- name -->` and `<!-- end -->` by the lines of that name."""
     for name, lines in tables.items():
         table = "\n".join([f"<!-- {name} -->", *lines, "<!-- end -->"])
         before, _, rest = text.partition(f"<!-- {name} -->")
@@ -56,7 +56,7 @@ def fill_in(text: str, tables: Mapping[str, Iterable[str]]) -> str:
 
 
 def metric_rows(metrics: Iterable[Metric | RankingMetric]) -> list[str]:
-    """One row per metric, with the facts of its registry entry."""
+    """Return one row per metric, with the facts of its registry entry."""
     rows = ["| metric | name | better | unit | range | source |", "|---|---|---|---|---|---|"]
     for metric in metrics:
         low, high = (f"{value:g}".replace("inf", "∞") for value in metric.range)
@@ -68,7 +68,7 @@ def metric_rows(metrics: Iterable[Metric | RankingMetric]) -> list[str]:
 
 
 def protocol_rows(protocols: Iterable[Protocol]) -> list[str]:
-    """One row per protocol."""
+    """Return one row per protocol."""
     names = [metric.name for metric in MASK_METRICS if metric.name == base_name(metric.name)]
     header = ["protocol", "conventions of", "metrics", "surface", "95th percentile"]
     header += ["empty references in means"]
@@ -86,14 +86,14 @@ def protocol_rows(protocols: Iterable[Protocol]) -> list[str]:
 
 
 def meaning_lines() -> list[str]:
-    """One bullet per protocol, wrapped."""
+    """Return one bullet per protocol, wrapped."""
     bullets = [f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items()]
     how = {"width": 100, "subsequent_indent": "  ", "break_on_hyphens": False}
     return [line for text in bullets for line in wrap(text, **how)]
 
 
 def box_rows() -> list[str]:
-    """One row per value of a set of boxes."""
+    """Return one row per metric of a set of boxes."""
     rows = ["| metric | name | protocol | source |", "|---|---|---|---|"]
     for metric in select_sets(["default", *get_args(BoxProtocol)], Boxes().false_positives):
         seen = " (**sees the reference**)" if metric.uses_reference else ""
@@ -103,7 +103,7 @@ def box_rows() -> list[str]:
 
 
 def baseline_rows() -> list[str]:
-    """One row per null baseline and ceiling."""
+    """Return one row per null baseline and ceiling."""
     rows = ["| method | name | kind | what it is |", "|---|---|---|---|"]
     for key, method in METHODS.items():
         if method.family in ("baseline", "ceiling"):
@@ -113,7 +113,7 @@ def baseline_rows() -> list[str]:
 
 
 def faithfulness_rows() -> list[str]:
-    """One row per faithfulness metric."""
+    """Return one row per faithfulness metric."""
     rows = ["| metric | name | better | source |", "|---|---|---|---|"]
     for key, metric in FAITHFULNESS.items():
         rows.append(f"| `{key}` | {metric.title} | {metric.direction} | {metric.source} |")

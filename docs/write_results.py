@@ -4,7 +4,7 @@
     python docs/write_results.py reanalysis
 
 The text is the template docs/studies/covid_qu_ex/results.md.j2; titles are those of the study's
-config. A test computes every number again from the scores of the cases.
+config. A test recomputes every number from the scores of the cases.
 """
 
 import argparse
@@ -42,17 +42,17 @@ from fidelity.study.study import Study  # noqa: E402
 
 TEXTS = ROOT / "docs" / "studies" / "covid_qu_ex"
 PAGE = ROOT / "docs" / "results.md"
-# What is known of a lesion and its case, in words. The images have one view.
+# Covariates of the failure model, in words; without the view, because all images have the same.
 KNOWN = {term: title for term, title in FACTS.items() if "view" not in term}
-# What the lesions are like. The units were packed without it.
+# Properties of the lesions, which the packed units do not contain.
 LESIONS = TEXTS / "lesions.csv"
-# Part of the study, a folder of units → its config, and its data set in there.
+# Part of the study, which is a folder of units → its config, and its data set in the config.
 PARTS = {
     "full": ("full_study.yaml", "covid_full"),
     "masked": ("full_study_masked.yaml", "covid_masked"),
 }
 DATASET = PARTS["full"][1]
-# Figure of the first training → its copy.
+# Figure of the first training → its copy in docs/images.
 FIGURES = {
     "forest": "full_forest.png",
     "sensitivity": "full_ranks.png",
@@ -93,35 +93,36 @@ class Results(ABC):
 
     @abstractmethod
     def accuracy(self, training: str, split: str = "test") -> Value:
-        """Give the accuracy over all classes."""
+        """Return the accuracy over all classes."""
 
     @abstractmethod
     def mean(
         self, training: str, explainer: str, rule: str = "tuned", metric: str = "iou"
     ) -> Value:
-        """Give the mean of a metric over the annotated test images."""
+        """Return the mean of a metric over the annotated test images."""
 
     @abstractmethod
     def difference(self, training: str, a: str, b: str, rule: str = "tuned") -> Value:
-        """Give the mean difference of the IoU, a minus b, over the same images."""
+        """Return the mean difference of the IoU, a minus b, over the same images."""
 
     @abstractmethod
     def coefficient(self, explainer: str, fact: str) -> Value:
-        """Give the change of the IoU per standard deviation of a fact of lesion or case."""
+        """Return the change of the IoU per standard deviation of a covariate."""
 
     @abstractmethod
     def by_case(self, training: str, explainer: str) -> pd.DataFrame:
-        """Give the scores of each annotated test image at the tuned threshold, by case."""
+        """Return the scores of each annotated test image at the tuned threshold, by case."""
 
     def rank_correlation(self, training: str, explainer: str, fact: str) -> float:
-        """Give Spearman's correlation of the IoU with a fact of the lesions."""
+        """Compute Spearman's correlation of the IoU with a property of the lesions."""
         facts = read_csv(LESIONS, dtype={"case": str}).set_index("case")[fact]
         return self.by_case(training, explainer)["iou"].corr(facts, method="spearman")
 
     def marked(self, training: str, explainer: str) -> float:
-        """Give the share of the image that the masks cover, a mean over the images.
+        """Compute the share of the image that the masks cover, averaged over the images.
 
-        A mask wholly outside the reference is left out: its size does not follow from its scores.
+        A mask wholly outside the reference is left out, because its size cannot be derived from its
+        scores.
         """
         rows = self.by_case(training, explainer)
         # precision = hit / marked, and recall = hit / reference.
@@ -129,12 +130,12 @@ class Results(ABC):
         return (pixels.mask(rows["empty_prediction"], 0) / rows["image_area"]).mean()
 
     def infected(self) -> float:
-        """Give the share of the image that the infection masks cover, a mean over the images."""
+        """Compute the share of the image that the infection masks cover, as a mean over images."""
         rows = self.by_case(self.trainings[0], "lime")
         return (rows["reference_area"] / rows["image_area"]).mean()
 
     def strongest(self, explainer: str) -> str:
-        """Name the fact with the largest coefficient."""
+        """Name the covariate with the largest coefficient."""
         return max(KNOWN, key=lambda fact: abs(self.coefficient(explainer, fact).value))
 
     @property
@@ -143,12 +144,12 @@ class Results(ABC):
         return [name for name in self.study.classifiers if name in self.finished()]
 
     def unit_of(self, training: str, explainer: str) -> str:
-        """Give the unit that has an explainer's scores: the training, or `none`."""
+        """Return the unit that has an explainer's scores: the training, or `none`."""
         return {e: unit for unit, e in self.study.explainers_of(training)}[explainer]
 
     @property
     def trusted(self) -> list[str]:
-        """The finished trainings that a conclusion may be drawn from."""
+        """The finished trainings that allow a conclusion."""
         least = self.study.config.statistics.least_accuracy
         return [name for name in self.trainings if self.accuracy(name).value >= least]
 
@@ -162,27 +163,27 @@ class Results(ABC):
         return [name for name in self.nulls if self.leads(name, explainer, [training], "tuned")]
 
     def below(self, training: str, null: str, explainers: Sequence[str]) -> list[str]:
-        """List those of the explainers whose IoU is shown to be lower than a null baseline's."""
+        """List the explainers whose IoU is shown to be lower than a null baseline's."""
         return [name for name in explainers if null in self.above(training, name)]
 
     def leads(self, explainer: str, other: str, trainings: Sequence[str], *rules: str) -> int:
-        """Count the trainings and rules in which one explainer's IoU is shown to be higher."""
+        """Count the trainings and binarizations in which one IoU is shown to be higher."""
         found = [self.difference(t, explainer, other, rule) for t in trainings for rule in rules]
         return sum(each.claimed and each.value > 0 for each in found)
 
     def repeated(self) -> dict[str, list[str]]:
-        """List the finished trainings of each network that has several."""
+        """List the finished trainings of each network with several of them."""
         found: dict[str, list[str]] = {}
         for training in self.trainings:
             found.setdefault(self.study.bases[training], []).append(training)
         return {network: names for network, names in found.items() if len(names) > 1}
 
     def spread(self, trainings: Sequence[str], explainer: str) -> float:
-        """Give the standard deviation of the mean IoU between trainings."""
+        """Compute the standard deviation of the mean IoU between trainings."""
         return statistics.stdev(self.mean(name, explainer).value for name in trainings)
 
     def differ_more(self, trainings: Sequence[str]) -> bool:
-        """Tell whether LIME and Grad-CAM differ more than the trainings of one network.
+        """Check whether LIME and Grad-CAM differ more than the trainings of one network do.
 
         Compares the mean size of their difference with the larger of the two spreads.
         """
@@ -192,10 +193,10 @@ class Results(ABC):
 
 
 class Tables(Results):
-    """The numbers as the tables of a re-analysis have them."""
+    """The numbers from the tables of a re-analysis."""
 
     def __init__(self, folder: Path, part: str = "full") -> None:
-        """Remember the folder of the re-analysis."""
+        """Store the folder of the re-analysis."""
         super().__init__(part)
         self.folder = folder
 
@@ -267,7 +268,7 @@ def shown(found: Value, metric: str = "iou", *, sign: bool = False) -> str:
 
 
 def render(results: Results, masked: Results) -> str:
-    """Fill the page in from the part with full images and the one with lung-masked images."""
+    """Fill in the page from the parts with full and with lung-masked images."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEXTS),
         trim_blocks=True,
@@ -303,7 +304,7 @@ def primary_rows(table: pd.DataFrame, study: Study) -> pd.DataFrame:
 
 
 def model_failures(folder: Path, training: str) -> None:
-    """Add the model of why localization fails to the re-analysis: its table and its figure."""
+    """Add the failure model to the re-analysis: its table and its figure."""
     lesions = folder / paths.LESIONS.format(dataset=DATASET)
     write_parquet(read_csv(LESIONS, dtype={"case": str, "patient": str}), lesions)
     targets = paths.table("failure_model"), paths.figure("failure_model")
@@ -318,10 +319,10 @@ def main() -> None:
     parser.add_argument("results", type=Path, help="the folder of the re-analysis")
     folder = parser.parse_args().results.resolve()
     model_failures(folder, Tables(folder).trainings[0])
-    results = Tables(folder)  # with the model
+    results = Tables(folder)  # with the failure model
     PAGE.write_text(render(results, Tables(folder, "masked")), encoding="utf-8")
     for table in sorted((folder / paths.TABLES.format(dataset=DATASET)).glob("*.csv")):
-        # As text: numbers stay as they are.
+        # Read as text, so that numbers stay as they are written.
         rows = primary_rows(pd.read_csv(table, dtype=str, keep_default_na=False), results.study)
         rows.to_csv(TEXTS / "tables" / table.name, index=False)
     for name, copy in FIGURES.items():

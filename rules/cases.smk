@@ -6,7 +6,7 @@ rule acquire:
         directory(paths.RAW),
     log:
         log_of("acquire/{source}"),
-    # Problems that the tables show are reported before anything slow starts.
+    # Runs early, so that problems in the tables are reported before anything slow starts.
     priority: 110
     resources:
         **needs(1000, 240),
@@ -14,8 +14,9 @@ rule acquire:
         source=lambda w: acquisition_of(w)["source"],
         settings=acquisition_of,
         seed=lambda w: acquisition_of(w).get("seed", 0),
-        # Names, sizes and times of the files that the source reads: no other file re-runs anything.
-        # In a mapping: a bare digest is one of code, which `make accept` may accept.
+        # Names, sizes and times of the files that the source reads: a change of any other file
+        # reruns nothing. In a mapping, because a bare digest is taken for a digest of code, which
+        # `make accept` may accept.
         listing=lambda w: {"files": job_settings.source_listing(w.source)},
         digest=lambda w: code_of(
             "acquire.py", *modules_of_source(acquisition_of(w)["source"])
@@ -42,7 +43,7 @@ rule index_cases:
         looks=paths.LOOKS,
     log:
         log_of("{dataset}/index_cases"),
-    # Problems that the tables show are reported before anything slow starts.
+    # Runs early, so that problems in the tables are reported before anything slow starts.
     priority: 110
     threads: 2
     resources:
@@ -72,7 +73,7 @@ rule near_duplicates_across:
         **needs(2000, 30),
     params:
         datasets=study.compared_datasets,
-        # One threshold for all: the widest of the data sets'.
+        # One threshold for all pairs: the most permissive one of the compared data sets.
         distance=max(
             (
                 study.datasets[d].near_duplicate_distance
@@ -117,7 +118,8 @@ rule prepare:
     input:
         shard=shard_cases_of,
         classes=classes_of,
-        # The shard's own table states which files changed (by digest); the folder's time does not.
+        # `ancient`, because the shard's own table lists the files by digest; the folder's time is
+        # irrelevant.
         raw=lambda w: ancient(raw_of(w)),
         lung_model=job_files.of_lung_model(paths.LUNG_MODEL),
     output:
@@ -140,7 +142,7 @@ rule prepare:
 rule refer:
     input:
         prepared=paths.PREPARED,
-        # Of all readers' names; which files changed is in the shard.
+        # Lists the names of all readers. `ancient`, because the shard shows which files changed.
         cases=lambda w: ancient(paths.fill(paths.CASES, w)),
     output:
         paths.REFERENCED,
@@ -222,7 +224,8 @@ rule strata_cases:
 rule fit_lung_model:
     input:
         cases=paths.CASES,
-        # The case table states which files changed (by digest); the folder's time does not.
+        # `ancient`, because the case table lists the files by digest; the folder's time is
+        # irrelevant.
         raw=lambda w: ancient(raw_of(w)),
     output:
         model=paths.LUNG_MODEL,
@@ -234,7 +237,7 @@ rule fit_lung_model:
     resources:
         **needs(4000, 240, per_attempt=3000, gpu=GPUS),
     params:
-        # The clean-up of predicted masks does not change the training.
+        # Removing small components from predicted masks does not change the training.
         settings=cfg.lung_model.model_dump(exclude={"components"}),
         reading=job_settings.reading,
         seed=cfg.seed,

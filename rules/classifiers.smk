@@ -1,4 +1,4 @@
-# Classifiers: checked, trained or loaded, applied, evaluated.
+# Classifiers: check, train or load them, predict with them and evaluate them.
 
 
 rule check_classifier:
@@ -23,14 +23,15 @@ rule check_classifier:
         "../workflow_scripts/check_classifier.py"
 
 
-# A checkpoint, not an input file: that would train again at each check, and as `ancient` it hides, while
-# checks run, every other reason to train (Snakemake 9.27: exit code 0 with the old model).
+# A checkpoint and not an input file of the training. An input file would cause a new training after
+# each check. As `ancient` input it would hide all other reasons to train while checks run
+# (Snakemake 9.27: exit code 0 with the old model).
 checkpoint checks:
     input:
         job_files.checks,
     output:
         touch(paths.CHECKED),
-    # Trainings wait for it, and the longest work should start first.
+    # Trainings wait for the checks, and the longest work should start first.
     priority: 100
     message:
         "Classifiers and imported maps of {wildcards.dataset} are checked"
@@ -115,7 +116,7 @@ rule predict:
         "../workflow_scripts/predict.py"
 
 
-# A file of its own, so that the evaluation needs no weights.
+# A separate file, so that the evaluation does not need the weights.
 rule name_outputs:
     input:
         model=paths.MODEL,

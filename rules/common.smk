@@ -1,4 +1,5 @@
-# The checked config as a study, and what every rule uses. Imports nothing heavy.
+# Load and check the config, build the study from it, and define what all rules use. Imports only
+# fast modules.
 import os
 import re
 import shlex
@@ -39,7 +40,8 @@ CONFIG_FILES = (
     ", ".join(map(str, workflow.config_settings.configfiles)) or "config/config.yaml"
 )
 
-# What the results were restored from, in a re-analysis: it needs no file that the config names.
+# Origin of the restored results in a re-analysis, which needs none of the files that the config
+# names.
 RESTORED = result_origins.restored()
 try:
     reading.check_yaml(workflow.configfiles)
@@ -59,11 +61,11 @@ job_settings = JobSettings(study)
 page_settings = PageSettings(job_settings)
 unit_files = UnitFiles(study, job_files, job_settings)
 TITLES = titles.display(study, *study.datasets)
-# For the captions of the report: a job that computes has no titles among its params.
+# For the captions of the report only: jobs that compute have no titles in their params.
 config["titles"] = TITLES | {
     "classifiers": {name: TITLES["classifiers"][name] for name in study.shown}
 }
-# The report begins with the answers; no other run of Snakemake reads them.
+# The report begins with these answers; other runs of Snakemake do not need them.
 config["answers"] = []
 if "--report" in sys.argv:
     from fidelity.verdict.answer import answers
@@ -73,16 +75,17 @@ if "--report" in sys.argv:
             verdict = Path(paths.table("verdict", "json").format(dataset=name))
             config["answers"] += answers(verdict, study.families)
 THREADS = cfg.compute.threads
-# What a job that runs a network requests from a cluster; `auto` uses a GPU, but requests none.
+# GPUs that a job with a network requests from a cluster. `auto` uses a GPU but does not request
+# one.
 GPUS = int(cfg.compute.device.startswith("cuda"))
 ENV = "../envs/environment.yaml"
 
 
-# Of every rule; looked at under `--sdm apptainer` alone, as ENV is under `--sdm conda`.
+# Applies to every rule. Used only with `--sdm apptainer`, as ENV is used only with `--sdm conda`.
 container: cfg.compute.container
 
 
-# Said below Snakemake's own message; through `make`, in words of `make`.
+# Advice below Snakemake's own error message; after a call through `make`, it names `make` commands.
 if workflow.is_main_process:
     logger.addFilter(
         Advice(
@@ -100,7 +103,7 @@ if workflow.is_main_process:
 
 
 def known_targets():
-    """Names of the rules that may be targets, and the folders and files in the paths of results."""
+    """Return the rules that can be targets, and the folders and files in the paths of results."""
     outputs = [Path(str(path)) for made in workflow.rules for path in made.output]
     names = [study.datasets, study.classifiers, study.explainers]
     names += [study.binarizations, study.protocols]
@@ -110,7 +113,8 @@ def known_targets():
     )
 
 
-# Before the first job, not when only planning: else a traceback of Snakemake's would be the answer.
+# Runs before the first job, but not in a dry run. Without it, a folder that is not writable would
+# show up as a traceback of Snakemake.
 onstart:
     try:
         check_writable(paths.RESULTS, paths.top_folders(study.datasets))
@@ -122,7 +126,7 @@ onstart:
 
 
 def any_of(names):
-    """A wildcard constraint that admits these names and no others."""
+    """Return a wildcard constraint that matches these names and no others."""
     return "|".join(map(re.escape, names)) or "(?!)"
 
 
@@ -137,7 +141,7 @@ wildcard_constraints:
 
 
 def needs(mem_mb, minutes, per_attempt=1000, **more):
-    """Resources of a rule: memory (MB) grows with each retry, the minutes are those once more."""
+    """Return the resources of a rule; memory (MB) and minutes increase with each retry."""
     return {
         "mem_mb": lambda w, attempt: mem_mb + per_attempt * (attempt - 1),
         "runtime": lambda w, attempt: minutes * attempt,
@@ -146,19 +150,20 @@ def needs(mem_mb, minutes, per_attempt=1000, **more):
 
 
 def complete_rules():
-    """Give every rule that runs something its environment, and a benchmark next to its log."""
+    """Give every rule with a script or notebook its environment, and scripts a benchmark."""
     for step in workflow.rules:
         if step.script or step.notebook:
             step.conda_env = ENV
-        # For a notebook, Snakemake 9 would time itself and all that runs beside it.
+        # Only for scripts: for a notebook, Snakemake 9 would measure its own process with all its
+        # children.
         if step.script:
             step.benchmark_modifier = step.log_modifier
             step.benchmark = paths.benchmark_beside(str(step.log[0]))
 
 
 def shown_as(w):
-    """Titles, order and colours: a param of rules whose results people read, and of no other."""
-    # The data set that a lung network was trained on is named as well.
+    """Return titles, order and colours: a param only of rules whose results people read."""
+    # Includes the data set that the lung network was trained on.
     return titles.display(study, w.dataset, study.lungs_from.get(w.dataset, ""))
 
 
@@ -167,7 +172,7 @@ def title_of_dataset(w):
 
 
 def labelled(figure):
-    """A function for the report: the labels of a figure."""
+    """Return a function that gives the labels of a figure in the report."""
     return lambda w: {
         "classifier": TITLES["classifiers"][w.classifier],
         figure.labelled: TITLES["binarizations"].get(
@@ -177,7 +182,7 @@ def labelled(figure):
 
 
 def in_report(name, figure):
-    """The PNG of a figure, in the report unless it shows images that may not leave."""
+    """Return the PNG of a figure, marked for the report unless its images must stay private."""
     path = paths.figure(f"{name}{figure.suffix}")
     if name in WITH_IMAGES and not cfg.explorer.images:
         return path
@@ -191,7 +196,7 @@ def in_report(name, figure):
 
 
 def drawing(names):
-    """A function for params: the settings of these names."""
+    """Return a params function that gives the settings of these names."""
     return lambda w: {
         "dpi": cfg.figures.dpi,
         "classifier": w.classifier,
@@ -200,14 +205,14 @@ def drawing(names):
 
 
 def caption_of(name):
-    """The caption of a figure in the report, if it has one."""
+    """Return the caption file of a figure in the report; None if there is none."""
     caption = Path("captions") / f"{name}.rst"
     found = (Path(workflow.basedir) / "rules" / caption).exists()
     return str(caption) if found else None
 
 
 def step(needed, says, inputs, outputs, at="{dataset}", **params):
-    """A job that computes tables: its files, what decides them (`params`)."""
+    """Describe a job that computes tables: its files, and the `params` that decide them."""
     return SimpleNamespace(**locals())
 
 

@@ -1,4 +1,4 @@
-# Faithfulness: does the classifier use what the maps show. Null baselines are asked too.
+# Faithfulness: does the classifier use what the maps show? Also measured for the null baselines.
 
 
 rule faithfulness:

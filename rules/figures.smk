@@ -1,6 +1,6 @@
-# Figures, PNG and PDF: one rule for each line of `fidelity/figures/registry.py`.
+# Figures as PNG and PDF: one rule for each entry of `fidelity/figures/registry.py`.
 
-# What a figure may read besides tables of its data set.
+# Files that a figure can read besides the tables of its data set.
 FILES = {
     "agreement": paths.table("agreement-{classifier}"),
     "curves": job_files.with_unclassified(paths.THRESHOLD_CURVES),
@@ -12,7 +12,7 @@ FILES = {
     "thresholds": lambda w: list(job_files.tuned_thresholds(w).values()),
     "training": paths.TRAINING,
 }
-# What a figure may request besides `dpi` and `classifier`.
+# Settings that a figure can request besides `dpi` and `classifier`.
 SETTINGS = {
     "binarization": study.primary_binarization,
     "diagnostic": study.diagnostic,

@@ -1,4 +1,4 @@
-# Input functions and digests of the rules: what needs a checkpoint, or the code of a method. No rules here.
+# Input functions and code digests for the rules in the other files. This file defines no rules.
 
 
 # ---- cases.smk ----
@@ -9,7 +9,7 @@ def raw_of(w):
 
 
 def shards_of(w):
-    """The folder of shard tables, known once the checkpoint has run."""
+    """Return the folder of shard tables, which is known once the checkpoint has run."""
     return checkpoints.shard_cases.get(dataset=w.dataset).output[0]
 
 
@@ -19,7 +19,7 @@ def shard_cases_of(w):
 
 
 def classes_of(w):
-    """classes.json, asked for through the checkpoint, so that an index made anew re-runs only what it changed."""
+    """Return classes.json of the checkpoint: a new index then reruns only what it changes."""
     shards_of(w)
     return paths.fill(paths.SHARD_CLASSES, w)
 
@@ -29,13 +29,13 @@ def acquisition_of(w):
 
 
 def modules_of_source(source):
-    """The modules that make or find the files of a source and list its cases."""
+    """Return the modules that create or find the files of a source and list its cases."""
     found = [READERS[source], *([GENERATORS[source]] if source in GENERATORS else [])]
     return [name.removeprefix("fidelity.") for name in found]
 
 
 def unplanted(w):
-    """What a script lacks where no mark is planted."""
+    """Return the arguments that a script lacks if the data set has no planted mark."""
     return () if w.dataset in study.planted else ("planted",)
 
 
@@ -48,19 +48,19 @@ def prepare_digest(w):
 
 
 def all_checked(w):
-    """No file: before a first training, waits for the checks of all classifiers and imported maps.
+    """Return no file; let a first training wait for the checks of classifiers and imported maps.
 
-    Once there is a model, Snakemake decides about checks and trainings separately. Otherwise each
-    check that is due would be a reason to train, or hide the reasons there are.
+    Once a model exists, Snakemake decides about checks and trainings separately. Otherwise each
+    check that is due would cause a new training, or would hide other reasons for one.
     """
-    # A job on a cluster was submitted because all is checked.
+    # A cluster job needs no test: it is submitted only after all checks.
     if workflow.is_main_process and not Path(paths.fill(paths.MODEL, w)).exists():
         checkpoints.checks.get(dataset=w.dataset)
     return []
 
 
 def train_digest(w):
-    """Code that trains; that of checkpoints only where a training starts from one."""
+    """Return the digest of the training code; checkpoint code counts only with start weights."""
     absent = () if job_files.start_weights(w) else ("weights", "foreign")
     guided = w.classifier in study.guided
     return code_of("train.py", absent=absent if guided else (*absent, "guidance"))
@@ -70,13 +70,13 @@ def train_digest(w):
 
 
 def modules_of(entry):
-    """The module of an explainer, and of the one that it runs on other weights."""
+    """Return the module of an explainer, and of the explainer that it runs on other weights."""
     inner = modules_of(entry.of) if hasattr(entry, "of") else []
     return [method_of(entry.method).module, *inner]
 
 
 def explainer_code(script, w):
-    """Code of the explainer, of what runs it, and of the network where there is one."""
+    """Return the digest of the explainer, of the code that runs it and of any network it needs."""
     entry = study.explainers[w.explainer]
     methods = tuple(e.method for e in (entry, getattr(entry, "of", None)) if e)
     absent = () if getattr(w, "classifier", paths.NONE) != paths.NONE else ("model",)
@@ -95,7 +95,7 @@ def binarize_digest(w):
 # ---- statistics.smk, summary.smk, pages.smk ----
 
 
-# What tables, verdict and pages of a data set are all written from.
+# Tables that all of these read: the formatted tables, the verdict and the pages of a data set.
 RESULT_TABLES = {
     "localization": paths.table("localization"),
     "comparisons": paths.table("comparisons"),
@@ -117,9 +117,9 @@ def known_truth_digest(script):
 
 
 def code_of_unit(w):
-    """The digest of the code behind all that the unit's results come from, by name of the rule.
+    """Return {rule: digest of the code} for all steps behind the results of a unit.
 
-    Where it depends on explainer or binarization, the key names them too.
+    If the code depends on the explainer or binarization, their names are part of the key.
     """
     patterns = [
         (step, output.regex())
@@ -146,7 +146,7 @@ def code_of_unit(w):
 # ---- provenance.smk ----
 
 
-# Paths outside of the project that no result may show.
+# Paths outside the project that no result may reveal.
 PLACES = result_origins.Places(
     [*result_origins.texts_in(cfg.model_dump()), *job_settings.origins()]
 )
@@ -159,7 +159,7 @@ RAW_FOLDERS = {
 
 
 def take_over_results():
-    """Let Snakemake know what made results that were moved here, or refuse them."""
+    """Let Snakemake know the origin of results that were moved here, or refuse them."""
     patterns = [path.regex() for step in workflow.rules for path in step.output]
     try:
         for note in records.take_over(RAW_FOLDERS, patterns, PLACES):
@@ -168,7 +168,7 @@ def take_over_results():
         raise WorkflowError(str(error)) from None
 
 
-# Not needed for the tables, so there or not when the tables are finished.
+# Rules that the tables do not need; they may have run or not when the tables are finished.
 BESIDE_TABLES = (
     "figure_",
     "export_",
@@ -188,14 +188,14 @@ BESIDE_TABLES = (
 
 
 def benchmark_patterns(dataset, wanted=lambda rule: not rule.startswith(BESIDE_TABLES)):
-    """Each wanted rule's benchmark files as a regular expression, names of this config alone in it."""
+    """Return {rule: regular expression of its benchmark files}, limited to names of this config."""
     found = {
         step.name: step.benchmark.regex().pattern
         for step in workflow.rules
         if step.benchmark and wanted(step.name)
     }
     if dataset in study.lungs_from:
-        # Trained on another data set, for the sake of this one.
+        # Trained on another data set, but needed for this one.
         for name, job in (
             ("fit_lung_model", paths.LUNG_FIT),
             ("measure_lung_model", paths.LUNG_MEASURE),

@@ -1,4 +1,4 @@
-# Known truth: a phantom whose planted mark is all that a classifier can use. Who finds it?
+# Known truth: the classifier can use only a planted mark. Which explainers find it?
 
 
 rule known_truth_accuracy:

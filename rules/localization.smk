@@ -1,4 +1,4 @@
-# From saliency maps to predicted masks and scores. Cheap: one job reads all shards.
+# From saliency maps to predicted masks and scores. These jobs are cheap: each one reads all shards.
 
 
 rule sweep:

@@ -1,8 +1,9 @@
-# A notebook on a finished run: executed like any other step, opened with --edit-notebook.
+# A notebook on a finished run, executed like any other step and opened with --edit-notebook.
 
-# Before the shell command of the notebook, the only one of this workflow. Snakemake looks for
-# papermill first, which is not needed: bash does not report that it is missing. Jupyter reads the
-# config beside the notebook, which encrypts the connection to the kernel: it would warn otherwise.
+# Prefix of the notebook's shell command, the only shell command of this workflow. It hides bash's
+# message that papermill is missing: Snakemake looks for papermill first but does not need it. It
+# also selects the Jupyter config next to the notebook. That config encrypts the connection to the
+# kernel, which avoids a warning.
 shell.prefix(
     'command_not_found_handle() {{ [ "$1" = papermill ] || echo "bash: $1: command not found" >&2; return 127; }}; '
     "export JUPYTER_CONFIG_PATH="

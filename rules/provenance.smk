@@ -1,4 +1,4 @@
-# Where the results of a data set come from, and what they took.
+# The origin of the results of a data set, and their computing cost.
 
 
 rule provenance:
@@ -19,9 +19,9 @@ rule provenance:
             caption="captions/provenance.rst",
             category=title_of_dataset,
             subcategory="Provenance",
-            labels={"content": "Code, inputs, machine, time and passes; cost"},
+            labels={"content": "Code, inputs and machine; time and memory"},
         ),
-        # What each explainer took, from the benchmarks; differs between two runs, as times do.
+        # Cost of each explainer, from the benchmarks. It differs between two runs, as run times do.
         cost=paths.table("cost"),
     log:
         log_of("{dataset}/provenance"),

@@ -1,4 +1,4 @@
-# Several readers of the same images: how far they agree, and explainers beside each of them.
+# Several readers of the same images: how far they agree, and how explainers compare with them.
 
 
 rule reader_pairs:

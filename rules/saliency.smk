@@ -11,7 +11,7 @@ rule fit:
         log_of("{dataset}/none/{explainer}/fit"),
     wildcard_constraints:
         explainer=any_of(study.fitted),
-    priority: 50  # as training: it can take hours, and maps wait for it
+    priority: 50  # as for training: it can take hours, and maps wait for it
     threads: THREADS
     resources:
         **needs(3000, 240, per_attempt=2000, gpu=GPUS),
@@ -35,7 +35,7 @@ rule check_imported:
         log_of("{dataset}/none/{explainer}/check_imported"),
     wildcard_constraints:
         explainer=any_of(study.imported),
-    # Before anything is trained: a map that is missing or damaged is reported in minutes.
+    # Runs before any training, so that a missing or damaged map is reported within minutes.
     priority: 100
     resources:
         **needs(2000, 60),
@@ -53,7 +53,8 @@ rule check_imported:
 rule explain:
     input:
         prepared=paths.PREPARED,
-        # Not read: through the checkpoint, each shard's job is planned again when shards are known.
+        # Not read by the script. It goes through the checkpoint, so that Snakemake plans each
+        # shard's job again once the shards are known.
         classes=classes_of,
         model=job_files.model,
         fitted=job_files.fitted,
@@ -69,7 +70,7 @@ rule explain:
     params:
         settings=job_settings.explainer,
         target=job_settings.target,
-        # A param that looks at `input` triggers no rerun: finished shards stay finished.
+        # A param function that takes `input` triggers no rerun, so finished shards stay finished.
         max_failed_cases=lambda w, input: cfg.explain.max_failed_cases,
         seed=cfg.seed,
         compute=job_settings.explain_compute,
@@ -81,7 +82,8 @@ rule explain:
         "../workflow_scripts/explain.py"
 
 
-# A rule of its own: seconds per shard, and a SLURM array requests for all its jobs what one of them needs.
+# A separate rule: it takes seconds per shard, and a SLURM array requests the same resources for all
+# its jobs.
 use rule explain as explain_without_network with:
     wildcard_constraints:
         explainer=any_of(study.light),
@@ -90,7 +92,8 @@ use rule explain as explain_without_network with:
         **needs(1000, 60),
 
 
-# The same where it is not seconds: no local rule, so that no cluster's head node does it.
+# For explainers without a network that take longer: not a local rule, so it never runs on a
+# cluster's head node.
 use rule explain_without_network as explain_on_cpu with:
     wildcard_constraints:
         explainer=any_of(study.slow_without_network),

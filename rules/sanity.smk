@@ -1,4 +1,4 @@
-# Sanity checks of explainers, and whether networks trained alike give the same maps.
+# Sanity checks of explainers, and whether networks trained in the same way give the same maps.
 
 
 rule sanity:

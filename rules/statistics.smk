@@ -2,7 +2,7 @@
 
 
 BY_CLASSIFIER = "{dataset}/{classifier}"
-# One line per table or pair of tables; rule and script have its name.
+# One entry per table or pair of tables; the rule and its script have the name of the entry.
 STEPS = {
     "summarize": step(
         needs(1500, 30),
@@ -209,7 +209,7 @@ STEPS = {
         seed=cfg.seed,
         other_references=job_settings.other_references,
     ),
-    # Case by case: what a classifier adds to the agreement among explainers without one.
+    # Per case: what a classifier adds to the agreement among explainers that use no classifier.
     "agreement_cases": step(
         needs(1500, 30),
         "Comparing the masks of the explainers with one another",
@@ -300,7 +300,7 @@ STEPS = {
         statistics=job_settings.intervals,
         seed=cfg.seed,
     ),
-    # For the model of why localization fails.
+    # Input of the failure model, which relates localization to facts of lesions and cases.
     "lesions": step(
         needs(1500, 30),
         "Measuring the lesions",
@@ -311,7 +311,7 @@ STEPS = {
 
 
 for name, job in STEPS.items():
-    # When the job runs, `rule` is its rule's name; `name` would be the last one of the loop.
+    # When the job runs, `rule` holds its rule's name; `name` would be the last name of the loop.
     globals()["rule"] = name
 
     rule:

@@ -1,4 +1,5 @@
-# Formatted tables, the summary over data sets, and what the targets `tables` and `figures` hold.
+# Formatted tables, the summary over data sets, and the contents of the targets `tables` and
+# `figures`.
 
 
 rule format_tables:

@@ -20,7 +20,8 @@ rule unit:
         shown=lambda w: config_entries.shown_entries(cfg, w.dataset, w.unit),
         code=code_of_unit,
         plugins=config_entries.packed_plugins(cfg),
-        # Params that look at `input` trigger no rerun: another classifier in the config changes these.
+        # Param functions that take `input` trigger no rerun; a new classifier in the config changes
+        # these params.
         place=lambda w, input: config_entries.place_of(cfg, w.dataset, w.unit),
         patterns=lambda w, input: benchmark_patterns(
             w.dataset,
@@ -40,7 +41,7 @@ rule units:
         expand(rules.unit.output, dataset=study.datasets, unit=study.units),
 
 
-# All that can be computed from units alone; see workflow_scripts/reanalyse.py.
+# Everything that can be computed from units alone; see workflow_scripts/reanalyse.py.
 rule reanalysis:
     input:
         targets.from_units(study),

@@ -1,7 +1,7 @@
 """Mark finished results as valid after a harmless change of code: `make accept CONFIG=…`.
 
-Results are kept although the code that computed them has changed. Settings, inputs and files must
-be as they were. What was accepted is listed beside the tables and in provenance.json.
+Results stay valid although the code that computed them has changed. Settings, inputs and files must
+be unchanged. Accepted rules and files are listed next to the tables and in provenance.json.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ SNAKEFILE = Path(__file__).resolve().parents[1] / "Snakefile"
 
 
 def main(config: str, overrides: list[str], targets: list[str]) -> None:
-    """Accept, and print the rules and files that were."""
+    """Accept the changes, and print the rules and files that were accepted."""
     load_file(config, overrides)
     accepted = accept(SNAKEFILE, config, parse_overrides(overrides), targets)
     if not accepted:

@@ -1,4 +1,4 @@
-"""Rule acquire: make, link, unpack or download the files of a data-set source; count them."""
+"""Rule acquire: create, link, unpack or download the files of a data-set source; count them."""
 
 import json
 import logging
@@ -15,14 +15,14 @@ UNPACKED = ".unpacked"
 
 
 def main(settings: Dataset, seed: int, output_dir: str | Path) -> None:
-    """Put the data root of a source at `output_dir`/data and write manifest.json beside it.
+    """Put the data root of a source at `output_dir`/data and write manifest.json next to it.
 
     Args:
-        settings: of the data set; `root`, `archive` or `download` for sources that have files.
-        output_dir: made if absent. `data` is a folder for generated sources, else a link.
+        settings: settings of the data set; `root`, `archive` or `download` for sources with files.
+        output_dir: created if absent. `data` is a folder for generated sources, otherwise a link.
 
     Raises:
-        InputError: the files cannot be had, or are not laid out as the source's.
+        InputError: the files are not available, or do not have the layout of the source.
     """
     source = settings.source
     reader, generator = registry.reader(source), registry.generator(source)
@@ -32,13 +32,14 @@ def main(settings: Dataset, seed: int, output_dir: str | Path) -> None:
         output.mkdir(parents=True, exist_ok=True)
         generator.generate(data, settings, seed)
     else:
-        # Beside the output, which Snakemake deletes when a job fails: unpacked once, kept.
+        # Unpack next to the output folder: Snakemake deletes the output of a failed job, and this
+        # keeps the unpacked files.
         root = data_root.locate(settings, output.parent / UNPACKED)
         output.mkdir(parents=True, exist_ok=True)
         data.unlink(missing_ok=True)
         data.symlink_to(root, target_is_directory=True)
-        data = root  # errors name the user's own folder
-    # Which classes are annotated is not known here: the index checks their masks.
+        data = root  # so that errors name the user's own folder
+    # The index checks the masks of annotated classes; this rule does not know these classes.
     found = settings.model_copy(update={"annotated_classes": []})
     cases = list(reader.find_cases(data, found))
     counts = count_labels(cases, getattr(reader, "multilabel", False))

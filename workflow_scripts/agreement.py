@@ -19,11 +19,11 @@ def main(
     classifier: str,
     binarization: str,
 ) -> pd.DataFrame:
-    """Give agreement.csv of one classifier.
+    """Return the content of agreement.csv for one classifier.
 
     Args:
-        pairs: what `agreement_cases` wrote for it, and for the explainers without a classifier.
-        cases: cases.csv of the data set; the classes that it has masks of are the annotated ones.
+        pairs: files of `agreement_cases` for this classifier and for the explainers without one.
+        cases: cases.csv of the data set. The classes with masks in it are the annotated ones.
     """
     table = pd.concat([read_parquet(path, AGREEMENT_CASES.names) for path in pairs])
     used = set(table["case"])

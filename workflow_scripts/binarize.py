@@ -35,15 +35,16 @@ def main(
     predictions: str | None = None,
     seed: int = 0,
 ) -> None:
-    """Write the predicted masks of all explained cases, and how each came about.
+    """Write the predicted masks of all explained cases, and a status row for each of them.
 
     Args:
-        masks: output, masks.json; failed explanations are not in it.
-        status: output, masks_status.csv, one row per explanation, failed ones too: `threshold` is
-            the one used on the normalised map, before post-processing; empty where there is none.
-        predictions: predictions.csv, where `min_probability` needs it; explainers without a
-            classifier are not affected.
-        seed: the config's, for rules that split the image into superpixels.
+        masks: output, masks.json; it omits failed explanations.
+        status: output, masks_status.csv, one row per explanation, including failed ones.
+            `threshold` applies to the normalised map before post-processing; it is empty if there
+            is none.
+        predictions: predictions.csv, if `min_probability` needs it. Explainers without a classifier
+            are not affected.
+        seed: the config's seed, for binarizations that split the image into superpixels.
     """
     tuned = {} if thresholds is None else read_thresholds(thresholds)
     cutoff = postprocess.min_probability
@@ -85,7 +86,7 @@ def _probabilities(path: str) -> dict[tuple[str, str], float]:
 
 
 def _probability(probabilities: Mapping[tuple[str, str], float], record: MapRecord) -> float:
-    """Look up the probability of the class a map explains."""
+    """Look up the probability of the class that a map explains."""
     if (record.case, record.target) not in probabilities:
         raise InputError(
             f"there is no prediction of {record.target!r} to apply min_probability to",

@@ -17,7 +17,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the values of the sets with their intervals, and the paired differences."""
+    """Return the box scores of each set with their intervals, and the paired differences."""
     found = load_box_scores(scores, combos)
     options = {"dataset": dataset, "sets": sets, "statistics": statistics, "seed": seed}
     return box_values(found, **options), box_comparisons(found, **options)

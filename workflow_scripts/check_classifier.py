@@ -21,21 +21,22 @@ def main(
     output: str,
     data: Mapping[str, Any] = MappingProxyType({}),
 ) -> None:
-    """Build the network, pass images through it, find every layer.
+    """Build the network, pass images through it, and find every layer.
 
-    Weights that are not trained here are read in full, so that problems are reported at once.
+    Weights that are not trained here are read completely, so that problems show up at once.
 
     Args:
-        settings: of the classifier: `architecture` and all that states how its weights are read.
-        layers: explainer → layer ("auto" or dotted name); null where it reads none.
-        backward: explainer → its method, of those that change the backward pass: each must have a
-            rule for all that the network computes.
-        data: of the data set: `uncertain`; if the config does not name the outputs of a loaded
-            classifier, also the keys that locate its cases, and its `folder`.
+        settings: the classifier's settings: `architecture` and all keys on how its weights are
+            read.
+        layers: explainer → layer ("auto" or dotted name); null for explainers that read no layer.
+        backward: explainer → method, for methods that change the backward pass. Such a method needs
+            a rule for each operation of the network.
+        data: settings of the data set: `uncertain`. If the config does not name the outputs of a
+            loaded classifier, also the keys that locate its cases, and its `folder`.
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
 
     Raises:
-        InputError: something cannot be used; says the whole config key.
+        InputError: something cannot be used; the error names the full config key.
     """
     from fidelity.base.errors import InputError, under
     from fidelity.base.files import write_text

@@ -1,7 +1,7 @@
 """Check a config before Snakemake reads it: `make run` and the other commands call this first.
 
-Snakemake reads the file before any code of the project, and shows a mistake in YAML without its
-line.
+Snakemake reads the config file before any code of the project runs. For a mistake in YAML, it does
+not show the line.
 """
 
 from fidelity.settings.reading import load_file, run

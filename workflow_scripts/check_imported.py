@@ -1,4 +1,4 @@
-"""Check that the maps of an explainer `imported` are there and can be read, before all else."""
+"""Check that the maps of an `imported` explainer exist and are readable, before all other jobs."""
 
 import csv
 import hashlib
@@ -18,7 +18,7 @@ from fidelity.masks.coco import ONLY
 from fidelity.settings.explainers import Imported
 
 COLUMNS = ("case", "class", "file", "found")
-SHOWN = 3  # errors named; the rest is counted
+SHOWN = 3  # number of errors in the message; it only counts the others
 
 
 def main(
@@ -32,12 +32,12 @@ def main(
     """Read every map that will be scored, and list them.
 
     Args:
-        output: imported.csv: case, class, file, and whether it was found.
+        output: imported.csv: case, class, file, and whether the file was found.
 
     Raises:
-        InputError: maps are missing (unless `missing: skip`) or cannot be used; it states how many
-            and names the first. Also if no map was found, two cases or classes have one file, or
-            it is not clear which class a file's only category is.
+        InputError: maps are missing (unless `missing: skip`) or cannot be used; the error states
+            how many and names the first. Also if no map was found, if two cases or classes share
+            one file, or if the class of a file's only category is unclear.
     """
     rows, problems, maps = [], [], {}
     found_cases = list(read_cases(cases))
@@ -46,7 +46,7 @@ def main(
     for case in found_cases:
         if case.split in splits:
             for cls in annotated:
-                if cls in case.annotated:  # what is explained: a reference may have no label
+                if cls in case.annotated:  # the explained classes; a reference may have no label
                     rows.append(_look(case, cls, settings, problems, maps))
     found = sum(row[-1] for row in rows)
     if problems:
@@ -93,17 +93,17 @@ def _check_collisions(
     annotated: Collection[str],
     splits: Collection[str],
 ) -> None:
-    """Refuse two cases, or two classes, whose maps would be one file: "/" becomes "_"."""
+    """Refuse two cases, or two classes, that would share one map file ("/" becomes "_")."""
     if format_of(settings) == "masks_json":
         return
     by_class = "class" in FIELD.findall(pattern_of(settings))
     owners: dict[Path, tuple[str, str]] = {}
-    # Scored cases first: two others may share a name, as no map of theirs is read.
+    # Scored cases first. Cases that are not scored may share a name, as their maps are not read.
     for case in sorted(cases, key=lambda case: case.split not in splits):
         for me in [(case.case, cls) for cls in (annotated if by_class else [""])]:
             try:
                 path = location(settings, *me)
-            except InputError:  # an id that leads out of the folder is reported with its map
+            except InputError:  # `_look` reports an id that leads out of the folder
                 continue
             owner = owners.setdefault(path, me) if case.split in splits else owners.get(path, me)
             if owner != me:
@@ -117,7 +117,7 @@ def _check_collisions(
 
 
 def _tell_odd_values(maps: Mapping[str, tuple[float, float, str]], settings: Imported) -> None:
-    """Warn of maps that mark nothing, and of maps that are all one."""
+    """Warn about maps that mark nothing, and about maps that are all equal."""
     flat = [path for path, (low, high, _) in maps.items() if low == high]
     below = [path for path, (low, high, _) in maps.items() if low < high <= 0]
     if flat:
@@ -150,9 +150,9 @@ def _look(
     problems: list[InputError],
     maps: dict[str, tuple[float, float, str]],
 ) -> tuple[str, str, str, int]:
-    """Read one map; what is wrong with it is added to the problems.
+    """Read one map; append errors to `problems`.
 
-    The lowest and highest value of a map that is not a mask, and its hash, are added to `maps`.
+    For a map that is not a mask, store its minimum, maximum and hash in `maps`.
     """
     path, found = "", False
     try:

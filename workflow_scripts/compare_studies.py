@@ -1,4 +1,4 @@
-"""Compare two finished studies case by case: tables, a page and a figure. No image is read."""
+"""Compare two finished studies case by case: tables, a page and a figure. Reads no images."""
 
 import argparse
 import json
@@ -22,7 +22,7 @@ from fidelity.presentation.titles import showing
 from fidelity.study.paths import NONE
 
 PAGE = "comparison.html"
-# Names the files that a comparison wrote: the next one replaces these alone.
+# This file lists the files of a comparison; the next comparison replaces only these.
 MARK = ".comparison_of_studies"
 TABLES = {
     COMPARED.file: "every comparison: means, difference with interval, tests",
@@ -37,15 +37,15 @@ def compare(
     """Write the tables, the page and the figures of a comparison.
 
     Args:
-        a: results of a finished study: its project, `results`, a data set or a classifier.
-        accept: also pair cases of one id whose image or mask files differ.
+        a: results of a finished study: its project, its `results`, a data set or a classifier.
+        accept: also pair cases with the same id but different image or mask files.
 
     Returns:
-        The files, the page first.
+        The written files, with the page first.
 
     Raises:
-        InputError: a study is not finished, nothing can be compared, or the folder holds files
-            that no comparison wrote. Nothing in the folder has changed then.
+        InputError: a study is not finished, nothing can be compared, or the folder holds files that
+            no comparison wrote. In this case, the folder is unchanged.
     """
     check_free(output)
     joined: list[Joined] = []
@@ -85,7 +85,7 @@ def compare(
 
 
 def check_free(output: Path) -> None:
-    """Refuse a folder in which something else would be replaced."""
+    """Refuse a folder that holds other files, which would be replaced."""
     if output.exists() and not output.is_dir():
         raise InputError("is not a folder", file=output, remedy="Name a new folder with OUT=")
     if output.is_dir() and any(output.iterdir()) and not (output / MARK).is_file():
@@ -104,19 +104,19 @@ def clear(output: Path) -> None:
 
 
 def name_of(folder: str) -> str:
-    """Give the default name of a study, which holds no path of this machine."""
+    """Return the default name of a study, which contains no path of this machine."""
     path = Path(folder)
     return "/".join(path.parts[-2:]) if path.is_absolute() else folder
 
 
 def _stem(joined: Joined) -> str:
-    """Name a figure: by data set and classifier of A."""
+    """Return the file stem of a figure, from the data set and classifier of study A."""
     classifier = joined.classifiers[0]
     return joined.a.dataset + (f"-{classifier}" if classifier != NONE else "")
 
 
 def main() -> int:
-    """Take the command line apart, compare, and print where the results are."""
+    """Parse the command line, compare the studies, and print where the results are."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("a", help="results of a finished study, of a data set or a classifier")
     parser.add_argument("b", help="those of another one")

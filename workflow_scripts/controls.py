@@ -1,4 +1,4 @@
-"""Judge metrics by controls: into tables/hiding.csv and tables/controls.csv."""
+"""Judge metrics by controls, into tables/hiding.csv and tables/controls.csv."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -24,10 +24,10 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give both tables.
+    """Return both tables.
 
     Args:
-        hidden: of hiding.py, one per training of `kinds`.
+        hidden: output files of hiding.py, one per training in `kinds`.
     """
     names = [name for group in kinds.values() for name in group]
     parts = {name: read_parquet(path) for name, path in zip(names, hidden, strict=True)}

@@ -1,6 +1,7 @@
 """Estimate what a study costs before it is started: `make estimate CONFIG=…`.
 
-Not a rule: it asks Snakemake for the jobs, and times one job of each kind on generated images.
+Not a rule: it gets the list of jobs from Snakemake, and times one job of each kind on generated
+images.
 """
 
 import os
@@ -27,8 +28,8 @@ from fidelity.tools.estimate.totals import (
 )
 from fidelity.tools.estimate.trial import load_libraries
 
-NODES = (1, 4, 16)  # of a cluster
-SHOWN = 0.01  # the least share of the CPU time of a step that has a line of its own
+NODES = (1, 4, 16)  # cluster sizes in the estimate
+SHOWN = 0.01  # steps with a smaller share of the CPU time get no line of their own
 
 
 def main(config: str, overrides: list[str], targets: list[str]) -> None:
@@ -57,7 +58,7 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
 
 
 def _cores() -> int:
-    """Read CORES as `make` passes it on; `all` and nothing mean all."""
+    """Read CORES as `make` passes it on; `all` and an empty value mean all cores."""
     given = os.environ.get("CORES", "all")
     return int(given) if given.isdigit() else len(os.sched_getaffinity(0))
 
@@ -70,7 +71,7 @@ def show(
     cores: int,
     planning: float,
 ) -> None:
-    """Print the steps, the totals and what is left to do."""
+    """Print the steps, the totals and the remaining work."""
     total, rows = Cost(), []
     steps = by_step(jobs, lambda job: cost_of(study, timings, job), lambda job: step_of(study, job))
     for cost in steps.values():
@@ -104,7 +105,7 @@ def show(
             f"CPU-hours, {value_of('gb', whole.size / 1e9)} GB; {estimated_time(least)} to "
             f"{estimated_time(likely * 1.1)} on {cores} cores."
         )
-    # Of the jobs that are left, whose times the loop has ended with.
+    # After the loop, `seconds` belongs to the jobs that are left.
     seconds |= {n: seconds[n] + CLUSTER_SECONDS for n, job in enumerate(left) if not job.local}
     if left:
         times = {nodes: wall_time(left, seconds, cores, nodes)[1] * 1.1 for nodes in NODES}

@@ -1,4 +1,4 @@
-"""Tables on how well the classifiers of a data set classify."""
+"""Write tables on how well the classifiers of a data set classify."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -24,13 +24,13 @@ def main(
     """Evaluate every classifier on every split.
 
     Args:
-        classes_json: classes.json of the data set, which says the task.
-        outputs: classifier whose order of classes may be wrong (loaded weights) → outputs.json, the
-            class names of its outputs.
+        classes_json: classes.json of the data set, which states the task.
+        outputs: classifier → outputs.json, the class names of its outputs; only for classifiers
+            whose class order may be wrong (loaded weights).
 
     Returns:
-        The tables of metrics, of confusion matrices, of reliability bins, and of the class that
-        each output of these classifiers fits.
+        Tables of metrics, of confusion matrices, of reliability bins, and of the best-fitting class
+        for each output of the classifiers in `outputs`.
     """
     task = read_json(classes_json)["task"]
     found = [

@@ -1,4 +1,4 @@
-"""Make the saliency maps of one shard."""
+"""Compute the saliency maps of one shard."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -27,15 +27,15 @@ def main(
     """Explain the cases of a prepared shard with one explainer and classifier.
 
     Args:
-        prepared: HDF5 file of the shard's cases; it knows the data set's labels.
-        model: the classifier's file; None for explainers without one.
+        prepared: HDF5 file of the shard's cases, which also holds the data set's labels.
+        model: file of the classifier; None for explainers without a classifier.
         settings: the explainer's config entry.
-        target: reference, predicted, or a model class.
-        max_failed_cases: failures allowed in this shard.
+        target: `reference`, `predicted`, or a model class.
+        max_failed_cases: number of failures allowed in this shard.
         output: the map file.
         guards: see `settings.explainers.guards_of`.
-        fitted: what was fitted to the training split; None for most.
-        name: of the job, in lines of progress.
+        fitted: file fitted to the training split; None for most explainers.
+        name: name of the job in progress messages.
     """
     from fidelity.base.files import content_hash
     from fidelity.datasets.prepared import PreparedShard

@@ -34,18 +34,18 @@ def main(
     Args:
         dataset: a key of the config; None for the first.
         classifier: a key of the config; None for the first.
-        explainer: a key of the config; None for all that can answer.
+        explainer: a key of the config; None for all that can explain the image.
         target: model class to explain; None for the most probable.
         out: folder for the files; None for explained/<image>.
 
     Returns:
-        The files: <image>-<explainer>.png, and .npy with float32 (H, W) attributions in the
-        explainer's own unit and sign at the image's size.
+        The written files: <image>-<explainer>.png and .npy. The latter holds float32 attributions
+        (H, W) at the image's size, in the explainer's own unit and sign.
 
     Raises:
         InputError: see `fidelity.tools.one_image`.
     """
-    # The study's images may be gone; its results are what is needed.
+    # No file check: only the results are needed, so the study's images may be gone.
     loaded = load_file(config, overrides or (), check_files=False)
     for path, field in ((image, "IMAGE"), (lung, "LUNG")):
         if path is not None and not Path(path).is_file():
@@ -59,7 +59,7 @@ def main(
     from fidelity.tools.one_image.trained import choose
 
     trained = choose(loaded, config, Path(folder), dataset, classifier)
-    trained.model()  # before torch is imported: an untrained study is reported at once
+    trained.model()  # before torch is imported: reports an untrained study at once
     with showing(display(trained.study, trained.dataset)):
         return _explained(trained, image, explainer, target, lung, out)
 
@@ -72,7 +72,7 @@ def _explained(
     lung: str | None,
     out: str | None,
 ) -> list[Path]:
-    """Explain, print and write; see `main`."""
+    """Explain the image, print the probabilities and write the files; see `main`."""
     import numpy as np
 
     from fidelity.base.files import atomic_path

@@ -1,4 +1,4 @@
-"""Write the explorer of a data set: a folder with a page on which its cases can be browsed."""
+"""Write the explorer of a data set: a folder with a page for browsing its cases."""
 
 from pathlib import Path
 

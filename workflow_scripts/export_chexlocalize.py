@@ -10,7 +10,7 @@ from fidelity.masks.run_lengths import read_masks, write_masks
 
 
 def main(masks: str, cases: str, splits: Collection[str], output_dir: str) -> None:
-    """Write one file per split, {split}.json, with all ten pathologies of every image."""
+    """Write one file per split, {split}.json, with all ten pathologies for every image."""
     found, table = read_masks(masks), read_cases(cases)
     for split in splits:
         chosen = [case for case in table if case.split == split]

@@ -1,4 +1,4 @@
-"""Relate the primary metric to facts of lesions and cases: into tables/failure_model.csv."""
+"""Relate the primary metric to facts of lesions and cases, into tables/failure_model.csv."""
 
 import re
 
@@ -9,12 +9,12 @@ from fidelity.base.files import read_parquet
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import Case, read_cases
 
-# CheXpert and data sets in its layout name the view in the file's name.
+# In CheXpert and data sets with its layout, the file name contains the view.
 VIEW = re.compile(r"frontal|lateral", re.IGNORECASE)
 
 
 def view_of(case: Case) -> str:
-    """Give the view of an image by its facts, or else by its file's name; empty if unknown."""
+    """Return the view of an image from its facts, or else from its file name; empty if unknown."""
     named = VIEW.search(case.image)
     return case.facts.get("view", "") or (named[0].lower() if named else "")
 

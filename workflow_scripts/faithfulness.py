@@ -25,7 +25,7 @@ def main(
     """Write one row per map.
 
     Args:
-        target: rule of the class that is watched, for maps that were made without a classifier.
+        target: rule for the class whose output is measured, for maps made without a classifier.
     """
     import cv2
 
@@ -42,7 +42,7 @@ def main(
     cv2.setNumThreads(1)
     classifier = load(model, plugins=list(plugins)).to(configure(compute))
     labels = read_json(classes)["labels"]
-    # Without a classifier a map has no target: the one that the other explainers have.
+    # A map made without a classifier has no target: use the target of the other explainers.
     tasks = tasks_of(prepared, classifier, target, labels, compute["batch"], predict_logits)
     targets = {(task.case.case, task.cls): task.target for task in tasks}
     table = measure_maps(

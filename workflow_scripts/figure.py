@@ -1,4 +1,4 @@
-"""Draw one figure of a study, by the module that the table of figures names for it."""
+"""Draw one figure of a study with the module that the registry of figures names."""
 
 import importlib
 import inspect

@@ -1,4 +1,4 @@
-"""Let an explainer learn from the reference masks of the training split."""
+"""Fit an explainer to the reference masks of the training split."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,7 +21,7 @@ def main(
     """Fit one explainer.
 
     Raises:
-        InputError: the training split has no reference mask that can be used.
+        InputError: the training split has no usable reference mask.
     """
     module = method_of(settings.method).implementation()
     shards = list(map(Path, train)), list(map(Path, val))

@@ -25,7 +25,7 @@ def main(
     """Fit the model.
 
     Raises:
-        InputError: there is no lung mask to learn from.
+        InputError: there is no lung mask to train on.
     """
     lungs.fit(
         read_cases(cases),

@@ -39,16 +39,17 @@ def main(
     """Write all tables in three formats.
 
     Args:
-        files: the rule's inputs by name; empty or absent where there is no such table. `checks` are
-            stability.csv, faithfulness.csv, faithfulness_comparisons.csv, sanity.csv,
-            repeatability.csv, failure_model.csv, hiding.csv, controls.csv, organs.csv, as far as
-            they are computed; `lung_quality` is quality.csv of the model that segmented the lungs.
-        settings: `statistics` (primary binarization resolved); `scoring_size`; `empty` (the
-            config's `scores.empty`, defaults filled); `families` (explainer → family); `diagnostic`
-            (binarizations that see the reference); `bases` (classifier → config key); `confounded`
-            (explainer or binarization → how it differs from the rule for all); `strata`, where
-            they are requested.
-        latex_tables: folder of one LaTeX file per table.
+        files: the rule's inputs by name; empty or absent if there is no such table. `checks` are
+            those of the following that were computed: stability.csv, faithfulness.csv,
+            faithfulness_comparisons.csv, sanity.csv, repeatability.csv, failure_model.csv,
+            hiding.csv, controls.csv, organs.csv. `lung_quality` is quality.csv of the model that
+            segmented the lungs.
+        settings: mapping with these keys. `statistics`: with the primary binarization resolved;
+            `scoring_size`; `empty`: the config's `scores.empty` with defaults. `families`:
+            explainer → family; `diagnostic`: binarizations that use the reference; `bases`:
+            classifier → config key. `confounded`: explainer or binarization → how it differs from
+            the common rule; `strata`, if requested.
+        latex_tables: folder with one LaTeX file per table.
     """
     results = Results.read(files, settings)
     statistics, families = settings["statistics"], settings["families"]

@@ -1,4 +1,4 @@
-"""Ask a classifier about images whose lesion is hidden, and an equal area elsewhere."""
+"""Apply a classifier to images with a hidden lesion, and with an equal area hidden elsewhere."""
 
 from collections.abc import Sequence
 from typing import Any

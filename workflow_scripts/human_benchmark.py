@@ -1,4 +1,4 @@
-"""Table of how often the human benchmark's points hit the reference."""
+"""Write the table of how often the points of the human benchmark hit the reference."""
 
 from pathlib import Path
 

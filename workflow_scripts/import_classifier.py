@@ -1,4 +1,4 @@
-"""Bring a checkpoint made elsewhere into the project's form."""
+"""Convert a checkpoint from elsewhere to the project's format."""
 
 from fidelity.base.job_log import run_job
 from fidelity.settings.classifiers import Classifier
@@ -12,10 +12,10 @@ def main(
     out_model: str,
     out_training: str,
 ) -> None:
-    """Load the checkpoint, check that it fits, save it.
+    """Load the checkpoint, check that it fits, and save it.
 
     Args:
-        out_training: CSV with the header alone: nothing was trained here.
+        out_training: CSV with only a header, because nothing was trained here.
     """
     from fidelity.analysis.columns.classifiers import TRAINING
     from fidelity.base.files import read_json, write_csv

@@ -35,22 +35,22 @@ def main(
     planted: Mapping[str, Any] | None = None,
     hearts: bool = False,
 ) -> None:
-    """Write the case table, what was left out, the classes, counts, near-duplicates and warnings.
+    """Write the case table, left-out cases, classes, counts, near-duplicates and warnings.
 
     Args:
-        raw_dir: what `acquire` made; the data root is its `data`.
-        targets: config key → target rule; a class name among them must be one of the classes.
-        near_duplicates: near_duplicates.csv to write; None writes none.
-        counts: case_counts.csv to write; None writes none.
-        looks: what the used images look like, to write; None writes none.
-        warnings: data_warnings.csv to write; None writes none.
-        others: the same files of the data sets of `near_duplicates_of`, in this order.
-        planted: the mark that decides the labels; None keeps them.
+        raw_dir: output folder of `acquire`; the data root is its `data`.
+        targets: config key → target rule. A rule that is a class name must name one of the classes.
+        near_duplicates: path of near_duplicates.csv; None writes no file.
+        counts: path of case_counts.csv; None writes no file.
+        looks: path for the compact image descriptions of the used cases; None writes no file.
+        warnings: path of data_warnings.csv; None writes no file.
+        others: `looks` files of the data sets in `near_duplicates_of`, in the same order.
+        planted: the mark that decides the labels; None keeps the labels.
 
     Raises:
-        InputError: something is wrong with the data set.
+        InputError: the data set has a problem.
     """
-    # Through the link, so that errors name the user's own folder.
+    # Resolve the link, so that errors name the user's own folder.
     root = (Path(raw_dir) / "data").resolve()
     with under(f"datasets.{name}", settings.key_names()), kept_warnings(root) as told:
         twins = dict(zip(settings.near_duplicates_of, others, strict=True))
@@ -82,7 +82,7 @@ def main(
 
 
 if __name__ == "__main__":
-    # The folder's own time is that of `acquire`; what counts is the files that the source reads.
+    # The source's files decide about reruns: the folder's own time is that of `acquire`.
     files = source_digest(
         (Path(snakemake.input.raw) / "data").resolve(),
         Dataset.of_job(snakemake.params.settings),

@@ -1,4 +1,4 @@
-"""Summarize which explainers find the planted mark into tables/known_truth.csv."""
+"""Summarize which explainers find the planted mark, into tables/known_truth.csv."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,7 +21,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
-    """Give the table, or refuse where a classifier does not live on the mark."""
+    """Return the table; refuse a classifier that does not depend on the mark."""
     found = {
         name: read_csv(path).iloc[0].to_dict()
         for name, path in zip(classifiers, accuracies, strict=True)

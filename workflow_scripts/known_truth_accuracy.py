@@ -1,4 +1,4 @@
-"""Ask a classifier about images with their planted mark, with it erased, and with it planted."""
+"""Apply a classifier to images as they are, with the planted mark erased, and with it planted."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,12 +22,12 @@ def main(
     lung_model: str = "",
     lung: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write what the classifier lives on.
+    """Write how far the classifier depends on the planted mark.
 
     Args:
-        planted: the mark of a data set with one; None for a phantom with a shortcut.
-        lung_model: what `fit_lung_model` wrote, where its lung masks are predicted; else empty.
-        lung: then see `prepare`.
+        planted: the mark that the config plants in a data set; None for a phantom with a shortcut.
+        lung_model: output of `fit_lung_model`, if the lung masks are predicted; otherwise empty.
+        lung: settings of this lung model; see `prepare`.
     """
     import cv2
     import numpy as np

@@ -30,10 +30,10 @@ def main(
     planted: Mapping[str, Any] | None = None,
     left_out: str = "",
 ) -> None:
-    """Write two rows per map of an image with the mark.
+    """Write two rows for each map of an image with the mark.
 
     Args:
-        planted: the mark of a data set with one; None for a phantom with a shortcut.
+        planted: the mark that the config plants in a data set; None for a phantom with a shortcut.
         left_out: see `explained_cases`.
     """
     cv2.setNumThreads(1)

@@ -1,4 +1,4 @@
-"""Join scores and layers of the layer sweeps into tables/layers.csv."""
+"""Join the scores and layers of layer sweeps into tables/layers.csv."""
 
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.layer_depth import by_depth

@@ -1,4 +1,4 @@
-"""Measure what the lesions of the judged split are like."""
+"""Measure number, size, shape, contrast and position of the lesions in the judged split."""
 
 import cv2
 

@@ -1,4 +1,4 @@
-"""Rule list_prepared: one small file that stands for all prepared shards of a data set."""
+"""Rule list_prepared: write one small file that represents all prepared shards of a data set."""
 
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared_list import write_list

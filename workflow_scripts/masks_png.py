@@ -12,14 +12,14 @@ from fidelity.datasets.cases import Case, read_cases
 from fidelity.masks.run_lengths import decode, read_masks
 
 FOLDER = "predicted masks"
-LONGEST = 200  # bytes of a name without its ending
+LONGEST = 200  # bytes of a file name without its suffix
 
 
 def main(masks: str, cases_csv: str, output_dir: str) -> None:
-    """Write one 8-bit image of 0 and 255 per predicted mask.
+    """Write one 8-bit image with values 0 and 255 per predicted mask.
 
     Raises:
-        InputError: a mask has an unknown case, a table's path leads out of the data root, or two
+        InputError: a mask has an unknown case, a path in a table leads out of the data root, or two
             cases would share a file.
     """
     cases = {case.case: case for case in read_cases(cases_csv)}
@@ -46,11 +46,12 @@ def target(case: Case, cls: str, *, alone: bool) -> PurePosixPath:
     """Choose the path of a mask below the output folder.
 
     Args:
-        alone: whether it is the only mask of its case.
+        alone: whether this is the only mask of its case.
 
     Returns:
-        For an image in a folder "images": the same name in the folder "predicted masks" beside it,
-        as COVID-QU-Ex places its own masks. Else, or with several masks: split/class/case.png.
+        For an image in a folder "images": the same name in the folder "predicted masks" next to it,
+        as COVID-QU-Ex places its own masks. Otherwise, or with several masks:
+        split/class/case.png.
     """
     image = PurePosixPath(case.image)
     if alone and image.parent.name == "images" and not image.is_absolute():
@@ -59,9 +60,9 @@ def target(case: Case, cls: str, *, alone: bool) -> PurePosixPath:
 
 
 def file_name(text: str) -> str:
-    """Make a file's name of an id or a class: "/" becomes "_"; a long one is cut, and told apart.
+    """Turn an id or a class into a file name: "/" becomes "_"; cut long names but keep them unique.
 
-    Names have 255 bytes at most, and one sign may take four of them.
+    A file name has at most 255 bytes, and one character may take four of them.
     """
     name = text.replace("/", "_")
     if len(name.encode()) > LONGEST:

@@ -1,6 +1,6 @@
-"""Use the masks of another data set that has some of the same images as those of a reader.
+"""Use the masks of another data set with the same images as the masks of a further reader.
 
-Compares the pixels of all images, writes a folder of masks for the key `readers` of a data set, and
+Compares the pixels of all images. Writes a folder of masks for the key `readers` of a data set, and
 the list of matched cases. See "Another data set of the same images" in docs/datasets.md.
 """
 
@@ -19,7 +19,7 @@ from fidelity.datasets.readers.matching import check_labels, match, read_pieces,
 from fidelity.datasets.readers.names import check_reader
 from fidelity.study import paths
 
-# Thresholds that the number of matches and the agreement are printed for.
+# For these thresholds, the script prints the number of matches and the agreement.
 STEPS = (0.9, 0.95, 0.97, 0.98, 0.99)
 
 
@@ -36,15 +36,15 @@ def matched(
     """Match the images and write the masks.
 
     Args:
-        dataset: folder of the results that holds cases.csv and looks.npz.
+        dataset: results folder with cases.csv and looks.npz.
         table: CSV file of the masks; see `matching.read_pieces`.
-        folder: of the masks to write; its name is the reader's.
+        folder: folder for the masks to write; its name becomes the name of the reader.
 
     Returns:
-        The list of matches, by correlation.
+        The list of matches, sorted by correlation.
 
     Raises:
-        InputError: a file is missing or damaged, or no image is that of a case.
+        InputError: a file is missing or damaged, or no image matches a case.
     """
     check_reader(folder.name, file=folder)
     pieces = read_pieces(table)
@@ -75,7 +75,7 @@ def show(rows: pd.DataFrame, least: float) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Take the command line apart, match, and print what was found."""
+    """Parse the command line, match the images, and print the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("dataset", type=Path, help="results/<data set>, with cases.csv, looks.npz")
     parser.add_argument("root", type=Path, help="data root of this data set")

@@ -1,4 +1,4 @@
-"""Rule measure_lung_model: compare predicted with provided lung masks on the test split."""
+"""Rule measure_lung_model: compare predicted and provided lung masks on the test split."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Write the class names of a classifier's outputs, in the order of the network."""
+"""Write the class names of a classifier's outputs, in the order of the network's outputs."""
 
 import json
 
@@ -8,7 +8,7 @@ from fidelity.classifiers.evaluation.class_order import output_names
 
 
 def main(model: str, output: str) -> None:
-    """Write a list of names."""
+    """Write the list of names."""
     write_text(output, json.dumps(output_names(model), ensure_ascii=False) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Name the folders of a unit, one per data set: what `make unit` asks Snakemake for."""
+"""Print the folders of a unit, one per data set: the targets that `make unit` gives Snakemake."""
 
 from collections.abc import Sequence
 
@@ -10,10 +10,10 @@ from fidelity.study.study import Study
 
 
 def folders(config: str, overrides: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Name the folders of a unit.
+    """Return the folders of a unit.
 
     Args:
-        names: the unit, and a data set if the unit of one data set is wanted.
+        names: the unit, optionally followed by a data set; without it, all data sets.
 
     Raises:
         InputError: there is no such unit or data set.

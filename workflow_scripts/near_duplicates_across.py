@@ -1,4 +1,4 @@
-"""Rule near_duplicates_across: images that two data sets of the config have in common."""
+"""Rule near_duplicates_across: find images that two data sets of the config have in common."""
 
 import logging
 from collections import Counter
@@ -11,10 +11,10 @@ from fidelity.datasets.indexing.looks import read_looks, twins_across, write_acr
 def main(
     looks: Sequence[str], datasets: Sequence[str], distance: int, correlation: float, output: str
 ) -> None:
-    """Write the pairs of near-duplicates of every two data sets.
+    """Write the pairs of near-duplicates between every two data sets.
 
     Args:
-        looks: what `index_cases` kept of each data set's images.
+        looks: one file of compact image descriptions per data set, written by `index_cases`.
     """
     found = {name: read_looks(path) for name, path in zip(datasets, looks, strict=True)}
     pairs = list(twins_across(found, distance, correlation))

@@ -1,4 +1,4 @@
-"""List which rows of CheXmask's file are used, and for which cases, in tables/organ_masks.csv."""
+"""List the used rows of CheXmask's file and their cases in tables/organ_masks.csv."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ def main(raw_dir: str, cases: str, lungs: str, lung_quality: float, output: str)
     """Write the list.
 
     Args:
-        raw_dir: what `acquire` made; the data root is its `data`.
+        raw_dir: output folder of `acquire`; the data root is its `data`.
     """
     path = (Path(raw_dir) / "data").resolve() / lungs
     write_csv(table_of(matches_of(read_cases(cases), path, lung_quality)), output)

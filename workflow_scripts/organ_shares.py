@@ -1,4 +1,4 @@
-"""Measure in which organs the maps of one explainer lie."""
+"""Measure how the attribution of one explainer's maps is distributed over the organs."""
 
 import cv2
 

@@ -1,4 +1,4 @@
-"""Write what a paper takes from the results of one data set."""
+"""Write a folder with what a paper needs from the results of one data set."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,6 +1,6 @@
-"""Write a phantom in the layout of a published data set, to try everything without its files.
+"""Write a phantom in the layout of a published data set, to test a config without its files.
 
-python workflow_scripts/phantom_as.py nih /tmp/nih --train 60 --val 30 --test 60
+Example: python workflow_scripts/phantom_as.py nih /tmp/nih --train 60 --val 30 --test 60
 """
 
 import argparse
@@ -10,7 +10,7 @@ from fidelity.datasets.sources.phantom.published_layouts import LAYOUTS, write_a
 
 
 def main() -> None:
-    """Write it, and report how many images it has."""
+    """Write the phantom, and report its number of images."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("layout", choices=LAYOUTS)
     parser.add_argument("folder", type=Path, help="folder to write; made if absent")

@@ -21,9 +21,9 @@ def main(
     """Write logits and probabilities of every case and class of the data set.
 
     Args:
-        prepared: prepared shards; their number and order do not change the output.
+        prepared: prepared shards; their number and order do not affect the output.
         classes_json: classes.json of the data set; gives classes and their order.
-        compute: threads, batch, device, dtype (float32 unless bfloat16 is named).
+        compute: threads, batch, device, dtype (float32 unless it is bfloat16).
         output: predictions.csv, sorted by split and case.
     """
     import torch
@@ -41,7 +41,8 @@ def main(
     device = configure(compute)
     classifier = own_format.load(model, plugins=plugins).to(device)
     columns = [classifier.index_of(name) for name in names]
-    # Explanations are computed in float32; predictions agree with them.
+    # float32 by default, because explanations are computed in float32 and must agree with
+    # predictions.
     dtype = "bfloat16" if compute.get("dtype") == "bfloat16" else "float32"
     rows = []
     for path in prepared:
@@ -69,7 +70,7 @@ def main(
         log.info("%s: %d cases", Path(path).name, len(cases))
     rows.sort(key=lambda row: (row[2], row[0], names.index(row[3])))
     table = PREDICTIONS.frame(rows)
-    # Whole numbers with gaps: the label of an uncertain finding is an empty cell.
+    # Nullable integers: the label of an uncertain finding becomes an empty cell.
     write_csv(table.astype({"label": "Int64"}), output)
 
 

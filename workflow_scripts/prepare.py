@@ -1,4 +1,4 @@
-"""Rule prepare: working images and masks of one shard."""
+"""Rule prepare: write the working images and masks of one shard."""
 
 import logging
 from collections.abc import Mapping
@@ -26,9 +26,10 @@ def main(
     """Prepare the cases of a shard.
 
     Args:
-        lung_model: what `fit_lung_model` wrote, where lung masks are predicted; else empty.
-        planted: the mark that images of its class get; None for data sets without one.
-        lung: then `lung_from` (data set that the model was trained on), `components` and `compute`.
+        lung_model: output of `fit_lung_model`, if lung masks are predicted; otherwise empty.
+        planted: the mark that images of its class get; None for data sets without a planted mark.
+        lung: settings for predicted lung masks: `lung_from` (data set that the model was trained
+            on), `components` and `compute`.
 
     Raises:
         InputError: a file has become unusable since it was indexed.
@@ -43,7 +44,7 @@ def main(
     }
     predict = None
     if lung_model:
-        # Not at the top: it imports torch, which no other data set's shards need.
+        # Imported here because it imports torch, which other data sets' shards do not need.
         from fidelity.segmentation.lungs import predictor
 
         predict = predictor(Path(lung_model), lung["components"], lung["compute"])

@@ -1,8 +1,8 @@
-"""State how far a running study is, one line per training and explainer, and what is left.
+"""Show how far a running study is, one line per training and explainer, and what remains.
 
 Called by `make progress CONFIG=…`.
 
-Not a rule: it reads the results that are there, in any terminal, while Snakemake works or after.
+Not a rule: it reads the existing results, in any terminal, while Snakemake runs or afterwards.
 """
 
 import time
@@ -17,12 +17,12 @@ from fidelity.tools.training_progress import training_line
 
 NOTE = "(Counts include existing maps that a changed config will recompute.)"
 
-# Rules that the last line names.
+# Number of rules that the last line names.
 NAMED = 8
 
 
 def left(config: str, overrides: list[str]) -> str:
-    """Write what a dry run finds left, commonest first."""
+    """Describe the remaining jobs of a dry run, the most frequent rule first."""
     try:
         jobs = jobs_left(config, overrides)
     except InputError as error:
@@ -38,7 +38,7 @@ def left(config: str, overrides: list[str]) -> str:
 
 
 def main(config: str, overrides: list[str]) -> None:
-    """Print the lines."""
+    """Print the progress lines."""
     loaded = load_file(config, overrides, check_files=False)
     study = Study(loaded)
     folder, now, lines = Path.cwd(), time.time(), []
@@ -59,7 +59,7 @@ def main(config: str, overrides: list[str]) -> None:
             now,
         )
         lines += map(str, found) if found else [f"{dataset}: its cases are not listed yet"]
-    # The plan of a large study takes a while.
+    # Print these lines first: planning a large study takes a while.
     print("\n".join([*lines, NOTE]), flush=True)
     print(left(config, overrides))
 

@@ -1,4 +1,4 @@
-"""Write down what the results of a data set come from."""
+"""Record the origin of the results of a data set."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -27,10 +27,10 @@ def main(
     out_html: str,
     out_cost: str,
 ) -> None:
-    """Write provenance.json, the page that the report shows, and the table of costs.
+    """Write provenance.json, its page for the report, and the table of costs.
 
     Args:
-        raw: folder of the acquired source; see `collect.build` for the others.
+        raw: folder of the acquired source. For the other parameters see `collect.build`.
     """
     found = build(
         dataset,

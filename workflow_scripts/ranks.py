@@ -1,4 +1,4 @@
-"""Rank the explainers over patients into tables/ranks.csv."""
+"""Rank the explainers for each patient and average the ranks, into tables/ranks.csv."""
 
 from fidelity.analysis.localization import scores_of
 from fidelity.analysis.ranks import rank

@@ -24,15 +24,15 @@ def main(
     sign: Sign,
     pixel_spacing: float | Sequence[float] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give the overlap of every two readers, and each one's scores against the others.
+    """Return the overlap of every two readers, and each reader's scores against the others.
 
     Args:
         prepared: shards with the references of all readers.
-        metric: the primary one.
-        empty: changes to the protocol default.
-        surface_tolerance: px of the scored image.
-        pointing_tolerance: likewise.
-        pixel_spacing: mm per native pixel of cases that do not say their own.
+        metric: the primary metric.
+        empty: changes to the protocol's default for empty masks.
+        surface_tolerance: tolerance in px of the scored image.
+        pointing_tolerance: tolerance in px of the scored image.
+        pixel_spacing: mm per native pixel, for cases without their own value.
     """
     scorer = scorer_of(
         metric,

@@ -1,4 +1,4 @@
-"""Score one explainer against what readers agree on, each of them left out in turn."""
+"""Score one explainer against the consensus of the readers, leaving out each reader in turn."""
 
 from collections.abc import Mapping, Sequence
 
@@ -32,19 +32,19 @@ def main(
     maps: Sequence[str] = (),
     pixel_spacing: float | Sequence[float] | None = None,
 ) -> None:
-    """Write the primary score of every map or mask, once for each reader who is left out.
+    """Write the primary score of every map or mask, once for each left-out reader.
 
     Args:
         prepared: shards with the references of all readers.
         predictions: predictions.csv; None for explainers without a classifier.
-        metric: the primary one.
-        empty: changes to the protocol default.
-        surface_tolerance: px of the scored image.
-        pointing_tolerance: likewise.
-        masks: masks.json of the primary binarization; empty where the metric is of maps.
-        status: their masks_status.csv, likewise.
-        maps: map files, where the metric is of maps, one per shard.
-        pixel_spacing: mm per native pixel of cases that do not say their own.
+        metric: the primary metric.
+        empty: changes to the protocol's default for empty masks.
+        surface_tolerance: tolerance in px of the scored image.
+        pointing_tolerance: tolerance in px of the scored image.
+        masks: masks.json of the primary binarization; empty if the metric scores maps.
+        status: masks_status.csv of these masks; empty if the metric scores maps.
+        maps: map files, one per shard, if the metric scores maps.
+        pixel_spacing: mm per native pixel, for cases without their own value.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     scorer = scorer_of(

@@ -1,4 +1,4 @@
-"""Summarize how far readers agree, and explainers beside the reader who is left out."""
+"""Summarize the agreement of readers, and the explainers against each left-out reader."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -20,7 +20,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give tables/reader_agreement.csv and tables/readers.csv."""
+    """Return tables/reader_agreement.csv and tables/readers.csv."""
     parts = list(zip(combos, map(read_parquet, scores), strict=True))
     return (
         agreement(read_parquet(pairs), dataset, statistics, seed),

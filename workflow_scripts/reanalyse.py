@@ -1,4 +1,4 @@
-"""Rebuild tables, figures and verdict of a study from its units: no image, weight or map needed."""
+"""Rebuild tables, figures and verdict from the units of a study: no image, weight or map needed."""
 
 import argparse
 import json
@@ -35,27 +35,28 @@ from fidelity.units.workflow_rules import RULES
 
 _VERDICT = paths.table("verdict", "md")
 PROJECT = Path(__file__).resolve().parents[1]
-# Below the output folder: where units are restored, so that damaged ones replace nothing.
+# Units are first restored to this folder below the output, so that damaged units replace nothing.
 FRESH = ".restoring"
-# What the tables over all data sets must have in common.
+# Statistics settings that data sets must share to be in the same summary tables.
 SUMMARIZED = ("primary", "primary_binarization", "least_accuracy")
 
 
 def prepare(
     study: Path, output: Path, accept: bool, targets: Sequence[str] = ()
 ) -> list[tuple[Path, list[Unit]]]:
-    """Write the units' results and configs to a folder of their own.
+    """Write the units' results and configs to the folder of the re-analysis.
 
     Args:
-        output: becomes the working directory of the re-analysis; results there are replaced.
-        targets: results to be made; see `check_targets`.
+        output: becomes the working directory of the re-analysis; earlier results in it are
+            replaced.
+        targets: results to compute; see `check_targets`.
 
     Returns:
-        Config files, each with the units that are analysed together by it.
+        Config files, each with the units that are analysed together with it.
 
     Raises:
-        InputError: the units are damaged, or differ and that was not accepted; or the folder holds
-            files that no re-analysis wrote. Nothing in the folder has changed then.
+        InputError: the units are damaged, or they differ and this was not accepted, or the folder
+            holds files that no re-analysis wrote. In these cases, the folder is unchanged.
     """
     _check_free(study, output)
     units = find_units(study)
@@ -71,7 +72,7 @@ def prepare(
     mark(fresh, units)
     for unit in units:
         restore(unit, fresh / paths.RESULTS)
-    # Snakemake's notes on earlier results would be compared with the new ones.
+    # Remove Snakemake's records too: it would compare earlier results with the new ones.
     for old in (paths.RESULTS, "plugins", ".snakemake"):
         shutil.rmtree(output / old, ignore_errors=True)
     for new in fresh.iterdir():
@@ -83,7 +84,7 @@ def prepare(
 
 
 def _check_free(study: Path, output: Path) -> None:
-    """Refuse a folder in which something else would be replaced."""
+    """Refuse a folder that holds other files, which would be replaced."""
     others = {path.name for path in output.iterdir()} if output.is_dir() else set()
     if others - {FRESH} and not (output / paths.RESTORED).exists():
         raise InputError(
@@ -100,10 +101,10 @@ def _check_free(study: Path, output: Path) -> None:
 
 
 def check_targets(targets: Sequence[str], units: Sequence[Unit]) -> None:
-    """Refuse targets that are no result of one of the data sets.
+    """Refuse targets that are not results of one of the data sets.
 
     Raises:
-        InputError: names the target.
+        InputError: there is such a target; the error names it.
     """
     known = by_dataset(units)
     for target in targets:
@@ -117,7 +118,7 @@ def check_targets(targets: Sequence[str], units: Sequence[Unit]) -> None:
 
 
 def mark(output: Path, units: Sequence[Unit]) -> None:
-    """Let the workflow know which units lie in its working directory."""
+    """Record for the workflow which units are in its working directory."""
     names = {
         "datasets": list(by_dataset(units)),
         "units": sorted({unit.name for unit in units}),
@@ -127,7 +128,7 @@ def mark(output: Path, units: Sequence[Unit]) -> None:
 
 
 def command(config: Path, output: Path, cores: str, targets: Sequence[str] = ()) -> list[str]:
-    """Give the command that analyses one group of units, to the end or as far as named results."""
+    """Return the command that analyses one group of units, completely or only for some targets."""
     words = [sys.executable, "-m", "snakemake", *(targets or ["reanalysis"]), "--cores", cores]
     words += ["--snakefile", str(PROJECT / "Snakefile"), "--directory", str(output)]
     words += ["--workflow-profile", str(PROJECT / "profiles" / "default")]
@@ -135,7 +136,7 @@ def command(config: Path, output: Path, cores: str, targets: Sequence[str] = ())
 
 
 def write_costs(output: Path, units: Sequence[Unit]) -> None:
-    """Write cost.csv of each data set, as far as its units know what they took."""
+    """Write cost.csv of each data set, as far as its units recorded their costs."""
     for dataset, part in by_dataset(units).items():
         steps = [step for unit in part for step in read_cost(unit.folder, dataset, unit.name)]
         if steps:
@@ -144,10 +145,10 @@ def write_costs(output: Path, units: Sequence[Unit]) -> None:
 
 
 def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> list[str]:
-    """Join the tables of all data sets, as the rule of that name does for one config.
+    """Join the tables of all data sets, like the rule `summary_over_datasets` for one config.
 
     Returns:
-        Data sets that were left out, as their config has another primary comparison.
+        Data sets that were left out, because their config has another primary comparison.
     """
     configs = []
     for path, group in analysed:
@@ -168,7 +169,7 @@ def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> 
         own = [name for name in names if name in study.studies]
         scored |= {name: study.studies[name].model_dump() for name in own}
         for kind, more in display(study, *names).items():
-            if kind != "order":  # that of the first is no better than any
+            if kind != "order":  # configs may differ in their order, so none is used
                 titles.setdefault(kind, {}).update(more)
     if not scored:
         return left_out
@@ -195,7 +196,7 @@ def summarize(output: Path, analysed: Sequence[tuple[Path, Sequence[Unit]]]) -> 
 
 
 def places(output: Path, units: Sequence[Unit]) -> Iterator[tuple[str, Path]]:
-    """Name verdicts, tables and figures, with their places."""
+    """Yield (label, path) for verdicts, tables and figures."""
     for dataset in by_dataset(units):
         for label, pattern in {
             "Verdict": _VERDICT,
@@ -208,7 +209,7 @@ def places(output: Path, units: Sequence[Unit]) -> Iterator[tuple[str, Path]]:
 
 
 def main() -> int:
-    """Take the command line apart, restore the units, run the workflow's analysis."""
+    """Parse the command line, restore the units, and run the workflow's analysis."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", type=Path, help="folder of the units")
     parser.add_argument("--output", type=Path, default=Path("reanalysis"), help="folder to write")
@@ -240,7 +241,7 @@ def main() -> int:
             if code:
                 return code
             write_costs(output, group)
-        # Of single results, it is not known whether they are enough.
+        # With named targets, some of the tables for the summary may be missing.
         scored = [
             output / paths.table("localization").format(dataset=unit.dataset)
             for _, group in analysed

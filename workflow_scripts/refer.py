@@ -1,4 +1,4 @@
-"""Rule refer: the references of one shard, from what its readers drew."""
+"""Rule refer: combine the readers' masks of one shard into references."""
 
 from fidelity.base.job_log import run_job
 from fidelity.datasets.prepared import PreparedShard, write_references
@@ -6,11 +6,12 @@ from fidelity.datasets.readers.references import check_rule, refer
 
 
 def main(prepared: str, cases: str, reference: str, output: str) -> None:
-    """Write the shard with the references that a rule makes; its images are not copied.
+    """Write the shard with its references; its images are not copied.
 
     Args:
-        cases: the case table, which names all readers.
-        reference: the rule: `union`, `intersection`, `majority`, `staple`, or a reader's name.
+        cases: the case table, which lists all readers.
+        reference: how references are combined: `union`, `intersection`, `majority`, `staple`, or
+            the name of one reader.
     """
     check_rule(reference, cases)
     with PreparedShard(prepared) as shard:

@@ -1,4 +1,4 @@
-"""Compare the maps of one explainer between the training seeds of one classifier."""
+"""Compare the maps of one explainer across the training seeds of one classifier."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ if __name__ == "__main__":
         compare_seeds,
         snakemake,
         keep=True,
-        # All shards of the first seed, then those of the next.
+        # One row of shards per training seed.
         maps=lambda job: np.reshape(job.input.maps, (-1, len(job.input.prepared))).tolist(),
         masks=lambda job: list(map(read_masks, job.input.masks)),
     )

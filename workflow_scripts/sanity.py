@@ -1,4 +1,4 @@
-"""Check one explainer of one classifier: randomise the weights, ask about another class."""
+"""Check one explainer of one classifier: randomise the weights, explain another class."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def main(
     """Write sanity.parquet.
 
     Args:
-        cases: per class.
+        cases: number of cases per class.
     """
     from fidelity.base.compute import configure
     from fidelity.base.files import read_json, write_parquet

@@ -1,6 +1,6 @@
-"""Score the predicted masks of one explainer, under every protocol in one go.
+"""Score the predicted masks of one explainer under all protocols.
 
-Starting a job takes longer than scoring its masks, so protocols share one.
+One job handles all protocols, because starting a job takes longer than scoring its masks.
 """
 
 import logging
@@ -37,13 +37,13 @@ def main(
     """Write the scores of every predicted mask that has a reference.
 
     Args:
-        predictions: predictions.csv; None for explainers without a classifier, whose probability is
-            NaN and whose correctness is null.
-        metrics: their names.
-        empty: changes to the protocol default.
-        surface_tolerance: px of the scored image.
+        predictions: predictions.csv; None for explainers without a classifier, whose rows have the
+            probability NaN and a null correctness.
+        metrics: names of the metrics.
+        empty: changes to the protocol's default for empty masks.
+        surface_tolerance: tolerance in px of the scored image.
         outputs: protocol → its scores.parquet.
-        pixel_spacing: mm per native pixel of cases that do not say their own: a number, [row,
+        pixel_spacing: mm per native pixel, for cases without their own value: a number, [row,
             column] or None.
         left_out: see `explained_cases`.
     """

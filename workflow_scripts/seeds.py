@@ -1,4 +1,4 @@
-"""Summarize the spread between training seeds into tables/seeds.csv."""
+"""Summarize the spread between training seeds, into tables/seeds.csv."""
 
 from fidelity.analysis.columns.localization import LOCALIZATION
 from fidelity.analysis.training_seeds import between_seeds

@@ -1,4 +1,4 @@
-"""Measure how far the maps of one explainer move when the images change a little."""
+"""Measure how much the maps of one explainer change when the images change slightly."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,9 +28,9 @@ def main(
     """Write sensitivity.parquet.
 
     Args:
-        model: the classifier's file; None for explainers without one.
-        fitted: what was fitted to the training split; None for most.
-        cases: per class, None for all.
+        model: file of the classifier; None for explainers without a classifier.
+        fitted: file fitted to the training split; None for most explainers.
+        cases: number of cases per class; None for all.
     """
     from fidelity.base.files import read_json, write_parquet
     from fidelity.explainers.base import Context

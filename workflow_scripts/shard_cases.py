@@ -1,4 +1,4 @@
-"""Rule shard_cases: cut the case table into shards."""
+"""Rule shard_cases: split the case table into shards."""
 
 import shutil
 from pathlib import Path
@@ -11,11 +11,11 @@ from fidelity.datasets.shards import write_shards
 def main(
     cases: str | Path, classes: str | Path, counts: dict[str, int], output_dir: str | Path
 ) -> None:
-    """Write `{split}-{nnn}.csv` for every shard, the empty ones too, and classes.json beside them.
+    """Write `{split}-{nnn}.csv` for every shard, including empty ones, and a copy of classes.json.
 
     Args:
-        classes: classes.json; what comes after the checkpoint reads the copy made here, so that an
-            index made again with equal classes re-runs nothing.
+        classes: classes.json. Later rules read the copy, so a new index with equal classes reruns
+            nothing.
     """
     write_shards(read_cases(cases), dict(counts), output_dir)
     shutil.copyfile(classes, Path(output_dir) / Path(classes).name)

@@ -1,4 +1,4 @@
-"""Summarize how stable the maps are into tables/stability.csv."""
+"""Summarize how stable the maps are, into tables/stability.csv."""
 
 from fidelity.analysis.checks.map_stability import summarize_stability
 from fidelity.analysis.columns.checks import STABILITY_CASES

@@ -1,4 +1,4 @@
-"""List what the maps of a classifier's explainers report of their own stability."""
+"""List the stability values that a classifier's explainers report for each map."""
 
 from fidelity.analysis.checks.map_stability import stability_cases
 from fidelity.base.job_log import run_job

@@ -1,4 +1,4 @@
-"""Average scores by strata of cases into tables/strata.csv."""
+"""Average scores by strata of cases, into tables/strata.csv."""
 
 from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import STRATA_CASES

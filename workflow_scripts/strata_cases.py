@@ -1,4 +1,4 @@
-"""List the strata of each case and class, from files and from its reference."""
+"""List the strata of each case and class, from the files and from the reference mask."""
 
 from fidelity.analysis.case_strata import case_strata
 from fidelity.base.job_log import run_job

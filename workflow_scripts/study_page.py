@@ -1,4 +1,4 @@
-"""Write the study page of one data set: one file that answers its question."""
+"""Write the study page of one data set: a single file with the answer to its question."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,11 +29,11 @@ def main(
 
     Args:
         files: the rule's inputs by name; see `read_result_tables`. `prepared` lists the prepared
-            shards that hold the cases; it is empty where no case is shown. `strata` is empty where
-            the config requests none, `organs` where the data set has no organ masks.
+            shards with the cases to show; it is empty if no case is shown. `strata` is empty if the
+            config requests none, `organs` if the data set has no organ masks.
         settings: `PageSettings.study_page`.
-        cases: classifier → maps, masks and shown_scores of its cases; none: none is shown.
-        thresholds: classifier → explainer → its tuned thresholds; none: none is shown.
+        cases: classifier → maps, masks and shown_scores of its cases; if empty, no case is shown.
+        thresholds: classifier → explainer → its tuned thresholds; if empty, none is shown.
     """
     found = read_result_tables(files, tables=tables, described=described, citation=citation)
     strata, prepared = read_if(STRATA, files.get("strata")), files.get("prepared", "")

@@ -18,14 +18,15 @@ def main(
     cases: str,
     cohort: Mapping[str, Any],
 ) -> pd.DataFrame:
-    """Give the means with their intervals.
+    """Return the means with their intervals.
 
     Args:
-        cohort: what is to be there: `annotated` (classes), `splits`, `incomplete` (explainers that
-            may lack cases), `partial` (whether all may), `reference` (where a reader's counts).
+        cohort: what the scores must cover: `annotated` (classes) and `splits`. `incomplete` lists
+            explainers that may lack cases; `partial` states whether all may. `reference` is the
+            data set's setting of that name, empty if it has none.
 
     Raises:
-        InputError: a file is damaged, or the scores are those of a part of the cohort.
+        InputError: a file is damaged, or the scores cover only a part of the cohort.
     """
     known = read_cases(cases)
     expected = cohort_of(known, cohort["annotated"], cohort["splits"])

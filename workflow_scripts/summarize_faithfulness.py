@@ -22,11 +22,11 @@ def main(
     sensitivity: Sequence[str] = (),
     given: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Give both tables.
+    """Return the summary table and the table per case.
 
     Args:
-        sensitivity: sensitivity.parquet of each combination whose explainer is not one of `given`;
-            none where it is not requested.
+        sensitivity: sensitivity.parquet of each combination whose explainer is not in `given`;
+            empty if it is not requested.
     """
     files = iter(sensitivity)
     moved = [

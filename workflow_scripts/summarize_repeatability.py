@@ -1,4 +1,4 @@
-"""Summarize the agreement between training seeds into tables/repeatability.csv."""
+"""Summarize the agreement between training seeds, into tables/repeatability.csv."""
 
 from fidelity.analysis.checks.case_means import parts_of
 from fidelity.analysis.checks.map_repeatability import summarize

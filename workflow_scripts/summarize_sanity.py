@@ -1,4 +1,4 @@
-"""Summarize the sanity checks into tables/sanity.csv."""
+"""Summarize the sanity checks, into tables/sanity.csv."""
 
 from fidelity.analysis.checks.case_means import parts_of
 from fidelity.analysis.checks.sanity import summarize

@@ -1,4 +1,4 @@
-"""Join the tables of all data sets, and draw them side by side."""
+"""Join the tables of all data sets, and draw their scores side by side."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -34,12 +34,12 @@ def main(
     inputs_markdown: str,
     figure: Sequence[str],
 ) -> None:
-    """Write the joined tables, sorted, the input ablation and the overview figure.
+    """Write the joined and sorted tables, the input ablation and the overview figure.
 
     Args:
         localization: localization.csv of each data set, in the order of the config.
-        datasets: data set → its settings, `source` and `input` among them.
-        least_accuracy: of a classifier from which conclusions are drawn; None = no such limit.
+        datasets: data set → its settings, including `source` and `input`.
+        least_accuracy: minimum accuracy of a classifier for conclusions; None for no minimum.
     """
     scored = _joined(localization, LOCALIZATION)
     classified = _joined(classification, CLASSIFICATION)
@@ -58,7 +58,7 @@ def main(
 
 
 def _joined(paths: Sequence[str], table: Columns) -> pd.DataFrame:
-    if not paths:  # a study of null baselines alone has no classifier
+    if not paths:  # a study with only null baselines has no classifier
         return table.frame()
     return joined([table.read(path) for path in paths])
 

@@ -25,13 +25,13 @@ from fidelity.metrics.conventions import protocol_for
 from fidelity.metrics.curves import SHARES, overlap_curves
 
 SCHEMA = pa.schema(list(CASE_CURVES.types.items()))
-# Cases that are a table at a time; the curves alone of all cases lie in memory.
+# Cases per written table: the curves of all cases together would fill the memory.
 GROUP = 512
 
 
 @dataclass(frozen=True)
 class Curves:
-    """Scores of one map at all thresholds, and facts of the case."""
+    """Scores of one map at all thresholds, and facts of its case."""
 
     about: dict[str, str | bool]
     shares: dict[str, np.ndarray]
@@ -54,7 +54,7 @@ def main(
     Median blur and component removal are not applied, because the curves describe the map.
 
     Args:
-        thresholds: number of them, evenly from 0 to 1.
+        thresholds: number of thresholds, evenly spaced from 0 to 1.
         output: curves.parquet, sorted by split, case, class and threshold.
     """
     steps = np.linspace(0, 1, thresholds)
@@ -89,7 +89,7 @@ def main(
 
 
 def _tables(curves: list[Curves], thresholds: np.ndarray) -> Iterator[pd.DataFrame]:
-    """Give the rows of some cases at a time; one empty table if there are none."""
+    """Yield tables of some cases each; one empty table if there are no cases."""
     for start in range(0, max(len(curves), 1), GROUP):
         part = curves[start : start + GROUP]
         about = pd.DataFrame([one.about for one in part], columns=CASE_CURVES.names)

@@ -13,7 +13,7 @@ from fidelity.base.job_log import run_job
 def main(
     curves: Sequence[str], explainers: Sequence[str], statistics: Mapping[str, Any], seed: int
 ) -> pd.DataFrame:
-    """Give mean and interval at every threshold."""
+    """Return the mean and its interval at every threshold."""
     tables = dict(zip(explainers, map(read_parquet, curves), strict=True))
     return mean_curves(tables, **statistics, seed=seed)
 

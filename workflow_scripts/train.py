@@ -28,7 +28,7 @@ def main(
     """Build, train and save a classifier.
 
     Args:
-        out_training: CSV, one row per epoch.
+        out_training: CSV with one row per epoch.
     """
     from dataclasses import replace
 

@@ -27,7 +27,7 @@ def main(
 
     Args:
         left_out: see `explained_cases`.
-        output: thresholds.csv: class, metric, threshold, mean, n.
+        output: thresholds.csv with the columns class, metric, threshold, mean, n.
     """
     table = tune(
         explained_cases(maps, prepared, left_out),

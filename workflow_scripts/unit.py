@@ -13,7 +13,7 @@ from fidelity.units.unit_provenance import origin_of, write_cost
 
 log = logging.getLogger(__name__)
 
-# A repository holds many units.
+# Bytes. Larger units raise a warning, because a repository holds many units.
 LARGE = 4_000_000
 
 
@@ -34,8 +34,8 @@ def main(
     """Pack a unit.
 
     Args:
-        patterns: see `steps.read_steps`, as for `wanted`.
-        output: the folder to write; the other parameters are facts of a `Unit`.
+        patterns: see `steps.read_steps`, also for `wanted`.
+        output: the folder to write. The other parameters are fields of a `Unit`.
     """
     folder = Path(output)
     project = folder.parents[len(UNIT.split("/")) - 1]

@@ -1,4 +1,4 @@
-"""Write the verdict of one data set: one sentence per question, from the tables alone."""
+"""Write the verdict of one data set: one sentence per question, only from the tables."""
 
 import logging
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from fidelity.verdict import pages
 from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import CaseTables, Study, Tables
 
-# Attributes of `Tables`, then of `CaseTables` → the rule's input, and the columns of its table.
+# Attributes of `Tables`, then of `CaseTables` → (the rule's input, columns of its table).
 TABLES = {
     "localization": ("localization", LOCALIZATION),
     "comparisons": ("comparisons", COMPARISONS),
@@ -57,9 +57,9 @@ def main(
     """Write the verdict as Markdown, HTML and JSON.
 
     Args:
-        files: the rule's inputs by name; empty or absent where there is no such table. `cases` is
+        files: the rule's inputs by name; empty or absent if there is no such table. `cases` is
             cases.csv.
-        confounded: explainer or binarization → how it differs from the rule for all.
+        confounded: explainer or binarization → how it differs from the common rule.
     """
 
     def read(wanted: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,10 +10,11 @@ from fidelity.tools.next_steps import show, verdicts
 
 
 def main(config: str, overrides: str = "") -> None:
-    """Print the places of report, tables and figures, as far as they exist.
+    """Print the places of report, tables and figures that exist.
 
     Args:
-        overrides: SET of the command; a report of another config or other overrides is left out.
+        overrides: SET of the command. The report of another config or of other overrides is
+            omitted.
     """
     datasets = yaml.safe_load(Path(config).read_text(encoding="utf-8"))["datasets"]
     found = verdicts(datasets)
@@ -27,7 +28,7 @@ def main(config: str, overrides: str = "") -> None:
         lines.append((f"Tables, {dataset}", paths.TABLES.format(dataset=dataset)))
         lines.append((f"Figures, {dataset}", paths.FIGURES.format(dataset=dataset)))
     lines.append(("All data sets", paths.DATASET.format(dataset=paths.SUMMARY)))
-    # Last, where a reader of the terminal looks first.
+    # At the end, where a user of the terminal looks first.
     lines += [(f"Open first, {name}", paths.STUDY_PAGE.format(dataset=name)) for name in datasets]
     show(lines)
 

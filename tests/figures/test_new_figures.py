@@ -163,7 +163,7 @@ def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
     assert labels == ["default · tuned", "default · top20", "monai · tuned"]
     changed = [line.get_ydata()[0] for line in axis.get_lines() if line.get_marker() == "<"]
     assert changed == [1]
-    assert "orange: another one is best under default · tuned" in _words(fig)
+    assert "orange: another one is best in the panel's row default · tuned" in _words(fig)
     nothing = rank_by_protocol.plot(SETTINGS.head(0))
     assert "No IoU" in nothing.axes[0].texts[0].get_text()
 
@@ -220,6 +220,8 @@ def test_lesion_size_means_are_those_of_their_bins():
     (line,) = fig.axes[0].get_lines()
     used = table[~table["empty_reference"]]
     assert len(line.get_ydata()) == lesion_size.MOST_BINS
+    # Light markers would not be seen on their band.
+    assert line.get_markeredgecolor() == "black"
     sizes = pd.qcut(used["reference_area"] / used["image_area"], lesion_size.MOST_BINS)
     expected = used.groupby(sizes, observed=True)["iou"].mean()
     # qcut closes bins at the right, the figure at the left: an edge case may change sides.

@@ -119,7 +119,7 @@ def pixels(tab, panel):
 def test_the_first_view_shows_the_judged_split(tab, small):
     table = facts(small)
     same(tab.shown(), table[table["split"] == "test"])
-    assert tab.page.locator("#count").inner_text() == f"{len(tab.shown())} of 17 cases"
+    assert tab.page.locator("#count").inner_text() == f"{len(tab.shown())} of 17 cases with maps"
     text = tab.page.locator(".thumbnail").first.inner_text()
     row = table.loc[("case-00", CLS)]
     assert f"A {row['a']:.2f}" in text

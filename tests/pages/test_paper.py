@@ -116,6 +116,15 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
     assert "two splits" not in (folder_of(tmp_path / "kept", config) / "methods.md").read_text()
 
 
+def test_the_original_lime_study_is_not_taken_for_the_paper_on_lime(tmp_path):
+    config = {**CONFIG, "protocols": ["default", "seed"]}
+    with_it = folder_of(
+        tmp_path, config, change=lambda t: pd.concat([t, t.assign(protocol="seed")])
+    )
+    text = (with_it / "methods.md").read_text()
+    assert "Original LIME study (LIME against Grad-CAM) [@gupta2025]" in text
+
+
 def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
     text = (folder / "methods.md").read_text()
     assert "(layer “layer4.1”)" in text

@@ -1,11 +1,13 @@
 """Templates: a value is text in every language, whatever it holds."""
 
+from typing import get_args
+
 import jinja2
 import pytest
 
 from fidelity.presentation import page
 from fidelity.presentation.page import ESCAPES, folder_digest, paragraphs, render, templates_digest
-from fidelity.tables.layout import Table
+from fidelity.tables.layout import Section, Table
 from fidelity.tables.writers import to_html, to_markdown
 from tests.helpers.html_page import Page
 
@@ -36,6 +38,18 @@ def test_no_name_becomes_markup_of_markdown():
     rows = [line for line in text.splitlines() if line.startswith("| &lt;/script>")]
     assert rows
     assert {line.replace("\\|", "").count("|") for line in rows} == {3}
+
+
+def test_each_section_of_tables_has_its_place():
+    tables = {
+        name: Table(f"In {name}.", ["a"], [["b"]], 0, section=name, name=name)
+        for name in get_args(Section)
+    }
+    for write in (to_html, to_markdown):
+        text = write("tables", list(tables.values()), dataset="d").replace("\\", "")
+        assert all(f"In {name}." in text for name in tables)
+    # Its title promises no other table.
+    assert ">Cases (1 table)<" in to_html("tables", [tables["cases"]], dataset="d")
 
 
 def test_values_are_not_templates():

@@ -283,7 +283,13 @@ def test_the_page_shows_steps_added_up(tmp_path):
 def test_the_page_has_words_beside_keys(tmp_path):
     found = _build(tmp_path, _study(tmp_path))
     found["accepted"] = [{"rule": "score", "file": "a", "computed_by": "b", "accepted_for": "c"}]
-    with showing(Display(classifiers={"net": "ResNet-18"}, explainers={"lime": "LIME"})):
+    found["config"]["protocols"] = ["default", "seed"]
+    shown = Display(
+        classifiers={"net": "ResNet-18"},
+        explainers={"lime": "LIME"},
+        protocols={"default": "Default", "seed": "Original LIME study"},
+    )
+    with showing(shown):
         page = to_page(found)
     for cells in (
         ("Git commit", "code.commit"),
@@ -295,9 +301,11 @@ def test_the_page_has_words_beside_keys(tmp_path):
         ("Package torch", "environment.packages.torch"),
         ("Samples", "explainers.lime.samples"),
         ("Data root", "data_root"),
+        # Not a random seed.
+        ("Protocols", "protocols", "default, seed (Original LIME study)"),
     ):
         assert "<td>" + "</td><td>".join(cells) + "</td>" in page
-    assert ">Explainer “LIME”</th>" in page
+    assert ">Explainer “LIME”</span></th>" in page
     assert ">Making maps<" in page
 
 

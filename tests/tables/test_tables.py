@@ -112,7 +112,7 @@ def test_every_mean_stands_beside_its_counts_and_conventions(results):
     assert "| lung\\_mask | null baseline |" in markdown
     for text in (markdown, html):
         assert text.count("Unit of analysis: patient") >= 5
-        assert "overlap is 1 and distances are 0 if the prediction is empty, too." in text
+        assert "its own scores are: overlap 1, distances 0." in text
         assert "original image size" in text
         assert "empty pred." in text
         assert "zero maps" not in text
@@ -139,7 +139,7 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
     )
     for spread in seeds["std_between_seeds"]:
         assert f"{spread:.3f} (2 seeds)" in markdown
-    assert "area, protocol: default (this rule uses the reference mask)" in html
+    assert "area, protocol: default (the binarization uses the reference mask)" in html
     assert "fixed50, protocol: default<" in html
     assert f"default: {MEANINGS['default']}" in markdown
     assert "Maps without a threshold" in html
@@ -232,7 +232,7 @@ def test_what_is_not_treated_alike_is_marked(results):
     how = {"lung_mask": "explains another class", "fixed50": "has rules by explainer"}
     markdown, _, html = formatted(results, how)
     assert "lung_mask (confounded)" in html
-    assert "protocol: default (confounded: a different rule for each explainer)" in html
+    assert "protocol: default (confounded: a different binarization for each explainer)" in html
     assert "Confounded: lung_mask explains another class. So a difference" in html
     assert "onfounded" not in formatted(results)[0]
 
@@ -358,7 +358,7 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
     assert len(joined) == len(pd.read_csv(results / "localization.csv"))
     assert list(joined.columns[:2]) == ["dataset", "input"]
     assert set(joined["input"]) == {"lung_masked"}
-    assert "has only one data set" in outputs[3].read_text()
+    assert "no two data sets of this study have the same source" in outputs[3].read_text()
     assert (results / "f.pdf").stat().st_size > 0
     combos = [
         dict(zip(COMBO, ("demo", c, n, "fixed50", "default"), strict=True))

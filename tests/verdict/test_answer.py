@@ -55,22 +55,25 @@ def test_a_null_baseline_with_a_better_mean_is_named(mean, ahead):
     assert "gradcam is shown to be worse than the null baseline." in found.details
 
 
-def test_explainers_worse_than_null_baselines_are_in_one_sentence():
+def test_explainers_worse_than_null_baselines_are_in_one_item_with_all_outcomes():
     families = {"lime": "perturbation", "ig": "gradient", "gradcam": "cam"}
-    families |= {"lung": "baseline", "edges": "baseline"}
+    families |= {"lung": "baseline", "edges": "baseline", "prior": "baseline"}
     rows = [
         compared("lime", "lung", "none_shown"),
         compared("ig", "lung", "b_higher"),
         compared("ig", "edges", "b_higher"),
         compared("gradcam", "lung", "b_higher"),
+        compared("ig", "prior", "equivalent"),
         compared("gradcam", "edges", "a_higher"),
+        compared("gradcam", "prior", "none_shown"),
     ]
     means = [localized("lime", mean=0.9), *(localized(name) for name in [*families][1:])]
     chapter = chapter_of(rows, families, explainers=means)
     found = answer(json.loads(pages.to_json([chapter]))["chapters"][0], families)
     assert (
-        "ig is shown to be worse than 2 of 2 null baselines "
-        "and gradcam than 1 of 2 null baselines (better than 1)."
+        "ig is shown to be worse than 2 of 3 null baselines and equivalent to 1. "
+        "gradcam is shown to be worse than 1 of 3 null baselines, shown to be better than 1 "
+        "and not shown to differ from 1."
     ) in found.details
 
 

@@ -196,10 +196,25 @@ def test_headline_counts_primary_comparisons_alone():
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
     # A sentence each, first what was shown.
     better, same = texts(chapter, "Secondary")
-    assert better.startswith("lime is better by Dice: lime − gradcam +0.080 (95 % interval")
+    assert better.startswith("lime is better than gradcam by Dice: lime − gradcam +0.080 (95 %")
     assert same.startswith(
         "No difference was shown by Hausdorff (full sets): lime − gradcam 0.0 px (lower is better;"
     )
+
+
+@pytest.mark.parametrize(
+    ("conclusion", "said"),
+    [("a_higher", "lime is better than gradcam by"), ("b_higher", "lime is worse than gradcam by")],
+)
+def test_the_sign_of_a_further_metric_is_about_the_sentence_s_subject(conclusion, said):
+    rows = [
+        compared("lime", "gradcam", "none_shown"),
+        compared("lime", "gradcam", conclusion, metric="dice", family="secondary"),
+    ]
+    (section,) = [s for s in chapter_of(rows).sections if s.title.startswith("Secondary")]
+    (told,) = section.groups[0].sentences
+    assert told.text.startswith(f"{said} Dice: lime − gradcam ")
+    assert told.outcome == ("better" if conclusion == "a_higher" else "worse")
 
 
 def test_the_better_one_is_named_first_among_explainers_and_the_explainer_against_nulls():
@@ -621,9 +636,14 @@ def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
     rows += [{**row, "protocol": "seed"} for row in rows]
     said = "By IoU, lime has a better mean than gradcam in all 2 settings (significant in 1)."
     assert texts(chapter_of(rows), "Where does") == [said]
-    rows[-1]["mean_difference"] = 0.031
-    said = "By IoU, lime has a better mean than gradcam in all 3 settings (significant in 1)."
+    # Holm's correction depends on the protocol's other pairs; the default protocol's decides.
+    rows[2] |= {"p_adjusted": 0.06, "conclusion": "none_shown"}
     assert texts(chapter_of(rows), "Where does") == [said]
+    assert texts(chapter_of(rows[::-1]), "Where does") == [said]
+    said = "By IoU, lime has a better mean than gradcam in all 3 settings (significant in 1)."
+    for another in ({"mean_difference": 0.031}, {"ci_high": 0.2}, {"n": 59}):
+        changed = [*rows[:-1], {**rows[-1], **another}]
+        assert texts(chapter_of(changed), "Where does") == [said]
 
 
 @pytest.mark.parametrize("other", [0.1, 0.4])
@@ -872,7 +892,8 @@ def test_few_superpixels_are_a_warning(median, outcome):
     (section,) = [part for part in chapter.sections if "rest on" in part.title]
     (told,) = [s for s in section.groups[0].sentences if "superpixels" in s.text]
     assert told.outcome == outcome
-    assert f"unions of superpixels. An image has {median:g} of them (median; 4 to 41)" in told.text
+    told_of = f"An image has {median:g} superpixels (median; minimum 4, maximum 41)"
+    assert f"unions of superpixels. {told_of}" in told.text
     assert ("explainers.lime.superpixels" in told.text) == (outcome == "warning")
 
 

@@ -4,6 +4,7 @@ import os
 
 __version__ = "0.1.0"
 
-# Threads that wait by spinning make a training three to five times slower beside another program.
-# torch's OpenMP reads this once, when it is loaded: set here, before any module loads torch.
+# Waiting threads must not spin: that makes a training three to five times slower if another program
+# runs. torch's OpenMP reads the variable once at loading, so it is set before any module loads
+# torch.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")

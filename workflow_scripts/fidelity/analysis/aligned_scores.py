@@ -1,4 +1,4 @@
-"""The scores that are compared with each other: several explainers on the same cases, aligned."""
+"""Align the scores of several explainers on the same cases, so that they can be compared."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,16 +25,16 @@ MISSING_SHARE = 0.01
 
 @dataclass(frozen=True)
 class Block:
-    """Explainers of one data set, split, binarization, protocol, classifier and class.
+    """Aligned scores of one data set, split, binarization, protocol, classifier and class.
 
     Attributes:
-        head: these six by name.
-        values: explainer → (cases, metrics), nan where the case is absent or undefined; the cases
-            are the same for all, sorted by unit.
+        head: name → value of these six columns.
+        values: explainer → (cases, metrics), nan where the case is absent or undefined. All
+            explainers have the same cases, sorted by unit.
         present: explainer → (cases,) whether it has the case.
         starts: (units,) index of each unit's first case.
-        unit: `patient` or `image`: what a unit is.
-        references: what the references were drawn as: mask, box, or mask and box; empty for scores
+        unit: the unit of analysis, `patient` or `image`.
+        references: how the references were drawn: mask, box, or mask and box; empty for scores
             without a reference.
     """
 
@@ -60,10 +60,10 @@ def blocks(
 ) -> Iterator[Block]:
     """Go through the scores block by block.
 
-    Explainers that need no classifier take part in the blocks of every classifier.
+    Explainers that need no classifier are included in the blocks of every classifier.
 
     Args:
-        statistics: `cluster`, `primary`, and `compared` (metrics; absent: all there are).
+        statistics: `cluster`, `primary`, and `compared` (the metrics to compare; all if absent).
         sees_reference_too: whether to keep metrics that use the reference.
 
     Raises:
@@ -102,7 +102,7 @@ def blocks(
 
 
 def compared_metrics(names: Sequence[str], statistics: Mapping[str, Any]) -> list[str]:
-    """Keep the metrics that are compared, the primary one always among them."""
+    """Keep the metrics that are compared; the primary metric is always one of them."""
     asked = statistics.get("compared")
     if asked is None:
         return list(names)
@@ -110,7 +110,7 @@ def compared_metrics(names: Sequence[str], statistics: Mapping[str, Any]) -> lis
 
 
 def unit_of_analysis(scores: pd.DataFrame, cluster: str) -> str:
-    """State what is resampled and tested: `patient`, or `image` where that comes to the same.
+    """Name the unit of analysis: `patient`, or `image` where the two are the same.
 
     Args:
         scores: rows of one data set and split.
@@ -149,7 +149,8 @@ def align(
     """Put the values of several explainers side by side, case by case.
 
     Args:
-        rows: with `explainer`, `case`, `class`, the cluster and, of scores, `reference`.
+        rows: has the columns `explainer`, `case`, `class` and the cluster; scores against a
+            reference also have `reference`.
         values: (rows, metrics), nan where undefined.
 
     Raises:
@@ -173,6 +174,6 @@ def align(
         aligned[explainer][where] = values[own]
         present[explainer] = np.zeros(len(cases), dtype=bool)
         present[explainer][where] = True
-    # Scores of the maps themselves have none.
+    # Scores that need no reference have no such column.
     drawn_as = references(rows[REFERENCE]) if REFERENCE in rows.columns else ""
     return Block(head, metrics, aligned, present, starts, unit, drawn_as)

@@ -1,4 +1,4 @@
-"""The metrics of sets of images with boxes, by protocol."""
+"""Metrics of sets of images with boxes, by protocol."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from fidelity.statistics.set_level import SetValue, ratio
 if TYPE_CHECKING:
     from fidelity.digests.markers import Description
 
-# T of Wang et al. 2017.
+# The thresholds T of Wang et al. 2017.
 T_IOU = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 T_IOBB = (0.1, 0.25, 0.5, 0.75, 0.9)
 
@@ -29,9 +29,9 @@ class BoxSet:
 
     Attributes:
         of_all_classes: the rows of all classes, which RoDeO matches together.
-        cls: the class; None for all.
-        validation: rows of the validation split to choose a threshold on; None where there are
-            none, or this is the validation split.
+        cls: the class; None for all classes.
+        validation: rows of the validation split to choose a threshold on; None if that split has no
+            rows or is the split in `rows`.
     """
 
     rows: pd.DataFrame
@@ -47,7 +47,7 @@ class BoxSet:
 
     @cached_property
     def images(self) -> pd.DataFrame:
-        """One row of each image, of all classes."""
+        """One row per image, over all classes."""
         return self.of_all_classes.drop_duplicates("case")
 
     @cached_property
@@ -63,7 +63,7 @@ class BoxSet:
 
     @cached_property
     def rodeo(self) -> tuple[Rodeo, list[str]]:
-        """The boxes matched over all classes, and the classes in order."""
+        """The boxes matched over all classes, and the names of the classes in order."""
         classes = sorted(self.of_all_classes["class"].unique())
         places = {cls: place for place, cls in enumerate(classes)}
         ours, theirs = [], []
@@ -73,20 +73,20 @@ class BoxSet:
                 numbers = [places[cls] for cls in group["class"]]
                 labels = np.repeat(numbers, [len(part) for part in boxes])
                 found.append(Labelled(np.concatenate(boxes), labels))
-        # Of one class alone the package's other class never occurs.
+        # With a single class, RoDeO still gets two classes; the second one never occurs.
         return Rodeo(ours, theirs, max(2, len(classes))), classes
 
 
 @dataclass(frozen=True)
 class SetMetric:
-    """A value of a set of images.
+    """A metric of a set of images.
 
     Attributes:
-        function: (set) → function of how often each of `counted` counts.
-        counted: the rows that count; those with a reference box unless said.
-        uses_reference: whether it chose by the references that it is scored on.
+        function: maps a BoxSet to a function of how often each row of `counted` counts.
+        counted: selects the rows that count; by default those with a reference box.
+        uses_reference: whether it chose something by the references that it is scored against.
         direction: whether `higher` or `lower` is better.
-        needs_validation: whether it takes its threshold from the validation split.
+        needs_validation: whether its threshold is chosen on the validation split.
     """
 
     name: str
@@ -121,7 +121,7 @@ def _default(rates: Sequence[float]) -> list[SetMetric]:
             "default",
             "object-CXR, froc.py; LUNA16",
             lambda found: found.froc.sensitivity(*at),
-            # Of images without a lesion there are false positives.
+            # All rows count: images without a lesion can have false positives.
             lambda found: found.rows,
         )
 

@@ -1,4 +1,4 @@
-"""From box scores per case to values of sets of images: boxes.csv and box_comparisons.csv."""
+"""Compute metrics of sets of images from box scores: boxes.csv and box_comparisons.csv."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
@@ -23,7 +23,7 @@ from fidelity.statistics.set_level import SetResult, set_result
 NO_VALIDATION = "no threshold: no case of the validation split has a box"
 
 Scores = dict[tuple[str, str], pd.DataFrame]
-# Classifier and explainer, and what they are scored on.
+# (classifier, explainer) and its box scores.
 _Part = tuple[tuple[str, str], BoxSet]
 
 
@@ -32,7 +32,7 @@ def load_box_scores(paths: Sequence[str | Path], combos: Sequence[tuple[str, str
 
     Raises:
         InputError: a file is damaged or lacks a column.
-        ValueError: paths and combos differ in number.
+        ValueError: `paths` and `combos` differ in length.
     """
     return {
         tuple(combo): read_parquet(path, BOX_SCORES.names)
@@ -98,8 +98,8 @@ def box_comparisons(
 ) -> pd.DataFrame:
     """Compare each classifier's explainers, and the null baselines, in pairs on the same cases.
 
-    On the test split (all, if there is none), by every metric that is not diagnostic. Both
-    explainers of a pair are resampled together; there are no tests.
+    The comparisons use the test split (all splits, if there is none) and every metric that is not
+    diagnostic. Both explainers of a pair are resampled together; there are no tests.
     """
     metrics = [
         metric
@@ -145,7 +145,7 @@ def box_comparisons(
 
 
 def _pairs(scores: Scores, sets: Mapping[str, Any]) -> Iterator[tuple[str, str, str, _Part, _Part]]:
-    """Give classifier, split, class and two explainers, of the test split where there is one."""
+    """Yield classifier, split, class and two explainers; of the test split, if there is one."""
     found = [item[:5] for item in _sets(scores, sets)]
     tested = keep_test_split(pd.DataFrame([item[:4] for item in found], columns=_KEYS))
     by_set: dict[tuple[str, str], dict[tuple[str, str], BoxSet]] = {}
@@ -166,7 +166,12 @@ _KEYS = ["classifier", "explainer", "split", "class"]
 def _sets(
     scores: Scores, sets: Mapping[str, Any]
 ) -> Iterator[tuple[str, str, str, str, BoxSet, int]]:
-    """Give classifier, explainer, split, class, the set without failed maps, and their number."""
+    """Build the set of images of each classifier, explainer, split and class.
+
+    Yields:
+        Classifier, explainer, split, class, the set without failed maps, and the number of failed
+        maps.
+    """
     names = {"dataset": ""}
     classes = class_groups_of((names, table) for table in scores.values()).get("", {})
     for (classifier, explainer), table in scores.items():
@@ -209,7 +214,8 @@ def _result(
 def _on_common_cases(a: BoxSet, b: BoxSet) -> tuple[frozenset, BoxSet, BoxSet]:
     """Keep the cases and classes that both have, with the same kind of reference.
 
-    The reference of a reader's own boxes is what the others drew: it may be empty for him alone.
+    A reader's own boxes are scored against the boxes of the other readers. That reference may be
+    empty where the usual one is not.
     """
     keys = [frozenset(_key_of(one.of_all_classes)) for one in (a, b)]
     common = keys[0] & keys[1]

@@ -1,4 +1,4 @@
-"""The strata of single cases, from files and references: the table strata_cases.csv."""
+"""Assign single cases to strata, from files and references: the table strata_cases.csv."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,18 +12,18 @@ from fidelity.masks.boxes import box_of
 from fidelity.masks.run_lengths import decode
 from fidelity.metrics.boxes.from_maps import boxes_of_mask
 
-# Levels in their order, where it is not that of the alphabet.
+# The order of levels that are not in alphabetical order.
 ORDER = {
     "view": ["PA", "AP"],
     "age_group": list(AGE_GROUPS.values()),
     "lesion_count": ["one", "two", "three or more"],
     "side": ["left", "right", "both"],
 }
-# Level of a case whose files do not have it; always the last.
+# Level of a case whose files do not state it; always the last one.
 UNKNOWN = "unknown"
-# Share of a reference that must lie on a side for the side to count.
+# The least share of a reference on one side for that side to count.
 LEAST_SIDE = 0.1
-# A lateral view shows both lungs in one place.
+# In a lateral view, the two lungs overlap: a lesion has no side.
 LATERAL = ("LL", "RL", "LAT", "lateral", "LLD", "RLD")
 
 
@@ -33,12 +33,12 @@ def case_strata(
     """List the level of each case and class in the requested strata.
 
     Args:
-        cases: prepared; those without a reference have no row.
-        facts: of the case table, by case.
+        cases: prepared cases; those without a reference have no row.
+        facts: case → its entries in the case table.
 
     Returns:
-        The table strata_cases.csv: case, class and a column per requested stratum. What is not
-        known is UNKNOWN; an empty reference has neither a number of lesions nor a side.
+        The table strata_cases.csv: case, class and a column per requested stratum. Unknown levels
+        are UNKNOWN; an empty reference has neither a number of lesions nor a side.
     """
     rows = []
     for case in cases:
@@ -56,7 +56,7 @@ def case_strata(
 
 
 def levels_in(stratum: str, values: Iterable[str]) -> list[str]:
-    """Order the levels of a stratum that occur; UNKNOWN is the last."""
+    """Order the levels that occur in a stratum; UNKNOWN is the last."""
     found = {value for value in values if value}
     first = [name for name in ORDER.get(stratum, ()) if name in found]
     rest = sorted(found - {*first, UNKNOWN})
@@ -71,11 +71,11 @@ def lesion_count(case: PreparedCase, cls: str) -> str:
 
 
 def side(case: PreparedCase, cls: str) -> str:
-    """Tell on which side of the patient a reference lies.
+    """Find on which side of the patient a reference lies.
 
-    The midline is halfway between the centres of the two lungs. Without their masks, it is the
-    middle of the box around the lung mask, or of the image. The left of the patient is then taken
-    to be on the right of the image, as radiographs are shown.
+    The midline is halfway between the centres of the two lungs. If their separate masks are
+    missing, it is the middle of the box around the lung mask, or of the image. The patient's left
+    is then assumed to be on the right of the image, as radiographs are usually shown.
 
     Returns:
         `left`, `right`, or `both` if each side has LEAST_SIDE of the reference; empty for an empty
@@ -92,7 +92,7 @@ def side(case: PreparedCase, cls: str) -> str:
 
 
 def _midline(case: PreparedCase) -> tuple[float, bool]:
-    """Give the column of the midline, and whether the patient's left is on the image's left."""
+    """Return the column of the midline, and whether the patient's left is on the image's left."""
     lungs = [decode(case.organs[n]) for n in ("left_lung", "right_lung") if n in case.organs]
     if len(lungs) == 2 and all(lung.any() for lung in lungs):
         left, right = (float(np.nonzero(lung)[1].mean()) + 0.5 for lung in lungs)

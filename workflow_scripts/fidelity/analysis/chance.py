@@ -1,6 +1,6 @@
-"""Whether a classifier is better than chance: read from classification.csv, in one place. No torch.
+"""Decide from classification.csv whether a classifier is better than chance. No torch.
 
-Every table, figure and verdict that draws a conclusion about explainers asks here first.
+Every table, figure and verdict that draws a conclusion about explainers uses this module.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ Status = Literal[
     "above_chance", "below_least_accuracy", "no_better_than_chance", "below_chance", "unknown"
 ]
 
-# Recalls of 1/3 do not add up to 1 exactly: a bound this close to chance is chance.
+# Recalls of 1/3 do not add up to exactly 1: a bound this close to chance counts as chance.
 ROUNDING = 1e-9
 MEASURES = ("accuracy", "balanced_accuracy", "macro_auc", "subset_accuracy")
 
@@ -30,7 +30,7 @@ class Measure:
 
     Attributes:
         value: nan where it is undefined.
-        low: lower bound of its interval; nan if there is none.
+        low: lower bound of its interval; nan if it has no interval.
         high: upper bound.
         chance: nan if the measure has no fixed chance level.
     """
@@ -46,7 +46,7 @@ class Quality:
     """How well a classifier classifies the test split.
 
     Attributes:
-        status: the first that holds of
+        status: the first of these that holds:
 
             - `below_chance`: the upper bound of macro AUC or balanced accuracy is below chance.
             - `no_better_than_chance`: the interval of the macro AUC contains .5.
@@ -54,14 +54,14 @@ class Quality:
             - `unknown`: the macro AUC has no interval (one class in the split, or one patient with
               a class).
             - `above_chance`.
-        measures: those of MEASURES that are defined.
-        worse_classes: class → its AUC, where the interval is below .5.
+        measures: the measures of MEASURES that are defined.
+        worse_classes: class → its AUC, for classes whose whole interval is below .5.
         fitting_order: class names of the outputs, in the order that fits the labels best. It is
             given only if this order fits better than the present one, and one condition holds.
             Either the status is `below_chance`, or all classes that change places are among
             `worse_classes`. (If two of three classes are swapped, the macro AUC is near .5.)
-        only_class: the class that every image gets; empty if the classifier tells classes apart.
-        least_accuracy: the study's own limit, if it has set one.
+        only_class: the class that is predicted for every image; empty if several are predicted.
+        least_accuracy: the study's own limit, if one is set.
     """
 
     status: Status
@@ -76,21 +76,21 @@ class Quality:
 
     @property
     def concludes(self) -> bool:
-        """Whether its explanations allow a conclusion about explainers."""
+        """Whether the classifier's explanations allow a conclusion about explainers."""
         return self.status in ("above_chance", "unknown")
 
     @property
     def asks_for_order(self) -> bool:
-        """Whether to ask if the order of classes is right."""
+        """Whether users should check the order of the classes."""
         return self.status == "below_chance" or bool(self.fitting_order)
 
     @property
     def classes_line(self) -> str:
-        """The line of the config with the order that would fit; empty if there is none."""
+        """The config line with the order that fits best; empty if there is no such order."""
         return f"classes: {_flow(self.fitting_order)}" if self.fitting_order else ""
 
     def facts(self) -> dict[str, Any]:
-        """Give the numbers for verdict.json."""
+        """Return the numbers for verdict.json."""
         return {
             "status": self.status,
             "concludes": self.concludes,
@@ -113,11 +113,12 @@ def qualities(
     """Judge every classifier of a table.
 
     Args:
-        classification: classification.csv, of one data set or several; None without classifiers.
-        orders: class_order.csv, for the order that would fit.
+        classification: classification.csv of one or several data sets; None without classifiers.
+        orders: class_order.csv, from which the best-fitting order is taken.
 
     Returns:
-        (dataset, classifier) → its quality on the test split (else on what was evaluated).
+        (dataset, classifier) → its quality on the test split (else on the split that was
+        evaluated).
     """
     if classification is None or classification.empty:
         return {}
@@ -155,13 +156,13 @@ def qualities(
 
 
 def useless(classification: pd.DataFrame | None, least_accuracy: float | None = None) -> set[str]:
-    """Name the classifiers of one data set from which no conclusion is drawn."""
+    """Name the classifiers of one data set that allow no conclusion."""
     found = qualities(classification, least_accuracy=least_accuracy)
     return {name for (_, name), quality in found.items() if not quality.concludes}
 
 
 def useless_for(job: Any) -> set[str]:
-    """Name those of the `classification` that a job reads, if there are classifiers."""
+    """Name the classifiers without a conclusion, from a job's input `classification` if any."""
     rated = read_if(CLASSIFICATION, job.input.classification)
     return useless(rated, job.params.statistics.get("least_accuracy"))
 
@@ -193,7 +194,10 @@ def _status(measures: Mapping[str, Measure], least_accuracy: float | None) -> St
 
 
 def _only_class(rows: pd.DataFrame) -> str:
-    """Name the class that every image gets: all of its images, and as precise as it is frequent."""
+    """Name the class that is predicted for every image; empty if there is none.
+
+    Such a class has a recall of 1, and a precision equal to its share of the images.
+    """
     wide = rows[rows["class"] != "all"].pivot(index="class", columns="metric", values="value")
     if not {"recall", "precision", "support"} <= set(wide.columns):
         return ""
@@ -203,12 +207,12 @@ def _only_class(rows: pd.DataFrame) -> str:
 
 
 def _below(measure: Measure) -> bool:
-    # Without an interval, or without a fixed chance, the comparison is false.
+    # A missing interval or chance level is nan, so the comparison is False.
     return measure.high < measure.chance - ROUNDING
 
 
 def _moved(rows: pd.DataFrame) -> set[str]:
-    """Name the classes that another output fits better."""
+    """Name the classes that fit another output better than their own."""
     return set(rows.loc[rows["class"] != rows["fitting_class"], "class"])
 
 
@@ -219,7 +223,7 @@ def _order(rows: pd.DataFrame) -> list[str]:
 
 
 def _flow(names: Sequence[str]) -> str:
-    """Write names as a YAML list in one line, quoted where YAML would read something else."""
+    """Write names as a YAML list on one line, quoted where YAML would misread them."""
     text = yaml.safe_dump(
         list(names), default_flow_style=True, allow_unicode=True, width=float("inf")
     )

@@ -18,7 +18,7 @@ from fidelity.analysis.localization import (
 from fidelity.statistics.multiplicity import holm
 from fidelity.statistics.paired import paired_tests
 
-# A bootstrap interval of fewer units is too narrow to claim that two explainers are equivalent.
+# With fewer units, a bootstrap interval is too narrow to claim equivalence of two explainers.
 EQUIVALENCE_UNITS = 10
 
 
@@ -31,13 +31,13 @@ def compare(
 ) -> pd.DataFrame:
     """Compare every pair of explainers on the cases they share.
 
-    Explainers that need no classifier take part in the comparisons of every classifier.
+    Explainers that need no classifier are included in the comparisons of every classifier.
 
     Args:
         statistics: replicates, permutations, alpha, margin, cluster; `compared` (metrics);
             `primary` (metric) and `primary_binarization` state which comparisons are primary.
-        diagnostic: binarizations that see the reference.
-        partial: explainers that may lack cases: compared on those that they have.
+        diagnostic: binarizations that use the reference.
+        partial: explainers that may lack cases: compared on the cases that they have.
 
     Returns:
         The table comparisons.csv:
@@ -45,16 +45,16 @@ def compare(
         - Differences are explainer_a − explainer_b in the metric's unit, averaged over patients'
           means. `n_patients` counts the units of analysis; `unit_of_analysis` names them
           ("patient" or "image").
-        - Tests are Wilcoxon's signed rank (`p_value`) and sign flips of the mean
+        - Tests are Wilcoxon's signed-rank test (`p_value`) and a test by sign flips of the mean
           (`p_permutation`). Both have Holm's correction over the pairs of one data set, split,
           classifier, class, binarization, protocol, metric and family.
-        - `family` is "diagnostic" if rule or metric saw the reference. It is "primary" for the
-          primary metric and binarization on the test split under the default protocol, else
+        - `family` is "diagnostic" if binarization or metric used the reference. It is "primary" for
+          the primary metric and binarization on the test split under the default protocol, else
           "secondary".
-        - `conclusion` is about the values, whether high is good or not. "a_higher" or "b_higher":
-          the adjusted Wilcoxon p is below alpha and the interval excludes 0 on that side;
-          "equivalent": the interval of a share lies inside ±margin and rests on EQUIVALENCE_UNITS
-          or more. Else "none_shown".
+        - `conclusion` is about the values, whether or not high values are good. It is "a_higher" or
+          "b_higher" if the adjusted Wilcoxon p is below alpha and the interval excludes 0 on that
+          side. It is "equivalent" if the interval of a share lies inside ±margin and is based on
+          at least EQUIVALENCE_UNITS units. Else it is "none_shown".
 
     Raises:
         InputError: over 1 % of an explainer's cases are missing from another that is not partial.
@@ -73,14 +73,14 @@ def compare(
 
 
 def inside_margin(table: pd.DataFrame, margin: float) -> pd.Series:
-    """State which intervals of shares lie inside ±margin and rest on EQUIVALENCE_UNITS or more."""
+    """Find the intervals of shares inside ±margin that are based on EQUIVALENCE_UNITS or more."""
     share = table["metric"].map(unit_of) == "1"
     inside = share & (table["ci_low"] > -margin) & (table["ci_high"] < margin)
     return inside & (table["n_patients"] >= EQUIVALENCE_UNITS)
 
 
 def adjust(table: pd.DataFrame, within: Sequence[str]) -> pd.DataFrame:
-    """Add both p values with Holm's correction over the rows that share the columns `within`."""
+    """Add both p values with Holm's correction over the rows that agree in the columns `within`."""
     for p_value, adjusted in (
         ("p_value", "p_adjusted"),
         ("p_permutation", "p_permutation_adjusted"),
@@ -130,7 +130,7 @@ def _pairs(
     diagnostic: Collection[str],
     partial: Collection[str],
 ) -> Iterator[pd.DataFrame]:
-    """Give one table with all pairs and metrics of a block, if it has two explainers."""
+    """Yield one table with all pairs and metrics of a block, if it has at least two explainers."""
     pairs = list(combinations(block.values, 2))
     if not pairs:
         return
@@ -145,7 +145,7 @@ def _pairs(
 
 
 def _difference(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Subtract; two infinite distances are equal."""
+    """Subtract values; the difference of two infinite distances is 0."""
     with np.errstate(invalid="ignore"):
         return np.where(np.isinf(a) & (a == b), 0.0, a - b)
 
@@ -165,7 +165,7 @@ def _family(
 
 
 def conclusions(table: pd.DataFrame, alpha: float, inside: pd.Series | bool = False) -> np.ndarray:
-    """Say of each row what its tests allow.
+    """State for each row which conclusion its tests allow.
 
     Args:
         inside: rows whose interval lies inside the margin of equivalence.
@@ -174,8 +174,8 @@ def conclusions(table: pd.DataFrame, alpha: float, inside: pd.Series | bool = Fa
         "a_higher", "b_higher", "equivalent" or "none_shown" per row.
     """
     significant = table["p_adjusted"] < alpha
-    # The rank test has no direction of its own: a few large differences may pull the mean one way
-    # while most units differ the other way, and then nothing is claimed.
+    # The rank test is two-sided. A few large differences may pull the mean one way while most units
+    # differ the other way; then no direction is claimed.
     upwards, downwards = table["effect_size"] > 0, table["effect_size"] < 0
     return np.select(
         [

@@ -1,4 +1,4 @@
-"""Are the scores those of the whole cohort? Means of a part of it must not pass for the whole."""
+"""Check that scores cover the whole cohort: means of a part must not pass for the whole."""
 
 import logging
 from collections.abc import Collection, Iterable, Sequence
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def cohort_of(cases: Iterable[Case], annotated: Sequence[str], splits: Collection[str]) -> set[Key]:
-    """List what is explained and scored.
+    """List the reference masks that are explained and scored.
 
     Args:
         annotated: classes whose reference masks are scored.
@@ -34,12 +34,12 @@ def cohort_of(cases: Iterable[Case], annotated: Sequence[str], splits: Collectio
 
 
 def unread_of(cases: Iterable[Case], cohort: Collection[Key], reference: str) -> set[Key]:
-    """List what has no reference, as the reader whose reference was chosen did not read it.
+    """List cases and classes without a reference, because the chosen reader did not read them.
 
-    Each is named in the log. `PreparedCase.readers_of` decides the same from prepared cases.
+    Each of them is logged. `PreparedCase.readers_of` applies the same rule to prepared cases.
 
     Args:
-        reference: the data set's setting; empty where it has none.
+        reference: the data set's setting; empty if it has none.
     """
     if not reference or reference in RULES:
         return set()
@@ -49,7 +49,7 @@ def unread_of(cases: Iterable[Case], cohort: Collection[Key], reference: str) ->
         for cls in case.annotated
         if (case.split, case.case, cls) in cohort
         and reference not in (read := _readers_of(case, cls))
-        # Where nobody is named, the reference stays.
+        # If the readers are not named, the reference is kept.
         and not read <= {FIRST}
     }
     if found:
@@ -74,16 +74,17 @@ def check_coverage(
 ) -> None:
     """Compare the scores of each combination with the cohort.
 
-    Failed cases count as there: they have rows, and `explain.max_failed_cases` has allowed them.
+    Failed cases count as covered: they have rows, and `explain.max_failed_cases` has allowed them.
 
     Args:
         incomplete: explainers that may lack cases by their nature, such as a second reader.
-        partial: whether others may too (the config's `explain.partial_cohort`); it is logged.
-        unread: what no map need be scored for; a reader's own masks may have scores of it, as they
-            are compared with other readers.
+        partial: whether other explainers may lack cases too (the config's
+            `explain.partial_cohort`); it is logged.
+        unread: cases and classes that no map has to be scored for. A reader's own masks may have
+            scores for them, because they are compared with other readers.
 
     Raises:
-        InputError: scores of cases outside the cohort, or of a part of it.
+        InputError: scores of cases outside the cohort, or of only a part of it.
     """
     cohort, unread = set(cohort), set(unread)
     columns = ["split", "case", "class"]

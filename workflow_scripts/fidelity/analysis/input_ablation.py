@@ -1,4 +1,4 @@
-"""Input ablation: the same explainers on data sets that differ in what the classifier was shown."""
+"""Input ablation: compare explainers between data sets that differ in the classifier's input."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -19,16 +19,16 @@ def input_table(
     metric: str,
     binarization: str,
 ) -> pd.DataFrame:
-    """Put data-set settings side by side.
+    """Put the results of data sets side by side.
 
     Args:
-        datasets: data set → its settings, `source` and `input` among them.
+        datasets: data set → its settings, which include `source` and `input`.
 
     Returns:
-        The table inputs.csv: one row per source, classifier, explainer and class; per data set the
-        columns "<data set>: n", "… mean", "… ci_low", "… ci_high", ordered by source and by input
-        (full, lung_masked, lung_crop). Test split, default protocol; empty where a data set of
-        another source stands.
+        The table inputs.csv: one row per source, classifier, explainer and class. Each data set has
+        the columns "<data set>: n", "… mean", "… ci_low" and "… ci_high". Data sets are ordered by
+        source and then by input (full, lung_masked, lung_crop). Cells are empty for data sets of
+        another source. Values are from the test split under the default protocol.
     """
     chosen = localization[
         (localization["metric"] == metric)
@@ -43,7 +43,7 @@ def input_table(
         parts.append(part.set_index(KEY)[SHOWN].rename(columns=renamed))
     if not parts:
         return pd.DataFrame(columns=KEY)
-    # Rows in the order of their first appearance.
+    # Keep rows in the order in which they first appear.
     index = parts[0].index
     for part in parts[1:]:
         index = index.append(part.index.difference(index, sort=False))
@@ -52,7 +52,7 @@ def input_table(
 
 
 def ordered(datasets: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Order data sets by source (as they come), then by input."""
+    """Order data sets by source (in the given order), then by input."""
     sources = list(dict.fromkeys(settings["source"] for settings in datasets.values()))
 
     def place(name: str) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""How the score depends on the layer that a CAM reads: the table layers.csv."""
+"""Show how the score depends on the layer that a CAM reads: the table layers.csv."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,21 +14,21 @@ def by_depth(
     sweeps: Mapping[str, list[str]],
     architectures: Mapping[str, Mapping[str, Any]],
 ) -> pd.DataFrame:
-    """Say beside each mean of a layer sweep which layer it comes from.
+    """Add to each mean of a layer sweep the layer it comes from.
 
     Args:
         sweeps: sweep → its explainers from the earliest layer to the last.
         architectures: classifier → its architecture.json, whose `layers` gives each explainer's
-            layer and its size in positions.
+            layer and the height and width of its feature map.
 
     Returns:
         The table layers.csv: the rows of the sweeps' explainers with the columns of
         localization.csv; then sweep (the explainer's key in the config), depth (1: earliest), layer
         (dotted name in the network), height and width (positions of its feature map). Two depths
-        may name one layer where an architecture has fewer layers than depths.
+        may name the same layer if an architecture has fewer layers than depths.
 
     Raises:
-        InputError: architecture.json does not say an explainer's layer.
+        InputError: architecture.json does not list an explainer's layer.
     """
     parts = []
     for sweep, explainers in sweeps.items():

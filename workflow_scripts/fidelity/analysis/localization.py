@@ -1,4 +1,4 @@
-"""From scores per case to means with intervals: the table localization.csv."""
+"""Average scores per case to means with intervals: the table localization.csv."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,11 +14,12 @@ from fidelity.metrics.conventions import PROTOCOLS
 from fidelity.metrics.registry import METRICS
 from fidelity.statistics.resampling import Interval, mean_intervals, order_statistics_intervals
 
-# Which metrics the row's file has: names joined by blanks. Other metrics' columns are empty there.
+# Column with the metrics that the row's file has: names separated by blanks. Columns of other
+# metrics are empty in these rows.
 MEASURED = "measured"
-# Measured on cases with an empty reference, where the localization metrics are not.
+# Measured on cases with an empty reference, where localization metrics are undefined.
 ON_EMPTY_REFERENCES = {"false_positive_share"}
-# Undefined on a whole data set that knows no spacing or lung; then they are not metrics of it.
+# Undefined on a data set without any spacing or lung mask; then left out for this data set.
 NEEDS_SPACING = "mm"
 NEEDS_LUNG = {"outside_lung_share"}
 REFERENCE = "reference"
@@ -29,7 +30,7 @@ DEFAULT_PROTOCOL = "default"
 
 
 def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]) -> pd.DataFrame:
-    """Read score and ranking files and say in each row which combination it belongs to.
+    """Read score and ranking files and add to each row which combination it belongs to.
 
     Args:
         combos: per file {dataset, classifier, explainer, binarization, protocol}; the maps'
@@ -41,7 +42,7 @@ def load_scores(paths: Sequence[str | Path], combos: Sequence[Mapping[str, str]]
 
     Raises:
         InputError: a file is damaged or lacks a column.
-        ValueError: paths and combos differ in number.
+        ValueError: `paths` and `combos` differ in length.
     """
     parts, known = [], SCORES.names
     for path, combo in zip(paths, combos, strict=True):
@@ -62,18 +63,18 @@ def metric_names(scores: pd.DataFrame) -> list[str]:
     """Name the metric columns, in their order, without those that the data cannot have.
 
     Returns:
-        The names; millimetres only where a case knows its spacing, attribution outside the lung
-        only where one knows its lung.
+        The names. Metrics in millimetres are included only if a case has a spacing; attribution
+        outside the lung is included only if a case has a lung mask.
     """
     names = [name for name in scores.columns if name not in {*COMBO, *SCORES.names, MEASURED}]
     return [name for name in names if not _needs_more(name) or scores[name].notna().any()]
 
 
 def measured(group: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
-    """Keep the metrics that the files of these rows have and their protocol defines.
+    """Keep the metrics that the files of these rows have and that their protocol defines.
 
     Args:
-        group: rows of one protocol, and of files with the same columns.
+        group: rows of one protocol, from files with the same columns.
     """
     known = set(metrics)
     if MEASURED in group.columns and len(group):
@@ -85,17 +86,17 @@ def measured(group: pd.DataFrame, metrics: Sequence[str]) -> list[str]:
 
 
 def unit_of(metric: str) -> str:
-    """Give a metric's unit; an unregistered one is a share."""
+    """Return a metric's unit; a metric that is not registered is a share."""
     return METRICS[metric].unit if metric in METRICS else "1"
 
 
 def direction_of(metric: str) -> str:
-    """Give a metric's direction; of an unregistered one, higher is better."""
+    """Return a metric's direction; for a metric that is not registered, higher is better."""
     return METRICS[metric].direction if metric in METRICS else "higher"
 
 
 def sees_reference(metric: str) -> bool:
-    """Tell whether a metric chooses by the reference: shown, but never compared as a result."""
+    """Check whether a metric chooses by the reference; such metrics are shown but not compared."""
     return metric in METRICS and METRICS[metric].uses_reference
 
 
@@ -106,19 +107,20 @@ def summarize(
 ) -> pd.DataFrame:
     """Average the scores of each combination, split and class.
 
-    Localization is averaged over cases with a non-empty reference; the others are counted in
-    `n_empty_reference`, and enter the means of protocols that count them. Where several classes
-    are annotated, class "all" pools their rows.
+    Localization is averaged over cases with a non-empty reference. The other cases are counted in
+    `n_empty_reference`; some protocols include them in the means. Where several classes are
+    annotated, class "all" pools their rows.
 
     Args:
         statistics: replicates, alpha, cluster ("patient", or "case" where patients are unknown).
 
     Returns:
-        The table localization.csv. `n` counts the cases with a non-empty reference (all, where the
-        protocol counts empty ones), failed ones included; `n_undefined` those of them without a
-        value, so that the mean is over n − n_undefined. `n_empty_prediction` counts within n.
-        `false_positive_share` alone is taken over the cases with an empty reference. `std` is the
-        sample standard deviation. Protocol "chexlocalize" has CheXlocalize's interval and mean.
+        The table localization.csv. `n` counts the cases with a non-empty reference, or all cases if
+        the protocol includes empty ones; failed cases are included. `n_undefined` counts how many
+        of them have no value, so the mean is over n − n_undefined. `n_empty_prediction` counts
+        empty predictions within n. Only `false_positive_share` is taken over the cases with an
+        empty reference. `std` is the sample standard deviation. Protocol "chexlocalize" uses
+        CheXlocalize's interval and mean.
     """
     rows: list[dict[str, Any]] = []
     for (dataset, *_), of_dataset in scores.groupby(["dataset"], sort=False):
@@ -142,7 +144,7 @@ def summarize(
 def intervals_of(
     values: ArrayLike, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int
 ) -> list[Interval]:
-    """Give the mean and its interval for each column of values, by the study's statistics.
+    """Return the mean and its interval for each column of values, by the study's statistics.
 
     Args:
         values: (n,) or (n, m), nan = undefined.
@@ -158,20 +160,20 @@ def intervals_of(
 
 
 def class_groups(scores: pd.DataFrame) -> dict[str, list[str]]:
-    """Name the classes to report: each annotated one, and "all" if there are several."""
+    """Name the classes to report: each annotated class, and "all" if there are several."""
     names = sorted(scores["class"].unique())
     groups = {name: [name] for name in names}
     return {**groups, ALL_CLASSES: names} if len(names) > 1 else groups
 
 
 def pooled_classes(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of all classes together where there are several, else all rows."""
+    """Keep the rows of class "all" if there are several classes, else all rows."""
     pooled = table[table["class"] == ALL_CLASSES]
     return pooled if len(pooled) else table
 
 
 def of_classifier(table: pd.DataFrame, classifier: str) -> pd.DataFrame:
-    """Keep the rows of a classifier, and of the explainers that need none."""
+    """Keep the rows of a classifier, and of the explainers that need no classifier."""
     return table[table["classifier"].isin([classifier, NO_CLASSIFIER])]
 
 
@@ -192,13 +194,13 @@ def primary_setting(table: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.Da
 def class_groups_of(
     parts: Iterable[tuple[Mapping[str, str], pd.DataFrame]],
 ) -> dict[str, dict[str, list[str]]]:
-    """Name the classes to report per data set: an explainer may have cases of some alone.
+    """Name the classes to report per data set; one explainer may have cases of only some classes.
 
     Args:
-        parts: {dataset, …} and a table with the column `class`.
+        parts: {dataset, …} and a table with the column `class`, each.
 
     Returns:
-        {dataset: what `class_groups` gives for all its tables}.
+        {dataset: the result of `class_groups` for all its tables}.
     """
     classes: dict[str, list[pd.DataFrame]] = {}
     for head, table in parts:
@@ -209,7 +211,7 @@ def class_groups_of(
 def split_class_parts(
     table: pd.DataFrame, groups: Mapping[str, Sequence[str]]
 ) -> Iterator[tuple[str, str, pd.DataFrame]]:
-    """Give split, class and rows for each split and each of the `class_groups` that has rows."""
+    """Yield split, class and rows for each split and each of the `class_groups` with rows."""
     for split, in_split in table.groupby("split", sort=True):
         for cls, members in groups.items():
             part = in_split[in_split["class"].isin(members)]
@@ -218,7 +220,7 @@ def split_class_parts(
 
 
 def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:
-    """Give the values that enter means: nan where the case is not one the metric is for.
+    """Return the values to average: nan where the metric is not meant for the case.
 
     Args:
         scores: rows of one protocol with `empty_reference` and the metrics.
@@ -235,7 +237,7 @@ def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndar
 
 
 def keep_test_split(table: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of the test split, or all if there is none."""
+    """Keep the rows of the test split, or all rows if there is none."""
     chosen = table[table["split"] == "test"]
     return chosen if len(chosen) else table
 
@@ -243,7 +245,7 @@ def keep_test_split(table: pd.DataFrame) -> pd.DataFrame:
 def summaries(
     rows: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int
 ) -> Iterator[dict[str, Any]]:
-    """Give one row per metric for the scores of one combination, split and class.
+    """Yield one row per metric for the scores of one combination, split and class.
 
     Yields:
         The columns of localization.csv from `metric` on.
@@ -282,7 +284,7 @@ def summaries(
 
 
 def with_reference(table: pd.DataFrame) -> pd.DataFrame:
-    """Say `mask` in tables of units that were packed before there were boxes."""
+    """Add `mask` as the reference in tables that were packed before boxes were supported."""
     return table if REFERENCE in table.columns else table.assign(**{REFERENCE: "mask"})
 
 
@@ -292,7 +294,7 @@ def references(kinds: Iterable[str]) -> str:
 
 
 def _std(values: np.ndarray) -> float:
-    """Sample standard deviation; nan of one value, or where one is infinite."""
+    """Compute the sample standard deviation; nan for one value, or if a value is infinite."""
     known = len(values) > 1 and np.isfinite(values).all()
     return float(np.std(values, ddof=1)) if known else np.nan
 
@@ -300,16 +302,16 @@ def _std(values: np.ndarray) -> float:
 def _intervals(
     values: np.ndarray, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int
 ) -> list[Interval]:
-    """Means with intervals per column, by the rows' protocol."""
+    """Compute means with intervals per column, by the rows' protocol."""
     protocol = PROTOCOLS.get(rows["protocol"].iloc[0]) if len(rows) else None
     if protocol is not None and protocol.interval == "order_statistics":
-        # CheXlocalize resamples images, whoever's they are.
+        # CheXlocalize resamples images, whichever patient they belong to.
         return order_statistics_intervals(values, rows["case"].to_numpy(dtype=str), seed=seed)
     return intervals_of(values, rows, statistics, seed)
 
 
 def _counts_empty(rows: pd.DataFrame) -> bool:
-    """Tell whether the rows' protocol takes cases with an empty reference into its means."""
+    """Check whether the rows' protocol includes cases with an empty reference in its means."""
     protocol = PROTOCOLS.get(rows["protocol"].iloc[0]) if len(rows) else None
     return protocol is not None and protocol.counts_empty_references
 

@@ -24,10 +24,10 @@ def rank(
         families: explainer → perturbation, cam, gradient, null or ceiling.
 
     Returns:
-        The table ranks.csv. Ranks are taken within patients (1 = best by the metric's direction,
-        ties share), over the cases on which every explainer has a value; `n_patients` counts the
-        units of analysis. An explainer that lacks over 1 % of the cases has no rank: it would
-        reduce everybody's to the cases it has.
+        The table ranks.csv. Ranks are taken within patients: 1 is best by the metric's direction,
+        and ties share a rank. They use the cases on which every explainer has a value; `n_patients`
+        counts the units of analysis. An explainer that lacks over 1 % of the cases has no rank,
+        because it would reduce the cases of all the others to its own.
     """
     rows: list[dict[str, Any]] = []
     for block in blocks(scores[~scores["binarization"].isin(diagnostic)], statistics):

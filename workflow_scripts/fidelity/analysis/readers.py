@@ -1,4 +1,4 @@
-"""Readers beside each other, and explainers beside the reader who is left out."""
+"""Compare readers with each other, and explainers with each reader who is left out."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -18,7 +18,7 @@ from fidelity.analysis.localization import (
 from fidelity.datasets.readers.names import ALL
 from fidelity.metrics.registry import METRICS
 
-# Below so many units of analysis nothing is concluded: their intervals are too narrow.
+# With fewer units of analysis, no conclusion is drawn: their intervals are too narrow.
 FEWEST_UNITS = 20
 OVERLAPS = ("iou", "dice")
 _KEY = ["case", "class", "reader"]
@@ -30,9 +30,9 @@ def agreement(
     """Average how far every two readers agree.
 
     Returns:
-        The table reader_agreement.csv: per split, class and pair, and over all pairs (a case's mean
-        over its pairs). `n` counts cases that both have read; where neither marked anything the
-        overlap is undefined, and such cases do not enter the mean.
+        The table reader_agreement.csv: per split, class and pair, and over all pairs (the mean of a
+        case's pairs). `n` counts cases that both have read. Where neither reader marked anything,
+        the overlap is undefined, and the case does not enter the mean.
     """
     rows = []
     for split, cls, of_class in split_class_parts(pairs, class_groups(pairs)):
@@ -69,11 +69,11 @@ def beside_readers(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
-    """Compare each explainer with the reader who is left out, on what the others agree on.
+    """Compare each explainer with a left-out reader, both against what the other readers agree on.
 
     Args:
         explainers: names of a combination, and its rows of reader_scores.parquet.
-        readers: the same of the readers themselves.
+        readers: rows of reader_scores.parquet of the readers themselves.
 
     Returns:
         The table readers.csv, over the cases where both have a value. Under the reader `all`, a
@@ -85,7 +85,7 @@ def beside_readers(
         - "below" if the whole interval is below 0,
         - "none_shown" otherwise.
 
-        The margin counts for metrics from 0 to 1; for others it is 0. Where lower values of a
+        The margin applies to metrics from 0 to 1; for others it is 0. Where lower values of a
         metric are better, the sign of the difference is changed first.
     """
     rows = []
@@ -117,7 +117,7 @@ def beside_readers(
 
 
 def _values(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Give the values that enter means, by case, class and reader."""
+    """Return the values to average, by case, class and reader."""
     (column,) = localization_values(scores.assign(protocol=DEFAULT_PROTOCOL), [metric]).T
     return scores[["case", "patient", "split", "class", "reader"]].assign(value=column)
 
@@ -129,7 +129,7 @@ def _beside(
     own, theirs, difference = intervals_of(
         pd.concat(columns, axis=1).to_numpy(dtype=float), part, statistics, seed
     )
-    # How much better than the reader the explainer is.
+    # How much better the explainer is than the reader.
     low, high = difference.low, difference.high
     if METRICS[metric].direction == "lower":
         low, high = -high, -low

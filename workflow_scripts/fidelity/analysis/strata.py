@@ -1,4 +1,4 @@
-"""Scores by lesion size, prediction, confidence and requested strata: the table strata.csv."""
+"""Average scores by lesion size, prediction, confidence and requested strata: strata.csv."""
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
@@ -25,7 +25,7 @@ LEVELS = {
     "prediction": ["correct", "wrong"],
     "confidence": ["low", "medium", "high"],
 }
-# Fewer cases of a level give no conclusion.
+# A level with fewer cases allows no conclusion.
 FEW = 20
 BESIDE_PRIMARY = ["dice", "hausdorff_full"]
 _KEY = ["case", "class"]
@@ -42,8 +42,9 @@ def stratify(
 
     Args:
         statistics: as for `summarize`, with `primary` and `primary_binarization`.
-        other_references: explainers scored against another reference, as a reader's own masks are
-            against the other readers'; they give a lesion's size only where nobody else does.
+        told: the table strata_cases.csv; None without requested strata.
+        other_references: explainers scored against another reference, such as a reader's own masks
+            against the other readers'. They give a lesion's size only if no other explainer does.
 
     Returns:
         The table strata.csv: localization.csv's columns with `stratum` and `level`. It has the
@@ -53,7 +54,7 @@ def stratify(
         - `lesion_size`: tertiles, within the class, of the reference's share of the image.
         - `prediction`: whether the classifier was right.
         - `confidence`: tertiles, within the class, of its probability of the target.
-        - those of `told`.
+        - the columns of `told`.
 
         Explainers without a classifier are in the strata of each classifier, on the same cases.
     """
@@ -92,12 +93,13 @@ def levels(scores: pd.DataFrame, classifier: str) -> pd.DataFrame:
     """Give each (case, class) its level in every stratum; missing where it has none.
 
     Args:
-        scores: rows of scores.parquet of one split with a column `classifier`. The first of a case
-            and class gives the size of its lesion.
-        classifier: whose strata; `none` for those of the references alone.
+        scores: rows of scores.parquet of one split with a column `classifier`. The first row of a
+            case and class gives the size of its lesion.
+        classifier: whose prediction and confidence are used; `none` gives only the strata of the
+            references.
 
     Returns:
-        A column per stratum, (case, class) as its index.
+        One column per stratum, indexed by (case, class).
     """
     cases = scores.drop_duplicates(_KEY).set_index(_KEY)
     share = (cases["reference_area"] / cases["image_area"]).where(~cases["empty_reference"])
@@ -111,7 +113,7 @@ def levels(scores: pd.DataFrame, classifier: str) -> pd.DataFrame:
 
 
 def _tertiles(values: pd.Series, names: list[str]) -> pd.Series:
-    """Cut values into thirds of each class; equal values stay together."""
+    """Cut values into thirds within each class; equal values stay together."""
     levels = pd.Series(None, index=values.index, dtype=object)
     for _, part in values.dropna().groupby(level="class"):
         limits = np.quantile(part, [1 / 3, 2 / 3])
@@ -121,7 +123,7 @@ def _tertiles(values: pd.Series, names: list[str]) -> pd.Series:
 
 
 def level_names(stratum: str, values: Iterable[str]) -> list[str]:
-    """Name the levels of a stratum in their order: all of LEVELS, else those that occur."""
+    """Name the levels of a stratum in their order: all of LEVELS, or else those that occur."""
     return LEVELS.get(stratum) or levels_in(stratum, values)
 
 

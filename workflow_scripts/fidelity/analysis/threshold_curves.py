@@ -1,4 +1,4 @@
-"""Mean overlap at every threshold with its interval, from the curves of single cases."""
+"""Average the overlap at every threshold, with intervals, from the curves of single cases."""
 
 from collections.abc import Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""How far training seeds differ: the table seeds.csv, from localization.csv."""
+"""Measure how far training seeds differ, from localization.csv: the table seeds.csv."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,10 +16,10 @@ def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.Da
         bases: classifier → its key in the config, before seeds were expanded.
 
     Returns:
-        The table seeds.csv; `classifier` is the config key. It has mean, sample standard deviation
-        (nan with one seed), smallest and largest of the seeds' means. To compare with, it has the
-        mean half width of their intervals over cases. Explainers without a classifier have no seed
-        and no row.
+        The table seeds.csv; `classifier` is the config key. It has the mean, sample standard
+        deviation (nan with one seed), smallest and largest of the seeds' means. For comparison, it
+        also has the mean half width of their intervals over cases. Explainers without a classifier
+        have no seed and no row.
     """
     rows: list[dict[str, Any]] = []
     trained = localization[localization["classifier"] != NO_CLASSIFIER]

@@ -1,4 +1,4 @@
-"""Device, threads and number format of a job, from the config and never from what is granted."""
+"""Device, threads and number format of a job: the config decides, not what the cluster grants."""
 
 import logging
 import os
@@ -14,26 +14,27 @@ log = logging.getLogger(__name__)
 
 
 def configure(compute: dict[str, Any]) -> torch.device:
-    """Set torch's threads and determinism; choose the device; count what goes through networks.
+    """Set torch's threads and determinism, choose the device, and start counting passes.
 
-    The process keeps the memory that it frees (`fidelity.base.memory`).
+    The process also keeps the memory that it frees (`fidelity.base.memory`).
 
     Args:
         compute: `threads` (int) and `device` (`auto`, `cpu`, `cuda`, `cuda:1`, …).
 
     Returns:
-        The device: for `auto` the first CUDA device if there is one, else the CPU.
+        The device. `auto` is the first CUDA device if there is one, otherwise the CPU.
 
     Raises:
         InputError: the device is unknown or absent.
     """
     counting.install()
     memory.keep_freed()
-    # cuBLAS is deterministic only with this set before its first use.
+    # cuBLAS is deterministic only if this is set before its first use.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.set_num_threads(int(compute.get("threads", 2)))
     torch.use_deterministic_algorithms(True, warn_only=True)
-    # Determinism would also fill every new tensor; that finds bugs, changes no result, costs time.
+    # Deterministic mode would also fill every new tensor. That helps to find bugs, but costs time
+    # and changes no result.
     torch.utils.deterministic.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
     name = str(compute.get("device", "auto"))
@@ -55,7 +56,7 @@ def configure(compute: dict[str, Any]) -> torch.device:
 
 
 def has_native_bfloat16(device: torch.device) -> bool:
-    """Tell whether the device has bfloat16 in hardware; emulated, it is slower than float32."""
+    """Check for bfloat16 in hardware; emulated bfloat16 is slower than float32."""
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported(including_emulation=False)
     if device.type == "cpu":
@@ -65,7 +66,7 @@ def has_native_bfloat16(device: torch.device) -> bool:
 
 
 def autocast(device: torch.device, dtype: str = "auto") -> AbstractContextManager:
-    """Give the context in which a network computes.
+    """Return the context in which a network computes.
 
     Args:
         device: as `configure` returns it.

@@ -1,8 +1,8 @@
-"""Counts of the images that went through networks in a job: what its energy went into.
+"""Count the images that pass through networks in a job, as a measure of its computing effort.
 
-Every network counts (classifier, randomised copy, U-Net, a plugin's own), and none is named: torch
-calls a hook around every module. The outermost module that has parameters is a network. Digests
-pass this module over: how passes are counted changes no result.
+Every network counts: classifier, randomised copy, U-Net, or a plugin's own network. They need not
+register, because torch calls a hook around every module. The outermost module that has parameters
+is a network. Code digests ignore this module, because counting changes no result.
 """
 
 import json
@@ -20,12 +20,12 @@ SUFFIX = ".passes.json"
 
 @dataclass
 class Passes:
-    """What went through the networks of a process.
+    """Number of images that passed through the networks of a process.
 
     Attributes:
-        forward: images in forward passes; those that fill a last batch up are computed, and count.
+        forward: images in forward passes, including those that pad the last batch.
         backward: images in backward passes from a network's output.
-        device: `cpu`, or the name of the GPU; empty where no network ran.
+        device: `cpu`, or the name of the GPU; empty if no network ran.
     """
 
     forward: int = 0
@@ -34,19 +34,19 @@ class Passes:
 
 
 class _Counter:
-    """The hooks, and how deep in modules the process is."""
+    """The hooks, and the stack of modules that are currently running."""
 
     def __init__(self) -> None:
         self.passes = Passes()
-        self.took: dict[str, float] = {}  # by a job whose results were taken back
+        self.took: dict[str, float] = {}  # by the job that computed restored results
         self.handles: list[Any] = []
         self.lock = Lock()
         self.thread = local()
-        self.is_tensor: Any = None  # torch's, once it is imported
+        self.is_tensor: Any = None  # torch.is_tensor, once torch is imported
 
     @property
     def open(self) -> list[Any]:
-        """The modules that this thread is inside of, the network first."""
+        """The modules that are running in this thread, the network first."""
         if not hasattr(self.thread, "open"):
             self.thread.open = []
         return self.thread.open
@@ -63,7 +63,8 @@ class _Counter:
         self.is_tensor = is_tensor
         self.handles = [
             register_module_forward_pre_hook(self._enter),
-            # Also where forward raises: the depth would stay wrong for the rest of the job.
+            # Also called if forward raises; otherwise the stack would stay wrong for the rest of
+            # the job.
             register_module_forward_hook(self._leave, always_call=True),
         ]
 
@@ -73,7 +74,7 @@ class _Counter:
         self.handles, self.thread = [], local()
 
     def _enter(self, module: Any, args: tuple) -> None:
-        # Losses are modules too; a network is what has weights.
+        # Losses are modules too, but only a module with parameters is a network.
         if self.open or next(module.parameters(), None) is not None:
             self.open.append(module)
 
@@ -81,7 +82,8 @@ class _Counter:
         if not self.open or self.open[-1] is not module:
             return
         self.open.pop()
-        # Not a tensor: symbolic values, where torch.fx traces a network and nothing is computed.
+        # Inputs that are not tensors are symbolic values: torch.fx traces a network and computes
+        # nothing.
         if self.open or not args or not self.is_tensor(args[0]) or output is None:
             return
         count = int(args[0].shape[0])
@@ -100,13 +102,13 @@ _counter = _Counter()
 
 
 def install() -> None:
-    """Count from now on in this process; a second call does nothing. Imports torch."""
+    """Start counting in this process; a second call has no effect. Imports torch."""
     _counter.install()
 
 
 @contextmanager
 def counted() -> Iterator[Passes]:
-    """Count within a block, from zero; what was counted stays readable after it."""
+    """Count from zero within a block; the counts can still be read after it."""
     before, was_on = _counter.passes, bool(_counter.handles)
     _counter.passes = Passes()
     _counter.install()
@@ -119,35 +121,35 @@ def counted() -> Iterator[Passes]:
 
 
 def begin(log: str | Path) -> None:
-    """Start a job's account: forget counts, and those that an earlier run of the job left."""
+    """Reset the counts for a new job, and delete the counts of its earlier run."""
     _counter.passes, _counter.took = Passes(), {}
     beside(log).unlink(missing_ok=True)
 
 
 def passes() -> dict[str, Any]:
-    """Give what this process has counted since `begin`, by the fields of `Passes`."""
+    """Return the counts of this process since `begin`, with the fields of `Passes`."""
     return asdict(_counter.passes)
 
 
 def restore(counts: dict[str, Any], took: dict[str, float]) -> None:
-    """Account for results that were computed earlier: with what that took, not the taking back.
+    """Set the counts and cost of restored results to those of their original computation.
 
     Args:
-        counts: what `passes` gave then.
-        took: seconds, cpu_seconds and peak_memory_mb.
+        counts: what `passes` returned after the original computation.
+        took: seconds, cpu_seconds and peak_memory_mb of the original computation.
     """
     _counter.passes, _counter.took = Passes(**counts), took
 
 
 def finish(log: str | Path) -> None:
-    """Write a job's counts beside its log; no file where no network ran and all was made now."""
+    """Write a job's counts next to its log; no file if no network ran and nothing was restored."""
     if _counter.passes.forward or _counter.took:
         took = {"took": _counter.took} if _counter.took else {}
         write_text(beside(log), json.dumps(asdict(_counter.passes) | took) + "\n")
 
 
 def beside(log: str | Path) -> Path:
-    """Give the place of a job's counts: its log's, with another suffix."""
+    """Return the path of a job's counts: that of its log with another suffix."""
     return Path(log).with_suffix(SUFFIX)
 
 

@@ -1,15 +1,15 @@
-"""The one error a user's input can cause, and what a stopped job reports."""
+"""The only error that a user's input can cause, and the messages of a stopped job."""
 
 from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-# What a job's log ends with after Ctrl-C.
+# Last line of a job's log after Ctrl-C.
 INTERRUPTED = "interrupted; run again to continue"
 
 
 class InputError(ValueError):
-    """Something the user gave cannot be used: one sentence with file, field and remedy."""
+    """An error in what the user provided: one sentence with file, field and remedy."""
 
     def __init__(
         self,
@@ -29,15 +29,15 @@ class InputError(ValueError):
 
 
 def first_line(error: Exception) -> str:
-    """Give the first line of an error, at most 160 characters; its kind if it has no text."""
+    """Return the first line of an error, at most 160 characters; its type if it has no text."""
     return (str(error).strip() or type(error).__name__).splitlines()[0][:160]
 
 
 @contextmanager
 def at_case(case: str) -> Iterator[None]:
-    """Note the case in hand on errors that are raised inside: the job's log names it.
+    """Add the current case as a note to errors raised in the block; the job's log shows the note.
 
-    An InputError that names the case as its field stays as it is.
+    An InputError whose field already names the case is unchanged.
     """
     try:
         yield
@@ -49,16 +49,16 @@ def at_case(case: str) -> Iterator[None]:
 
 @contextmanager
 def under(prefix: str, keys: Container[str] = ()) -> Iterator[None]:
-    """Name the fields of errors that are raised inside in full, as config keys.
+    """Extend the fields of errors raised in the block to full config keys.
 
     Args:
-        prefix: what the fields lie under, such as "classifiers.resnet18".
-        keys: fields that are config keys even where the error names a file, in which other fields
-            are columns.
+        prefix: config key above the fields, such as "classifiers.resnet18".
+        keys: fields that are config keys even if the error names a file. Other fields of such an
+            error are columns of the file.
 
     Raises:
-        InputError: the one raised inside, its field after `prefix`; as it was where a file was at
-            fault, not the config.
+        InputError: the error from the block, with `prefix` before its field. It is unchanged if it
+            is about a file and not the config.
     """
     try:
         yield

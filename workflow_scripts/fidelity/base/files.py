@@ -1,4 +1,4 @@
-"""Writing files so that a killed job never leaves a half-written one under the final name."""
+"""Write files so that a killed job never leaves an incomplete file under the final name."""
 
 import errno
 import hashlib
@@ -16,11 +16,11 @@ from fidelity.base.formulas import escape_formulas, restore_formulas
 if TYPE_CHECKING:
     import pandas as pd
 
-# Errors of a disk rather than of a program: what they are called, and what helps.
+# Error numbers that mean a problem of the disk, not of the program.
 FULL = (errno.ENOSPC, errno.EDQUOT)
 LOCKED = (errno.EROFS, errno.EACCES, errno.EPERM)
 AGAIN = "Delete the file and run again"
-# In the name of temporary files; those of jobs that were killed are removed after a day.
+# Part of the name of temporary files. Those of killed jobs are removed after a day.
 MARK = "unfinished"
 LITTER_SECONDS = 86_400
 
@@ -29,16 +29,16 @@ _looked_into: set[Path] = set()
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """Give a temporary path in the same folder; rename it to `path` if the block succeeds.
+    """Yield a temporary path in the same folder; rename it to `path` if the block succeeds.
 
-    The temporary name keeps the suffix (matplotlib and pandas choose formats by it). The file is
-    synced to disk before the rename, so that after a crash either the old or the new file stands.
+    The temporary name keeps the suffix, from which matplotlib and pandas choose the format. The
+    file is synced to disk before the rename, so that a crash leaves either the old or the new file.
 
     Raises:
         InputError: the disk is full, or the folder cannot be written to.
     """
     path = Path(path)
-    # Cut: a name may have 255 bytes, and case ids may be long.
+    # Truncated, because a name has at most 255 bytes and case ids may be long.
     temporary = path.with_name(f".{path.stem[:40]}.{os.getpid()}.{MARK}{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,10 +56,11 @@ def atomic_path(path: str | Path) -> Iterator[Path]:
 
 
 def disk_error(error: OSError, path: str | Path) -> InputError | None:
-    """Word an error of the disk; None if it is another one.
+    """Turn a disk error into an InputError.
 
     Returns:
-        "The disk is full" or "cannot be written to", with what to do.
+        The error with its remedy, for a full disk or a place that is not writable; None for all
+        others.
     """
     if error.errno in FULL:
         return InputError(
@@ -69,7 +70,7 @@ def disk_error(error: OSError, path: str | Path) -> InputError | None:
             "results are kept. You may delete the folders .kept in results/: they hold results of "
             "earlier settings",
         )
-    # Of a file that is read, EACCES is the reader's to word.
+    # For a file that is only read, the reading code words the message for EACCES.
     if error.errno == errno.EROFS or (error.errno in LOCKED and _is_of(error, Path(path))):
         return InputError(
             f"cannot be written: {os.strerror(error.errno).lower()}",
@@ -80,21 +81,21 @@ def disk_error(error: OSError, path: str | Path) -> InputError | None:
 
 
 def _is_of(error: OSError, path: Path) -> bool:
-    """Check whether an error names the path, its temporary file, or a folder that it lies in."""
+    """Check whether an error names the path, a file in its folder, or a folder above it."""
     name = Path(os.fsdecode(error.filename)) if error.filename else None
     return name is not None and (name.parent == path.parent or path.is_relative_to(name))
 
 
 def _remove_litter(folder: Path) -> None:
-    """Remove the temporary files that jobs killed long ago have left.
+    """Remove old temporary files of killed jobs.
 
-    Once per folder and process: folders may hold thousands of files.
+    Runs once per folder and process, because folders may hold thousands of files.
     """
     if folder in _looked_into:
         return
     _looked_into.add(folder)
     for path in folder.glob(f".*.{MARK}*"):
-        with suppress(OSError):  # another job may have been quicker
+        with suppress(OSError):  # another job may have removed it
             if time.time() - path.stat().st_mtime > LITTER_SECONDS:
                 path.unlink()
 
@@ -114,8 +115,9 @@ def write_csv(table: "pd.DataFrame", path: str | Path) -> None:
     """Write a table as CSV, atomically and byte-identically for equal values.
 
     Args:
-        table: written without its index; floats with ten significant digits, missing as empty, text
-            that a spreadsheet would run as a formula guarded (`fidelity.base.formulas`).
+        table: written without its index. Floats have ten significant digits, missing values are
+            empty, and text that a spreadsheet would run as a formula is guarded
+            (`fidelity.base.formulas`).
     """
     guarded = escape_formulas(table)
     with atomic_path(path) as temporary:
@@ -138,7 +140,7 @@ def read_json(path: str | Path) -> Any:
     """Read a JSON file of this project.
 
     Raises:
-        InputError: it is missing or damaged.
+        InputError: the file is missing or damaged.
     """
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
@@ -147,7 +149,7 @@ def read_json(path: str | Path) -> Any:
 
 
 def unreadable(path: str | Path, error: Exception) -> InputError:
-    """Word that a result of this project cannot be read."""
+    """Return the error for a result file of this project that cannot be read."""
     return InputError(f"cannot be read ({first_line(error)})", file=path, remedy=AGAIN)
 
 
@@ -162,10 +164,10 @@ def read_parquet(path: str | Path, needed: Iterable[str] = ()) -> "pd.DataFrame"
     """Read a Parquet table of this project.
 
     Args:
-        needed: columns that it must have.
+        needed: columns that the table must have.
 
     Raises:
-        InputError: it is missing, damaged or of another kind.
+        InputError: the file is missing, damaged or of another kind.
     """
     import pandas as pd
 
@@ -173,13 +175,13 @@ def read_parquet(path: str | Path, needed: Iterable[str] = ()) -> "pd.DataFrame"
 
 
 def read_csv(path: str | Path, needed: Iterable[str] = (), **how: Any) -> "pd.DataFrame":
-    """Read a CSV table of this project; guarded text comes back as it was (see `write_csv`).
+    """Read a CSV table of this project, and remove the guards of `write_csv` from its text.
 
     Args:
-        needed: columns that it must have.
+        needed: columns that the table must have.
 
     Raises:
-        InputError: it is missing, damaged, cut off or of another kind.
+        InputError: the file is missing, damaged, truncated or of another kind.
     """
     import pandas as pd
 
@@ -191,22 +193,22 @@ def _read_table(
 ) -> "pd.DataFrame":
     try:
         table = read(path, **how)
-    except (OSError, ValueError) as error:  # pyarrow's errors are both, pandas' ValueErrors
+    except (OSError, ValueError) as error:  # pyarrow raises both, pandas ValueErrors
         raise unreadable(path, error) from error
     check_columns(table, needed, path)
     return table
 
 
 def check_writable(folder: str | Path, inside: Iterable[str] = ()) -> None:
-    """See that files can be written to a folder and some of those in it, before anything runs.
+    """Check before a run that a folder and some folders in it are writable.
 
     Args:
-        folder: need not exist yet.
-        inside: names of folders in it that are written to, as far as they exist. Others may be
-            anyone's (lost+found of a disk of its own, another study of a colleague's).
+        folder: the folder; it need not exist yet.
+        inside: names of its subfolders that are written to; missing ones are skipped. Other
+            subfolders may belong to somebody else (lost+found, a colleague's study).
 
     Raises:
-        InputError: it may not be written to, or is not a folder.
+        InputError: a folder is not writable, or is not a folder.
     """
     folder = Path(folder)
     existing = folder

@@ -1,7 +1,7 @@
-"""Text in CSV files that a spreadsheet would run as a formula: guarded, and back when read.
+"""Guard text in CSV files that a spreadsheet would run as a formula; remove the guard on reading.
 
-A cell may be anybody's text: an id or class of a data set. The guard is an apostrophe, as
-spreadsheets have it themselves, and can be undone without loss.
+A cell may contain any text, such as an id or class of a data set. The guard is an apostrophe, as in
+spreadsheets themselves. It can be removed without loss.
 """
 
 import re
@@ -15,7 +15,7 @@ _RISKY = re.compile(r"'*[=+\-@\t\r]")
 
 
 def guard(text: str) -> str:
-    """Put an apostrophe before text that starts like a formula, or like such a guarded text."""
+    """Put an apostrophe before text that starts like a formula or like guarded text."""
     return f"'{text}" if _RISKY.match(text) else text
 
 

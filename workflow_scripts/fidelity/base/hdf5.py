@@ -1,4 +1,4 @@
-"""HDF5 files on disks that fill up and from disks that fail: clear errors, never a crash."""
+"""HDF5 files on full or failing disks: raise clear errors instead of crashing."""
 
 import io
 from collections.abc import Iterator
@@ -11,16 +11,16 @@ import h5py
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path
 
-# What h5py and the decoding of a record raise where bytes are wrong.
+# Errors that h5py and the decoding of a record raise for damaged bytes.
 DAMAGE = (OSError, KeyError, RuntimeError, ValueError, TypeError, AttributeError, IndexError)
 
 
 class _Sink(io.FileIO):
-    """A file whose failing writes HDF5 does not learn of.
+    """A file that hides failed writes from HDF5.
 
     HDF5 (1.14 and 2.0, measured) crashes the process when it closes a file that it could not write
-    out: the job would end without a word and leave a half file. Here the first failure is kept, and
-    raised by whoever asks.
+    completely. The job would end without a message and leave an incomplete file. This class stores
+    the first failure instead, and `check` raises it.
     """
 
     failure: OSError | None = None
@@ -51,25 +51,25 @@ class _Sink(io.FileIO):
 
 
 class Hdf5File(h5py.File):
-    """An HDF5 file being written; call `check` once in a while to learn early of a full disk."""
+    """An HDF5 file for writing; call `check` from time to time to notice a full disk early."""
 
     def __init__(self, sink: _Sink) -> None:
-        """Open the file on what it is written through."""
+        """Open the file on a sink."""
         super().__init__(sink, "w")
         self._sink = sink
 
     def check(self) -> None:
-        """Write out what is held back; raise OSError if anything could not be written."""
+        """Write buffered data; raise OSError if anything could not be written."""
         self.flush()
         self._sink.check()
 
 
 @contextmanager
 def atomic_hdf5(path: str | Path) -> Iterator[Hdf5File]:
-    """Open an HDF5 file for writing that gets its name if the block succeeds.
+    """Open an HDF5 file for writing; it gets its final name if the block succeeds.
 
     Raises:
-        InputError: the disk is full or the place cannot be written to; nothing is left behind.
+        InputError: the disk is full or the folder is not writable; nothing is left behind.
     """
     with atomic_path(path) as temporary, _Sink(temporary, "w+") as sink:
         with Hdf5File(sink) as file:
@@ -79,10 +79,10 @@ def atomic_hdf5(path: str | Path) -> Iterator[Hdf5File]:
 
 @contextmanager
 def reading(path: str | Path, remedy: str) -> Iterator[None]:
-    """Turn what goes wrong while an HDF5 file is read into an InputError that names the file.
+    """Turn errors while reading an HDF5 file into an InputError that names the file.
 
     Raises:
-        InputError: the block raised one, or anything that damaged bytes lead to.
+        InputError: the block raised an InputError, or an error that damaged bytes can cause.
     """
     try:
         yield

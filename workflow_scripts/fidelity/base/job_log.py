@@ -1,4 +1,4 @@
-"""Logging of one job: to the rule's log file and to stderr, tracebacks included; how a job ends."""
+"""Log a job to the rule's log file and to stderr, with tracebacks, and define how a job ends."""
 
 import inspect
 import logging
@@ -17,14 +17,14 @@ from fidelity.base.errors import INTERRUPTED, InputError
 from fidelity.base.files import disk_error, write_csv, write_parquet
 from fidelity.base.kept_results import results_of
 
-# What writes a table, by the ending of its file.
+# Function that writes a table, by file suffix.
 WRITERS = {".csv": write_csv, ".parquet": write_parquet}
-# How often a job looks whether Snakemake is still there, in seconds.
+# Seconds between two checks whether Snakemake is still running.
 WATCH_SECONDS = 1.0
 
 
 class _Quiet(logging.FileHandler):
-    """A log file that fails without noise: on a full disk the message still reaches stderr."""
+    """A log file that ignores its own errors: on a full disk the message still reaches stderr."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         del record
@@ -34,12 +34,12 @@ class _Quiet(logging.FileHandler):
             super().close()
 
 
-# Where libraries are installed, by whose messages a user is not disturbed.
+# Folders of installed libraries; their messages below a warning are not shown to the user.
 _LIBRARIES = tuple(f"{sysconfig.get_path(name)}{os.sep}" for name in ("purelib", "platlib"))
 
 
 def _is_ours(record: logging.LogRecord) -> bool:
-    """Keep what the project, a plugin or `warnings` logs; of libraries, warnings and errors."""
+    """Keep messages of the project, plugins and `warnings`; of libraries only from WARNING on."""
     return record.levelno >= logging.WARNING or not record.pathname.startswith(_LIBRARIES)
 
 
@@ -47,18 +47,19 @@ def _is_ours(record: logging.LogRecord) -> bool:
 def job_log(path: str | Path) -> Iterator[logging.Logger]:
     """Log to `path` and stderr; end the process with status 1 on an error.
 
-    An InputError and a full or read-only disk are shown as one sentence, other errors with their
-    traceback. Both have the error's notes, such as the case in hand (`errors.at_case`). Ctrl-C,
-    SIGTERM (a cluster's time limit, `scancel`) and the death of the Snakemake that started the job
-    end it in good order. Temporary files are removed, and the status is 128 plus the signal's
-    number. The images that went through networks are counted, and written beside the log
+    An InputError and a full or read-only disk are logged as one sentence, other errors with their
+    traceback. Both include the error's notes, such as the current case (`errors.at_case`).
+
+    A job ends cleanly on Ctrl-C, on SIGTERM (a cluster's time limit, `scancel`), and when the
+    Snakemake that started it dies. Temporary files are then removed, and the status is 128 plus the
+    signal's number. The number of images that passed through networks is written next to the log
     (`fidelity.base.counting`).
     """
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     root = logging.getLogger()
     root.setLevel(logging.INFO)
     formatter = logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S")
-    # It warns that its list of fonts takes a while on first use.
+    # At first use it warns that building its font list takes a while.
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)
     handlers = [_Quiet(path, mode="w", encoding="utf-8"), logging.StreamHandler()]
     for handler in handlers:
@@ -97,22 +98,23 @@ def run_job(
     also: str = "",
     **given: str | Callable[[Any], Any],
 ) -> None:
-    """Run a script's `main` under `job_log`, each parameter from its rule by name.
+    """Run a script's `main` under `job_log`, with arguments taken from its rule by name.
 
-    A table that it returns is written to the rule's output; several tables to the outputs in their
-    order. The ending of the file decides between CSV and Parquet.
+    A returned table is written to the rule's output; several tables are written to the outputs in
+    their order. The suffix of the file decides between CSV and Parquet.
 
-    A parameter takes the param, input, output or wildcard of its name, or the key of the param
-    `settings`, in this order. `output` is the rule's first output, unless one has that name. An
-    input without files and a name that the rule does not have leave a parameter at its default. A
-    parameter whose type is a model of settings takes a mapping as this model (`Section.of_job`). A
-    script describes the parameters that neither its rule nor the functions that it calls describe.
+    A parameter takes the param, input, output or wildcard of its name, in this order, or else the
+    key of the param `settings`. `output` is the rule's first output, unless one of them has that
+    name. A parameter keeps its default if the rule does not have its name, or if the input of its
+    name has no files. If the type of a parameter is a settings model, a mapping is converted to
+    this model (`Section.of_job`). A script documents only the parameters that neither its rule nor
+    the called functions document.
 
     Args:
-        main: the script's function, or the library's.
-        keep: take back or keep the results (`fidelity.base.kept_results`).
+        main: a function of the script or of the library.
+        keep: restore or keep the results (`fidelity.base.kept_results`).
         also: see `results_of`.
-        **given: parameter → its name in the rule where that is another, or a function of `job`.
+        **given: parameter → its name in the rule if that differs, or a function of `job`.
     """
     results = results_of(job, also) if keep else nullcontext(False)
     with job_log(job.log[0]), results as there:
@@ -125,7 +127,7 @@ def run_job(
 
 
 def _arguments(main: Callable[..., Any], job: Any, given: dict[str, Any]) -> dict[str, Any]:
-    """Map the parameters of `main` to what the rule gives."""
+    """Map the parameters of `main` to the values of the rule."""
     rule = {**job.params.get("settings", {}), "output": job.output[0]}
     for part in (job.wildcards, job.output, job.input, job.params):
         rule |= dict(part.items())
@@ -143,17 +145,17 @@ def _arguments(main: Callable[..., Any], job: Any, given: dict[str, Any]) -> dic
 
 
 def _notes(error: Exception) -> str:
-    """List the notes of an error: " (case 'a')"; nothing where there are none."""
+    """Format the notes of an error, such as " (case 'a')"; empty if there are none."""
     notes = getattr(error, "__notes__", [])
     return f" ({', '.join(notes)})" if notes else ""
 
 
 @contextmanager
 def _ended_by_signals(root: logging.Logger) -> Iterator[None]:
-    """Turn SIGTERM into an orderly end, and send it when the parent process is gone.
+    """End cleanly on SIGTERM, and also when the parent process is gone.
 
-    A job that outlived a killed Snakemake would work for nothing: the next run discards what an
-    incomplete job left under its final name, while finished batches are taken over.
+    Without this, a job that outlives a killed Snakemake would work in vain. The next run discards
+    the final files of an incomplete job, but reuses its finished batches.
     """
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -1,15 +1,16 @@
-"""Finished results of a job's former settings, kept beside its output and taken back in a second.
+"""Keep results of earlier settings next to a job's output, to restore them within a second.
 
-Snakemake removes the output of a job before it starts, and after it has failed. So a setting that
-is tried and given up would delete earlier results. So would a plugin that raises, or a submission
-that a cluster refuses. A finished job therefore leaves hard links to its output (no disk space
-while the output exists) under a fingerprint of all that decides it:
+Snakemake removes the output of a job before the job starts, and after it has failed. Earlier
+results would therefore be lost if a user tries a setting and reverts it. The same holds if a plugin
+raises an error, or if a cluster refuses a submission. A finished job therefore leaves hard links to
+its output under a fingerprint of everything that decides it. The links need no disk space while the
+output exists:
 
     results/…/maps/test-000.h5
     results/…/maps/.kept/test-000.h5/<fingerprint>/{0.h5, kept.json}
 
-`update()` of Snakemake 9.27 does not help. It restores nothing after a refused submission. For an
-output that it restores, it records the settings of the failed job.
+`update()` of Snakemake 9.27 does not solve this. It restores nothing after a refused submission.
+For an output that it restores, it records the settings of the failed job.
 """
 
 import hashlib
@@ -29,11 +30,11 @@ from fidelity.base.files import MARK, all_but_newest, atomic_path, content_hash
 
 FOLDER = ".kept"
 NOTE = "kept.json"
-# Results of one output that are kept, the present one included.
+# Number of results kept per output, including the current one.
 BOUND = 2
-# Parameters that decide how a job ends or where it looks, not what it computes.
+# Params that decide how a job ends or where it looks, but not what it computes.
 LEFT_OUT = {"max_failed_cases"}
-# Set where a user forces jobs (--forceall, --forcerun): they compute.
+# Set if a user forces jobs (--forceall, --forcerun): these compute and restore nothing.
 FORCED = "XRAY_FIDELITY_FORCED"
 
 log = logging.getLogger(__name__)
@@ -41,14 +42,15 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def results_of(job: Any, also: str = "") -> Iterator[bool]:
-    """Give a job its earlier results back if they were computed from the same, else keep new ones.
+    """Restore a job's earlier results if nothing that decides them changed; else keep new ones.
 
     Args:
-        job: the script's `snakemake`: `rule`, `params`, `input` and `output` are read.
-        also: what decides the result beside parameters and input files, as text.
+        job: the script's `snakemake`; its `rule`, `params`, `input` and `output` are read.
+        also: text with anything else that decides the result, besides parameters and input files.
 
     Yields:
-        True if the output is there and nothing is left to do; False if the block is to make it.
+        True if the output was restored and nothing is left to do; False if the block must compute
+        it.
     """
     outputs = [Path(path) for path in job.output]
     store = outputs[0].parent / FOLDER / outputs[0].name
@@ -62,11 +64,11 @@ def results_of(job: Any, also: str = "") -> Iterator[bool]:
 
 
 def fingerprint(rule: str, params: Mapping[str, Any], inputs: Iterable[str], also: str = "") -> str:
-    """Hash what decides the output of a job.
+    """Hash everything that decides the output of a job.
 
     Args:
-        params: its parameters, the digest of its code among them.
-        inputs: its input files, hashed by content; a folder counts with its name.
+        params: parameters of the job, including the digest of its code.
+        inputs: input files, hashed by content; a folder is hashed by its name.
 
     Returns:
         32 hexadecimal digits.
@@ -78,7 +80,7 @@ def fingerprint(rule: str, params: Mapping[str, Any], inputs: Iterable[str], als
 
 
 def _take(folder: Path, outputs: list[Path]) -> bool:
-    """Link kept results back to their places; False if there are none or they were changed."""
+    """Link kept results back to their paths; return False if there are none or a file changed."""
     try:
         note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
         kept = [folder / name for name in note["files"]]
@@ -95,7 +97,7 @@ def _take(folder: Path, outputs: list[Path]) -> bool:
     for source, output in zip(kept, outputs, strict=True):
         with atomic_path(output) as temporary:
             _link(source, temporary)
-        os.utime(output)  # newer than the inputs, or Snakemake would run the job again
+        os.utime(output)  # newer than the inputs; otherwise Snakemake would run the job again
     os.utime(folder)
     counting.restore(note["passes"], note["took"])
     log.info("reused: settings, code and input are the same as in %s", folder)
@@ -130,7 +132,7 @@ def _link(source: Path, target: Path) -> None:
 
 
 def _took(seconds: float) -> dict[str, float]:
-    """State what a job took, in the words of `provenance.steps`."""
+    """Return the cost of a job, with the keys of `provenance.steps`."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "seconds": round(seconds, 2),
@@ -140,8 +142,8 @@ def _took(seconds: float) -> dict[str, float]:
 
 
 def _drop_oldest(store: Path) -> None:
-    """Remove what is beyond the bound, and what killed jobs have left."""
-    with suppress(OSError):  # another job may be at it
+    """Remove results beyond the limit, and the remains of killed jobs."""
+    with suppress(OSError):  # another job may be changing the same folder
         found = list(store.iterdir())
         whole = [path for path in found if not path.name.endswith(MARK)]
         own = f".{os.getpid()}.{MARK}"

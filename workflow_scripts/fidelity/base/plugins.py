@@ -1,4 +1,4 @@
-"""Methods of one's own: functions in Python files that the config lists under `plugins`."""
+"""The user's own methods: functions in Python files that the config lists under `plugins`."""
 
 import ast
 import hashlib
@@ -19,7 +19,7 @@ def load_plugin_function(name: str, paths: Sequence[str | Path]) -> Callable:
 
     Args:
         name: "plugin:<function>".
-        paths: the Python files, in the order of the config; the first that has it wins.
+        paths: the Python files in the order of the config; the first one with the function is used.
 
     Raises:
         InputError: a file is missing or cannot be imported, or no file has the function.
@@ -42,11 +42,11 @@ def load_plugin_function(name: str, paths: Sequence[str | Path]) -> Callable:
 
 
 def _import(path: Path) -> ModuleType:
-    """Import a file under a module name of its own."""
+    """Import a file under a unique module name."""
     if not path.is_file():
         raise InputError("the plugin file does not exist", file=path, field="plugins")
     path = path.resolve()
-    # Unique per file: two plugins may have the same file name.
+    # The digest makes it unique: two plugins may have the same file name.
     digest = hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()
     name = f"fidelity_plugin_{path.stem}_{digest}"
     if name in sys.modules:
@@ -69,7 +69,7 @@ def _import(path: Path) -> ModuleType:
 
 
 def stated_family(tree: ast.Module) -> str | None:
-    """Give the family that a plugin file states in a line `family = "cam"`; None if none."""
+    """Return the family that a plugin file states in a line `family = "cam"`; None without one."""
     for node in tree.body:
         if states_family(node):
             return node.value.value

@@ -1,6 +1,6 @@
-"""The progress of a job, in lines for people: cases done, seconds per case, time left.
+"""Progress messages of a job: cases done, seconds per case, time left.
 
-Digests pass this module over: messages about a run change no result.
+Code digests ignore this module, because messages about a run change no result.
 """
 
 import logging
@@ -23,11 +23,11 @@ class Progress:
         self.fresh = 0
 
     def update(self, done: int, fresh: int) -> None:
-        """Take note of finished cases.
+        """Record finished cases.
 
         Args:
-            done: finished so far, those of an earlier run of the job among them.
-            fresh: of these, how many were finished since the last call, in this run.
+            done: number of cases finished so far, including those of an earlier run of the job.
+            fresh: number of these cases that this run finished since the last call.
         """
         self.fresh += fresh
         now = self.clock()
@@ -39,17 +39,17 @@ class Progress:
 def line(
     what: str, done: int, total: int, seconds: float, jobs: int = 1, unit: str = "case"
 ) -> str:
-    """Write one line of progress.
+    """Return one line of progress.
 
     Args:
-        what: what is explained, or trained.
-        done: cases finished.
-        total: all cases.
-        seconds: seconds a case takes.
-        jobs: that work at the same time.
+        what: what is explained or trained.
+        done: number of finished cases.
+        total: number of all cases.
+        seconds: seconds per case.
+        jobs: number of jobs that run at the same time.
 
     Returns:
-        Such as "lime, resnet18: 64 of 128 cases, 1.2 s per case, 1 min 17 s left".
+        Text such as "lime, resnet18: 64 of 128 cases, 1.2 s per case, 1 min 17 s left".
     """
     text = f"{what}: {done:,} of {total:,} {unit}s, {_digits(seconds)} s per {unit}"
     left = (total - done) * seconds / jobs
@@ -57,7 +57,7 @@ def line(
 
 
 def duration(seconds: float) -> str:
-    """Write a time in its two largest units: "1 h 52 min", "3 min 5 s", "0.4 s"."""
+    """Format a time in its two largest units: "1 h 52 min", "3 min 5 s", "0.4 s"."""
     if seconds < 10:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -1,14 +1,14 @@
-"""Suggesting what the user may have meant."""
+"""Suggest what the user may have meant."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
-    """List the known names that are spelt nearly like a given one.
+    """List the known names that are spelled similarly to a given one.
 
     Args:
-        cutoff: least likeness, from 0 to 1.
+        cutoff: minimum similarity, from 0 to 1.
     """
     by_folded = {one.casefold(): one for one in map(str, known)}
     near = difflib.get_close_matches(str(name).casefold(), by_folded, count, cutoff)
@@ -16,16 +16,16 @@ def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 
 
 
 def did_you_mean(names: Iterable[str], otherwise: str) -> str:
-    """Ask whether one of some names was meant; `otherwise` where there are none."""
+    """Ask whether one of some similar names was meant; return `otherwise` if there are none."""
     listed = " or ".join(map(repr, names))
     return f"Did you mean {listed}?" if listed else otherwise
 
 
 def suggestion(name: object, known: Iterable[str], label: str = "Known") -> str:
-    """State which known name is nearest, and which there are.
+    """State the most similar known name, and list the known names.
 
     Args:
-        label: what the list of names is called.
+        label: label of the list of names.
 
     Returns:
         A sentence without its full stop: "Did you mean 'x'? Known: x, y".

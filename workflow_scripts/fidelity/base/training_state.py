@@ -1,4 +1,4 @@
-"""The state of a training after its last finished epoch, on disk, so that a killed job resumes."""
+"""Store the state of a training after each epoch on disk, so that a killed job can resume."""
 
 import hashlib
 import io
@@ -16,7 +16,7 @@ from fidelity.base.files import all_but_newest, atomic_path
 
 log = logging.getLogger(__name__)
 
-# What torch.load raises on a damaged or foreign file.
+# Errors that torch.load raises for a damaged or foreign file.
 DAMAGE = (
     OSError,
     RuntimeError,
@@ -27,34 +27,35 @@ DAMAGE = (
     pickle.UnpicklingError,
 )
 
-# States of one training that are kept: a try of other settings costs no finished epoch.
+# Number of states kept per training: trying other settings then loses no finished epoch.
 BOUND = 2
 
 
 class EpochStore:
-    """Files with the state of a training, one per fingerprint; no declared outputs of its job.
+    """Files with the state of a training, one per fingerprint.
 
-    Snakemake deletes the outputs of a failed job, so they are in a hidden folder beside these.
+    They are not declared as outputs of the job, because Snakemake deletes the outputs of a failed
+    job. They are in a hidden folder next to the outputs.
     """
 
     def __init__(self, output: Path | None = None, code: str = "") -> None:
         """Choose the file.
 
         Args:
-            output: what the training will write in the end; None stores nothing.
+            output: final output file of the training; None stores nothing.
         """
         self.output, self.code = output, code
         self.fingerprint = ""
 
     def load(self, *made_of: Any) -> dict[str, Any] | None:
-        """Read the state of a training that was stopped, and set the random numbers back to it.
+        """Read the state of a stopped training, and restore the state of the random generators.
 
         Args:
-            made_of: everything that decides the training beside the code: settings, the initial
+            made_of: everything besides the code that decides the training: settings, the initial
                 weights (a state dict), arrays of examples.
 
         Returns:
-            What `save` was given; None if there is nothing to resume.
+            The mapping that was passed to `save`; None if there is nothing to resume.
         """
         if self.output is None:
             return None
@@ -78,7 +79,7 @@ class EpochStore:
         if self.output is None:
             return
         content = {"random": _random_state(), "state": dict(state)}
-        # Through memory: torch's own writer reports a full disk as an internal error.
+        # Through memory, because torch's own writer reports a full disk as an internal error.
         buffer = io.BytesIO()
         torch.save(content, buffer)
         with atomic_path(self.path) as temporary:
@@ -93,7 +94,7 @@ class EpochStore:
 
     @property
     def path(self) -> Path:
-        """Where the state of this training is; known once `load` has been called."""
+        """Path of this training's state; valid after a call of `load`."""
         return self._folder / f"{self.output.stem}.{self.fingerprint}.pt"
 
     @property
@@ -105,7 +106,7 @@ class EpochStore:
 
 
 def _random_state() -> dict[str, Any]:
-    """Return the state of torch's own generators; dropout draws from them."""
+    """Return the state of torch's own generators, from which dropout draws."""
     cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
     return {"cpu": torch.get_rng_state(), "cuda": cuda}
 

@@ -1,4 +1,4 @@
-"""Applying a binarization rule by its name in the config."""
+"""Apply a binarization rule by its name in the config."""
 
 from importlib import import_module
 from typing import Any
@@ -8,7 +8,7 @@ import numpy as np
 from fidelity.binarizations.registry import RULES
 from fidelity.settings.binarizations import Binarization
 
-# A binary map holds 0 and 1: any threshold between gives the map itself.
+# A binary map holds 0 and 1, so any threshold between them gives the map itself.
 BINARY_THRESHOLD = 0.5
 
 
@@ -19,16 +19,17 @@ def binarize(
 
     Args:
         map01: float32 (H, W) in [0, 1].
-        kind: of the map; one of kind `binary` (a lung mask) is its own mask under every rule.
-        given: what the rule needs beside the map (see `inputs.inputs_of`); it takes the place of a
-            parameter of the same name.
+        kind: kind of the map. A `binary` map (such as a lung mask) is its own mask under every
+            rule.
+        given: further inputs of the rule (see `rule_inputs.inputs_of`). They override parameters of
+            the same name.
 
     Returns:
         Boolean (H, W) and the threshold used, in the map's own scale.
 
     Raises:
         InputError: a parameter is out of its range.
-        ValueError: the rule needs something that is not given.
+        ValueError: an input that the rule needs is missing.
     """
     method = settings.method
     if kind == "binary":

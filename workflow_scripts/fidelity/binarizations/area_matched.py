@@ -1,4 +1,4 @@
-"""As many pixels as the reference mask has: a diagnostic free of any threshold."""
+"""A mask with as many pixels as the reference: a diagnostic without a threshold."""
 
 import numpy as np
 
@@ -8,18 +8,19 @@ from fidelity.metrics.ties import top_k
 def binarize(map01: np.ndarray, reference: np.ndarray) -> tuple[np.ndarray, float]:
     """Keep the highest pixels, exactly as many as the reference has.
 
-    What is left of the error is where the map points, not how much of it is kept. Precision, recall
-    and Dice are then one number, the relevance rank accuracy (`metrics.map_metrics`). Pixels of
-    equal value are taken in a fixed shuffled order (`fidelity.metrics.ties`), those of value 0 too
-    where the map has fewer others. It has seen the reference: no explainer could be used so.
+    The remaining error depends on where the map points, not on how much of it is kept. Precision,
+    recall and Dice are then equal to the relevance rank accuracy (`metrics.map_metrics`). Pixels of
+    equal value are taken in a fixed shuffled order (`fidelity.metrics.ties`). If the map has too
+    few positive pixels, pixels of value 0 are taken too. The rule uses the reference, so no
+    explainer could be used this way in practice.
 
     Args:
         map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
 
     Returns:
-        Boolean (H, W), empty for a map that is all zero; and the highest value left out (0 if none
-        is), which pixels of the mask may equal.
+        Boolean (H, W), empty for a map of zeros; and the highest value that was left out (0 if no
+        pixel was). Pixels of the mask may equal this value.
     """
     k = int(np.count_nonzero(reference))
     if not map01.any():

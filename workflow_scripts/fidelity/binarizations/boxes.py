@@ -1,4 +1,4 @@
-"""The bounding rectangles of what lies above a threshold."""
+"""The bounding rectangles of the pixels above a threshold."""
 
 from typing import Literal
 
@@ -19,9 +19,9 @@ def binarize(
 
     Args:
         map01: float32 (H, W) in [0, 1].
-        threshold: boxes bound what lies strictly above it; in [0, 1).
-        of: what it is a share of; see `BoxRule`.
-        connectivity: whether pixels that touch at a corner are connected (8) or not (4).
+        threshold: the boxes enclose the values strictly above it; in [0, 1).
+        of: what the threshold is a share of; see `BoxRule`.
+        connectivity: whether pixels that touch only at a corner are connected (8) or not (4).
 
     Returns:
         Boolean (H, W), the union of the boxes, and the threshold on the map's scale.

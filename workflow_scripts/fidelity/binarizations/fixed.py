@@ -13,8 +13,8 @@ def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:
 
     Args:
         map01: float32 (H, W) in [0, 1].
-        threshold: in [0, 1); rounded to float32, the map's precision, so that a pixel of just this
-            value is left out whatever the type of the number.
+        threshold: in [0, 1). It is rounded to float32, the map's precision. A pixel with exactly
+            this value is thus left out, whatever the type of the number.
 
     Returns:
         Boolean (H, W) and the threshold.
@@ -35,7 +35,7 @@ def threshold_of(threshold: float | Mapping[str, float], cls: str) -> float:
     """Choose the threshold of one class.
 
     Args:
-        threshold: the config's: one number, or {source class: number}.
+        threshold: threshold in the config: one number, or {source class: number}.
 
     Raises:
         InputError: the class has no threshold.

@@ -1,4 +1,4 @@
-"""The best threshold of each image: what a perfect choice of thresholds would reach."""
+"""The best threshold of each image: an upper bound for any choice of thresholds."""
 
 from typing import Literal
 
@@ -10,14 +10,15 @@ from fidelity.metrics.curves import best_threshold
 def binarize(
     map01: np.ndarray, reference: np.ndarray, metric: Literal["iou", "dice"] = "iou"
 ) -> tuple[np.ndarray, float]:
-    """Keep the pixels strictly above the threshold that scores best on this very reference.
+    """Keep the pixels strictly above the threshold with the best score on this reference.
 
-    An upper bound, exact over all distinct values of the map, not over a grid. IoU and Dice are
-    monotone in each other, so both choose one threshold. The lowest of equally good ones is used.
+    The upper bound is exact: all distinct values of the map are tried, not only a grid. IoU is a
+    monotone function of Dice, so both choose the same threshold. Among ties, the lowest threshold
+    is used.
 
     Args:
         map01: float32 (H, W) in [0, 1].
-        reference: boolean (H, W); an empty one gives an empty mask.
+        reference: boolean (H, W); an empty reference gives an empty mask.
 
     Returns:
         Boolean (H, W) and the threshold.

@@ -1,4 +1,4 @@
-"""The highest pixels of each map: a mask of the same share of the image for all maps."""
+"""The highest pixels of each map: the mask covers the same share of the image for all maps."""
 
 import math
 from typing import Literal
@@ -14,26 +14,26 @@ def binarize(
 ) -> tuple[np.ndarray, float]:
     """Keep the highest (100 - percentile) % of all pixels of the image, and never more.
 
-    With k the number of pixels requested (rounded down), the threshold is the (k + 1)-th highest
-    value. Without ties the mask is strictly above it and has exactly k pixels. `np.percentile`
-    interpolates between two values instead, which picks the same pixels up to one.
+    Let k be the requested number of pixels (rounded down). The threshold is the (k + 1)-th highest
+    value. Without ties, the mask is strictly above it and has exactly k pixels. `np.percentile`
+    interpolates between two values instead; it selects the same pixels, except for at most one.
 
-    Pixels may tie with the threshold (superpixels, saturated maps). `shuffled` takes them in a
-    fixed shuffled order (`fidelity.metrics.ties`) until the mask has k pixels, so that all
-    explainers get masks of one size. `excluded` leaves them all out. The mask then has fewer than k
-    pixels, or none if the highest value alone covers more than k. Pixels of value 0 are never
-    taken.
+    Pixels may tie with the threshold (superpixels, saturated maps). With `shuffled`, tied pixels
+    are taken in a fixed shuffled order (`fidelity.metrics.ties`) until the mask has k pixels. All
+    explainers then get masks of the same size. With `excluded`, all tied pixels are left out. The
+    mask then has fewer than k pixels. It is empty if the highest value alone covers more than k.
+    Pixels of value 0 are never taken.
 
     Args:
         map01: float32 (H, W) in [0, 1].
         percentile: in [0, 100).
-        ties: what becomes of the pixels that equal the threshold.
+        ties: how to treat pixels that equal the threshold: `shuffled` or `excluded`.
 
     Returns:
-        Boolean (H, W) and the threshold of this map; shuffled masks may hold pixels that equal it.
+        Boolean (H, W) and the threshold of this map. A shuffled mask may hold pixels equal to it.
 
     Raises:
-        InputError: the percentile is outside [0, 100), or the word for ties is unknown.
+        InputError: the percentile is outside [0, 100), or the value of `ties` is unknown.
     """
     if not 0 <= percentile < 100:
         raise InputError(
@@ -47,7 +47,7 @@ def binarize(
             field="ties",
             remedy="Use shuffled or excluded",
         )
-    # Rounded first: 100 - 99.9 is a little less than 0.1 in binary.
+    # Round first, because 100 - 99.9 is slightly less than 0.1 in binary.
     asked = math.floor(round(map01.size * (100 - percentile) / 100, 6))
     rank = max(map01.size - 1 - asked, 0)
     threshold = np.partition(map01, rank, axis=None)[rank]

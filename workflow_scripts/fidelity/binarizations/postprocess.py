@@ -1,8 +1,8 @@
-"""Post-processing of predicted masks: one setting for all explainers, or they cannot be compared.
+"""Post-process predicted masks, with the same settings for all explainers to keep them comparable.
 
 The order is that of the original LIME study: lung restriction, then median blur. The clean-up of
-shapes follows: opening, filling of holes, removal of small components. A blur after the
-restriction may round a few pixels over the lung's edge, and a filled hole may cover them.
+shapes follows: opening, hole filling, removal of small components. A blur after the restriction may
+extend a few pixels over the lung's edge, and a filled hole may lie beyond it.
 """
 
 import cv2
@@ -12,8 +12,8 @@ import scipy
 from fidelity.base.errors import InputError
 from fidelity.settings.binarizations import Postprocess
 
-# Steps that treat every pixel by itself: with these alone, masks of all thresholds can be scored
-# from one sort of the map.
+# Steps that treat every pixel separately. If only these are used, masks of all thresholds can be
+# scored from one sort of the map.
 POINTWISE = frozenset({"lung"})
 STEPS = ("lung", "median", "opening", "fill_holes", "min_component")
 
@@ -23,16 +23,16 @@ def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess
 
     Args:
         mask: boolean (H, W).
-        lung: lung mask of the same shape; None where the data set has none.
-        settings: the steps. Used are
+        lung: lung mask of the same shape; None if the data set has none.
+        settings: the steps; these fields are used:
 
-            - `lung`: whether to restrict to the lung.
-            - `median`: odd side of a median blur in px; 0 = none.
-            - `opening`: radius in px of the disc of a morphological opening; 0 = none.
-            - `fill_holes`: whether to fill what cannot be reached from the image's border over
-              edges of pixels.
-            - `min_component`: smallest 8-connected component that is kept, in pixels, or below 1
-              as a share of the image area; 0 = all.
+            - `lung`: whether to restrict the mask to the lung.
+            - `median`: odd side of a median blur in px; 0 for no blur.
+            - `opening`: radius in px of the disc of a morphological opening; 0 for no opening.
+            - `fill_holes`: whether to fill regions that are not connected to the image's border
+              over edges of pixels.
+            - `min_component`: minimum size of an 8-connected component, in pixels, or below 1 as a
+              share of the image area; 0 keeps all.
 
     Returns:
         Boolean (H, W), a new array.
@@ -55,15 +55,15 @@ def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess
 
 
 def is_pointwise(settings: Postprocess) -> bool:
-    """Check whether the settings treat every pixel by itself."""
+    """Check whether the settings treat every pixel separately."""
     return not any(getattr(settings, step) for step in STEPS if step not in POINTWISE)
 
 
 def checked_lung(lung: np.ndarray | None) -> np.ndarray:
-    """Return the lung mask that a restriction needs.
+    """Return the lung mask; refuse a restriction without one.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no lung mask.
     """
     if lung is None:
         raise InputError(
@@ -75,19 +75,19 @@ def checked_lung(lung: np.ndarray | None) -> np.ndarray:
 
 
 def _median(mask: np.ndarray, side: int) -> np.ndarray:
-    """Blur by the majority in a square; beyond the image the border pixels are repeated."""
+    """Apply a majority filter in a square; border pixels are repeated beyond the image."""
     return cv2.medianBlur(mask.view(np.uint8), side).view(bool)
 
 
 def _opening(mask: np.ndarray, radius: int) -> np.ndarray:
-    """Remove what no disc fits into; beyond the image is as inside: the border erodes nothing."""
+    """Remove parts that do not contain the disc; the image border erodes nothing."""
     rows, columns = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disc = (rows**2 + columns**2 <= radius**2).astype(np.uint8)
     return cv2.morphologyEx(mask.view(np.uint8), cv2.MORPH_OPEN, disc).view(bool)
 
 
 def _without_small(mask: np.ndarray, least: float) -> np.ndarray:
-    """Remove the 8-connected components below `least` pixels (below 1: share of the image)."""
+    """Remove 8-connected components below `least` pixels (if below 1: share of the image)."""
     pixels = least * mask.size if least < 1 else least
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask.view(np.uint8), connectivity=8)
     keep = stats[:, cv2.CC_STAT_AREA] >= pixels

@@ -25,9 +25,10 @@ class Rule:
 
     @property
     def uses_reference(self) -> bool:
-        """Whether it has seen the reference mask.
+        """Whether the rule uses the reference mask.
 
-        Such a rule is shown, but enters no verdict, rank or primary comparison.
+        The results of such a rule are shown, but are not part of verdicts, ranks or the primary
+        comparison.
         """
         return "reference" in self.needs
 

@@ -1,4 +1,4 @@
-"""What a binarization rule needs beside the map, gathered for one case and class."""
+"""Gather the inputs of a binarization rule besides the map, for one case and class."""
 
 from collections.abc import Mapping
 from importlib import import_module
@@ -26,16 +26,15 @@ def inputs_of(
     thresholds: Mapping[str, float],
     seed: int,
 ) -> dict[str, Any]:
-    """Gather the keywords that `binarize` must be given; nothing for a plain rule.
+    """Gather the keyword arguments for `binarize`; empty for a plain rule.
 
     Args:
-        record: its map; one of kind `binary` needs nothing, being its own mask.
-        seed: the config's; superpixels of this seed are LIME's own.
+        record: the case's map. A map of kind `binary` needs nothing, because it is its own mask.
+        seed: the config's seed, from which LIME's superpixels are computed too.
 
     Returns:
-        `reference`, `superpixels` or `threshold` (tuned, or the class's own). A case that has no
-        reference of the class counts as one with an empty reference: its mask is scored by no
-        metric.
+        `reference`, `superpixels` or `threshold` (tuned, or of the class). If a case has no
+        reference of the class, its reference is empty here; no metric scores its mask.
 
     Raises:
         InputError: the class has no threshold.
@@ -61,7 +60,8 @@ def inputs_of(
             )
         found["threshold"] = thresholds[record.cls]
     if "superpixels" in needs:
-        # By name, as rules are: what superpixels are made of is that rule's code and no other's.
+        # Imported by name, as the rules are: the code of superpixels then counts only in that
+        # rule's digest.
         module = import_module("fidelity.binarizations.superpixels")
         found["superpixels"] = module.superpixels_of(
             record.map,

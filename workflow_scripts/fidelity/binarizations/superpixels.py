@@ -1,4 +1,4 @@
-"""The superpixels of highest positive weight, as LIME shows its explanations."""
+"""The superpixels with the highest positive weights, as LIME shows its explanations."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ from fidelity.settings import superpixels as entries
 
 @dataclass(frozen=True)
 class Superpixels:
-    """The superpixels of an image and what a map gives each of them.
+    """The superpixels of an image and the weight that a map gives each of them.
 
     Attributes:
-        labels: int32 (H, W) in the scored frame, -1 outside what the classifier saw.
+        labels: int32 (H, W) in the scored frame; -1 outside the part that the classifier saw.
         weights: float64 (k,), one per label, in the explainer's own unit.
     """
 
@@ -33,20 +33,20 @@ def superpixels_of(
     algorithm: entries.Superpixels,
     seed: int,
 ) -> Superpixels:
-    """Give a map's superpixels, or average a map that has none over those of the image.
+    """Return a map's superpixels; average a map without any over the superpixels of the image.
 
-    So that Grad-CAM can be given LIME's superpixels: a control that separates what LIME owes to the
-    classifier from what it owes to the segmentation.
+    The average gives, for example, Grad-CAM the superpixels of LIME. This control separates the
+    effect of the classifier on LIME's result from the effect of the segmentation.
 
     Args:
-        saliency: the map; one of kind `superpixels` keeps its own labels and weights.
-        case: whose working image is split by the same code as LIME's.
-        sign: part of the map that counts, taken before the averaging.
-        seed: of the segmentation; LIME's own gives LIME's superpixels.
+        saliency: the map; a map of kind `superpixels` keeps its own labels and weights.
+        case: the case; its working image is segmented by the same code as for LIME.
+        sign: part of the map that counts; applied before averaging.
+        seed: seed of the segmentation; LIME's seed gives LIME's superpixels.
 
     Returns:
-        Labels in the frame (nearest neighbour), weights per label. Dense maps are stored scaled to
-        a peak of 1, so their weights have that unit.
+        Labels in the frame (nearest neighbour), and weights per label. Dense maps are stored scaled
+        to a maximum of 1, so their weights have that unit.
     """
     if saliency.kind == "superpixels":
         segments = saliency.segments
@@ -66,20 +66,21 @@ def superpixels_of(
 def binarize(
     map01: np.ndarray, superpixels: Superpixels, top: int = 5, min_weight: float = 0.0
 ) -> tuple[np.ndarray, float]:
-    """Keep the `top` superpixels of highest weight, positive ones alone.
+    """Keep the `top` superpixels with the highest weights, if these are positive.
 
-    The mask of `get_image_and_mask(positive_only=True, num_features=top, min_weight=min_weight)`
-    in lime 0.2.0.1, whose defaults these are. Of equal weights the lower label comes first.
+    The mask equals that of `get_image_and_mask(positive_only=True, num_features=top,
+    min_weight=min_weight)` in lime 0.2.0.1, which has the same defaults. Among ties, the lower
+    label comes first.
 
     Args:
-        map01: float32 (H, W) in [0, 1]; its values are not used, the weights are.
-        min_weight: those at or below it are left out.
+        map01: float32 (H, W) in [0, 1]; not used, because the weights decide.
+        min_weight: superpixels with this weight or less are left out.
 
     Returns:
-        Boolean (H, W) and NaN: no threshold on the normalised map says the same.
+        Boolean (H, W) and NaN, because no threshold on the normalised map gives this mask.
     """
     weights = superpixels.weights
     order = np.argsort(-weights, kind="stable")[:top]
-    keep = np.zeros(weights.size + 1, bool)  # label -1, outside the box, reads the last one
+    keep = np.zeros(weights.size + 1, bool)  # label -1 (outside the box) reads the last entry
     keep[order] = (weights[order] > 0) & (weights[order] > min_weight)
     return keep[superpixels.labels], float("nan")

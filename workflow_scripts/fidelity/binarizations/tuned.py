@@ -19,9 +19,9 @@ def binarize(
 
     Args:
         map01: float32 (H, W) in [0, 1].
-        threshold: of the map's class, from thresholds.csv.
-        metric: what the threshold was chosen by; decides nothing here.
-        thresholds: among which it was chosen; decides nothing here.
+        threshold: threshold of the map's class, from thresholds.csv.
+        metric: metric by which the threshold was chosen; not used here.
+        thresholds: thresholds that were tried; not used here.
 
     Returns:
         Boolean (H, W) and the threshold.

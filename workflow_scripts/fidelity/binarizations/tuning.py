@@ -1,4 +1,4 @@
-"""Thresholds tuned on the validation split: the fair way to give every explainer its own."""
+"""Tune thresholds on the validation split, so that every explainer fairly gets its own."""
 
 import warnings
 from collections import defaultdict
@@ -30,7 +30,7 @@ _REMEDY = (
 
 
 def grid_of(thresholds: list[float] | None) -> np.ndarray:
-    """Give the thresholds to choose among, lowest first; None is 0, 0.01, …, 0.99."""
+    """Return the thresholds to try, in ascending order; None gives 0, 0.01, …, 0.99."""
     if thresholds is None:
         return np.linspace(0, 1, 101)[:-1]
     return np.unique(np.asarray(thresholds, np.float64))
@@ -44,25 +44,25 @@ def tune(
     policy: EmptyPolicy,
     partial: bool = False,
 ) -> pd.DataFrame:
-    """Choose for each class the threshold of the highest mean score on the validation split.
+    """Choose for each class the threshold with the highest mean score on the validation split.
 
-    Scored are the masks as they will be: after the same post-processing. Only cases with a
-    reference that has pixels count. An empty prediction is scored by the policy. If that is NaN, it
-    is left out of the mean of its threshold, as in CheXlocalize. Failed maps are left out. Of
-    equally good thresholds the lowest is taken (CheXlocalize takes the first maximum too). The
-    probability cutoff of masks plays no part: it depends on no threshold.
+    The scored masks have the same post-processing as the final masks. Only cases with a non-empty
+    reference count. An empty prediction is scored by the policy. If that score is NaN, it is left
+    out of the mean of its threshold, as in CheXlocalize. Failed maps are left out. Among ties, the
+    lowest threshold is taken (CheXlocalize also takes the first maximum). The probability cutoff of
+    masks is ignored, because it does not depend on the threshold.
 
     Args:
         rule: the config's entry: `metric` (iou or dice) and `thresholds` (None: 0, 0.01, …, 0.99).
-        postprocessing: the explainer's: `sign`, `lung` and further steps.
-        partial: the explainer may lack the whole split, as readers of the test split alone do:
-            then no threshold is chosen. Masks need none; a map without one is refused later.
+        postprocessing: settings of the explainer: `sign`, `lung` and further steps.
+        partial: whether the explainer may lack the whole split, as readers of only the test split
+            do. No threshold is then chosen. Masks need none; a map without one is refused later.
 
     Returns:
-        Columns class, metric, threshold, mean (of the score at it) and n (cases), by class.
+        Columns class, metric, threshold, mean (score at this threshold) and n (cases), by class.
 
     Raises:
-        InputError: a case is of another split, or no class has a case to tune on.
+        InputError: a case is of another split, or no class has a case for tuning.
     """
     grid = grid_of(rule.thresholds)
     curves: dict[str, dict[str, np.ndarray]] = defaultdict(dict)
@@ -92,7 +92,7 @@ def tune(
         )
     rows = []
     for cls, by_case in sorted(curves.items()):
-        # In the order of the ids: the last bit of a mean must not depend on shards.
+        # Sorted by id, so that the last bit of a mean does not depend on the shards.
         together = np.stack([by_case[case] for case in sorted(by_case)])
         rows.append(_best(cls, rule.metric, grid, together))
     return THRESHOLDS.frame(rows)
@@ -111,13 +111,13 @@ def curve_of(
 
     Args:
         map01: float32 (H, W) in [0, 1].
-        reference: boolean (H, W) with pixels.
-        lung: boolean (H, W), needed where masks are restricted to it.
+        reference: boolean (H, W), not empty.
+        lung: boolean (H, W); needed if masks are restricted to the lung.
         grid: thresholds (k,).
 
     Returns:
-        float64 (k,). Steps that treat every pixel by itself are done on the map and all thresholds
-        are scored from one sort; otherwise the masks are made one by one.
+        float64 (k,). If all steps treat pixels separately, they are applied to the map, and one
+        sort gives the scores of all thresholds. Otherwise the mask of each threshold is computed.
     """
     if is_pointwise(postprocessing):
         if postprocessing.lung:
@@ -135,9 +135,9 @@ def curve_of(
 
 
 def _best(cls: str, metric: str, grid: np.ndarray, curves: np.ndarray) -> tuple:
-    """Find the first highest mean of the curves (n, k)."""
+    """Find the first maximum of the mean over curves (n, k)."""
     with warnings.catch_warnings():
-        # Where every prediction is empty and left out there is no mean.
+        # There is no mean if all predictions at a threshold are empty and left out.
         warnings.filterwarnings("ignore", "Mean of empty slice", RuntimeWarning)
         means = np.nanmean(curves, axis=0)
     if np.isnan(means).all():

@@ -1,11 +1,12 @@
-"""Networks by name, made fit for explanation.
+"""Build networks by name, prepared for explanation.
 
-Three traps are removed at building; the effect of the first two was measured (see docs):
+Three problems are removed when a network is built. The effect of the first two was measured (see
+docs):
 
 - A ReLU that works in place overwrites activations that a hook has kept.
 - torchvision's DenseNet ends in such a ReLU as a function call: CPU and GPU give different CAMs.
-- torchvision's MNASNet refuses weights without a version, which safetensors and plain dicts do not
-  keep.
+- torchvision's MNASNet refuses weights without a version, and neither safetensors nor plain dicts
+  keep the version.
 """
 
 import inspect
@@ -27,7 +28,7 @@ from fidelity.classifiers import xrv
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD
 from fidelity.classifiers.weights.tensor_names import current_names
 
-# With these the network returns one tensor in training too, as the trainer expects.
+# With these arguments, the network also returns one tensor in training, as the trainer expects.
 BUILD_ARGUMENTS = {
     "googlenet": {"aux_logits": False, "init_weights": True},
     "inception_v3": {"aux_logits": False, "init_weights": True},
@@ -43,16 +44,16 @@ def build(
     channels: int | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> nn.Module:
-    """Build a network with a fresh head.
+    """Build a network with a new head.
 
     Args:
         architecture: a torchvision classification model ("resnet18"), "timm:<name>", a timm name
             that torchvision lacks, "xrv:<name>" (torchxrayvision), or "plugin:<function>"
             (function(outputs) or function(outputs, pretrained) -> nn.Module; see docs/models.md).
-        pretrained: load ImageNet weights (downloaded) into all but the head.
+        pretrained: load ImageNet weights (downloaded) into everything except the head.
         image_size: side of the input, for architectures whose parameters depend on it (ViT).
-        channels: of the input, where it is not the architecture's: 1 for a network of torchvision
-            or timm whose first layer reads grey images.
+        channels: channels of the input, if they differ from the architecture's. 1 for a network of
+            torchvision or timm whose first layer reads grey images.
         plugins: Python files searched for "plugin:<function>".
 
     Returns:
@@ -60,7 +61,7 @@ def build(
         from torch's global generator.
 
     Raises:
-        InputError: unknown name, or the weights cannot be had.
+        InputError: the name is unknown, or the weights are not available.
     """
     if architecture.startswith(PREFIX):
         network = _build_plugin(architecture, outputs, pretrained, plugins)
@@ -80,15 +81,18 @@ def build(
 def normalisation(
     architecture: str, pretrained: bool, plugins: Sequence[str | Path] = ()
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Return mean and std per channel of what the network expects; their number is the channels'.
+    """Return the mean and std per channel that the network expects.
+
+    The number of values is the number of channels.
 
     Args:
-        pretrained: weights made elsewhere are loaded, which timm's networks expect in their way;
-            otherwise ImageNet's. What torchxrayvision and a plugin say holds either way.
-        plugins: Python files for "plugin:<function>", whose attributes `mean` and `std` count.
+        pretrained: whether weights from elsewhere are loaded. If so, the result is the
+            normalisation of the library's own pretrained weights; otherwise that of ImageNet.
+            torchxrayvision and plugins have the same values in both cases.
+        plugins: Python files for "plugin:<function>", whose attributes `mean` and `std` are used.
 
     Raises:
-        InputError: a plugin with one of the two, or with different numbers of values.
+        InputError: a plugin has different numbers of values in `mean` and `std`.
     """
     if architecture.startswith(xrv.PREFIX):
         return xrv.MEAN, xrv.STD
@@ -106,7 +110,7 @@ def normalisation(
     if not pretrained:
         return IMAGENET_MEAN, IMAGENET_STD
     if architecture in _torchvision_names():
-        # Not ImageNet's for all: EfficientNetV2-L has 0.5.
+        # Not always ImageNet's values: EfficientNetV2-L has 0.5.
         expected = get_model_weights(architecture).DEFAULT.transforms()
         return tuple(expected.mean), tuple(expected.std)
     import timm
@@ -119,15 +123,15 @@ def normalisation(
 def rescaled(
     mean: Sequence[float], std: Sequence[float]
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Take what `transform_input` of torchvision's GoogLeNet and Inception v3 does into mean, std.
+    """Include `transform_input` of torchvision's GoogLeNet and Inception v3 in mean and std.
 
     Args:
-        mean: what images in [0, 1] are normalised with before the network.
-        std: the same for the standard deviation.
+        mean: the mean by which images in [0, 1] are normalised before the network.
+        std: the standard deviation of the same normalisation.
 
     Returns:
-        Mean and std with which the network without `transform_input` gets the same input; both 0.5
-        for ImageNet's.
+        Mean and std with which the network without `transform_input` gets the same input. Both are
+        0.5 for ImageNet's values.
     """
     new_std = tuple(s * 0.5 / imagenet for s, imagenet in zip(std, IMAGENET_STD, strict=True))
     new_mean = tuple(
@@ -138,7 +142,7 @@ def rescaled(
 
 
 def without_inplace(network: nn.Module) -> nn.Module:
-    """Make activations work out of place, so that hooked activations stay as they were."""
+    """Replace in-place activations, so that later operations do not change hooked activations."""
     for module in network.modules():
         if isinstance(getattr(module, "inplace", None), bool):
             module.inplace = False
@@ -151,7 +155,7 @@ def without_inplace(network: nn.Module) -> nn.Module:
 
 
 def _densenet_forward(self: torchvision.models.DenseNet, x: torch.Tensor) -> torch.Tensor:
-    """Do what torchvision's DenseNet.forward does, with the last ReLU out of place."""
+    """Compute torchvision's DenseNet.forward, with the last ReLU out of place."""
     features = torch.relu(self.features(x))
     pooled = nn.functional.adaptive_avg_pool2d(features, (1, 1))
     return self.classifier(torch.flatten(pooled, 1))
@@ -160,7 +164,7 @@ def _densenet_forward(self: torchvision.models.DenseNet, x: torch.Tensor) -> tor
 def _mnasnet_load(
     self: torchvision.models.MNASNet, state: dict, prefix: str, local_metadata: dict, *rest: object
 ) -> None:
-    """Take weights without a version for those of the present one."""
+    """Load weights without a version as weights of the present version."""
     metadata = {"version": self._version, **local_metadata}
     torchvision.models.MNASNet._load_from_state_dict(self, state, prefix, metadata, *rest)
 
@@ -177,7 +181,7 @@ def _build_plugin(
             remedy="Add it to the function, or set weights: null",
         )
     network = function(outputs, pretrained=pretrained) if takes_pretrained else function(outputs)
-    for name in ("cam_layer", "cam_layers"):  # where explainers look first
+    for name in ("cam_layer", "cam_layers"):  # explainers look here first
         if hasattr(function, name) and isinstance(network, nn.Module):
             setattr(network, name, getattr(function, name))
     return network
@@ -188,7 +192,7 @@ def _torchvision_names() -> list[str]:
 
 
 def _read_grey(network: nn.Module) -> None:
-    """Let the layers that read an image of three channels read one of one channel, in place."""
+    """Change the layers that read an image of three channels to read one channel, in place."""
     for module in network.modules():
         if isinstance(module, nn.Conv2d) and module.in_channels == 3:
             module.in_channels = 1
@@ -218,7 +222,7 @@ def _build_torchvision(
     body = {key: value for key, value in state.items() if key in own}
     head = {key for key, value in body.items() if own[key].shape != value.shape}
     network.load_state_dict({k: v for k, v in body.items() if k not in head}, strict=False)
-    # torch's own loading of less than the whole is silent, and a half random network still trains.
+    # Torch loads incomplete weights without a message, and a half-random network still trains.
     absent = [key for key in own if key not in body and not key.endswith("num_batches_tracked")]
     layers = {key.rpartition(".")[0] for key in [*absent, *head]}
     if len(layers) > 1:  # the head
@@ -238,7 +242,7 @@ def _build_timm(
     image_size: int | None,
     channels: int | None,
 ) -> nn.Module:
-    import timm  # here, not above: half a second of each job that loads another network
+    import timm  # not at the top: it costs half a second in each job that loads another network
 
     name = architecture.removeprefix("timm:")
     if not timm.is_model(name):
@@ -272,7 +276,7 @@ def _check_patches(name: str, image_size: int, patch: int) -> None:
 
 
 def _no_download(architecture: str, url: str | None = None) -> InputError:
-    """State what to do without an internet connection, as exactly as the library knows."""
+    """Return an error with steps that work offline, as exact as the library allows."""
     if url is None:
         remedy = (
             "On a computer with internet, call timm.create_model with pretrained=True and save its "

@@ -1,4 +1,4 @@
-"""The classifier of a config before anything is computed, as training or loading will make it."""
+"""Build or load a classifier of a config before anything is computed, to check it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from fidelity.classifiers.weights.foreign import classifier_of, initialise, untr
 from fidelity.classifiers.xrv import output_names
 from fidelity.settings.classifiers import Classifier as Entry
 
-# Keys of the config among the fields of errors; others are of a file.
+# Keys of the config that errors may name in `field`; other fields refer to a file.
 FIELDS = ("weights", "weights_entry", "classes", "head", "mean", "transform_input")
 FIELDS += ("output_values",)
 
@@ -21,10 +21,11 @@ FIELDS += ("output_values",)
 def loaded(
     settings: Entry, classes: Sequence[str], three_way: bool, image_size: int, plugins: list[str]
 ) -> Classifier:
-    """Read a classifier that is not trained here, as `import_classifier` will.
+    """Read a classifier that is not trained here, as `import_classifier` does later.
 
     Args:
-        classes: of the data set, shown in an error where nobody states which output is which.
+        classes: classes of the data set, shown in the error if nothing states the order of the
+            outputs.
         three_way: whether uncertain labels are a third class of each task.
 
     Raises:
@@ -32,7 +33,7 @@ def loaded(
     """
     foreign = weights_of(settings, image_size, plugins, settings.trusted)
     if foreign.by_name:
-        # Which outputs the classes need is known once the data set is indexed.
+        # The number of outputs for the classes is only known after the data set is indexed.
         output = next(filter(None, output_names(settings.architecture)))
         unnamed = settings.model_copy(update={"outputs": None})
         return classifier_of(foreign, [output], "sigmoid", unnamed)
@@ -47,13 +48,13 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
     """Build a network with a head of two outputs, from the weights its training starts with.
 
     Raises:
-        InputError: an unknown architecture, or weights that cannot be had or do not fit.
+        InputError: the architecture is unknown, or weights are not available or do not fit.
     """
     foreign = None
     if settings.weights not in (None, "imagenet"):
         foreign = weights_of(settings, image_size, plugins)
-    # The number of classes is not known yet, and no layer depends on it. ImageNet's weights are
-    # fetched now: without a network, this fails before anything is computed.
+    # The number of classes is not known yet, and no layer depends on it. ImageNet weights are
+    # downloaded now: without an internet connection, this fails before anything is computed.
     classifier = untrained(settings, ("a", "b"), "softmax", image_size, plugins, 0, foreign)
     if foreign is not None:
         initialise(classifier.network, foreign)
@@ -63,10 +64,10 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
 def takes_images(
     classifier: Classifier, image_size: int, size_field: str, architecture_field: str
 ) -> None:
-    """See that a classifier takes an image of a size, and returns one row of values for it.
+    """Check that a classifier accepts an image of a size, and returns one row of values for it.
 
     Raises:
-        InputError: it does not; names one of the two config keys.
+        InputError: it does not; the error names one of the two config keys.
     """
     network, channels = classifier.network, classifier.channels
     try:
@@ -94,7 +95,7 @@ def sizes_of_layers(
     """Find the layers that explainers read: {explainer: its layer and the layer's size}.
 
     Args:
-        layers: explainer → layer ("auto" or dotted name); null where it reads none.
+        layers: explainer → layer ("auto" or dotted name); null if it reads no layer.
 
     Raises:
         InputError: the layer does not exist, or a CAM cannot use its output.

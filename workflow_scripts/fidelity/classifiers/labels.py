@@ -1,4 +1,4 @@
-"""From the labels of cases to what a classifier is trained on and evaluated against. No torch."""
+"""Turn the labels of cases into targets for training and evaluation. No torch."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ def label_matrix(
     """Map the source classes of cases to model classes.
 
     Returns:
-        uint8 (cases, names), 1 where the case has the class.
+        uint8 (cases, names), 1 if the case has the class.
 
     Raises:
         InputError: a label belongs to no model class.
@@ -46,10 +46,10 @@ def known_matrix(
     classes: Mapping[str, Any],
     names: Sequence[str] | None = None,
 ) -> np.ndarray:
-    """Say for which model classes it is known whether a case shows them.
+    """Return for which model classes it is known whether a case shows them.
 
     Returns:
-        bool (cases, names). A class that one source class makes certain is known.
+        bool (cases, names). A class that is certain from one source class is known.
 
     Raises:
         InputError: a label belongs to no model class.
@@ -68,18 +68,17 @@ def head_of(
     """Decide the order of the classes and the activation of a classifier.
 
     Args:
-        by_name: a file of torchxrayvision that is not trained here gives its outputs by their
-            names.
+        by_name: whether the classifier is a file of torchxrayvision that is not trained here; its
+            outputs are selected by their names.
 
     Returns:
-        (classes, activation). `classes` of the config is the order of the outputs; without it that
-        of the data set. One logit stands for (negative, positive): positive is the class that is
-        annotated. `three_way` (uncertain: multi-class) has negative, uncertain and positive of each
-        class.
+        (classes, activation). The order of the outputs is `classes` of the config, or else the
+        order of the data set. One logit means (negative, positive); positive is the annotated
+        class. `three_way` (with uncertain: multi-class) has outputs for negative, uncertain and
+        positive of each class.
 
     Raises:
-        InputError: the config's classes lack one of the data set, or a head does not go with the
-            task.
+        InputError: the config's classes lack one of the data set, or a head does not fit the task.
     """
     of_data = list(classes["classes"])
     chosen = list(settings.classes or [])
@@ -95,7 +94,7 @@ def head_of(
                 " map the data set's labels to the classifier's classes",
             )
     if by_name:
-        # Its outputs were trained each for itself, whatever the data set's classes are.
+        # Each output was trained separately, whatever the data set's classes are.
         return tuple(chosen or of_data), "sigmoid"
     one_logit = settings.head == "one_logit"
     if one_logit:
@@ -125,7 +124,7 @@ def head_of(
 
 
 def check_every_class(labels: np.ndarray, names: Sequence[str], needed: Sequence[str]) -> None:
-    """Raise InputError if a class of the data set has no image to learn from.
+    """Raise InputError if a class of the data set has no training image.
 
     Args:
         labels: (n, names), 0 or 1.

@@ -1,4 +1,4 @@
-"""What a classifier is to the rest of the project: a network with its classes and preprocessing."""
+"""The classifier as the rest of the project uses it: network, classes and preprocessing."""
 
 from typing import Literal
 
@@ -11,7 +11,7 @@ from fidelity.base.suggestions import suggestion
 
 Activation = Literal["softmax", "sigmoid", "one_logit", "three_way"]
 OutputValues = Literal["logits", "probabilities"]
-# Outputs of a network per class, by activation; one_logit has one for both.
+# Network outputs per class, by activation; one_logit has one output for both classes.
 STATES = {"softmax": 1, "sigmoid": 1, "three_way": 3}
 
 # Statistics of ImageNet, as torchvision and timm use them.
@@ -25,15 +25,15 @@ class Classifier(nn.Module):
     Attributes:
         network: maps (n, channels, H, W) to (n, outputs).
         classes: model classes in the order of the logits; for `one_logit` (negative, positive).
-        activation: `softmax` (classes exclude each other); `sigmoid` (each class for itself);
-            `one_logit` (two classes, one output z of the network); or `three_way` (each class for
-            itself, with an output each for negative, uncertain and positive).
+        activation: `softmax` (classes exclude each other); `sigmoid` (classes are independent);
+            `one_logit` (two classes, one output z of the network); or `three_way` (classes are
+            independent, with one output each for negative, uncertain and positive).
         channels: channels the network expects; a grey image is repeated.
         mean: per channel, subtracted from values in [0, 1].
-        std: per channel, divided by.
+        std: per channel, by which values are divided.
         image_size: side of the square working image in pixels.
-        output_values: what the network returns. Of `probabilities` the log-odds are explained, and
-            the classifier's probabilities are the network's.
+        output_values: what the network returns. If it returns `probabilities`, their log-odds are
+            explained, and the classifier's probabilities are those of the network.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Classifier(nn.Module):
         """Wrap a network.
 
         Raises:
-            InputError: the classes do not go with the activation, or mean and std not with the
+            InputError: the classes do not fit the activation, or mean and std do not fit the
                 channels.
         """
         super().__init__()
@@ -79,12 +79,12 @@ class Classifier(nn.Module):
 
     @property
     def outputs(self) -> int:
-        """Number of values the network itself returns per image."""
+        """Number of values that the network itself returns per image."""
         return outputs_of(self.activation, len(self.classes))
 
     @property
     def device(self) -> torch.device:
-        """Device the classifier is on."""
+        """Device of the classifier."""
         return self._mean.device
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -94,10 +94,10 @@ class Classifier(nn.Module):
             x: (n, channels, H, W), preprocessed.
 
         Returns:
-            (n, classes). With one logit z the columns are (-z, z), so that explaining the negative
+            (n, classes). With one logit z, the columns are (-z, z), so that explaining the negative
             class explains −z. `three_way` gives positive minus negative, whose sigmoid is the
-            softmax over these two: how Irvin et al. 2019 test their U-MultiClass models. Of a
-            network that returns probabilities these are log-odds.
+            softmax over these two; Irvin et al. 2019 test their U-MultiClass models this way. For a
+            network that returns probabilities, these are log-odds.
         """
         if self.activation == "three_way":
             states = self.states(x)
@@ -122,13 +122,13 @@ class Classifier(nn.Module):
         return out
 
     def probabilities(self, logits: torch.Tensor) -> torch.Tensor:
-        """Turn logits (n, classes) into probabilities (n, classes) in [0, 1]."""
+        """Convert logits (n, classes) to probabilities (n, classes) in [0, 1]."""
         if self.activation == "softmax" and self.output_values == "logits":
             return logits.softmax(dim=1)
         return logits.sigmoid()
 
     def normalise(self, images: torch.Tensor) -> torch.Tensor:
-        """Turn grey images (n, H, W) in [0, 1], on the classifier's device, into network input.
+        """Convert grey images (n, H, W) in [0, 1], on the classifier's device, to network input.
 
         Returns:
             Float tensor (n, channels, H, W), in channels-last layout.
@@ -137,7 +137,7 @@ class Classifier(nn.Module):
         return normalised.contiguous(memory_format=torch.channels_last)
 
     def preprocess(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """Turn working images into network input on the classifier's device.
+        """Convert working images to network input on the classifier's device.
 
         Args:
             images: uint8 (n, H, W), grey.
@@ -159,7 +159,7 @@ class Classifier(nn.Module):
         """Return the column of a class.
 
         Raises:
-            InputError: the classifier does not know the class.
+            InputError: the classifier does not have the class.
         """
         if name in self.classes:
             return self.classes.index(name)
@@ -171,23 +171,23 @@ class Classifier(nn.Module):
 
 
 def outputs_of(activation: Activation, classes: int) -> int:
-    """Count the values that a network returns per image."""
+    """Return the number of values that a network returns per image."""
     return 1 if activation == "one_logit" else classes * STATES[activation]
 
 
 def log_odds(probabilities: torch.Tensor, exclusive: bool) -> torch.Tensor:
-    """Turn probabilities into log-odds, whose sigmoid is the probability.
+    """Convert probabilities to log-odds, whose sigmoid is the probability.
 
     Args:
         probabilities: (n, outputs) in [0, 1].
-        exclusive: of classes that exclude each other. Where a row sums to 1, what the others have
-            is summed up, which keeps digits that 1 - p loses near p = 1.
+        exclusive: whether classes exclude each other. If so, and a row sums to 1, the probabilities
+            of the other classes are summed. This keeps digits that 1 - p loses near p = 1.
 
     Returns:
         (n, outputs), finite.
     """
     info = torch.finfo(probabilities.dtype)
-    rest = (1 - probabilities).clamp(min=info.eps / 2)  # no values between this and 0
+    rest = (1 - probabilities).clamp(min=info.eps / 2)  # no values exist between this and 0
     if exclusive:
         apart = 1 - torch.eye(probabilities.shape[1]).to(probabilities)
         sums_to_one = (probabilities.sum(dim=1, keepdim=True) - 1).abs() < 1e-3
@@ -196,5 +196,5 @@ def log_odds(probabilities: torch.Tensor, exclusive: bool) -> torch.Tensor:
 
 
 def _full(values: torch.Tensor) -> torch.Tensor:
-    """Give values of half precision, whose 1 - p has two digits, in single precision."""
+    """Convert half precision to single precision, because 1 - p has only two digits in half."""
     return values if values.dtype == torch.float64 else values.float()

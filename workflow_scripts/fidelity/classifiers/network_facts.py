@@ -1,4 +1,4 @@
-"""Questions that a network itself answers: what its outputs are, which images it takes."""
+"""Find out from a network itself what its outputs are and which image sizes it accepts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,11 +9,11 @@ from torch import nn
 from fidelity.base.errors import InputError
 from fidelity.classifiers.randomised import noise
 
-# Inputs this much larger than images: logits grow with them, probabilities stay in [0, 1].
+# Factors by which inputs are larger than images: logits grow, probabilities stay in [0, 1].
 SCALES = (100, 10, 1)
 IMAGES = 4
 TOLERANCE = 1e-3
-# Sides that networks are built for.
+# Common input sizes of networks.
 SIDES = (224, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 192, 196, 208, 240, 256, 288, 299)
 SIDES += (300, 320, 331, 336, 352, 380, 384, 416, 448, 456, 480, 512, 518, 528, 560, 600, 640, 768)
 SIDES += (896, 1024)
@@ -27,8 +27,8 @@ def kind_of_outputs(network: nn.Module, channels: int, side: int) -> str | None:
         network: in eval mode, on the CPU.
 
     Returns:
-        "softmax" (all outputs in [0, 1], rows sum to 1), "sigmoid" (all in [0, 1]) or None.
-        Outputs that are equal for all images, such as those of a head of zeros, tell nothing.
+        "softmax" (all outputs in [0, 1], rows sum to 1), "sigmoid" (all in [0, 1]) or None. It is
+        also None if the outputs are equal for all images, as with a head of zeros.
     """
     grey = torch.from_numpy(noise(side, 0)[:IMAGES]).float() / 127.5 - 1
     grey = torch.cat([grey, torch.full_like(grey[:1], -1), torch.ones_like(grey[:1])])
@@ -57,14 +57,16 @@ def check_outputs_are(
     *,
     file: str | Path | None = None,
 ) -> None:
-    """Check that a network's outputs are what the config takes them for.
+    """Check that a network's outputs are what the config states.
 
     Args:
-        output_values: `logits` (believed), `probabilities`, or None: logits, if a probe agrees.
-        file: of its weights; None if it is to be trained here, which needs logits.
+        output_values: `logits` (not checked), `probabilities`, or None: logits, if a probe agrees.
+        file: the file of its weights; None if the network is to be trained here, which needs
+            logits.
 
     Raises:
-        InputError: the outputs look like probabilities, or are none.
+        InputError: the outputs look like probabilities, or are stated to be probabilities and are
+            not.
     """
     if output_values == "logits":
         return
@@ -93,7 +95,7 @@ def check_outputs_are(
 
 
 def sides_taken(network: nn.Module, channels: int) -> Iterator[int]:
-    """Try square images of common sides; give the sides in pixels that the network takes."""
+    """Try square images of common sizes; yield the sides in pixels that the network accepts."""
     for side in SIDES:
         try:
             with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Logits of many images, independent of how they are grouped."""
+"""Compute logits of many images, independent of how they are grouped in batches."""
 
 import numpy as np
 import torch
@@ -14,8 +14,8 @@ def predict_logits(
 ) -> np.ndarray:
     """Compute logits in batches of one fixed size.
 
-    The last batch is filled up with zeros, because kernels choose their order of summation by the
-    batch size. In a smaller batch, the same image could give other last digits.
+    The last batch is padded with zeros, because kernels choose their order of summation by the
+    batch size. In a smaller batch, the last digits of the same image could differ.
 
     Args:
         classifier: in eval mode, on its device.
@@ -59,10 +59,10 @@ def classify_padded(
     Args:
         classifier: in eval mode.
         images: float (n, H, W) in [0, 1] on the classifier's device, n at most `batch`.
-        batch: images per forward pass; a short batch is padded, since the kernels that a library
-            picks for another batch size round differently.
+        batch: images per forward pass. A short batch is padded, because a library may choose other
+            kernels for another batch size, and these round differently.
         output: `probability` or `logit`.
-        precision: `float32`, `bfloat16`, or `auto` (bfloat16 where the hardware has it).
+        precision: `float32`, `bfloat16`, or `auto` (bfloat16 if the hardware has it).
 
     Returns:
         float32 (n, classes), on the classifier's device.

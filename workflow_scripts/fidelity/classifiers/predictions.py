@@ -1,4 +1,4 @@
-"""What a classifier said: predictions.csv, and what follows from it for a case and class."""
+"""Read predictions.csv, and derive the prediction for each case and class."""
 
 import math
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
     """Read predictions.csv; ids and names stay text ("007", "NA").
 
     Returns:
-        PREDICTIONS, one row per case and model class; label, logit and probability as
-        float, the label NaN where it is uncertain.
+        PREDICTIONS, one row per case and model class; label, logit and probability are floats. The
+        label is NaN if it is uncertain.
 
     Raises:
         InputError: the file is missing, damaged or of another kind.
@@ -34,12 +34,12 @@ def read_predictions(path: str | Path) -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a classifier said of a case about one model class.
+    """The prediction of a classifier for a case and one model class.
 
     Attributes:
         target_is_predicted: whether the class is the predicted one (multilabel: is predicted).
-        correct: whether the case is classified right (multilabel: as to this class); None where
-            the label is uncertain.
+        correct: whether the case is classified correctly (multilabel: for this class); None if the
+            label is uncertain.
     """
 
     target_is_predicted: bool | None
@@ -51,12 +51,12 @@ UNKNOWN = Answer(None, math.nan, None)
 
 
 def answers_of(predictions: pd.DataFrame, task: str) -> dict[tuple[str, str], Answer]:
-    """Read off the predictions what the classifier said of each case and model class.
+    """Derive from the predictions the answer for each case and model class.
 
     Args:
-        predictions: long form: case, class, label (0/1, NaN where uncertain), probability.
-        task: `multiclass` (the most probable class is predicted, the first one of equals) or
-            `multilabel` (each class of probability at least 0.5 is).
+        predictions: long form: case, class, label (0/1, NaN if uncertain), probability.
+        task: `multiclass` (the most probable class is predicted; among ties, the first one) or
+            `multilabel` (each class with a probability of at least 0.5 is predicted).
 
     Returns:
         {(case, model class): answer}.

@@ -1,4 +1,4 @@
-"""Classifiers with random weights, all of them or those of the last layers."""
+"""Classifiers with random weights, in all layers or in the last ones only."""
 
 import copy
 import hashlib
@@ -11,7 +11,7 @@ from torch import nn
 
 from fidelity.classifiers.model import Classifier
 
-# Images that give a random network's batch normalisations their statistics.
+# Number of images for estimating the batch normalisation statistics of a random network.
 NOISE_IMAGES = 16
 
 
@@ -27,18 +27,18 @@ def weights_digest(classifier: Classifier) -> str:
 def randomised(classifier: Classifier, seed: int) -> Classifier:
     """Copy a classifier and give it new random weights.
 
-    Every module with `reset_parameters` is initialised as its own code does it. Parameters of
-    modules without one (layer scales, class tokens, position embeddings; everything in
-    TorchScript) are shuffled: their scale stays, the effect of training is lost.
+    Every module with `reset_parameters` is initialised by its own code. Parameters of other modules
+    (layer scales, class tokens, position embeddings; everything in TorchScript) are shuffled: their
+    scale stays, but the effect of training is lost.
 
-    Running statistics of batch normalisation are estimated on smooth noise afterwards. Reset to
-    mean 0 and variance 1, they would make the layers do nothing, and activations would fade with
-    depth, unlike in any trained network. Left as trained, they would not fit the new weights. Noise
-    rather than the cases, because the network must not depend on the shard.
+    The running statistics of batch normalisation are then estimated on smooth noise. If they were
+    reset to mean 0 and variance 1, the layers would do nothing. Activations would then vanish with
+    depth, unlike in any trained network. The trained statistics would not fit the new weights.
+    Noise is used instead of the cases, because the network must not depend on the shard.
 
     Returns:
-        The copy, in eval mode, on the classifier's device. The same on every device: it is drawn on
-        the CPU.
+        The copy, in eval mode, on the classifier's device. It is the same on every device, because
+        its weights are drawn on the CPU.
     """
     device = classifier.device
     twin = copy.deepcopy(classifier).cpu().eval()
@@ -69,7 +69,7 @@ def estimate_statistics(
 
     Args:
         classifier: in eval mode; called without gradients.
-        modules: of its network; those that are no batch normalisation are passed over.
+        modules: modules of its network; those that are not batch normalisations are skipped.
         images: uint8 (n, S, S).
     """
     norms = [
@@ -91,7 +91,7 @@ def estimate_statistics(
 
 
 def noise(side: int, seed: int) -> np.ndarray:
-    """Smooth noise that uses the range of grey values as a radiograph does, uint8 (n, S, S)."""
+    """Make smooth noise with the grey value range of a radiograph, uint8 (n, S, S)."""
     rng = np.random.default_rng(seed)
     drawn = rng.standard_normal((NOISE_IMAGES, side, side)).astype(np.float32)
     blurred = np.stack([cv2.GaussianBlur(image, (0, 0), side / 32) for image in drawn])

@@ -1,20 +1,20 @@
-"""Batch normalisation over one image, which torch refuses, in the words of a config."""
+"""Explain torch's error for batch normalisation over one image in terms of the config."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from fidelity.base.errors import InputError
 
-# How torch begins its refusal (torch.nn.functional.batch_norm).
+# The beginning of torch's error message (torch.nn.functional.batch_norm).
 REFUSAL = "Expected more than 1 value per channel when training"
 
 
 @contextmanager
 def in_words(images: int, batch: int, field: str) -> Iterator[None]:
-    """State what to do where a network in training is given a batch of a single image.
+    """Raise an error with a remedy if a network in training gets a batch of a single image.
 
     Raises:
-        InputError: batch normalisation got a single value per channel; other errors pass.
+        InputError: batch normalisation got a single value per channel; other errors pass unchanged.
     """
     try:
         yield

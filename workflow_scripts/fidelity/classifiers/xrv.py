@@ -1,7 +1,7 @@
-"""The classifiers of torchxrayvision (`xrv:<name>`): built bare, so that they return logits.
+"""The classifiers of torchxrayvision (`xrv:<name>`), built so that they return logits.
 
-With its operating points set, the package's forward returns sigmoid and then a piecewise linear
-scaling; neither is in what is built here. Probabilities are the plain sigmoid.
+If the package's operating points are set, its forward applies sigmoid and then a piecewise linear
+scaling. Networks built here apply neither. Probabilities are the plain sigmoid.
 """
 
 import contextlib
@@ -23,14 +23,14 @@ DENSENET, RESNETS = "densenet121", ("resnet50", "resnet101")
 
 
 def build_xrv(architecture: str, outputs: int) -> nn.Module:
-    """Build a network of one channel with a fresh head.
+    """Build a network with one input channel and a new head.
 
     Args:
         architecture: "xrv:densenet121", "xrv:resnet50", or a name of the package's weights such as
-            "xrv:densenet121-res224-all", which also names the outputs of its files.
+            "xrv:densenet121-res224-all", which also determines the names of the outputs.
 
     Raises:
-        InputError: unknown name.
+        InputError: the name is unknown.
     """
     output_names(architecture)
     kind = architecture.removeprefix(PREFIX).partition("-")[0]
@@ -42,10 +42,10 @@ def build_xrv(architecture: str, outputs: int) -> nn.Module:
 
 
 def output_names(architecture: str) -> tuple[str, ...]:
-    """Name the outputs of the package's checkpoints; '' for one that was never trained.
+    """List the outputs of the package's checkpoints; '' for an output that was never trained.
 
     Raises:
-        InputError: unknown name.
+        InputError: the name is unknown.
     """
     models = _package()
     name = architecture.removeprefix(PREFIX)
@@ -69,11 +69,12 @@ def choose_outputs(
     classes: Sequence[str],
     mapping: Mapping[str, str] | None,
 ) -> dict[str, torch.Tensor]:
-    """Cut a checkpoint's head down to the classes of a data set.
+    """Reduce a checkpoint's head to the classes of a data set.
 
     Args:
-        classes: model classes, in the order wanted.
-        mapping: class → output of the checkpoint; a class that is not in it has its own name.
+        classes: model classes, in the requested order.
+        mapping: class → output of the checkpoint; a class without an entry uses the output of its
+            own name.
 
     Returns:
         The state with one row of the head per class. Two classes may share an output.
@@ -100,7 +101,7 @@ def choose_outputs(
 
 
 def without_inplace_xrv(module: nn.Module) -> None:
-    """Give the package's DenseNet a last ReLU that leaves the hooked feature map as it was."""
+    """Replace the last ReLU of the package's DenseNet, so that it leaves hooked maps unchanged."""
     if type(module).__module__ == "torchxrayvision.models" and hasattr(module, "features2"):
         module.features2 = types.MethodType(_features2, module)
 
@@ -110,7 +111,7 @@ def _features2(self: nn.Module, x: torch.Tensor) -> torch.Tensor:
 
 
 def _package() -> types.ModuleType:
-    """Import the package's models when they are needed: the import is slow and prints."""
+    """Import the package's models only when they are needed: the import is slow and prints."""
     with contextlib.redirect_stdout(io.StringIO()):
         import torchxrayvision.models as models
     return models

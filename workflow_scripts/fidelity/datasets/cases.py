@@ -22,10 +22,10 @@ from fidelity.masks.boxes import FloatBox
 SPLIT_ALIASES = {"valid": "val", "validation": "val"}
 MASK_PREFIX = "mask:"
 BOXES_PREFIX = "boxes:"
-# The mask of the reader `second`; those of others are `mask@<reader>:<class>`.
+# Columns of the reader `second`; other readers have `mask@<reader>:<class>`.
 SECOND_PREFIX = "second_mask:"
 OF_READER, BOXES_OF_READER = "mask@", "boxes@"
-# In a cell of a mask or of boxes: the image was read for the class, and nothing was found.
+# The value of a mask or boxes cell for: the image was read for the class, nothing was found.
 NONE = "none"
 SPACING = ("spacing_row", "spacing_column")
 SPACING_FROM = "spacing_from"
@@ -37,7 +37,7 @@ MAX_ID = 500
 REQUIRED = ("case", "split", "label", "image")
 HEAD = ("case", "patient", "split", "label", "image", "lung_mask")
 TAIL = ("width", "height", "digest")
-# In the order in which they are written. One that ends with ":" or "@" is the beginning of names.
+# In the order in which they are written. An entry that ends with ":" or "@" is a prefix.
 COLUMNS = (
     *HEAD,
     MASK_PREFIX,
@@ -62,35 +62,36 @@ class Case:
 
     Attributes:
         case: unique id.
-        patient: patient id; equal to the case id where the source knows none.
+        patient: patient id; equal to the case id if the source has no patient ids.
         split: `train`, `val` or `test`.
-        labels: source classes, in the order given; several or none in a multilabel data set.
+        labels: source classes, in the order given; a multilabel data set may have several or none.
         image: path relative to the data root, with "/".
         lung_mask: path of the lung mask; None if absent.
         masks: path of the reference mask per source class.
         width: native width of the image in pixels; None before indexing.
         height: native height in pixels; None before indexing.
         digest: hash of the bytes of the image and its masks; empty before indexing.
-        readers: path of each reader's mask per source class, by reader; a mask of `masks` has no
-            reader's name, and counts as that of the reader `first`.
+        readers: reader → path of the reader's mask per source class. A mask in `masks` has no
+            reader's name; it is treated as that of the reader `first`.
         spacing: (row, column) size of the image's pixels in mm; None if unknown.
-        spacing_from: `table`, or the DICOM element that the spacing was read from; empty before
+        spacing_from: `table`, or the DICOM element from which the spacing was read; empty before
             indexing or without a spacing.
-        lung_from: data set whose lung masks the model of this case's lungs was trained on; empty
-            where the lung mask is provided or absent.
-        uncertain: source classes that the image may or may not show; they are not among the labels,
-            and count neither as present nor as absent.
+        lung_from: data set whose lung masks trained the model that predicted this lung mask; empty
+            if the lung mask is provided or absent.
+        uncertain: source classes that the image may or may not show. They are not among the labels,
+            and are treated neither as present nor as absent.
         boxes: reference boxes per source class, one per instance: (y0, x0, y1, x1) in pixels of the
-            image, or of one of `box_size`. Without a box: the image was read for the class, and
-            nothing was found. A class that is not here was not annotated with boxes.
-        reader_boxes: the same by reader, where the source names them; `boxes` holds theirs too.
-        box_size: (height, width) of the image that boxes and spacing are pixels of, (1, 1) for
-            shares of the sides; None, as always after indexing, for the image itself.
-        organs: path of the mask per organ (`annotations.chexmask.ORGANS`), where there are any.
-        facts: what is known of the image or its patient, by stratum (`datasets.facts`): never more
-            than the setting `strata` requests once it is indexed.
+            image, or of an image of `box_size`. An empty entry means that the image was read for
+            the class, and nothing was found. A class without an entry was not annotated with boxes.
+        reader_boxes: the same by reader, if the source names the readers; `boxes` contains these
+            too.
+        box_size: (height, width) of the image whose pixels boxes and spacing refer to; (1, 1) for
+            shares of the sides. None means the image itself, as always after indexing.
+        organs: path of the mask per organ (`annotations.chexmask.ORGANS`), if there are any.
+        facts: facts of the image or its patient, by stratum (`datasets.facts`). After indexing,
+            only those that the setting `strata` requests.
         box_places: file and row of each box, for errors; not kept in the case table.
-        place: file and row that name the image, likewise.
+        place: file and row that name the image, for errors; not kept in the case table.
     """
 
     case: str
@@ -118,17 +119,17 @@ class Case:
 
     @property
     def annotated(self) -> set[str]:
-        """Source classes with a reference, be it a mask or boxes, empty ones included."""
+        """Source classes with a reference (a mask or boxes), including empty references."""
         return {*self.masks, *self.boxes}.union(*self.named_readers.values())
 
     @property
     def named_readers(self) -> dict[str, dict[str, str]]:
-        """Those of `readers` whose masks may be the reference; of `second` alone there is none."""
+        """The entries of `readers` whose masks may be the reference; not `second`."""
         return {reader: masks for reader, masks in self.readers.items() if reader != SECOND}
 
     @property
     def mask_paths(self) -> list[str]:
-        """Every mask of a class, those of all readers included."""
+        """Every mask of a class, including those of all readers."""
         return [path for masks in (self.masks, *self.readers.values()) for path in masks.values()]
 
 
@@ -138,7 +139,7 @@ def sort_key(case: Case) -> tuple[int, str]:
 
 
 def count_labels(cases: Iterable[Case], multilabel: bool) -> Counter[tuple[str, str]]:
-    """Count cases by split and label; of several labels each by itself, with "any" for all."""
+    """Count cases by split and label. Each of several labels counts; "any" counts all cases."""
     if not multilabel:
         return Counter((case.split, "|".join(case.labels) or "no label") for case in cases)
     counts: Counter[tuple[str, str]] = Counter()
@@ -155,7 +156,7 @@ def relative_path(text: str, *, file: str | Path, field: str) -> str:
         The path, normalised, with "/".
 
     Raises:
-        InputError: the path is absolute or leaves the root through ".."; names `file` and `field`.
+        InputError: the path is absolute or leaves the root through ".."; it has `file` and `field`.
     """
     if text.startswith("/") or PureWindowsPath(text).drive or "\0" in text:
         raise InputError(
@@ -176,22 +177,22 @@ def relative_path(text: str, *, file: str | Path, field: str) -> str:
 
 
 def read_cases(path: str | Path) -> list[Case]:
-    """Read a case table that `write_cases` wrote, or one like it; see `datasets.sources.table`.
+    """Read a case table that `write_cases` wrote, or a similar one; see `datasets.sources.table`.
 
     Columns: case, split, label, image; optional: patient, lung_mask, mask:<class>…,
     second_mask:<class>…, mask@<reader>:<class>…, boxes:<class>…, boxes@<reader>:<class>…,
     spacing_row, spacing_column (mm), spacing_from, lung_from, uncertain, organ:<organ>…,
-    fact:<stratum>…, width, height, digest. Several labels are joined by "|". Boxes are written
-    `x0 y0 x1 y1; x0 y0 x1 y1`. An empty cell means "absent", `none` in a cell of a mask or of boxes
-    "read, and nothing found".
+    fact:<stratum>…, width, height, digest. Several labels are joined by "|". Boxes are written `x0
+    y0 x1 y1; x0 y0 x1 y1`. An empty cell means "absent". In a cell of a mask or of boxes, `none`
+    means "read, and nothing found".
 
     Raises:
-        InputError: the file is missing, is not comma-separated text in UTF-8, lacks a column or
-            holds a cell that cannot be used.
+        InputError: the file is missing, is not comma-separated text in UTF-8, lacks a column or has
+            a cell that cannot be used.
     """
     sheet = read_sheet(path, REQUIRED)
     check_required(sheet.columns, path)
-    # What a user's table may look like was not written by this project.
+    # Other CSV variants are only accepted in tables of users, not in tables of this project.
     if sheet.notes:
         raise InputError(
             f"cannot be read as CSV in UTF-8 ({'; '.join(sheet.notes)})",
@@ -202,7 +203,7 @@ def read_cases(path: str | Path) -> list[Case]:
 
 
 def check_required(columns: Sequence[str], path: str | Path, hint: str = "") -> None:
-    """Raise InputError if a case table lacks a needed column; the hint is added to the remedy."""
+    """Raise InputError if a case table lacks a required column; `hint` extends the remedy."""
     for name in REQUIRED:
         if name not in columns:
             raise InputError(
@@ -214,14 +215,15 @@ def check_required(columns: Sequence[str], path: str | Path, hint: str = "") -> 
 
 
 def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
-    """Write a case table that `read_cases` reads back equal, byte-identical for equal cases.
+    """Write a case table that `read_cases` reads back unchanged; equal cases give equal bytes.
 
     Raises:
         InputError: a label contains "|", the separator of labels.
     """
     rows = [_row_of(case) for case in cases]
     columns = sorted({*HEAD, *TAIL}.union(*rows), key=_place_of)
-    # The csv module rather than pandas: jobs that only need the table start half a second sooner.
+    # The csv module is used instead of pandas: jobs that only need the table start half a second
+    # sooner.
     with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
         writer = csv.DictWriter(out, columns, restval="", lineterminator="\n")
         writer.writeheader()
@@ -229,7 +231,7 @@ def write_cases(path: str | Path, cases: Iterable[Case]) -> None:
 
 
 def _place_of(column: str) -> tuple[int, str]:
-    """Order columns by COLUMNS, and those of one beginning by name."""
+    """Order columns by COLUMNS, and columns with the same prefix by name."""
     beginnings = (
         place
         for place, name in enumerate(COLUMNS)
@@ -239,7 +241,7 @@ def _place_of(column: str) -> tuple[int, str]:
 
 
 def _row_of(case: Case) -> dict[str, Any]:
-    """Give the cells of a case that are not blank."""
+    """Return the cells of a case that are not blank."""
     if any("|" in label for label in (*case.labels, *case.uncertain)):
         raise InputError(
             f"the class name {'|'.join(case.labels)!r} contains the separator '|'",
@@ -278,12 +280,12 @@ def _row_of(case: Case) -> dict[str, Any]:
 
 
 def reader_column(reader: str, cls: str) -> str:
-    """Name the column of a reader's masks of a class."""
+    """Return the column name of a reader's masks of a class."""
     return SECOND_PREFIX + cls if reader == SECOND else f"{OF_READER}{reader}:{cls}"
 
 
 def readers_in(columns: Iterable[str]) -> set[str]:
-    """Name the readers whose masks or boxes a case table has columns of."""
+    """Return the readers for whom a case table has columns of masks or boxes."""
     names = {SECOND for name in columns if name.startswith(SECOND_PREFIX)}
     for name in columns:
         if name.startswith((OF_READER, BOXES_OF_READER)):
@@ -292,7 +294,7 @@ def readers_in(columns: Iterable[str]) -> set[str]:
 
 
 def boxes_cell(boxes: Iterable[FloatBox]) -> str:
-    """Write boxes as a cell of a case table: `x0 y0 x1 y1; …`, or `none`."""
+    """Format boxes as a cell of a case table: `x0 y0 x1 y1; …`, or `none`."""
     return "; ".join(" ".join(map(_shown, (x0, y0, x1, y1))) for y0, x0, y1, x1 in boxes) or NONE
 
 
@@ -301,12 +303,12 @@ def _shown(number: float) -> str:
 
 
 def case_of(cells: Mapping[str, str], path: str | Path, line: int) -> Case:
-    """Make a case of one row of a table: cells by column, its file and line.
+    """Make a case from one row of a table: cells by column, its file and line.
 
     Raises:
         InputError: a cell cannot be used.
     """
-    # What keeps a spreadsheet from running cells as formulas is undone.
+    # Remove the guard that prevents spreadsheets from running cells as formulas.
     plain = {name: unguard(cell) for name, cell in cells.items()}
     row = Row(
         path, f"line {line}", {name: text for name, c in plain.items() if (text := c.strip())}
@@ -367,7 +369,7 @@ def case_of(cells: Mapping[str, str], path: str | Path, line: int) -> Case:
 
 
 def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, ...]:
-    """Read what `boxes_cell` writes, in a cell that is not blank: boxes (y0, x0, y1, x1).
+    """Read the format of `boxes_cell`, from a cell that is not blank: boxes (y0, x0, y1, x1).
 
     Raises:
         InputError: a box is not four finite numbers, or has no width or height.
@@ -380,7 +382,7 @@ def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, 
             x0, y0, x1, y1 = map(float, text.replace(",", " ").split())
         except ValueError:
             x0 = y0 = x1 = y1 = math.nan
-        # Comparisons with nan are false.
+        # Comparisons with nan are false, so this also rejects nan.
         if not (x1 > x0 and y1 > y0 and all(map(math.isfinite, (x0, y0, x1, y1)))):
             raise InputError(
                 f"{text.strip()!r} is not a box of some width and height",
@@ -394,7 +396,7 @@ def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, 
 
 
 def split_named(name: str, path: str | Path, where: str = "") -> str:
-    """Give the split of a name as tables write it, such as `valid` or ` Test`.
+    """Return the split for a name as tables write it, such as `valid` or ` Test`.
 
     Raises:
         InputError: no split has this name. The error begins with `where`, the place in the table.
@@ -412,7 +414,7 @@ def split_named(name: str, path: str | Path, where: str = "") -> str:
 
 
 def _check_id(row: Row, name: str, text: str) -> None:
-    """Refuse ids that no file name or HDF5 attribute could hold."""
+    """Refuse ids that cannot be used in a file name or HDF5 attribute."""
     if len(text.strip()) > MAX_ID or any(
         unicodedata.category(sign) == "Cc" and sign not in "\n\t" for sign in text
     ):
@@ -431,7 +433,7 @@ def _pixels(row: Row, name: str) -> int | None:
     text = row.cells.get(name)
     if text is None:
         return None
-    # Nine digits at most: Python itself refuses to read thousands of them.
+    # At most nine digits, because Python itself refuses to read thousands of digits.
     if not (text.isascii() and text.isdigit() and len(text) < 10) or int(text) == 0:
         raise row.wrong(
             f"{text!r} is not a number of pixels",
@@ -442,7 +444,7 @@ def _pixels(row: Row, name: str) -> int | None:
 
 
 def _spacing(row: Row) -> tuple[float, float] | None:
-    """Read the two spacing cells: both or none, millimetres above 0."""
+    """Read the two spacing cells: both or none must be given, in millimetres above 0."""
     texts = [row.cells.get(name, "") for name in SPACING]
     if not any(texts):
         return None

@@ -8,10 +8,10 @@ from fidelity.settings.datasets import PHANTOM_CLASSES, Dataset
 
 
 def class_names(entry: Dataset, root: str | Path | None) -> list[str]:
-    """Name the model classes of a data set, in alphabetical order.
+    """List the model classes of a data set, in alphabetical order.
 
-    As many as can be known now: the annotated ones at least. The root is None if the data set is
-    made or downloaded.
+    The list has all classes that can be known before indexing, at least the annotated ones. The
+    root is None if the data set is generated or downloaded.
     """
     labels = {*entry.annotated_classes, *entry.labels}
     if entry.source == "phantom":

@@ -1,6 +1,6 @@
 """Facts of an image and its patient, for strata: view, sex, age group, label source.
 
-An age leaves no reader: it becomes a group of AGE_GROUPS where it is read.
+No exact age is kept: the function that reads an age returns only a group of AGE_GROUPS.
 """
 
 import logging
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     from fidelity.settings.datasets import Dataset
 
 FACTS = ("view", "sex", "age_group", "label_source")
-# Youngest age in years of each group.
+# Lowest age in years of each group.
 AGE_GROUPS = {0: "under 18", 18: "18 to 39", 40: "40 to 59", 60: "60 to 79", 80: "80 and over"}
-# Data sets hold typing errors, such as an age of 412 years.
+# Higher ages are typing errors; data sets contain an age of 412 years, for example.
 OLDEST = 120
 SEXES = {"f": "female", "female": "female", "m": "male", "male": "male", "o": "other"}
-# Days in a unit of a DICOM age (VR AS).
+# Days per unit of a DICOM age (VR AS).
 _DAYS = {"d": 1, "w": 7, "m": 30.4, "y": 365.25}
-# Written where a fact is not known.
+# Values that mean an unknown fact.
 UNKNOWN = ("", "unknown", "unk", "u", "none", "-", "?")
-# Column → stratum, where they differ.
+# Column → stratum, if their names differ.
 STRATUM = {"age": "age_group"}
 COLUMNS = ("case", "image", "view", "sex", "age", "label_source")
 
@@ -38,16 +38,17 @@ log = logging.getLogger(__name__)
 def facts_of(
     view: object = "", sex: object = "", age: object = "", label_source: object = ""
 ) -> dict[str, str]:
-    """Bring facts as files write them to one form; what is blank or unknown is left out.
+    """Bring facts to one form, whatever file they are from; leave out blank or unknown facts.
 
     Args:
         view: such as PA, AP or Lateral.
         sex: F, Female, M, Male or O.
-        age: in years, or as DICOM writes it (058Y, 009M).
+        age: in years, or in DICOM's form (058Y, 009M).
         label_source: any text.
 
     Returns:
-        A text per stratum of FACTS. Views in capitals (`PA`), words in small letters (`lateral`).
+        A text per stratum of FACTS. Abbreviations of views are in capitals (`PA`), words in small
+        letters (`lateral`).
     """
     shown = filled(str(view or ""))
     found = {
@@ -60,7 +61,7 @@ def facts_of(
 
 
 def age_group(age: object) -> str:
-    """Give the group of an age, see `facts_of`; empty if it is not a person's age."""
+    """Return the group of an age, see `facts_of`; empty if it is not a person's age."""
     match = re.fullmatch(r"(\d{1,3}(?:[.,]\d+)?)\s*([dwmy]?)", str(age or "").strip().lower())
     if match is None:
         return ""
@@ -71,12 +72,12 @@ def age_group(age: object) -> str:
 
 
 def with_facts(cases: Iterable[Case], root: Path, settings: "Dataset") -> list[Case]:
-    """Keep the facts that `strata` requests; those of `records` go before the source's own.
+    """Keep the facts that `strata` requests; facts from `records` override the source's own.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.
     """
-    # Jobs are given these keys only where strata are requested.
+    # Jobs get these keys only if strata are requested.
     wanted = _needed(getattr(settings, "strata", ()))
     given = _records(root / settings.records) if wanted and settings.records else {}
     found, matched = [], set()
@@ -108,12 +109,12 @@ def with_facts(cases: Iterable[Case], root: Path, settings: "Dataset") -> list[C
 
 
 def missing(case: Case, wanted: Collection[str]) -> list[str]:
-    """Name the facts that are requested and not known, in the order of FACTS."""
+    """List the requested facts that are not known, in the order of FACTS."""
     return [name for name in _needed(wanted) if name not in case.facts]
 
 
 def _needed(strata: Collection[str]) -> list[str]:
-    """Name the facts that strata need, in the order of FACTS: a lateral view has no side."""
+    """List the facts that strata need, in the order of FACTS; `side` also needs the view."""
     return [name for name in FACTS if name in strata or (name == "view" and "side" in strata)]
 
 
@@ -145,7 +146,7 @@ def _records(path: Path) -> dict[str, Mapping[str, str]]:
             text = filled(row[column])
             if text.lower() not in UNKNOWN and STRATUM.get(column, column) not in facts:
                 unread[column] += 1
-                # An age leaves no reader, not even in a log.
+                # The exact age must not appear anywhere, not even in a log.
                 examples.setdefault(column, "" if column == "age" else f" (first: {text!r})")
     for column, count in unread.items():
         log.warning(

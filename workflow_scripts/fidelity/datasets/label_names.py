@@ -1,4 +1,4 @@
-"""Names of classes: which are reserved, and which are one name written in two ways."""
+"""Names of classes: reserved names, and names that are one name written in two ways."""
 
 import json
 import re
@@ -14,20 +14,20 @@ from fidelity.datasets.cases import Case
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Dataset
 
-# A hyphen that joins a word to something; not one between digits, and not a minus.
+# A hyphen that joins a word to something; not one between digits, and not a minus sign.
 _JOINING = re.compile(r"(?<=[^\W\d])-+(?=\w)|(?<=\d)-+(?=[^\W\d])")
 _WHOLE = re.compile(r"^(\d+)\.0+$")
-# `all` names the rows of all classes together in the tables; the others are rules of
-# `explain.target`, which may also be a class.
+# In the tables, `all` names the rows over all classes. The others are rules of `explain.target`,
+# which may also be a class.
 RESERVED = ("all", "reference", "predicted")
 
 
 def folded(name: str) -> str:
-    """Reduce a name to what is left of it without differences that nobody means.
+    """Reduce a name to a form without accidental differences.
 
-    These are upper and lower case, spaces, signs that are not seen, and hyphens and underscores in
-    words. `1-2` and `-1` keep their hyphens. `1.0` is `1`: programs write whole numbers so where a
-    column has blank cells.
+    These are upper and lower case, spaces, invisible characters, and hyphens and underscores in
+    words. `1-2` and `-1` keep their hyphens. `1.0` becomes `1`, because programs write whole
+    numbers this way if a column has blank cells.
     """
     text = unicodedata.normalize("NFKC", name).casefold()
     text = "".join(sign for sign in text if unicodedata.category(sign) != "Cf")
@@ -36,7 +36,7 @@ def folded(name: str) -> str:
 
 
 def _is_hyphen(sign: str) -> bool:
-    """Check whether a sign is a hyphen, a dash, a minus or an underscore."""
+    """Check whether a character is a hyphen, a dash, a minus or an underscore."""
     return sign in "_\u2212" or unicodedata.category(sign) == "Pd"
 
 
@@ -46,7 +46,7 @@ def is_reserved(name: str) -> bool:
 
 
 def reserved_error(name: str, **where: Any) -> InputError:
-    """Describe a class with a reserved name; `where` is its file or field."""
+    """Return an error for a class with a reserved name; `where` is its file or field."""
     return InputError(
         f"the class name {name!r} is reserved (reserved: {', '.join(RESERVED)})",
         remedy="Rename the class in the data set; a class without masks can be renamed with"
@@ -56,12 +56,12 @@ def reserved_error(name: str, **where: Any) -> InputError:
 
 
 def model_class(label: str, labels: Mapping[str, str | None]) -> str | None:
-    """Give the classifier's class of a source class; None where `labels` leaves it out."""
+    """Return the classifier's class of a source class; None if `labels` leaves it out."""
     return labels.get(label, label)
 
 
 def name_errors(cases: Iterable[Case], settings: "Dataset") -> list[InputError]:
-    """Find classes with reserved names, and those that are one name written in two ways."""
+    """Find classes with reserved names, and classes that are one name written in two ways."""
     images = Counter(label for case in cases for label in (*case.labels, *case.uncertain))
     classes: Counter[str] = Counter()
     sources: dict[str, list[str]] = {}
@@ -83,14 +83,14 @@ def name_errors(cases: Iterable[Case], settings: "Dataset") -> list[InputError]:
 
 
 def respelled(cases: list[Case], settings: "Dataset") -> tuple[list[Case], "Dataset"]:
-    """Write an annotated class in one way where `labels` merges several ways of writing it.
+    """Write an annotated class in one way if `labels` merges several ways of writing it.
 
     The masks of a class are found by its name in the source. Without this, an image labelled
-    `pneumonia` would train the class `Pneumonia`, and its mask would not be scored.
+    `pneumonia` would be trained as the class `Pneumonia`, but its mask would not be scored.
 
     Returns:
         The cases with the annotated way of writing, and the settings without the entries of
-        `labels` that are done with.
+        `labels` that are no longer needed.
     """
     present = {label for case in cases for label in (*case.labels, *case.uncertain)}
     names = {

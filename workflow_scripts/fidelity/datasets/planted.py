@@ -1,6 +1,6 @@
-"""A known truth in any data set: half of its images get a mark, and the mark alone is the label.
+"""A known truth in any data set: half of its images get a mark, and only the mark is the label.
 
-Which images are marked depends on their ids alone, so the disease does not predict the label. A
+The ids alone decide which images are marked, so the disease does not predict the label. A
 classifier that distinguishes the two classes uses the mark.
 """
 
@@ -25,7 +25,7 @@ from fidelity.settings.datasets import Dataset
 
 # Radius of the textured disc and period of the texture, as shares of the image's side.
 RADIUS, PERIOD = 0.12, 1 / 24
-SHORTEST_PERIOD = 4  # pixels: finer ones would be lost when networks shrink the image
+SHORTEST_PERIOD = 4  # in pixels; finer stripes would be lost when networks shrink the image
 
 
 def relabelled(
@@ -34,7 +34,7 @@ def relabelled(
     """Give indexed cases the labels `marked` and `unmarked`, half each by the hash of their ids.
 
     Returns:
-        The cases, and the facts of classes.json (see `index_cases`): the maps of an annotated
+        The cases, and the facts of classes.json (see `index_cases`). The maps of an annotated
         source class explain `marked`.
     """
     sides = (MARKED, UNMARKED)
@@ -58,13 +58,13 @@ def draw(case: PreparedCase, planted: Mapping[str, Any]) -> tuple[np.ndarray, np
     """Draw the mark of a case, whatever its label.
 
     Args:
-        case: prepared, without the mark or with it: the place does not depend on the pixels.
+        case: prepared, with or without the mark; the place does not depend on the pixels.
         planted: `kind`, and `strength` of a texture.
 
     Returns:
-        (S, S) uint8, the marked image, and (S, S) bool, where the mark is. A `mark` is a bright
-        label at the sides of the image, outside of the lungs if there is room. A `texture` is a
-        faint pattern of stripes in a disc inside the lungs.
+        (S, S) uint8, the marked image, and (S, S) bool, the place of the mark. A `mark` is a bright
+        label at the sides of the image, outside the lungs if there is room. A `texture` is a faint
+        pattern of stripes in a disc inside the lungs.
     """
     rng = np.random.default_rng(seed_for(0, case.case, "planted", planted["kind"]))
     image = case.image.copy()
@@ -73,12 +73,12 @@ def draw(case: PreparedCase, planted: Mapping[str, Any]) -> tuple[np.ndarray, np
         return _texture(image, lung, planted["strength"], rng)
     try:
         return image, draw_tag(image, lung, rng)
-    except RuntimeError:  # these lungs fill the image
+    except RuntimeError:  # the lungs fill the image
         return image, draw_tag(image, np.zeros_like(lung), rng)
 
 
 def mark_of(case: PreparedCase, planted: Mapping[str, Any]) -> np.ndarray | None:
-    """Give the mark of a case as a mask of the original image, (H, W) bool; None if it has none."""
+    """Return the mark of a case as a mask of the original image, (H, W) bool; None without one."""
     if MARKED not in case.labels:
         return None
     y0, x0, y1, x1 = case.box
@@ -94,7 +94,7 @@ def retouch(
     settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> Iterator[Retouched]:
-    """Prepare the wanted images again without the mark, and with it, in the order of the cases.
+    """Prepare the wanted images with and without the mark, in the order of the cases.
 
     For the other arguments, see `prepare_cases`.
     """
@@ -109,10 +109,10 @@ def retouch(
 def _texture(
     image: np.ndarray, lung: np.ndarray, strength: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add stripes to a disc; without lungs there is no disc, and the image stays as it is."""
+    """Add stripes to a disc; without lungs there is no disc, and the image is not changed."""
     side = image.shape[0]
     depth = cv2.distanceTransform(lung.astype(np.uint8), cv2.DIST_L2, 5)
-    # Where the lung is wide: a disc at its rim would be cut to a sliver.
+    # The centre is where the lung is wide; a disc at its edge would be mostly cut off.
     rows, columns = np.nonzero((depth >= np.median(depth[lung])) & lung) if lung.any() else ((), ())
     if not len(rows):
         return image, np.zeros_like(lung)

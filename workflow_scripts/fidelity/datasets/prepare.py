@@ -1,4 +1,4 @@
-"""From the files of a case to what the classifier and the scores need."""
+"""Prepare the files of a case for the classifier and the scores."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -38,12 +38,12 @@ def prepare_cases(
     settings: Dataset,
     predict_lung: LungPredictor | None = None,
 ) -> Iterator[PreparedCase]:
-    """Prepare indexed cases with several readers, keeping their order and little in memory.
+    """Prepare indexed cases with several threads, in their order, with little memory.
 
     Args:
-        settings: of the data set: `input`, `image_size`, `annotated_classes`, `lung_masks`,
-            `mask_values` and the keys that begin with `intensity`.
-        predict_lung: gives the lung masks where `lung_masks` is `predicted`.
+        settings: settings of the data set: `input`, `image_size`, `annotated_classes`,
+            `lung_masks`, `mask_values` and the keys that begin with `intensity`.
+        predict_lung: predicts the lung masks if `lung_masks` is `predicted`.
 
     Raises:
         InputError: a file has become unreadable since it was indexed.
@@ -73,12 +73,12 @@ def prepare_case(
     Returns:
         The prepared case. Reference and lung masks are at the case's native size. That is the
         image's size, unless the index states that its masks were drawn on a larger original. A mask
-        drawn at another resolution is brought there by nearest neighbour. Boxes are filled where a
-        class has no mask. Where only readers by name drew it, their majority is the reference. The
-        case's own pixel spacing goes before the data set's.
+        of another resolution is resized by nearest neighbour. If a class has boxes and no mask, the
+        boxes are filled. If only readers with names drew it, their majority is the reference. The
+        case's own pixel spacing has priority over that of the data set.
 
     Raises:
-        InputError: a file is unreadable, or the input setting needs a lung mask that is not there.
+        InputError: a file is unreadable, or the input setting needs a lung mask that is missing.
     """
     shown = read_image(root / case.image, intensity_of(settings))
     seen = shown.shape
@@ -125,7 +125,7 @@ def prepare_case(
 
 
 def _drawn(case: Case, root: Path, settings: Dataset, size: tuple[int, int]) -> dict[str, Any]:
-    """Read what was drawn of the annotated classes, as the fields of a prepared case."""
+    """Read masks and boxes of the annotated classes, as the fields of a prepared case."""
     values = mask_values_of(settings)
 
     def annotated(found: Mapping[str, Found]) -> dict[str, Found]:
@@ -147,7 +147,7 @@ def _drawn(case: Case, root: Path, settings: Dataset, size: tuple[int, int]) -> 
     agreed = tuple(c for c in settings.annotated_classes if c in by_name and c not in given)
     joined = {c: _majority(readers, c) for c in agreed if c not in filled}
     return {
-        # A drawn mask goes before the class's boxes.
+        # A drawn mask has priority over the class's boxes.
         "references": annotated(joined | filled | given),
         "readers": readers,
         "reference_boxes": boxes,
@@ -158,7 +158,10 @@ def _drawn(case: Case, root: Path, settings: Dataset, size: tuple[int, int]) -> 
 
 
 def _majority(readers: Mapping[str, Mapping[str, RLE]], cls: str) -> RLE:
-    """Join the masks of a class; of readers alone, this is the reference until a rule is chosen."""
+    """Merge the readers' masks of a class by majority.
+
+    This is the reference if only readers with names drew it, until a rule is chosen.
+    """
     drawn = {reader: decode(masks[cls]) for reader, masks in readers.items() if cls in masks}
     return encode(agreed_mask(drawn, "majority"))
 
@@ -170,7 +173,7 @@ def _lung(
     image: np.ndarray,
     predict: LungPredictor | None,
 ) -> np.ndarray | None:
-    """Read or predict the lung mask, at the size it has; None where there shall be none."""
+    """Read or predict the lung mask, at its own size; None if none is used."""
     kind = settings.lung_masks
     if kind == "predicted":
         if predict is None:
@@ -182,7 +185,7 @@ def _lung(
 
 
 def _scaled(box: Box, size: tuple[int, int], seen: tuple[int, int]) -> Box:
-    """Find a box of the native image in the image file, which may be a smaller copy."""
+    """Convert a box of the native image to the image file, which may be a smaller copy."""
     if seen == size:
         return box
     rows, columns = seen[0] / size[0], seen[1] / size[1]
@@ -191,11 +194,11 @@ def _scaled(box: Box, size: tuple[int, int], seen: tuple[int, int]) -> Box:
 
 
 def lung_box(lung: np.ndarray) -> Box:
-    """Bound the lung, (H, W) bool and not empty, with a margin.
+    """Return the bounding box of the lung, (H, W) bool and not empty, with a margin.
 
     Returns:
-        (y0, x0, y1, x1), half-open, 5 % of the lung's height and width added on each side, cut at
-        the border of the image.
+        (y0, x0, y1, x1), half-open, with 5 % of the lung's height and width added on each side, cut
+        at the border of the image.
     """
     y0, x0, y1, x1 = box_of(lung)
     height, width = lung.shape

@@ -21,7 +21,7 @@ from fidelity.masks.boxes import Box, FloatBox, fill_boxes
 from fidelity.masks.run_lengths import RLE, encode
 
 SCHEMA = "fidelity-prepared-1"
-# Cases read or written at once: bounds memory, spares HDF5 calls.
+# Cases that are read or written at once: limits memory, and saves HDF5 calls.
 BLOCK = 64
 AGAIN = "Delete it and explained.json beside it, and run again"
 
@@ -40,29 +40,29 @@ NOTHING = Reference()
 
 @dataclass(frozen=True)
 class PreparedCase:
-    """A case as classifiers, explainers and scores see it.
+    """A case as classifiers, explainers and scores use it.
 
     Attributes:
         image: (S, S) uint8, the working image after the input setting.
         lung: (S, S) bool, the lung mask of the same region; None if the source has none.
         native_size: (height, width) of the original image in pixels.
         box: (y0, x0, y1, x1), the region of the native image that the working image shows.
-        references: reference mask per annotated source class of the case, at native size; where
-            a class has boxes and no mask, its boxes, filled.
+        references: reference mask per annotated source class of the case, at native size. If a
+            class has boxes and no mask, these are its filled boxes.
         lung_native: lung mask at native size; None if the source has none.
         digest: hash of the bytes of the image and its masks.
-        readers: the mask of each reader per class, at native size, of those who read the image for
-            the class. A reference that no reader is named for is not among them.
+        readers: reader → mask per class, at native size, for the classes the reader read the image
+            for. A reference without a reader's name is not included.
         spacing: (row, column) size of a native pixel in mm; None if unknown.
         uncertain: source classes that the case may or may not show.
         reference_boxes: reference boxes per annotated source class, one per instance, (y0, x0, y1,
-            x1) in native pixels; empty where the case was read for the class and nothing was found.
-        filled: classes whose reference is their boxes, filled.
-        reader_boxes: boxes by reader, as `reference_boxes`.
-        agreed: classes whose reference was joined from those of readers.
-        unread: classes that are explained, and have no reference by the rule that was chosen.
-        without: by reader, the reference that all others agree on; see `readers.references`.
-        organs: mask per organ, at native size; empty where the source has none.
+            x1) in native pixels; empty if the case was read for the class and nothing was found.
+        filled: classes whose reference is their filled boxes.
+        reader_boxes: boxes by reader, in the form of `reference_boxes`.
+        agreed: classes whose reference was merged from those of readers.
+        unread: classes that are explained, but have no reference by the chosen rule.
+        without: reader → the reference that all other readers agree on; see `readers.references`.
+        organs: mask per organ, at native size; empty if the source has none.
     """
 
     case: str
@@ -93,9 +93,9 @@ class PreparedCase:
         return (*self.references, *self.unread)
 
     def against(self, reader: str) -> "PreparedCase":
-        """Give the case with the reference that all readers but one agree on.
+        """Return the case with the reference that all readers except one agree on.
 
-        The one that is left out may be `any`: one who read the class, by its hash.
+        `left_out` may be `any`: one of the readers of the class, chosen by a hash.
         """
         chosen = {cls: self.one_reader(cls) if reader == ANY else reader for cls in self.explained}
         found = {
@@ -110,14 +110,14 @@ class PreparedCase:
         )
 
     def readers_of(self, cls: str) -> list[str]:
-        """Name those who read the case for a class; where nobody is named, that is `first`."""
+        """List the readers of the case for a class; if nobody is named, the list is `first`."""
         drawn = (*self.readers.items(), *self.reader_boxes.items())
         named = sorted({reader for reader, classes in drawn if cls in classes})
         unnamed = cls in self.references and cls not in self.agreed
         return [*([FIRST] if unnamed and FIRST not in named else []), *named]
 
     def reading(self, cls: str, reader: str) -> RLE:
-        """Give the mask of one of `readers_of`; boxes are filled."""
+        """Return the mask of one of `readers_of`; boxes are filled."""
         if cls in self.readers.get(reader, {}):
             return self.readers[reader][cls]
         if cls in self.reader_boxes.get(reader, {}):
@@ -125,12 +125,12 @@ class PreparedCase:
         return self.references[cls]
 
     def one_reader(self, cls: str) -> str:
-        """Choose one of the readers by name who read the case for a class; empty without any."""
+        """Choose one reader with a name who read the case for a class; empty if there is none."""
         ranked = [reader for reader in self.readers_of(cls) if reader != FIRST]
         return ranked[hash_of(f"{self.case}\0{cls}") % len(ranked)] if ranked else ""
 
     def reference_kind(self, cls: str) -> Literal["mask", "box"]:
-        """State how the reference of a class was drawn."""
+        """Return how the reference of a class was drawn."""
         return "box" if cls in self.filled else "mask"
 
 
@@ -138,9 +138,9 @@ def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[
     """Write a shard, atomically and byte-identically for equal cases.
 
     Args:
-        cases: none at all is valid; they are taken one by one, never held all at once.
-        attrs: `image_size` (S) and `classes` (model classes in order) at least; lists and dicts
-            are stored as JSON.
+        cases: may be empty; they are taken one by one, and are never all in memory.
+        attrs: at least `image_size` (S) and `classes` (model classes in order); lists and dicts are
+            stored as JSON.
 
     Raises:
         ValueError: an image is not (S, S) uint8.
@@ -170,16 +170,16 @@ def write_prepared(path: str | Path, cases: Iterable[PreparedCase], attrs: dict[
 
 
 def write_references(path: str | Path, prepared: str | Path, cases: Iterable[PreparedCase]) -> None:
-    """Write a shard whose cases have other references; its images stay in the prepared shard.
+    """Write a shard with other references; its images stay in the prepared shard.
 
     Args:
-        path: the HDF5 file; `PreparedShard` reads it as it reads the prepared one.
-        prepared: the shard that the cases are of; it is found from the place of `path`.
+        path: the HDF5 file; `PreparedShard` reads it in the same way as the prepared one.
+        prepared: the shard of the cases; the file stores its path relative to `path`.
     """
     link = os.path.relpath(prepared, Path(path).parent)
     with h5py.File(prepared, "r") as source, atomic_hdf5(path) as file:
         file.attrs.update(source.attrs)
-        # Other images make another file.
+        # The digest of the images is stored, so that other images give another file.
         file.attrs["prepared"] = content_hash(prepared)
         for name in ("images", "lungs"):
             file[name] = h5py.ExternalLink(link, name)
@@ -192,12 +192,12 @@ class PreparedShard:
     """Reader of a prepared shard; use it as a context manager.
 
     Attributes:
-        attrs: what was given to `write_prepared`, lists decoded.
+        attrs: the attributes given to `write_prepared`, with lists decoded.
         images: (n, S, S) uint8, all working images at once.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Name the file; it is opened on entering the context."""
+        """Set the path; the file is opened on entering the context."""
         self.path = Path(path)
 
     def __enter__(self) -> "PreparedShard":
@@ -261,7 +261,7 @@ def _checked(case: PreparedCase, side: int) -> np.ndarray:
 
 
 def _record(case: PreparedCase) -> str:
-    """Everything but the pixels, as JSON."""
+    """Convert everything except the pixels to JSON."""
     record = vars(case) | {
         "has_lung": case.lung is not None,
         "readers": {r: masks for r, masks in case.readers.items() if r != SECOND},
@@ -269,7 +269,8 @@ def _record(case: PreparedCase) -> str:
         "without": {reader: vars(of) for reader, of in case.without.items()},
     }
     del record["image"], record["lung"]
-    # What only some data sets have is left out elsewhere: the files of others stay as they were.
+    # Fields that only some data sets have are left out if empty, so that the files of other data
+    # sets do not change.
     for name in ("readers", "reader_boxes", "agreed", "unread", "without", "organs"):
         if not record[name]:
             del record[name]

@@ -1,8 +1,8 @@
 """The list of a data set's prepared shards, which every job that scores maps reads.
 
-A full study has hundreds of such jobs and over a hundred shards. Were each shard an input of each
-job, Snakemake would spend more time on these than on anything else when it plans. With the digests
-in it, the list changes when a shard does, and those jobs are run again.
+A full study has hundreds of such jobs and over a hundred shards. If each shard were an input of
+each job, Snakemake would spend most of its planning time on them. The list contains digests. So it
+changes when a shard changes, and those jobs are rerun.
 """
 
 import json
@@ -14,7 +14,7 @@ from fidelity.base.files import content_hash, read_json, write_text
 
 
 def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str | Path) -> None:
-    """Write the list: what classes.json says, and `shards`, {name: digest of the file's bytes}.
+    """Write the list: the content of classes.json, and `shards`, {name: digest of the file}.
 
     Args:
         prepared: the shards, in the folder of `output` or one below it; their order is kept.
@@ -30,7 +30,7 @@ def write_list(prepared: Iterable[str | Path], classes: str | Path, output: str 
 
 
 def listed(path: str | Path) -> list[str]:
-    """Give the paths of the shards in a list that `write_list` wrote, in their order.
+    """Return the paths of the shards in a list that `write_list` wrote, in their order.
 
     Raises:
         InputError: the file is not such a list, or a shard is missing.
@@ -45,7 +45,7 @@ def listed(path: str | Path) -> list[str]:
         ) from error
     shards = [Path(path).parent / f"{name}.h5" for name in names]
     for shard in shards:
-        # The list is all that Snakemake sees of the shards: without it they are made again.
+        # Snakemake sees only the list of the shards: if it is deleted, they are recomputed.
         if not shard.is_file():
             raise InputError(
                 f"the prepared shard {shard.name} is missing",

@@ -6,8 +6,8 @@ from types import ModuleType
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 
-# Source → module that offers `find_cases` and `tables`. The phantom is written
-# in COVID-QU-Ex' layout and read by the same code as the real data.
+# Source → module that offers `find_cases` and `tables`. The phantom is written in the layout of
+# COVID-QU-Ex and read by the same code as the real data.
 READERS = {
     "phantom": "fidelity.datasets.sources.covid_qu_ex.covid_qu_ex",
     "covid_qu_ex": "fidelity.datasets.sources.covid_qu_ex.covid_qu_ex",
@@ -27,9 +27,9 @@ READERS = {
     "yolo": "fidelity.datasets.sources.containers.yolo",
     "voc": "fidelity.datasets.sources.containers.voc",
 }
-# Source → its name, where it is one data set.
+# Source → its name, if it is one data set.
 TITLES = {"covid_qu_ex": "COVID-QU-Ex", "chexlocalize": "CheXlocalize"}
-# Source → module that offers `generate(root, settings, seed)`, for sources made here.
+# Source → module that offers `generate(root, settings, seed)`, for sources that are generated.
 GENERATORS = {"phantom": "fidelity.datasets.sources.phantom.phantom"}
 
 
@@ -44,17 +44,17 @@ def reader(source: str) -> ModuleType:
 
         and, if it differs from the default,
 
-        - `same_size = True`: image and masks are declared to be of equal size. Else a mask may have
-          another resolution than its image, as long as the aspect ratio agrees;
-        - `tables(root, settings) -> list[Path | None]`: the files that it reads beside images and
-          masks; None for one that need not be there;
+        - `same_size = True`: image and masks are declared to be of equal size. Otherwise a mask may
+          have another resolution than its image, if the aspect ratio agrees;
+        - `tables(root, settings) -> list[Path | None]`: the files that it reads in addition to
+          images and masks; None for an optional file that is missing;
         - `native_is_mask = True`: masks may be larger than the image, and are scored at their own
           size;
-        - `multilabel = True`: whatever the labels look like;
+        - `multilabel = True`: the data set is multi-label, whatever the labels are;
         - `masks_follow_labels = False`: a case of an annotated class may lack a mask, and one
           without the label may have it;
-        - `partly_annotated = True`: most images with a label have no reference by design, so that
-          these are counted and are no fault;
+        - `partly_annotated = True`: most images with a label have no reference by design. They are
+          counted, and are not a fault;
         - `lungs_may_lack = True`: some images have no lung mask;
         - `known_classes`: names that the source itself checks. A class of the config that no image
           has is then left out; for other sources it is an error.
@@ -72,5 +72,5 @@ def reader(source: str) -> ModuleType:
 
 
 def generator(source: str) -> ModuleType | None:
-    """Import the module that makes the data of a source; None if its data lie in a folder."""
+    """Import the module that generates the data of a source; None if its data are in a folder."""
     return importlib.import_module(GENERATORS[source]) if source in GENERATORS else None

@@ -1,4 +1,4 @@
-"""Cutting the case table into shards, the units of work of one job."""
+"""Divide the case table into shards, the units of work of one job."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -9,20 +9,20 @@ from fidelity.datasets.splits import SPLITS, hash_of
 
 
 def shard_of(case: str, count: int) -> int:
-    """State which of `count` shards (from 0) a case is in: its id decides it, no other case."""
+    """Return which of `count` shards (from 0) a case is in; this depends only on its id."""
     return hash_of(case) % count
 
 
 def shard_name(split: str, index: int) -> str:
-    """Name a shard: `test-003`."""
+    """Return the name of a shard: `test-003`."""
     return f"{split}-{index:03d}"
 
 
 def write_shards(cases: Iterable[Case], counts: dict[str, int], folder: str | Path) -> list[str]:
-    """Write one case table `{split}-{nnn}.csv` per shard into a folder, the empty ones too.
+    """Write one case table `{split}-{nnn}.csv` per shard into a folder, including empty shards.
 
     Args:
-        counts: number of shards per split (1 where a split is not named).
+        counts: number of shards per split (1 for a split that is not named).
 
     Raises:
         InputError: a count is below 1 or names no split.

@@ -1,14 +1,14 @@
-"""The splits of a data set, in their order, and how units without an official one are divided."""
+"""The splits of a data set, in their order, and how cases without official splits are divided."""
 
 import hashlib
 from collections.abc import Mapping
 
 SPLITS = ("train", "val", "test")
-# Of data sets without splits of their own.
+# For data sets without splits of their own.
 SHARES = {"train": 0.7, "val": 0.1, "test": 0.2}
-# Part of the official training split that becomes the validation split where there is none.
+# Shares of the official training split, if there is no official validation split.
 VALIDATION = {"train": 0.9, "val": 0.1}
-# Of patients without a training split.
+# For patients if there is no training split.
 THIRDS = {"val": 1 / 3, "test": 2 / 3}
 
 
@@ -18,9 +18,9 @@ def hash_of(text: str, size: int = 8) -> int:
 
 
 def seeded_split(unit: str, seed: int, shares: Mapping[str, float] = SHARES) -> str:
-    """Draw the split of a patient, or of an image where patients are unknown.
+    """Choose the split of a patient, or of an image if patients are unknown.
 
-    The draw depends on the id and the seed alone: more or fewer images move nobody.
+    The choice depends only on the id and the seed: adding or removing images moves no other one.
 
     Args:
         seed: `split_seed` of the data set.
@@ -34,5 +34,5 @@ def seeded_split(unit: str, seed: int, shares: Mapping[str, float] = SHARES) -> 
 
 
 def with_validation(official: str, unit: str, seed: int) -> str:
-    """Give the official split; a part of the training split becomes the validation split."""
+    """Return the official split; a part of the training split becomes the validation split."""
     return seeded_split(unit, seed, VALIDATION) if official == "train" else official

@@ -1,20 +1,21 @@
-"""Digest of the code that can change a rule's result: editing a method re-runs it and no other.
+"""Compute digests of the code behind each rule, so that an edit reruns only affected rules.
 
-`code_of` starts at a rule's script and follows names: a function, class or constant counts if
-something that counts uses it. So a module's unused half changes nothing. Left out are
+`code_of` starts at a rule's script and follows names. A function, class or constant counts if
+something that counts uses it. A change in an unused part of a module thus changes no digest. The
+following does not count:
 
-- comments, docstrings, annotations and the places of modules,
-- messages: what an exception, a log line or a warning is given, what is prepared for that alone,
-  and texts that are declared a `markers.Message`,
-- descriptions: an argument for a parameter or field declared as `markers.Description`. It counts
+- comments, docstrings, annotations (except of fields without a value) and names of modules,
+- messages: arguments of exceptions, log lines and warnings, values prepared only for these, and
+  texts declared as `markers.Message`,
+- descriptions: arguments for a parameter or field declared as `markers.Description`. They count
   only if the code reads an attribute of that name (a figure reads `title`, a score does not),
-- modules about running (`modules.IGNORED`), and whatever is imported under `if TYPE_CHECKING`,
-- registries (modules named so): entries count only if a rule or a string in the code names them. Of
-  an entry, only the facts that the code reads count.
+- modules about running (`modules.IGNORED`), and everything imported under `if TYPE_CHECKING`,
+- entries of registries (modules named so), unless a rule or a string in the code names them. Of
+  such an entry, only the facts that the code reads count.
 
-A module that a registry names by a string (an explainer's) is not followed: the rule passes it to
-`code_of`. So LIME's digest stays apart from Grad-CAM's. Module-level statements that do something
-(`mpl.use("Agg")`) count wherever something of their module counts.
+If a registry names a module by a string (such as an explainer's), `code_of` does not follow it; the
+rule passes the module instead. The digests of LIME and Grad-CAM are thus independent. Module-level
+statements with an effect (`mpl.use("Agg")`) count if anything of their module counts.
 """
 
 import ast
@@ -39,7 +40,7 @@ from fidelity.digests.modules import (
 )
 from fidelity.digests.reader import Piece, described_parameters, piece_of
 
-# Import name → name of the distribution, where they differ.
+# Import name → name of the distribution, if they differ.
 DISTRIBUTIONS = {
     "cv2": "opencv-python-headless",
     "PIL": "pillow",
@@ -50,7 +51,7 @@ DISTRIBUTIONS = {
 }
 
 
-# Libraries that decide results. Others (tqdm, h5py's file layout, …) do not enter the digest.
+# Libraries that affect results. Others (tqdm, h5py's file layout, …) are not part of the digest.
 COUNTED = {
     "captum",
     "cv2",
@@ -76,7 +77,8 @@ COUNTED = {
 def _uncollected() -> Iterator[None]:
     """Hide syntax trees from the garbage collector.
 
-    They have no cycles, but so many parts that looking for some takes a third of planning.
+    They have no reference cycles, but searching their many nodes would take a third of the planning
+    time.
     """
     collects = gc.isenabled()
     gc.disable()
@@ -97,9 +99,9 @@ def code_of(
 
     Args:
         script: file name of the rule's script below `workflow_scripts`, or path of its notebook.
-        *modules: modules that registries choose, as dotted names below `fidelity`.
-        names: entries of registries that count, such as the metrics that the config requests.
-        absent: variables of the script that are None or empty in this job: what the script does
+        *modules: modules that registries select, as dotted names below `fidelity`.
+        names: registry entries that count, such as the metrics that the config requests.
+        absent: variables of the script that are None or empty in this job. Code of the script under
             `if <variable>` or `if <variable> is not None` does not count.
 
     Returns:
@@ -123,7 +125,7 @@ def code_of(
 def reached(
     script: str, *modules: str, names: tuple[str, ...] = (), absent: tuple[str, ...] = ()
 ) -> set[Target]:
-    """Name what `code_of` covers: (module, name of a function, class or constant)."""
+    """Return what `code_of` covers: (module, name of a function, class or constant)."""
     roots = [(script_name(script, absent), ""), *((f"fidelity.{name}", "") for name in modules)]
     seen: dict[Target, int] = {}
     list(_walk(roots, frozenset(names), seen))
@@ -133,7 +135,7 @@ def reached(
 def file_digest(path: str | Path) -> str:
     """Hash a Python file outside the package (a plugin) by its syntax tree.
 
-    Docstrings do not count, nor does the family that it states, unless its code reads it.
+    Docstrings do not count. The family that the file states counts only if its code reads it.
     """
     tree = ast.parse(Path(path).read_text(encoding="utf-8"))
     for node in ast.walk(tree):
@@ -146,7 +148,7 @@ def file_digest(path: str | Path) -> str:
 
 
 def forget() -> None:
-    """Read all files again: for tests that edit them."""
+    """Clear all caches, for tests that edit files."""
     for cached in (
         code_of,
         _version,
@@ -163,12 +165,13 @@ def forget() -> None:
 def _walk(
     roots: Iterable[Target], names: frozenset[str], seen: dict[Target, int] | None = None
 ) -> Iterator[Piece | int]:
-    """Yield what counts in the order of its first use, and a number wherever it is used again.
+    """Yield each piece that counts in the order of first use, and its number at each later use.
 
-    Where a function stands does not enter, which one a name means does.
+    The position of a function in its file does not matter; the object that a name refers to does.
     """
     roots = list(roots)
-    # What the code read in the last round: strings, attributes ("" has no name), entries of tables.
+    # Read by the code in the last round: strings, attributes ("" for facts without a name),
+    # entries.
     strings: set[str] = set()
     attributes, keys = {""}, set[str]()
     while True:
@@ -212,7 +215,7 @@ def _walk(
 
 
 def _is_named(key: str, names: Collection[str], keys: Collection[str]) -> bool:
-    """Whether an entry is requested, by its name or as a part of it (assd, _mm: assd_mm)."""
+    """Check for an entry that is requested by its name or as part of one (assd, _mm: assd_mm)."""
     return any(
         name == key
         or (name.startswith(key) and name.removeprefix(key) in keys)

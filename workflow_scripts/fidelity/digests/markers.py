@@ -1,8 +1,8 @@
-"""Annotations that digests understand; import them under `if TYPE_CHECKING`."""
+"""Annotations with a meaning for digests; import them under `if TYPE_CHECKING`."""
 
 from typing import TypeAlias
 
-# A parameter or field with a text for readers.
+# A parameter or field whose text is only for readers.
 Description: TypeAlias = str
-# A constant, or what a function returns, that only messages show.
+# A constant or return value that only messages show.
 Message: TypeAlias = str

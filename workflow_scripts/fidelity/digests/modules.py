@@ -1,4 +1,4 @@
-"""The modules that digests read: their statements by name, and what their imports mean."""
+"""Parse the modules that digests read: their statements by name, and the targets of imports."""
 
 import ast
 import json
@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-# About running, not about results; a name covers what is below it. Settings arrive as params.
+# About running, not about results; a name includes its submodules. Settings arrive as params.
 IGNORED = (
     "fidelity.base.counting",
     "fidelity.digests",
@@ -27,13 +27,13 @@ IGNORED = (
 )
 FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 
-# What code refers to: (module, name), or (module, "") for all of it.
+# Target of a reference in code: (module, name), or (module, "") for the whole module.
 Target = tuple[str, str]
 
 
 @dataclass
 class ModuleCode:
-    """A module's statements by the names that they bind, and what its imports bind."""
+    """A module's statements by the names that they bind, and the targets of its imports."""
 
     name: str
     imports: dict[str, Target | str] = field(default_factory=dict)
@@ -42,12 +42,12 @@ class ModuleCode:
 
 
 def script_name(script: str, absent: Collection[str]) -> str:
-    """Name a script as a module; what it lacks is part of the name."""
+    """Return a module name for a script; it includes the names of absent arguments."""
     return f"<{script}|{','.join(absent)}>"
 
 
 def is_ignored(module: str) -> bool:
-    """Whether a module is about running: editing it re-runs nothing."""
+    """Check whether a module is about running; an edit of it reruns nothing."""
     return module == "fidelity" or any(
         module == name or module.startswith(f"{name}.") for name in IGNORED
     )
@@ -63,7 +63,7 @@ def _path(name: str) -> Path:
 
 @cache
 def is_module(name: str) -> bool:
-    """Whether a dotted name ("fidelity.maps.resize") is a module or a package."""
+    """Check whether a dotted name ("fidelity.maps.resize") is a module or a package."""
     return _path(name).is_file()
 
 
@@ -97,20 +97,20 @@ def module_code(name: str) -> ModuleCode:
 
 @cache
 def resolve(module: str, name: str) -> Target:
-    """Follow a name through modules that only import it."""
+    """Follow a name through modules that only import it, to the module that defines it."""
     found = module_code(module)
     if not name or name in found.named:
         return module, name
     target = found.imports.get(name)
     if isinstance(target, tuple):
         return resolve(*target)
-    if isinstance(target, str):  # a library's, handed on
+    if isinstance(target, str):  # imported from a library
         return module, name
     return module, ""
 
 
 class _WithoutBranches(ast.NodeTransformer):
-    """Drop what a script does if an argument is there that this job lacks."""
+    """Remove the branches of a script that run only with an argument that this job lacks."""
 
     def __init__(self, absent: set[str]) -> None:
         self.absent = absent
@@ -128,7 +128,7 @@ class _WithoutBranches(ast.NodeTransformer):
 
 
 def _bound(node: ast.stmt) -> Iterator[str]:
-    """Name what a statement of a module binds or changes."""
+    """Yield the names that a statement of a module binds or changes."""
     if isinstance(node, ast.ClassDef | FUNCTIONS):
         yield node.name
         return
@@ -149,7 +149,7 @@ def _bound(node: ast.stmt) -> Iterator[str]:
 
 
 def imports_of(node: ast.Import | ast.ImportFrom) -> dict[str, Target | str]:
-    """State what each name of an import means: a target, or a library's top-level package."""
+    """Return the target of each imported name, or the library's top-level package."""
     found: dict[str, Target | str] = {}
     for alias in node.names:
         if isinstance(node, ast.Import):
@@ -168,7 +168,7 @@ def imports_of(node: ast.Import | ast.ImportFrom) -> dict[str, Target | str]:
 
 
 def is_docstring(node: ast.AST) -> bool:
-    """Whether a statement is a docstring."""
+    """Check whether a statement is a docstring."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 

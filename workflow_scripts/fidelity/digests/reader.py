@@ -1,4 +1,4 @@
-"""Reads statements into pieces: a digest of what counts, and what they refer to."""
+"""Read statements into pieces: a digest of what counts, and the names that they refer to."""
 
 import ast
 import hashlib
@@ -33,16 +33,17 @@ from fidelity.digests.modules import (
 
 @dataclass
 class Piece:
-    """What digests need of some statements; trees are not kept, they are large.
+    """What digests need of some statements. Syntax trees are not kept, because they are large.
 
     Attributes:
-        digest: of the statements, without what does not count.
-        targets: what they refer to, in their order.
+        digest: digest of the statements, without the parts that do not count.
+        targets: targets of their references, in their order.
         libraries: top-level packages that they use.
-        strings: string constants that may name an entry of a registry.
+        strings: string constants that may name a registry entry.
         attributes: attributes that they read, which may be facts of an entry.
-        rows: of a registry's table: entry → fact → piece. "" holds what no class names.
-        descriptions: arguments that count where an attribute of the parameter's name is read.
+        rows: for a registry's table: entry → fact → piece. The fact "" holds values without a field
+            name.
+        descriptions: arguments that count only if an attribute with the parameter's name is read.
     """
 
     digest: bytes = b""
@@ -74,7 +75,7 @@ def _is_declared(annotation: ast.expr | None, kind: str) -> bool:
 
 @cache
 def described_parameters(module: str, name: str) -> dict[str, bool]:
-    """Name the fields of a class or parameters of a function, with whether each describes."""
+    """Return {field of a class or parameter of a function: whether it is a `Description`}."""
     for node in module_code(module).named.get(name, []):
         if isinstance(node, ast.ClassDef):
             fields = [part for part in node.body if isinstance(part, ast.AnnAssign)]
@@ -91,7 +92,7 @@ class _Reader:
     def __init__(self, module: ModuleCode) -> None:
         self.module = module
         self.is_registry = module.name.endswith("registry")
-        # Elsewhere a string that equals an entry's name means something else ("f2", a dtype).
+        # In other modules, a string equal to an entry's name has another meaning ("f2", a dtype).
         self.may_name_entries = (
             self.is_registry
             or module.name.startswith("<")
@@ -115,7 +116,7 @@ class _Reader:
         self.quiet: frozenset[str] = frozenset()
 
     def read(self, nodes: Iterable[ast.AST], *, effects: bool = False) -> Piece:
-        """Make the piece of some statements; with `effects`, what their module does counts too."""
+        """Make the piece of some statements; `effects`: also count the module's effects."""
         if effects:
             self.targets[self.module.name, "<effects>"] = None
         for node in nodes:
@@ -156,10 +157,10 @@ class _Reader:
         self._fields(self._undescribed(node) if isinstance(node, ast.Call) else node)
 
     def _undescribed(self, call: ast.Call) -> ast.Call:
-        """Take the arguments that describe out of a call, and read each apart."""
+        """Remove the description arguments from a call, and read each as a separate piece."""
         target = self._target_of(call.func)
         parameters = described_parameters(*resolve(*target)) if target else {}
-        is_spread = any(isinstance(part, ast.Starred) for part in call.args)  # places unknown
+        is_spread = any(isinstance(part, ast.Starred) for part in call.args)  # positions unknown
         if is_spread or not any(parameters.values()):
             return call
         names = [*parameters, *[""] * len(call.args)]
@@ -174,7 +175,7 @@ class _Reader:
         return kept
 
     def _apart(self, word: str, nodes: Iterable[ast.AST]) -> Piece:
-        """Make a piece of nodes that may count or not."""
+        """Make a separate piece of nodes that count only under a condition."""
         reader = _Reader(self.module)
         reader._start(dict(self.imports))
         reader.words.append(word)
@@ -226,7 +227,7 @@ class _Reader:
         self.words.append(node.arg)
 
     def _AnnAssign(self, node: ast.AnnAssign) -> None:  # noqa: N802
-        # What a dataclass makes of a field goes by its annotation's text at most.
+        # A dataclass can use at most the text of a field's annotation.
         self.words += ["Assign", ast.unparse(node.annotation) if node.value is None else ""]
         self._node(node.target)
         if node.value is not None and not _is_declared(node.annotation, "Message"):
@@ -247,7 +248,7 @@ class _Reader:
     def _Attribute(self, node: ast.Attribute) -> None:  # noqa: N802
         self.words += [".", node.attr]
         target = self._target_of(node)
-        if target is not None:  # a module's: the name of the module is left out
+        if target is not None:  # attribute of a module: the module's name does not count
             self._refer(target)
             return
         self.attributes.add(node.attr)
@@ -270,7 +271,7 @@ class _Reader:
         return is_module(text if text.startswith("fidelity.") else f"fidelity.{text}")
 
     def _target_of(self, node: ast.expr) -> Target | None:
-        """Find what a name, or an attribute of a module, refers to in the package."""
+        """Find the package object that a name, or an attribute of a module, refers to."""
         if isinstance(node, ast.Name):
             meaning = self._meaning(node.id)
             return meaning if isinstance(meaning, tuple) else None
@@ -301,7 +302,7 @@ class _Reader:
         self._node(value)
 
     def add_row(self, key: str, entry: ast.expr) -> None:
-        """Read an entry of a table apart, fact by fact where a class states which these are."""
+        """Read an entry of a table as one piece per fact, if a class defines the facts."""
         facts = {"": [entry]}
         if isinstance(entry, ast.Call):
             target = self._target_of(entry.func)
@@ -310,14 +311,14 @@ class _Reader:
                 names = described_parameters(module, name)
                 facts = dict(zip(names, ([part] for part in entry.args), strict=False))
                 facts |= {part.arg or "": [part.value] for part in entry.keywords}
-            else:  # a function that makes the entry may complete its name, so it counts for all
+            else:  # a function may complete the entry's name, so it counts for all entries
                 self._refer(target)
         pieces = {fact: self._apart(f"{key}.{fact}", nodes) for fact, nodes in facts.items()}
         self.rows.append((key, pieces))
 
 
 class _Rows(ast.NodeTransformer):
-    """Takes entries with a name out of a registry's table and hands them to its reader."""
+    """Removes the named entries from a registry's table and passes them to its reader."""
 
     def __init__(self, reader: _Reader) -> None:
         self.reader = reader

@@ -1,4 +1,4 @@
-"""What an explainer gets and gives."""
+"""Define what an explainer receives and returns."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Task:
-    """One map to make.
+    """One map to compute.
 
     Attributes:
         cls: source class whose reference mask the map will be scored against.
@@ -32,7 +32,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Explanation:
-    """A map and what the explainer has to say about it (JSON-serialisable)."""
+    """A map and the values that the explainer reports with it (JSON-serialisable)."""
 
     map: SaliencyMap
     extras: dict[str, Any] = field(default_factory=dict)
@@ -45,7 +45,7 @@ class Context:
     Attributes:
         classifier: in eval mode on its device; None for explainers without one.
         batch: images per forward pass; constant, so that results do not depend on grouping.
-        method: the method's name: two configurations of a method share their random numbers.
+        method: the method's name; two configurations of a method share their random numbers.
         fitted: file of what was fitted to the training split; None if nothing is.
         compute: threads and device, for methods with a network of their own.
     """
@@ -59,7 +59,7 @@ class Context:
     plugins: Sequence[str] = ()
 
     def seed_of(self, task: Task, repeat: int = 0) -> int:
-        """Seed of a task's random numbers, independent of shard, order and setting."""
+        """Compute a task's random seed, which does not depend on shard, order or setting."""
         return seed_for(self.seed, task.case.case, self.method, repeat)
 
 
@@ -68,15 +68,15 @@ Explain = Callable[[Sequence[Task]], list[Explanation]]
 
 
 def one_by_one(explain_task: Callable[[Task], Explanation]) -> Explain:
-    """Decorate what explains one task: the explainer that does so for each of a batch."""
+    """Decorate a function that explains one task, so that it explains a batch of tasks."""
     return lambda tasks: [explain_task(task) for task in tasks]
 
 
 def explain_each(explain: Explain, tasks: Sequence[Task]) -> list[Explanation | Exception]:
-    """Explain a batch; if it raises, each task alone, so that one bad case spoils no other.
+    """Explain a batch; if that fails, explain each task alone, so that only bad cases fail.
 
     Returns:
-        Per task its explanation, or why there is none (which is logged).
+        Per task its explanation, or the reason why there is none (it is logged).
     """
     try:
         return list(explain(tasks))

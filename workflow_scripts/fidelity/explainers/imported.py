@@ -1,4 +1,4 @@
-"""Maps and masks that somebody else made: read from files, in the frame of the original image."""
+"""Imported maps and masks: read from files, in the frame of the original image."""
 
 import os
 
@@ -15,25 +15,25 @@ from fidelity.settings.explainers import Imported
 
 
 def has_answer(task: Task, settings: Imported) -> bool:
-    """Check whether there is a map; with `missing: error` all are requested, and reading fails."""
+    """Check whether there is a map; with `missing: error`, always True, so that reading fails."""
     return settings.missing == "error" or is_there(task.case.case, task.cls, settings)
 
 
 def is_there(case: str, cls: str, settings: Imported) -> bool:
-    """Look for the map of a case and class."""
+    """Check whether the map of a case and class exists."""
     path = location(settings, case, cls)
     if format_of(settings) == "masks_json":
         name, named = str(settings.classes.get(cls, cls)), cls in settings.classes
         return has_mask(path, case, name, named, settings.min_score)
-    return os.path.isfile(path)  # False too where the name is too long
+    return os.path.isfile(path)  # False also if the name is too long
 
 
 def make(context: Context, settings: Imported) -> Explain:
     """Read the maps.
 
     Returns:
-        A function from tasks to maps of kind `binary` for masks, `grid` (exact) for maps below the
-        size of the image, else `dense`.
+        A function from tasks to maps. Their kind is `binary` for masks, `grid` (exact) for maps
+        smaller than the image, else `dense`.
     """
     del context
 
@@ -51,15 +51,15 @@ def read_saliency(
 ) -> SaliencyMap:
     """Read one map and bring it to what the working image shows.
 
-    A file lies over the whole original image, whatever its resolution. If the data set's `input` is
-    a crop, the map is rendered at the original size and cut. Every explainer is scored only inside
-    the crop.
+    A file covers the whole original image, whatever its resolution. If the data set's `input` is a
+    crop, the map is rendered at the original size and cropped. Every explainer is scored only
+    inside the crop.
 
     Args:
-        box: (y0, x0, y1, x1) of the working image in it.
+        box: (y0, x0, y1, x1) of the working image in the original image.
 
     Raises:
-        InputError: there is no such map, it cannot be read, or has another shape than the image.
+        InputError: the map is missing, cannot be read, or has another shape than the image.
     """
     path = location(settings, case, cls)
     if not is_there(case, cls, settings):
@@ -95,8 +95,8 @@ def read_saliency(
 def fits(shape: tuple[int, int], size: tuple[int, int]) -> bool:
     """Check whether a map may be a whole image at another resolution.
 
-    Either it has the image's aspect ratio to one pixel's rounding, or it is a square: most networks
-    see images squeezed to one.
+    It must have the image's aspect ratio, up to one pixel of rounding, or be a square. Most
+    networks see images squeezed to a square.
     """
     (height, width), (full_height, full_width) = shape, size
     if height == width:
@@ -113,7 +113,7 @@ def signed(values: np.ndarray, sign: str) -> np.ndarray:
     Args:
         values: float32 (h, w).
         sign: `study` leaves it to the study's post-processing; `absolute` counts both signs;
-            `signed` shifts the minimum to 0, so that the whole range counts: min-max scaling
+            `signed` shifts the minimum to 0, so that the whole range counts. Min-max scaling
             undoes the shift.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Images of a batch of tasks, filled up to one fixed size."""
+"""Stack the images of a batch of tasks, padded to one fixed size."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from fidelity.explainers.base import Task
 
 
 def padded(tasks: Sequence[Task], size: int) -> tuple[np.ndarray, list[int]]:
-    """Stack tasks; black images fill the batch up.
+    """Stack tasks and fill the batch with black images.
 
     Args:
-        size: images per pass, fixed: kernels round by batch size.
+        size: images per pass, fixed because rounding depends on it.
 
     Returns:
-        uint8 (size, H, W), and each image's target; 0 for those that fill up.
+        uint8 (size, H, W), and each image's target; 0 for the padding.
     """
     images = np.stack([task.case.image for task in tasks])
     missing = size - len(tasks)

@@ -23,28 +23,29 @@ class Method:
         family: perturbation-, CAM- or gradient-based; imported (made elsewhere); a null baseline
             (ignores the trained classifier); or a ceiling (has seen reference masks, which no
             explanation of the classifier has).
-        needs_classifier: False puts its files under the reserved classifier `none`.
-        needs_lung: refused where a data set has no lung masks (mean_mask: aligned to it alone).
+        needs_classifier: if False, its files are stored under the reserved classifier `none`.
+        needs_lung: refused where a data set has no lung masks (mean_mask: only if aligned to them).
         needs_heart: refused where a data set has no heart masks.
-        fitted: its module has `fit(train, val, settings, seed, compute, output)` too, which learns
+        fitted: its module also has `fit(train, val, settings, seed, compute, output)`, which learns
             from the training split's reference masks; `make` reads the result.
         needs_second_reader: refused where a data set has no second reader's masks.
-        partial: may leave cases without a map, such as a reader who read only some of them; it is
+        partial: may leave cases without a map, such as a reader who read only some of them. It is
             compared on the cases it has, and ranked only if it has (nearly) all.
-        own_network: runs a network that is not the classifier: gets threads and a device.
-        unsupported: pattern of architectures it cannot explain, and why; told when the config is
-            read. Others (a plugin's) are looked at when the network is there.
-        stability: its maps state how stable they are (extras such as surrogate_r2), which goes into
-            the table stability.csv.
-        own_backward: changes the backward pass of the network's layers; `check_classifier` asks,
-            before any training, whether it has a rule for each.
-        given: its maps are read, not computed from the image: a changed image has none.
+        own_network: runs a network that is not the classifier, so it gets threads and a device.
+        unsupported: pattern of architectures it cannot explain, and the reason. They are refused
+            when the config is read. Other architectures (a plugin's) are checked once the network
+            exists.
+        stability: its maps report how stable they are (extras such as surrogate_r2), for the table
+            stability.csv.
+        own_backward: changes the backward pass of the network's layers. Before any training,
+            `check_classifier` checks whether it has a rule for each.
+        given: its maps are read, not computed from the image: a changed image has no map.
         per_grey_value: its maps are derivatives (logit per grey value), not contributions to the
-            logit; infidelity multiplies them by how much a pixel changed, not by whether it did.
-        case_by_case: gives each case forward passes of its own, so that grouping saves it nothing:
-            every case is stored when it is done, not every batch.
-        takes_minutes: runs no network, and yet a shard of it may take minutes; on a cluster it is
-            submitted, while other null baselines run where Snakemake runs.
+            logit. Infidelity multiplies them by how much a pixel changed, not by whether it did.
+        case_by_case: gives each case forward passes of its own, so that grouping saves nothing.
+            Results are stored after every case, not after every batch.
+        takes_minutes: runs no network, but a shard of it may take minutes. On a cluster it is
+            submitted as a job, while other null baselines run where Snakemake runs.
     """
 
     module: str
@@ -71,17 +72,17 @@ class Method:
         return importlib.import_module(f"fidelity.{self.module}")
 
 
-# By the names of torchvision and timm. Not piecewise linear: GELU, SiLU, attention, layer norms.
+# Names of torchvision and timm. Not piecewise linear: GELU, SiLU, attention, layer norms.
 _SMOOTH = (
     "convnext|vit|deit|beit|eva|cait|xcit|swin|maxvit|coatnet|mixer|convformer"
     "|efficientnet|tf_efficientnet"
 )
-# Nor of plain ReLUs.
+# Networks that do not consist of plain ReLUs either.
 _NO_RELU = (
     f"{_SMOOTH}|mobilevit|pvt|twins|mobilenet_?v[23]|lcnet|ghostnet|nfnet|dm_nfnet|efficientformer"
     "|poolformer|metaformer"
 )
-# Products of branches.
+# Networks with products of branches.
 _PRODUCTS = "regnet_?y"
 _RULES_OF_RELU = (
     "it has rules for ReLUs, convolutions, linear layers and pooling; others get the plain gradient"
@@ -375,7 +376,7 @@ METHODS: dict[str, Method] = {
         "maps or masks made elsewhere",
         needs_classifier=False,
         given=True,
-        takes_minutes=True,  # 0.2 s to store one of 6.5 megapixels
+        takes_minutes=True,  # 0.2 s to store a map of 6.5 megapixels
     ),
 }
 
@@ -385,7 +386,7 @@ PLUGIN = Method(
 
 
 def method_of(name: str) -> Method:
-    """Look a method up; `plugin:<function>` names the user's own.
+    """Find a method by name; `plugin:<function>` is the user's own.
 
     Raises:
         KeyError: unknown name.
@@ -405,7 +406,7 @@ def is_case_by_case(entry: "Explainer") -> bool:
 
 
 def refusal(method: str, architecture: str) -> str | None:
-    """State why a method cannot explain an architecture; None if nothing is known against it."""
+    """Return why a method cannot explain an architecture; None if no reason is known."""
     unsupported = method_of(method).unsupported
     if unsupported is None or re.fullmatch(unsupported[0], architecture) is None:
         return None
@@ -413,9 +414,9 @@ def refusal(method: str, architecture: str) -> str | None:
 
 
 def is_derivative(entry: "Explainer") -> bool:
-    """Check whether an explainer's maps are signed derivatives at the pixels' grey values.
+    """Check whether an explainer's maps are signed derivatives with respect to grey values.
 
-    Magnitudes of derivatives are not: without their sign nothing states where the logit would go.
+    Magnitudes of derivatives do not count: without a sign, the change of the logit is unknown.
     """
     inner = getattr(entry, "of", entry)
     return method_of(inner.method).per_grey_value and not getattr(inner, "magnitude", False)
@@ -432,11 +433,14 @@ def depends_on_training(method: str) -> bool:
 
 
 def family_of(entry: "Explainer") -> Family:
-    """Give the family of a config entry: its own (imported maps and plugins), or its method's."""
+    """Return the family of a config entry: its own (imported maps, plugins) or its method's."""
     return getattr(entry, "family", None) or method_of(entry.method).family
 
 
 def without_family(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what decides the maps of a config entry: its family decides only who is compared."""
+    """Return the part of a config entry that decides its maps.
+
+    The family is removed: it only decides which explainers are compared.
+    """
     kept = {key: value for key, value in entry.items() if key != "family"}
     return {**kept, "of": without_family(entry["of"])} if "of" in entry else kept

@@ -1,4 +1,4 @@
-"""Calling an explainer again: on changed images, with changed weights, for another class."""
+"""Call an explainer again: on changed images, with changed weights, or for another class."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -22,13 +22,13 @@ def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task
     """Choose at most `count` tasks of each class.
 
     Args:
-        tasks: all there are.
-        count: None for all.
+        tasks: all tasks.
+        count: None for all of them.
         seed: the config's seed.
 
     Returns:
-        Those whose cases' hashes are lowest, in the order of their cases' names. The choice depends
-        on neither shards nor explainer, so all explainers get the same cases.
+        The tasks whose cases have the lowest hashes, in the order of the cases' names. The choice
+        depends on neither shards nor explainer, so all explainers get the same cases.
     """
 
     def place(task: Task) -> tuple[int, str]:
@@ -42,10 +42,10 @@ def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task
 
 
 def with_image(task: Task, image: np.ndarray, number: int) -> Task:
-    """Put another image in a task's place, uint8 (S, S).
+    """Replace a task's image by another, uint8 (S, S).
 
-    The case keeps its name, so that the explainer draws the random numbers that it has drawn on the
-    image itself; its digest changes.
+    The case keeps its name, so that the explainer draws the same random numbers as for the original
+    image; its digest changes.
     """
     case = replace(task.case, image=image, digest=f"{task.case.digest}+{number}")
     return replace(task, case=case)
@@ -54,7 +54,7 @@ def with_image(task: Task, image: np.ndarray, number: int) -> Task:
 def attributions(
     explain: Explain, tasks: Iterable[Task], batch: int
 ) -> Iterator[SaliencyMap | None]:
-    """Explain tasks in batches, one batch in memory at a time.
+    """Explain tasks in batches, with one batch in memory at a time.
 
     Yields:
         Per task the map in its native form; None where the explainer failed (the reason is logged).

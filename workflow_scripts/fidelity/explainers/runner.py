@@ -21,7 +21,7 @@ from fidelity.explainers.unfinished_shards import PartialStore
 from fidelity.maps.saliency_map import MapRecord, write_maps
 from fidelity.settings.explainers import Explainer
 
-if TYPE_CHECKING:  # null baselines do without torch and its four seconds
+if TYPE_CHECKING:  # null baselines need no torch, which takes four seconds to import
     from fidelity.classifiers.model import Classifier
 
 log = logging.getLogger(__name__)
@@ -43,21 +43,21 @@ def explain_shard(
     predict: Predict | None = None,
     name: str = "",
 ) -> None:
-    """Make the maps of one shard.
+    """Compute the maps of one shard.
 
     A module may have `has_answer(task, settings)` next to `make`. Tasks for which it returns False
     get no record, and count neither as explained nor as failed.
 
     Args:
-        context: the content of its file `fitted` enters the fingerprint.
+        context: the fingerprint includes the content of its file `fitted`.
         target: reference, predicted, or a model class.
         labels: source class → model class.
-        fingerprint: of code, plugins, imported maps and weights; with the settings it guards the
-            resumable batches.
-        max_failed_cases: failures allowed; those of an earlier try are tried again.
-        predict: gives the logits that target `predicted` goes by. Passed in, so that the code of
-            null baselines does not depend on how a classifier predicts.
-        name: what lines of progress call the job; the method's name if empty.
+        fingerprint: of code, plugins, imported maps and weights. Together with the settings, it
+            decides whether stored batches can be reused.
+        max_failed_cases: failures allowed; failures of an earlier run are tried again.
+        predict: computes the logits for the target `predicted`. It is an argument so that the code
+            of null baselines does not depend on how a classifier predicts.
+        name: what progress messages call the job; the method's name if empty.
 
     Raises:
         InputError: more than `max_failed_cases` cases failed; all others are kept for a rerun.
@@ -73,7 +73,7 @@ def explain_shard(
     fitted = "" if context.fitted is None else content_hash(context.fitted)
     store = PartialStore(
         output.parent / ".partial" / output.stem,
-        # The cases' digests are of their files; how they were prepared is in the shard alone.
+        # A case's digest covers only its files; how it was prepared is recorded in the shard.
         _fingerprint(
             fingerprint,
             content_hash(prepared),
@@ -103,7 +103,7 @@ def _explained(
     store: PartialStore,
     progress: Progress,
 ) -> list[MapRecord]:
-    """Make and store the maps chunk by chunk; those that an earlier try has stored are kept."""
+    """Compute and store the maps chunk by chunk; chunks stored by an earlier run are kept."""
     records: list[MapRecord] = []
     resumed = 0
     for index, chunk in enumerate(chunks):
@@ -139,7 +139,7 @@ def _check_failures(records: Sequence[MapRecord], allowed: int, prepared: Path) 
 
 
 def _chunks(tasks: Sequence[Task], batch: int, by_case: bool) -> list[Sequence[Task]]:
-    """Cut the tasks into what is stored when it is done: cases, or batches."""
+    """Split the tasks into chunks that are stored together: cases, or batches."""
     if by_case:
         return [list(part) for _, part in groupby(tasks, key=lambda task: task.case.case)]
     return [tasks[start : start + batch] for start in range(0, len(tasks), batch)]
@@ -157,7 +157,7 @@ def tasks_of(
     batch: int,
     predict: Predict | None = None,
 ) -> Iterator[Task]:
-    """Give the maps to make of prepared shards, one shard in memory at a time; see `make_tasks`."""
+    """Yield the maps to compute, with one prepared shard in memory at a time; see `make_tasks`."""
     for path in prepared:
         with PreparedShard(path) as shard:
             cases = list(shard)
@@ -172,7 +172,7 @@ def make_tasks(
     batch: int,
     predict: Predict | None = None,
 ) -> list[Task]:
-    """List the maps to make: one per case and annotated class it shows.
+    """List the maps to compute: one per case and annotated class in it.
 
     Args:
         cases: prepared cases; those without a reference mask are outside the cohort.
@@ -231,7 +231,7 @@ def _retry_failed(
     tasks: Sequence[Task],
     classifier: "Classifier | None",
 ) -> list[MapRecord]:
-    """Try again what failed before: the cause may be fixed, or have been the machine's."""
+    """Retry earlier failures: the cause may be fixed, or may have been the machine's."""
     return [
         record if record.status == "ok" else _explain_batch(explain, [task], classifier)[0]
         for record, task in zip(done, tasks, strict=True)
@@ -253,7 +253,7 @@ def _record(
 
 
 def _fingerprint(*parts: Any) -> str:
-    """Hash what decides the maps; `max_failed_cases` does not, so raising it resumes."""
+    """Hash what decides the maps; `max_failed_cases` does not, so a rerun may raise it."""
     *rest, tasks = parts
     text = json.dumps(
         [*rest, [(t.case.case, t.case.digest, t.cls, t.target) for t in tasks]], sort_keys=True

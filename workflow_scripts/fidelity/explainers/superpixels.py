@@ -8,7 +8,7 @@ from fidelity.settings.superpixels import Superpixels
 
 
 def rgb_image(image: np.ndarray) -> np.ndarray:
-    """Give a grey working image the three channels that LIME works on.
+    """Repeat a grey working image over the three channels that LIME works on.
 
     Args:
         image: uint8 (H, W).
@@ -26,9 +26,9 @@ def segment(
 
     Args:
         image: float (H, W, 3) in [0, 1].
-        seed: for quickshift's tie-breaking noise; in lime 0.2.0.1 the seed has no effect, because
+        seed: for quickshift's tie-breaking noise. In lime 0.2.0.1 the seed has no effect, because
             it is passed under a name that scikit-image no longer has.
-        lung: boolean (H, W), for `slic_lung`: SLIC inside it, all around it one superpixel.
+        lung: boolean (H, W), for `slic_lung`: SLIC inside it, and one superpixel for all the rest.
 
     Returns:
         Label image (H, W), int, labels 0 … k-1 without gaps. The package lime counts labels and
@@ -61,6 +61,6 @@ def segment(
 
 
 def _grid(shape: tuple[int, int], cells: int) -> np.ndarray:
-    """Label the cells of a grid, `cells` per side."""
+    """Label the cells of a grid with `cells` cells per side."""
     row, column = (np.arange(side) * cells // side for side in shape)
     return row[:, None] * cells + column

@@ -1,4 +1,4 @@
-"""Finished batches (or cases) of an unfinished shard, so that a killed job resumes where it was.
+"""Keep finished batches (or cases) of an unfinished shard, so that a killed job can resume.
 
 Snakemake deletes the declared outputs of a failed job, and an HDF5 file is unreadable if its writer
 was killed. So each batch is a separate file, in a folder that is not a declared output.
@@ -18,21 +18,21 @@ from fidelity.base.files import all_but_newest
 from fidelity.base.hdf5 import atomic_hdf5, reading
 from fidelity.maps.saliency_map import MapRecord, read_record, write_record
 
-# Folders of other fingerprints that are kept.
+# Number of folders with other fingerprints that are kept.
 OTHERS = 2
 
 log = logging.getLogger(__name__)
 
 
 class PartialStore:
-    """The batches of one shard that are done.
+    """The finished batches of one shard.
 
     Batches of another fingerprint (other settings, code, weights or cases) have a separate folder.
-    So a setting that is tried and given up deletes none of them until the shard is finished.
+    So trying another setting for a while deletes none of them until the shard is finished.
     """
 
     def __init__(self, folder: Path, fingerprint: str) -> None:
-        """Open the folder, making it if need be.
+        """Open the folder, and create it if necessary.
 
         Args:
             fingerprint: of everything that decides the maps.
@@ -52,7 +52,7 @@ class PartialStore:
                 write_record(file.create_group(f"{number:06d}"), record)
 
     def load(self, index: int) -> list[MapRecord] | None:
-        """Give a stored batch, or None if there is none that fits."""
+        """Return a stored batch, or None if no matching one exists."""
         path = self._path(index)
         if not path.exists():
             return None
@@ -78,12 +78,12 @@ class PartialStore:
 
 @dataclass(frozen=True)
 class Finished:
-    """What a job has done of its shard.
+    """How much of its shard a job has finished.
 
     Attributes:
-        cases: for which something was saved, failures included.
-        seconds: that they took.
-        latest: when the last was saved, in seconds since the epoch.
+        cases: number of cases that were saved, failures included.
+        seconds: time that they took.
+        latest: time of the last save, in seconds since the epoch.
     """
 
     cases: int
@@ -92,10 +92,10 @@ class Finished:
 
 
 def finished(folder: Path) -> Finished | None:
-    """Look into the batches of a shard, while its job works or after.
+    """Read the progress of a shard, while its job runs or afterwards.
 
     Returns:
-        None if nothing readable is there. The batches of the newest fingerprint count.
+        None if nothing readable is there. Only batches of the newest fingerprint count.
     """
     try:
         paths = {path: path.stat().st_mtime for path in folder.glob("*/[0-9]*.h5")}

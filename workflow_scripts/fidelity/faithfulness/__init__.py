@@ -1,1 +1,1 @@
-"""Does the classifier use what a map shows: pixels removed and kept, and the answer watched."""
+"""Measure whether the classifier uses what a map shows, by removing and keeping pixels."""

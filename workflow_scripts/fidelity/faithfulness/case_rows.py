@@ -26,12 +26,12 @@ Infidelity = Callable[..., dict[str, float]]
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured of each map, bound to a classifier.
+    """The measurements that are made on each map, bound to a classifier.
 
     Attributes:
-        classes: of the classifier.
-        infidelity: measures it; None where it is not requested.
-        infidelities: which of its numbers are wanted.
+        classes: the classes of the classifier.
+        infidelity: the function that measures infidelity; None if it is not requested.
+        infidelities: the infidelity metrics that are requested.
     """
 
     classes: tuple[str, ...]
@@ -50,18 +50,21 @@ def measure_maps(
     sign: Sign,
     seed: int,
 ) -> pd.DataFrame:
-    """Measure all maps that were made.
+    """Measure the faithfulness of all maps that were made.
 
     Args:
-        targets: (case, source class) → index of the class whose probability is watched, for maps
-            without a classifier, which do not state which class they explain; others are left out.
-        masks: the binarized maps at native size; None where no metric needs them.
-        sign: `absolute` ranks pixels by their absolute attribution, all else by the signed one.
+        targets: (case, source class) → index of the class whose probability is measured. It is used
+            for maps without a classifier, because these do not state the class that they explain.
+            Cases and classes without an entry are skipped.
+        masks: the binarized maps, at native size or in the working frame; None if no metric needs
+            them.
+        sign: `absolute` ranks pixels by their absolute attribution; all other values rank them by
+            the signed attribution.
 
     Returns:
-        The table faithfulness.parquet: the columns of HEAD, then one per metric. `mask_share` is
-        the mask's share of what the classifier sees. NaN where the map failed. Sorted by split,
-        case and class.
+        The table faithfulness.parquet: the columns FAITHFULNESS_CASES, then one per metric, sorted
+        by split, case and class. `mask_share` is the mask's share of the image area that the
+        classifier sees. Values are NaN where the map failed.
     """
     rows: list[dict[str, Any]] = []
     waiting: list[tuple[dict[str, Any], Removals, int]] = []
@@ -103,7 +106,7 @@ def measure_maps(
 def _score(
     waiting: list[tuple[dict[str, Any], Removals, int]], probabilities: Probabilities
 ) -> None:
-    """Classify the changed images of all waiting maps; their rows get the scores."""
+    """Classify the changed images of all waiting maps and write the scores to their rows."""
     counts = [len(changed.images) for _, changed, _ in waiting]
     images = np.concatenate([changed.images for _, changed, _ in waiting])
     answers = probabilities(images, np.repeat([target for _, _, target in waiting], counts))
@@ -114,7 +117,7 @@ def _score(
 
 
 def _working_mask(masks: Masks, case: PreparedCase, cls: str) -> np.ndarray:
-    """Bring a mask of the native image to what the classifier sees; nothing where there is none."""
+    """Convert a mask of the native image to the classifier's input; empty if there is no mask."""
     encoding = masks.get(case.case, {}).get(cls)
     if encoding is None:
         return np.zeros(case.image.shape, bool)

@@ -1,4 +1,4 @@
-"""What a classifier says of images that were changed."""
+"""Classify images that were changed."""
 
 import numpy as np
 import torch
@@ -11,13 +11,13 @@ from fidelity.faithfulness.one_map import Probabilities
 def answers_of(
     classifier: Classifier, batch: int, dtype: str, output: str = "probability"
 ) -> Probabilities:
-    """Give the function that classifies the changed images.
+    """Return the function that classifies the changed images.
 
     Args:
         classifier: in eval mode, on its device.
         batch: images per forward pass; a short last batch is padded.
-        dtype: of the forward passes: `float32`, `bfloat16` or `auto`.
-        output: `probability`, or `logit`.
+        dtype: type of the forward passes: `float32`, `bfloat16` or `auto`.
+        output: `probability` or `logit`.
 
     Returns:
         A function that takes grey images float32 (n, H, W) in [0, 1] and the index of a class, or

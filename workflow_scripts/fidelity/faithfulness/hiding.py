@@ -1,4 +1,4 @@
-"""Does a classifier use the lesion? Hiding it against hiding as many pixels elsewhere."""
+"""Test whether a classifier uses the lesion: hide it, or hide as many pixels elsewhere."""
 
 from collections.abc import Iterable
 
@@ -13,7 +13,7 @@ from fidelity.faithfulness.removal import background, replaced
 from fidelity.maps.case_maps import row_head
 from fidelity.maps.pixel_frames import reference_in_frame
 
-# Blurred pixels hold the least information that stays within the distribution of images.
+# Among the fills that keep the image realistic, blurred pixels hold the least information.
 FILL = "blur"
 PLACES = 8
 
@@ -21,17 +21,18 @@ PLACES = 8
 def hide_lesions(
     tasks: Iterable[Task], classes: tuple[str, ...], probabilities: Probabilities, *, seed: int
 ) -> pd.DataFrame:
-    """Measure what hiding the lesion changes, and what hiding an equal area elsewhere changes.
+    """Measure how the probability changes when the lesion, or an equal area elsewhere, is hidden.
 
     Args:
-        tasks: cases with an annotated class and the class of the classifier that is watched.
+        tasks: cases with an annotated class, and the class of the classifier that is measured.
 
     Returns:
-        One row per case and class whose reference is not empty: the probability of the class, and
-        two drops of it (negative where it rises). For the first, the lesion is replaced by the
-        blurred image; for the second, as many pixels elsewhere are. Elsewhere is the compact region
-        around a random place, in the lung as far as that has free pixels. This drop is the mean of
-        8 places, and NaN where the lesion covers more than half of the image.
+        One row per case and class whose reference is not empty. It has the probability of the class
+        and two drops of it (negative if the probability rises). For `drop_lesion`, the lesion is
+        replaced by the blurred image. For `drop_elsewhere`, the same number of pixels elsewhere is
+        replaced. "Elsewhere" is a compact region around a random place, inside the lung as long as
+        the lung has free pixels. This drop is the mean of 8 places. It is NaN if the lesion covers
+        more than half of the image.
     """
     rows = []
     for task in tasks:
@@ -59,15 +60,15 @@ def hide_lesions(
 
 
 def elsewhere(lesion: np.ndarray, lung: np.ndarray | None, rng: np.random.Generator) -> np.ndarray:
-    """Choose as many pixels as the lesion has, around a random place outside of it.
+    """Choose as many pixels as the lesion has, around a random place outside the lesion.
 
     Args:
         lesion: (S, S) bool, not empty.
-        lung: (S, S) bool; None where it is not known, and any place will do.
+        lung: (S, S) bool; None if the lung is not known, and then any place is allowed.
 
     Returns:
-        (S, S) bool: pixels of the lung first, the nearest to the place first; empty if the lesion
-        leaves too few.
+        (S, S) bool. Pixels of the lung are chosen first, and among these the nearest to the place.
+        The result is empty if the lesion leaves too few pixels.
     """
     chosen = np.zeros_like(lesion)
     free = np.flatnonzero(~lesion)

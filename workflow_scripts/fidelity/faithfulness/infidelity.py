@@ -1,8 +1,8 @@
-"""Infidelity: how badly a map foretells what the logit does when squares of the image are removed.
+"""Infidelity: the error of a map in predicting how the logit changes when squares are removed.
 
-Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, with their perturbation
+From Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations, with their perturbation
 "square removal" and their optimal scaling. It equals `captum.metrics.infidelity(normalize=True)`,
-except for a scaling below zero; see `infidelity`.
+except that the scaling is never negative; see `infidelity`.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ Logits = Callable[[np.ndarray, int], np.ndarray]
 
 @dataclass(frozen=True)
 class Squares:
-    """What is removed.
+    """The squares that are removed from an image.
 
     Attributes:
-        samples: squares per map, a forward pass each.
-        side: of a square as a share of the image's side, in (0, 1].
+        samples: squares per map; each needs one forward pass.
+        side: side of a square as a share of the image's side, in (0, 1].
     """
 
     samples: int
@@ -41,20 +41,22 @@ def measure_infidelity(
     derivative: bool,
     seed: int,
 ) -> dict[str, float]:
-    """Measure one map.
+    """Measure the infidelity of one map.
 
     Args:
         image: grey (H, W) in [0, 1], as the classifier sees it.
         values: signed attributions (H, W), in any unit.
         target: index of the explained class.
-        logits: of the classifier.
-        squares: what is removed.
-        derivative: whether the map has derivatives; then it is multiplied by how much the pixels
-            changed, else by whether they did (the paper's local and global attributions).
+        logits: function that returns the logits of the classifier.
+        squares: the squares that are removed.
+        derivative: whether the map consists of derivatives. If so, it is multiplied by the change
+            of the pixels, otherwise by whether they changed (the paper's local and global
+            attributions).
 
     Returns:
-        `infidelity` in squared logits, at least 0, and `infidelity_relative` in [0, 1]: the same
-        divided by what a map of zeros gets; nan where removing squares changes nothing.
+        `infidelity` in squared logits, at least 0, and `infidelity_relative` in [0, 1]. The latter
+        is `infidelity` divided by the infidelity of a map of zeros; nan if removing squares changes
+        nothing.
     """
     image = image.astype(np.float32)
     removed = square_masks(image.shape, squares, seed)
@@ -70,15 +72,16 @@ def measure_infidelity(
 
 
 def infidelity(foretold: np.ndarray, drops: np.ndarray) -> float:
-    """Give the mean squared error of the map's forecast, in the unit that suits the map best.
+    """Return the mean squared error of the map's prediction, after the best scaling of the map.
 
-    A map has no unit (a CAM's and a surrogate's differ by orders of magnitude). So it is scaled by
-    the factor that minimises the error, as in the paper's code. Here the factor is at least 0. The
-    paper's may be negative, so that an inverted map would be as good as the map.
+    A map has no unit (a CAM's and a surrogate's values differ by orders of magnitude). So it is
+    scaled by the factor that minimises the error, as in the paper's code. Here the factor is at
+    least 0. The paper's factor may be negative, and then an inverted map would score as well as the
+    map.
 
     Args:
         foretold: (n,) sums of the map over what was removed.
-        drops: (n,) logit of the image minus that of the changed image.
+        drops: (n,) logit of the image minus the logit of the changed image.
     """
     power = float(foretold @ foretold)
     scale = max(float(foretold @ drops) / power, 0.0) if power > 0 else 0.0
@@ -86,10 +89,10 @@ def infidelity(foretold: np.ndarray, drops: np.ndarray) -> float:
 
 
 def square_masks(shape: tuple[int, int], squares: Squares, seed: int) -> np.ndarray:
-    """Draw squares: boolean (samples, H, W).
+    """Sample random squares: boolean (samples, H, W).
 
-    They may extend beyond the image, so that each pixel is equally likely to be removed. Squares
-    inside the image would hardly ever cover the corners, where marks and labels are.
+    Squares may extend beyond the image, so that each pixel is equally likely to be removed. Squares
+    inside the image would hardly ever cover the corners, where marks and text are.
     """
     height, width = shape
     side = max(1, round(squares.side * min(shape)))

@@ -1,4 +1,4 @@
-"""The faithfulness of one map: images with pixels removed, and what a classifier says of them."""
+"""The faithfulness of one map: remove pixels from the image and classify the results."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ The class is an index, the same for all images or one for each.
 
 @dataclass(frozen=True)
 class Options:
-    """How faithfulness is measured.
+    """The settings of the faithfulness metrics.
 
     Attributes:
         road_shares: shares of the pixels that ROAD removes, in (0, 1).
@@ -43,10 +43,10 @@ class Removals:
 
     Attributes:
         images: float32 (n, H, W) in [0, 1]; the first is the image itself.
-        places: what is measured → which images, in order.
+        places: measurement → indices of the images it uses, in order.
         counts: pixels removed at each point of the curves.
-        pixels: of the image.
-        ranked: whether the map ranks pixels, that is, is not the same everywhere.
+        pixels: number of pixels of the image.
+        ranked: whether the map ranks pixels, that is, whether it is not constant.
     """
 
     images: np.ndarray
@@ -56,23 +56,25 @@ class Removals:
     ranked: bool
 
     def scores(self, answers: np.ndarray) -> dict[str, float]:
-        """Give the scores of the map.
+        """Compute the scores of the map.
 
-        Deletion: the area under the probability of the target class against the share of pixels
-        removed from the image, most relevant first. Insertion: the same for pixels put into the
-        filled image. Both use the trapezoidal rule over `steps` + 1 equally spaced shares. ROAD:
-        the probability after removing the least relevant share minus that after removing the most
-        relevant one, halved and averaged over the shares. Comprehensiveness: p(image) - p(image
-        without the mask); sufficiency: p(image) - p(mask alone).
+        Deletion: pixels are removed from the image, the most relevant first. The score is the area
+        under the probability of the target class against the share of removed pixels. Insertion:
+        the same for pixels that are put into the filled image. Both use the trapezoidal rule over
+        `steps` + 1 equally spaced shares.
+
+        ROAD: the probability after removing the least relevant share, minus that after removing the
+        most relevant share. The difference is halved and averaged over the shares.
+        Comprehensiveness: p(image) - p(image without the mask). Sufficiency: p(image) - p(mask
+        alone).
 
         Args:
-            answers: the probability (n,) of the explained class, of each image.
+            answers: the probability (n,) of the explained class, for each image.
 
         Returns:
             {metric: value}, in the order of `Options.metrics`, and `probability` of the image
-            itself. A map that is the same everywhere ranks no pixel: nan for the metrics that go by
-            rank. Deletion and insertion AUC lie in [0, 1], ROAD in [-.5, .5], the others in [-1,
-            1].
+            itself. A constant map ranks no pixels, so its rank-based metrics are nan. Deletion and
+            insertion AUC are in [0, 1], ROAD in [-.5, .5], the others in [-1, 1].
         """
         answers = answers.astype(np.float64)
         whole = float(answers[0])
@@ -96,14 +98,15 @@ def removals(
 ) -> Removals:
     """Make the changed images of one map.
 
-    Both curves start or end with the image itself and the filled image. These two are made once.
+    Each curve has the image itself at one end and the filled image at the other. These two images
+    are made only once.
 
     Args:
         image: grey (H, W) in [0, 1], as the classifier sees it.
         values: signed attributions (H, W).
-        mask: the binarized map (H, W); None where no metric needs it.
+        mask: the binarized map (H, W); None if no metric needs it.
         options: what to measure.
-        seed: of ROAD's noise.
+        seed: seed of ROAD's noise.
     """
     order, other = ranked_pixels(values), background(image, options.fill)
     image = image.astype(np.float32)

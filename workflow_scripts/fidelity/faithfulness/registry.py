@@ -1,23 +1,24 @@
-"""The faithfulness metrics by name. Imports nothing heavy: tables and figures ask too."""
+"""The faithfulness metrics by name. Imports nothing heavy: tables and figures use it too."""
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-# Measured by watching the probability as pixels go; by comparing the map's forecast with the logit;
-# by explaining changed images.
+# How a metric is measured. removal: classify images while pixels are removed. infidelity: compare
+# the change that the map predicts with the change of the logit. sensitivity: explain changed
+# images.
 By = Literal["removal", "infidelity", "sensitivity"]
 
 
 @dataclass(frozen=True)
 class FaithfulnessMetric:
-    """What a table must know about a metric.
+    """The properties of a metric that tables need.
 
     Attributes:
-        needs_mask: taken at the binarized mask, not over shares of pixels.
-        by: what measures it.
-        squared: in squared logits, which are anywhere between 1e-6 and 1e3.
+        needs_mask: whether the metric uses the binarized mask, instead of shares of pixels.
+        by: how the metric is measured.
+        squared: whether the unit is squared logits; such values range from 1e-6 to 1e3.
     """
 
     title: str
@@ -28,7 +29,7 @@ class FaithfulnessMetric:
     squared: bool = False
 
     def digits(self, value: float) -> int:
-        """Give the decimals of a value in tables: three, or two significant ones."""
+        """Return the number of decimals of a value in tables: three, or two significant digits."""
         if not self.squared or not math.isfinite(value) or value <= 0:
             return 3
         return max(0, 1 - math.floor(math.log10(value)))
@@ -70,15 +71,15 @@ METRICS: dict[str, FaithfulnessMetric] = {
 
 
 def needs_masks(metrics: Iterable[str]) -> bool:
-    """Check whether any of these metrics is taken at the binarized mask."""
+    """Check whether any of these metrics uses the binarized mask."""
     return any(METRICS[name].needs_mask for name in metrics)
 
 
 def names_by(by: By, metrics: Iterable[str]) -> list[str]:
-    """Keep the metrics that are measured in one way."""
+    """Select the metrics that are measured in one way."""
     return [name for name in metrics if METRICS[name].by == by]
 
 
 def of_given_maps(metrics: Iterable[str]) -> list[str]:
-    """Keep the metrics that are measured on maps that are there; sensitivity makes its own."""
+    """Select the metrics of existing maps; sensitivity is not one, as it makes its own maps."""
     return [name for name in metrics if METRICS[name].by != "sensitivity"]

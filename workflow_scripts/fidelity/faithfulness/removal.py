@@ -11,8 +11,8 @@ from fidelity.metrics.ties import places
 Fill = Literal["black", "mean", "blur"]
 # As a share of the image's side: wide enough that no lesion stays visible (RISE: 11 of 224 px).
 BLUR = 0.05
-# Standard deviation of ROAD's noise in grey values of [0, 1]: the package's .01 is of normalised
-# values, whose unit is some .22 of these.
+# Standard deviation of ROAD's noise, in grey values in [0, 1]. The package uses .01 in normalised
+# values; one unit of these is about .22 in grey values.
 ROAD_NOISE = 0.0022
 
 
@@ -30,17 +30,18 @@ def ranked_pixels(values: np.ndarray) -> np.ndarray:
 
 
 def background(image: np.ndarray, fill: Fill) -> np.ndarray:
-    """Make the image that removed pixels are taken from.
+    """Make the image whose pixels replace the removed ones.
 
     Args:
         image: grey (H, W) in [0, 1].
-        fill: `black`, `mean` (the image's own) or `blur` (Gaussian, a twentieth of the side).
+        fill: `black`, `mean` (the mean of the image) or `blur` (Gaussian; its standard deviation is
+            a twentieth of the side).
 
     Returns:
         float32 (H, W) in [0, 1].
 
     Raises:
-        ValueError: unknown fill.
+        ValueError: the fill is unknown.
     """
     image = image.astype(np.float32)
     if fill == "black":
@@ -54,7 +55,7 @@ def background(image: np.ndarray, fill: Fill) -> np.ndarray:
 
 
 def replaced(image: np.ndarray, other: np.ndarray, pixels: np.ndarray) -> np.ndarray:
-    """Give the image with some pixels (flat indices or a mask) taken from another one."""
+    """Return a copy of the image; some pixels (flat indices or a mask) come from another image."""
     out = image.astype(np.float32).copy()
     if pixels.dtype == np.bool_:
         out[pixels] = other[pixels]
@@ -68,14 +69,14 @@ def imputed(image: np.ndarray, pixels: np.ndarray, seed: int, noise: float) -> n
 
     Args:
         image: grey (H, W) in [0, 1].
-        pixels: flat indices of what is removed.
+        pixels: flat indices of the removed pixels.
 
     Returns:
         float32 (H, W).
     """
     if len(pixels) == 0:
         return image.astype(np.float32)
-    # Here, not above: it takes two seconds, and only ROAD needs it.
+    # Imported here, not above: it takes two seconds, and only ROAD needs it.
     from pytorch_grad_cam.metrics.road import NoisyLinearImputer
 
     kept = np.ones(image.size, np.float32)

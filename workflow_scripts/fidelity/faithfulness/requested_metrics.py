@@ -1,4 +1,4 @@
-"""What a config's `faithfulness` measures, bound to a classifier."""
+"""The metrics that a config requests in `faithfulness`, bound to a classifier."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -20,7 +20,7 @@ def measures_of(
     *,
     derivative: bool,
 ) -> Measures:
-    """Bind what the settings request to a classifier."""
+    """Bind the requested metrics to a classifier."""
     batch, dtype = compute["batch"], compute["dtype"]
     infidelities = names_by("infidelity", settings.metrics)
     infidelity = partial(

@@ -1,6 +1,6 @@
-"""Sensitivity-max: how far a map moves when its image is changed by less than one sees.
+"""Sensitivity-max: how much a map changes after an invisibly small change of its image.
 
-Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations; as
+From Yeh et al. 2019, On the (in)fidelity and sensitivity of explanations; as
 `captum.metrics.sensitivity_max`, on images of 256 grey values.
 """
 
@@ -32,7 +32,7 @@ def measure_sensitivity(
     batch: int,
     seed: int,
 ) -> pd.DataFrame:
-    """Measure an explainer on some cases: samples + 1 maps each.
+    """Measure an explainer on some cases, with samples + 1 maps per case.
 
     Args:
         explain: the explainer.
@@ -42,8 +42,8 @@ def measure_sensitivity(
         absolute: whether maps are compared by their absolute values.
 
     Returns:
-        The table sensitivity.parquet with the columns SENSITIVITY, sorted by split, case and class;
-        nan where a map could not be made, or the image's own map is zero everywhere.
+        The table sensitivity.parquet with the columns SENSITIVITY, sorted by split, case and class.
+        The value is nan if a map could not be made, or if the image's own map is zero everywhere.
     """
 
     def all_tasks() -> Iterator[Task]:
@@ -70,17 +70,17 @@ def measure_sensitivity(
 
 
 def neighbours(image: np.ndarray, samples: int, radius: float, seed: int) -> np.ndarray:
-    """Draw images around an image, uniform in the cube of a radius.
+    """Sample random images around an image, uniformly within a maximum change per pixel.
 
     Args:
         image: uint8 (H, W).
-        radius: largest change of a pixel, in grey values of [0, 1]; rounded down to whole levels of
-            the 255 that an image has.
+        radius: largest change of a pixel, in grey values of [0, 1]. It is rounded down to a whole
+            number of grey levels (255 levels correspond to 1).
 
     Returns:
-        uint8 (samples, H, W). Black and white pixels can only change one way.
+        uint8 (samples, H, W). Black and white pixels can change in one direction only.
     """
-    # Not 4.999… of what was meant to be 5.
+    # The small number keeps 4.999… from being rounded down to 4 if 5 was meant.
     levels = int(radius * LEVELS + 1e-9)
     noise = np.random.default_rng(seed).integers(
         -levels, levels, (samples, *image.shape), np.int16, endpoint=True
@@ -89,15 +89,15 @@ def neighbours(image: np.ndarray, samples: int, radius: float, seed: int) -> np.
 
 
 def sensitivity_max(own: np.ndarray, others: np.ndarray) -> float:
-    """Give the largest relative change of a map.
+    """Return the largest relative change of a map.
 
     Args:
         own: the image's map (H, W).
         others: the neighbours' maps (n, H, W).
 
     Returns:
-        max ‖other − own‖ / ‖own‖ in Euclidean norm, at least 0; nan for a map of zeros (captum: the
-        norm itself, which is in another unit).
+        max ‖other − own‖ / ‖own‖ in Euclidean norm, at least 0. It is nan for a map of zeros;
+        captum returns ‖other − own‖ in that case, which has another unit.
     """
     norm = float(np.linalg.norm(own.astype(np.float64)))
     if norm == 0:

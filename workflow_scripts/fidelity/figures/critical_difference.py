@@ -1,4 +1,4 @@
-"""Critical-difference diagram: mean ranks, joined where Nemenyi's test does not part them."""
+"""Critical-difference diagram: mean ranks, joined if Nemenyi's test finds no difference."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,10 +12,10 @@ from fidelity.figures.shared import style
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import p_value, value_of
 
-# Inches: rows of names, bars of explainers that are not told apart, the space above the ranks,
-# room for names at each side.
+# Sizes in inches: a row of names; a bar that joins explainers; the space above the ranks; the room
+# for names on each side.
 ROW, BAR, HEAD, SIDE = 0.19, 0.085, 0.62, 2.35
-# More ranks than these are not all numbered.
+# With more ranks, only some get a number.
 NUMBERED = 12
 
 
@@ -33,13 +33,13 @@ def draw(ranks: str, classifier: str, binarization: str, metric: str) -> Figure:
 
 
 def plot(ranks: pd.DataFrame) -> Figure:
-    """Draw one diagram per class (Demšar 2006, figure 1), best rank at the left.
+    """Draw one diagram per class (Demšar 2006, figure 1), with the best rank at the left.
 
     Args:
         ranks: rows of ranks.csv of one classifier, binarization, protocol and metric; test split.
 
     Returns:
-        The figure; a message where fewer than two explainers have ranks.
+        The figure; only a message if fewer than two explainers have ranks.
     """
     shown = keep_test_split(ranks)
     shown = shown[shown["mean_rank"].notna()]
@@ -61,14 +61,14 @@ def plot(ranks: pd.DataFrame) -> Figure:
 
 
 def groups(ranks: np.ndarray, difference: float) -> list[tuple[int, int]]:
-    """Find the largest runs of neighbours whose ranks differ by less than the critical difference.
+    """Find the largest groups of neighbours whose ranks span less than the critical difference.
 
     Args:
         ranks: mean ranks, ascending.
         difference: the critical difference; nan: no test, no group.
 
     Returns:
-        First and last index of each run of two or more, none inside another.
+        First and last index of each group of two or more; none lies inside another.
     """
     if np.isnan(difference):
         return []
@@ -81,7 +81,7 @@ def groups(ranks: np.ndarray, difference: float) -> list[tuple[int, int]]:
 
 
 def packed(runs: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
-    """Lay runs out on as few levels as they need to stay apart."""
+    """Place groups on as few levels as possible without overlap."""
     levels: list[list[tuple[int, int]]] = []
     for run in runs:
         for level in levels:
@@ -130,7 +130,7 @@ def _panel(
     left = -(-count // 2)
     for index, (rank, name) in enumerate(zip(ranks, names, strict=True)):
         on_left = index < left
-        # The outermost ranks highest, so that lines do not cross.
+        # The outermost ranks have the highest labels, so that lines do not cross.
         row = index if on_left else count - 1 - index
         y = top + ROW * (row + 0.5)
         end = 1 - 0.05 * side if on_left else count + 0.05 * side
@@ -156,7 +156,8 @@ def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
     axis.text(1 - side, -HEAD + 0.03, text, ha="left", va="top", fontsize=9)
     if np.isnan(difference):
         return
-    # The critical difference as a length, above the ranks; wider than them, its label states it.
+    # Show the critical difference as a length above the ranks. If it is longer than the axis, only
+    # its label states it.
     x, y = count, -0.36
     drawn = min(difference, count - 1)
     axis.plot([x - drawn, x], [y, y], color="black", linewidth=1.2, marker="|", markersize=5)

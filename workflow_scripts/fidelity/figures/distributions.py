@@ -1,4 +1,4 @@
-"""How a score is distributed over cases, explainer by explainer, the same case joined by a line."""
+"""Distribution of a score over cases per explainer, with a line for each case."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ from fidelity.figures.shared.scores import read_scores
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import axis_title
 
-# Panels beside each other; the names of the explainers stand once.
+# Panels in one row share the explainers' names.
 PER_ROW = 3
 
 
@@ -45,9 +45,9 @@ def plot(
     Args:
         scores: {explainer: scores.parquet as a table}, in the order of the config. Only the test
             split (all splits if there is none) and cases with a non-empty reference are used.
-        metric: column.
+        metric: column to draw.
         title: of the score axis, with its unit.
-        rule: binarization that the figure names; empty: none.
+        rule: binarization named in the figure; empty: none.
     """
     wide = _wide(scores, metric)
     if wide.empty:
@@ -70,7 +70,7 @@ def plot(
     finite = finite[np.isfinite(finite)]
     low, high = (finite.min(), finite.max()) if finite.size else (0.0, 1.0)
     margin = 0.03 * (high - low or 1.0)
-    # A little room, so that marks at 0 are whole.
+    # A small margin, so that marks at 0 are not cut off.
     axes[0, 0].set_xlim(low - margin, high + margin)
     names = [style.wrapped(explainer_title(name), 24) for name in appearance]
     axes[0, 0].set_yticks(np.arange(len(names)), names)

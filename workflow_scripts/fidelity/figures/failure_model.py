@@ -1,4 +1,4 @@
-"""Coefficients of the model of why localization fails, one row per fact."""
+"""Coefficients of the failure model (what makes localization fail), one row per covariate."""
 
 import numpy as np
 import pandas as pd
@@ -19,13 +19,13 @@ def draw(failure_model: str) -> Figure:
 
 
 def plot(model: pd.DataFrame) -> Figure:
-    """Draw an interval for each fact and explainer.
+    """Draw an interval for each covariate and explainer.
 
     Args:
         model: failure_model.csv; all classes together where there are several.
 
     Returns:
-        The figure; facts that no fit has are left out.
+        The figure; covariates that are in no fit are left out.
     """
     shown = pooled_classes(model)
     shown = shown[shown["term"].isin(FACTS)]

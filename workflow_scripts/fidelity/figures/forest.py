@@ -1,4 +1,4 @@
-"""The primary result as a forest plot: a mean with its interval and n in each line."""
+"""The primary result as a forest plot: one line per mean, with its interval and n."""
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
@@ -21,7 +21,7 @@ from fidelity.presentation.titles import ordered, plain_title
 from fidelity.presentation.wording import axis_title, digits_of, with_interval
 
 GROUPS = {"real": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
-# Inches per line, and what a page has room for.
+# Inches per line, and the largest height that fits on a page.
 LINE, TALLEST = 0.27, 9.5
 LABEL_LETTERS = 42
 
@@ -30,7 +30,7 @@ def draw(localization: str, classifier: str, metric: str, binarization: str) -> 
     """Draw the primary metric in the primary setting.
 
     Args:
-        classifier: its rows, and those of explainers without one.
+        classifier: whose rows to draw; those of explainers without a classifier are included.
     """
     rows = of_classifier(LOCALIZATION.read(localization), classifier)
     return plot(rows[rows["binarization"] == binarization], metric)
@@ -80,19 +80,19 @@ def plot(localization: pd.DataFrame, metric: str) -> Figure:
 
 
 def by_kind(explainers: Iterable[str]) -> list[str]:
-    """Sort explainers as `label_lines` takes them: by kind, then as they are shown."""
+    """Sort explainers for `label_lines`: by kind, then in their display order."""
     return sorted(ordered(list(explainers)), key=lambda name: [*GROUPS].index(style.kind_of(name)))
 
 
 def height_of(names: Sequence[str]) -> float:
-    """Give the inches that the lines of `label_lines` take."""
+    """Return the height in inches that the lines of `label_lines` need."""
     return LINE * (len(names) + len(set(map(style.kind_of, names))))
 
 
 def label_lines(
     axis: Axes, names: Sequence[str], top: float, title: Callable[[str], str]
 ) -> dict[str, int]:
-    """Label the y axis, which begins at `top`: a line per explainer and per heading."""
+    """Label the y axis, which begins at `top`: one line per explainer and per heading."""
     labels: list[str] = []
     places = {}
     for kind, part in groupby(names, style.kind_of):

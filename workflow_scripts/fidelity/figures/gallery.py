@@ -1,4 +1,4 @@
-"""Overlay gallery: what each explainer points at, beside what the radiologist outlined."""
+"""Overlay gallery: what each explainer points at, next to the radiologist's outline."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -38,13 +38,14 @@ from fidelity.presentation.titles import explainer_title, ordered, reader_title
 from fidelity.presentation.wording import value_of
 
 SPECKLED = "predicted mask of many parts, as an area"
-# Letters of a name beside an image; of ids that so many do not tell apart, at most.
+# Letters per line of a name beside an image, and the largest number used if that many do not
+# distinguish the ids.
 LETTERS, MOST_LETTERS = 16, 26
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One explainer's answer for one case.
+    """One explainer's result for one case.
 
     Attributes:
         heat: (H, W) normalised map in [0, 1]; None if the explainer failed.
@@ -84,12 +85,13 @@ def choose(scores: pd.DataFrame, number: int) -> list[tuple[str, str, str]]:
     """Choose the best, median and worst cases by IoU.
 
     Args:
-        scores: scores of the explainer that orders the gallery; the test split is used (all splits
-            if there is none), cases with a non-empty reference and a defined IoU.
+        scores: scores of the explainer that orders the gallery. Only the test split is used (all
+            splits if there is none), and only cases with a non-empty reference and a defined IoU.
         number: cases per group; fewer if there are not enough for three groups.
 
     Returns:
-        (group, case, class) from best to worst, no case twice; ties are ordered by case id.
+        (group, case, class) from best to worst, each case at most once; ties are ordered by case
+        id.
     """
     chosen = _with_reference(scores)
     chosen = chosen[chosen["iou"].notna()]
@@ -127,13 +129,13 @@ def draw(
         maps: map files of each explainer, one per shard.
         masks: masks.json of each explainer.
         shown_scores: scores.parquet of each explainer.
-        gallery: explainers (of the files), `cases` per group, `by` (the explainer that
-            orders them, None: the first), sign, scoring_size (`original` or `working`). Of those
-            that `ceilings` names, only the one with the best mean IoU is shown.
+        gallery: explainers (of the files), `cases` per group, `by` (the explainer that orders
+            them; None: the first), sign, scoring_size (`original` or `working`), `ceilings`. Of
+            the ceilings, only the one with the best mean IoU is shown.
         rule: see `plot`.
     """
     names, shards = gallery["explainers"], len(maps) // len(masks)
-    # An explainer that only exists for another classifier cannot order this gallery.
+    # An explainer that exists only for another classifier cannot order this gallery.
     by = gallery["by"] if gallery["by"] in names else names[0]
     tables = {name: read_parquet(path) for name, path in zip(names, shown_scores, strict=True)}
     shown = _with_one_ceiling(tables, gallery["ceilings"], by)
@@ -176,24 +178,24 @@ def draw(
 def _with_one_ceiling(
     scores: Mapping[str, pd.DataFrame], ceilings: Sequence[str], by: str
 ) -> list[str]:
-    """Name the explainers with one of the ceilings: `by`, or that with the best mean IoU."""
+    """Name the explainers with a single ceiling: `by`, or the one with the best mean IoU."""
     means = {name: _with_reference(scores[name])["iou"].mean() for name in ceilings}
     best = max(means, key=lambda name: (name == by, np.nan_to_num(means[name])), default=by)
     return [name for name in scores if name not in means or name == best]
 
 
 def _with_reference(scores: pd.DataFrame) -> pd.DataFrame:
-    """Give the scores of the split that is shown, of cases with a non-empty reference."""
+    """Keep the scores of cases with a non-empty reference in the split that is shown."""
     shown = keep_test_split(scores)
     return shown[~shown["empty_reference"].astype(bool)]
 
 
 def plot(rows: Sequence[Row], explainers: Sequence[str], order: str, rule: str = "") -> Figure:
-    """Draw one row per case: the image with the reference, several readers, then each explainer.
+    """Draw one row per case: image and reference, then the readers (if several), then explainers.
 
     Args:
         order: explainer whose IoU ordered the cases.
-        rule: binarization that the figure names; empty: none.
+        rule: binarization named in the figure; empty: none.
     """
     if not rows:
         return style.message("No case with a non-empty reference was scored.")
@@ -233,7 +235,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str, rule: str =
     bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.01)
     bar.set_label("Normalised saliency")
     predicted = Line2D([], [], color="black", linewidth=3, label="predicted mask")
-    # White on white paper: the predicted contour is shown as it looks, on a dark line.
+    # The contour is white; in the legend, it has a dark edge to be visible on white paper.
     predicted.set_path_effects(
         [Stroke(linewidth=3.2, foreground="black"), Stroke(linewidth=1.6, foreground="white")]
     )
@@ -247,7 +249,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str, rule: str =
 
 
 def _letters(cases: Collection[str]) -> int:
-    """Give the letters by which the broken ids differ, if so many have room beside an image."""
+    """Return the letters per line that distinguish the ids, if that many fit beside an image."""
     return next(
         (
             limit
@@ -259,7 +261,7 @@ def _letters(cases: Collection[str]) -> int:
 
 
 def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:
-    """Explain the lines of the references: masks, boxes, and boxes beside masks."""
+    """Make legend entries for the references: masks, boxes, and boxes beside masks."""
     kinds = {row.drawn.kind for row in rows}
     beside = any(row.drawn.kind == "mask" and row.drawn.boxes for row in rows)
     told = [
@@ -275,14 +277,14 @@ def _reference_handles(rows: Sequence[Row]) -> list[Line2D]:
 
 
 def _whose(rows: Sequence[Row]) -> str:
-    """State that the references are what the first reader drew, if all of them are."""
+    """State that the references are the first reader's, if all of them are."""
     own = [row.readers[FIRST].reference if FIRST in row.readers else None for row in rows]
     same = (np.array_equal(mask, row.drawn.reference) for mask, row in zip(own, rows, strict=True))
     return " (the first reader's)" if all(same) else ""
 
 
 def _reader_handles(named: Mapping[str, Line]) -> list[Line2D]:
-    """Explain whose line is which."""
+    """Make legend entries for the readers' lines."""
     return [
         Line2D(
             [],
@@ -301,7 +303,7 @@ def _panel(axis, panel: Panel | None, row: Row) -> None:
         axis.text(0.5, 0.5, "no map", color="white", ha="center", va="center", fontsize=8,
                   transform=axis.transAxes)  # fmt: skip
         return
-    # What is not salient stays visible as radiograph.
+    # The radiograph stays visible where the map is low.
     axis.imshow(
         panel.heat,
         cmap=HEAT,
@@ -342,13 +344,13 @@ def _maps(
 
 
 def _frame(case: PreparedCase) -> tuple[tuple[int, int], tuple[int, int, int, int]]:
-    """Give the size of the panel and the box of the working image in it."""
+    """Compute the size of the panel and the box of the working image in it."""
     size = frame(case.native_size)
     return size, scaled_box(case.box, case.native_size, size)
 
 
 def _drawn(case: PreparedCase, cls: str, size: tuple[int, int]) -> Drawn:
-    """Bring the reference of a class to the panel."""
+    """Scale the reference of a class to the panel."""
     return Drawn(
         place(decode(case.references[cls]), (0, 0, *size), size),
         case.reference_kind(cls),
@@ -366,7 +368,7 @@ def _heat(
 
 
 def _fit(mask: np.ndarray, case: PreparedCase, shown: Mapping[str, Any]) -> np.ndarray:
-    """Bring a predicted mask from scoring size to the panel."""
+    """Scale a predicted mask from scoring size to the panel."""
     size, box = _frame(case)
     working = shown["scoring_size"] == "working"
     return place(mask, box if working else (0, 0, *size), size)

@@ -13,7 +13,7 @@ from fidelity.metrics.registry import METRICS
 from fidelity.presentation.titles import binarization_title, explainer_title
 from fidelity.presentation.wording import axis_title
 
-# Points of several sweeps at one depth are side by side, in depths.
+# Horizontal distance between the points of several sweeps at one depth, in depths.
 OFFSET = 0.06
 
 
@@ -29,16 +29,17 @@ def plot(
     metrics: Sequence[str],
     binarization: str | None,
 ) -> Figure:
-    """Draw one panel per metric: a line per sweep over the depths, with intervals.
+    """Draw one panel per metric: one line per sweep over the depths, with intervals.
 
     Args:
         layers: layers.csv, one classifier's rows.
-        metrics: in this order; those that nothing has are left out.
-        binarization: whose masks count; None: the first. Metrics without one are drawn as well.
+        metrics: shown in this order; metrics without any value are left out.
+        binarization: the binarization of the masks; None: the first. Metrics without binarization
+            are drawn as well.
 
     Returns:
         The figure: test split, all classes together where there are several, default protocol.
-        Ticks name the layer of the first sweep and its positions.
+        Ticks name the layer of the first sweep and the size of its feature map.
     """
     shown = pooled_classes(keep_test_split(layers))
     shown = shown[shown["protocol"] == DEFAULT_PROTOCOL]
@@ -49,7 +50,7 @@ def plot(
     if not present:
         return style.message("No explainer sweeps the layers, or nothing was scored.")
     firsts = dict(shown.drop_duplicates("sweep")[["sweep", "explainer"]].itertuples(index=False))
-    # A sweep looks as its first explainer does.
+    # A sweep has the look of its first explainer.
     looks = style.looks(firsts.values())
     fig, axes = style.figure(len(present), 1, height=1.75 * len(present) + 1.2, sharex=True)
     for axis, metric in zip(axes[:, 0], present, strict=True):
@@ -79,7 +80,7 @@ def plot(
 
 
 def _splits_of(shown: pd.DataFrame) -> str:
-    """Name the split, or splits, that rows are of."""
+    """Name the split, or splits, of the rows."""
     names = list(dict.fromkeys(shown["split"]))
     return f"split{'s' * (len(names) > 1)} {', '.join(names)}"
 

@@ -16,7 +16,7 @@ from fidelity.presentation.wording import axis_title
 from fidelity.statistics import bootstrap_means
 
 PER_ROW = 4
-# Fewest cases behind a mean, and most bins.
+# Smallest number of cases per bin, and largest number of bins.
 BIN_CASES, MOST_BINS = 8, 8
 
 
@@ -46,17 +46,17 @@ def plot(
     cluster: str = "patient",
     seed: int = 1,
 ) -> Figure:
-    """Draw cases, and means with intervals over bins of equally many cases.
+    """Draw cases, and means with intervals over bins with equal numbers of cases.
 
     Args:
         scores: {explainer: scores.parquet as a table}, in the order of the config. Only the test
             split (all splits if there is none) and cases with a non-empty reference are used.
-        metric: column.
+        metric: column to draw.
         title: of the score axis, with its unit.
         cluster: `patient` or `case`, the unit of analysis.
 
     Returns:
-        The figure; the other explainers' means are in every panel as thin lines. The bins are
+        The figure; every panel also shows the other explainers' means as thin lines. The bins are
         quantiles of the reference's share of the image (logarithmic axis, per cent), the same for
         all explainers.
     """
@@ -94,8 +94,8 @@ def plot(
             means["mean"],
             color=look.colour,
             marker=look.marker,
-            markersize=4.5,
-            markeredgecolor="white",
+            markersize=5,
+            markeredgecolor="black",
             markeredgewidth=0.6,
             zorder=3,
         )
@@ -107,7 +107,7 @@ def plot(
 def _label(fig: Figure, axes: np.ndarray, panels: int, title: str) -> None:
     first = axes[0, 0]
     first.set_xscale("log")
-    # Several of each decade: sizes often span less than one.
+    # Several ticks per decade, because sizes often span less than one decade.
     first.xaxis.set_major_locator(LogLocator(subs=(1.0, 1.5, 2.0, 3.0, 5.0, 7.0)))
     first.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     first.xaxis.set_minor_formatter(NullFormatter())
@@ -133,7 +133,7 @@ def _used(table: pd.DataFrame, metric: str) -> pd.DataFrame:
 
 
 def _edges(sizes: np.ndarray) -> np.ndarray:
-    """Part the sizes into bins of equally many cases: inner and outer edges, ascending."""
+    """Divide the sizes into bins with equal numbers of cases: inner and outer edges, ascending."""
     bins = int(np.clip(len(sizes) // BIN_CASES, 1, MOST_BINS))
     return np.unique(np.quantile(sizes, np.linspace(0, 1, bins + 1)))
 
@@ -148,7 +148,7 @@ def _binned(
     seed: int,
     cluster: str,
 ) -> pd.DataFrame:
-    """Average each bin: x (geometric mean size), mean, low, high; no interval of one cluster."""
+    """Average each bin: x (geometric mean size), mean, low, high; no interval for one cluster."""
     places = np.searchsorted(edges[1:-1], table["share"].to_numpy(), side="right")
     found = []
     for place in range(max(1, len(edges) - 1)):

@@ -14,7 +14,7 @@ from fidelity.presentation.wording import value_of
 
 
 def draw(agreement: str, explainers: Sequence[str]) -> Figure:
-    """Draw the agreement table of a classifier, `explainers` in their order."""
+    """Draw the agreement table of a classifier, with `explainers` in their order."""
     return plot(AGREEMENT.read(agreement), explainers)
 
 
@@ -36,9 +36,9 @@ def plot(agreement: pd.DataFrame, explainers: Sequence[str]) -> Figure:
     values = np.full((len(names), len(names)), np.nan)
     for row in shown.itertuples():
         a, b = names.index(row.explainer_a), names.index(row.explainer_b)
-        # Below the diagonal; the rest would say the same again.
+        # Only below the diagonal, because the matrix is symmetric.
         values[max(a, b), min(a, b)] = row.mean_iou
-    # Without the empty first row and last column.
+    # Drop the empty first row and last column.
     values = values[1:, :-1]
     side = len(values)
     cell = min(0.55, 4.5 / side)

@@ -11,7 +11,7 @@ from fidelity.presentation.titles import explainer_title, ordered
 from fidelity.presentation.wording import percent
 from fidelity.tables.organs import TITLES
 
-# Blues for the lungs, red for the heart, grey for the rest; apart in grey too.
+# Blue for the lungs, red for the heart, grey for the rest; distinct without colour too.
 COLOURS = {
     "left_lung": "#0072B2",
     "right_lung": "#8CC5E8",
@@ -20,7 +20,7 @@ COLOURS = {
 }
 KINDS = ("real", "baseline", "ceiling")
 REFERENCE, AREA = "Reference masks", "Size of the region"
-# Inches per bar, and what a page has room for.
+# Inches per bar, and the largest height that fits on a page.
 LINE, TALLEST = 0.28, 9.5
 # Narrower parts have no room for their number.
 WRITTEN = 0.06
@@ -28,7 +28,7 @@ LABEL_LETTERS = 34
 
 
 def draw(organs: str, classifier: str) -> Figure:
-    """Draw organs.csv of a data set, the rows of `classifier` and of explainers without one."""
+    """Draw organs.csv of a data set: the rows of `classifier`, and of explainers without one."""
     return plot(of_classifier(ORGANS.read(organs), classifier))
 
 
@@ -59,7 +59,7 @@ def plot(organs: pd.DataFrame) -> Figure:
     fig, ((axis,),) = style.figure(1, 1, height=height)
     for place, parts in enumerate(bars.values()):
         left = 0.0
-        # A gap parts what is known from what is measured.
+        # A gap separates references and sizes from the explainers.
         line = place + 0.5 * (place > 1)
         for region in regions:
             share = float(parts[region])

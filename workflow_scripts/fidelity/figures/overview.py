@@ -1,4 +1,4 @@
-"""Mean score with its interval per explainer, data sets side by side."""
+"""Mean score with its interval per explainer, for several data sets side by side."""
 
 import numpy as np
 import pandas as pd
@@ -24,7 +24,7 @@ def plot(
     localization: pd.DataFrame,
     metric: str = "iou",
 ) -> Figure:
-    """Draw one panel per data set: a line per classifier and explainer, a mark per binarization.
+    """Draw a panel per data set: a line per classifier and explainer, a mark per binarization.
 
     Args:
         localization: rows of localization.csv of several data sets, in the order of the config;
@@ -76,7 +76,7 @@ def _panel(axis, rows: pd.DataFrame, binarizations: list[str], appearance) -> No
     rows = pooled if len(pooled) else rows[rows["class"] == rows["class"].iloc[0]]
     named = rows["classifier"] != NO_CLASSIFIER
     rows = pd.concat([rows[named], rows[~named]])
-    # Classifier by classifier, explainers as they are shown, those without a classifier last.
+    # By classifier, then explainers in their display order; those without a classifier come last.
     pairs = [
         (classifier, explainer)
         for classifier, part in rows.groupby("classifier", sort=False)

@@ -1,4 +1,4 @@
-"""Rank of every explainer under every protocol and binarization: where the conclusion depends."""
+"""Rank of every explainer under every protocol and binarization: what the conclusion depends on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,11 +28,11 @@ from fidelity.presentation.titles import (
     protocol_title,
 )
 
-# The distance of a protocol is the first of these that it has.
+# The distance used for a protocol is the first of these that it has.
 DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
-# Marks of protocols by the metric that they are ranked by, in the order of use.
+# Marks of protocols by the metric that ranks them, in the order of use.
 MARKS = ("", "*", "†")
-# Inches per setting: rows of text as far as a page has room.
+# Inches per setting: a row of text, or less if the page is too short.
 ROW, SMALLEST_ROW, PAGE = 0.185, 0.15, 10.5
 CHANGED = "#D55E00"
 
@@ -43,12 +43,12 @@ class Ranks:
 
     Attributes:
         settings: (protocol, binarization) of each row.
-        explainers: of each column.
+        explainers: the explainer of each column.
         values: (settings, explainers) rank, 1 = best, ties share; nan where undefined.
         winners: per row the column of the best explainer of the classifier; −1 if there is none or
-            several share the place.
+            several share first place.
         metric: title of the ranked metric; if protocols have different ones, each with its mark.
-        marks: protocol → mark of its metric, for protocols without the first one.
+        marks: protocol → mark of its metric; the first metric has no mark.
     """
 
     settings: list[tuple[str, str]]
@@ -65,7 +65,7 @@ def draw(
     """Draw the heat maps of one classifier and of the explainers that need none.
 
     Args:
-        classifier: its rows, and those of explainers without one.
+        classifier: whose rows to draw; those of explainers without a classifier are included.
         diagnostic: see `plot`.
     """
     return plot(
@@ -83,19 +83,20 @@ def plot(
     primary_binarization: str | None = None,
     diagnostic: Sequence[str] = (),
 ) -> Figure:
-    """Draw two heat maps: ranks by the primary metric, below it those by the Hausdorff distance.
+    """Draw two heat maps of ranks: by the primary metric, and below it by the Hausdorff distance.
 
     Args:
         localization: rows of localization.csv of one data set and classifier, null baselines
             included; the test split, all classes together.
         primary: metric of the upper panel.
-        primary_binarization: with the default protocol the setting that others are compared with.
-        diagnostic: binarizations that see the reference; left out.
+        primary_binarization: together with the default protocol, the setting that others are
+            compared with.
+        diagnostic: binarizations that use the reference; left out.
 
     Returns:
-        The figure. Rows are settings, columns explainers, null baselines and ceilings apart. The
-        winner among the explainers of the classifier is framed. A mark at the row's end shows that
-        it is not the winner of the primary setting.
+        The figure. Rows are settings and columns are explainers; null baselines and ceilings are
+        set apart. The winner among the explainers of the classifier is framed. A mark at the row's
+        end shows that it differs from the winner of the primary setting.
     """
     shown = keep_test_split(localization)
     shown = shown[~shown["binarization"].isin([*diagnostic, "none"])]
@@ -129,7 +130,7 @@ def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
     """Rank the explainers' means in every setting.
 
     Args:
-        localization: one class, diagnostic rules left out.
+        localization: rows of one class, without diagnostic binarizations.
         metrics: the first of these that a protocol has is ranked.
 
     Returns:
@@ -163,7 +164,7 @@ def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
 
 
 def _panel(axis, ranks: Ranks, reference: tuple[str, str]) -> bool:
-    """Draw one heat map; tell whether another explainer than in the reference wins somewhere."""
+    """Draw one heat map; return whether another explainer than in the reference wins somewhere."""
     count, settings, values = len(ranks.explainers), ranks.settings, ranks.values
     winners = dict(zip(settings, ranks.winners, strict=True))
     axis.imshow(values, cmap="cividis_r", vmin=1, vmax=max(count, 2), aspect="auto")
@@ -180,10 +181,10 @@ def _panel(axis, ranks: Ranks, reference: tuple[str, str]) -> bool:
         changed = usual >= 0 and winner != usual
         some |= changed
         colour = CHANGED if changed else "black"
-        # Inside its cell, clear of the lines between groups.
+        # Inside its cell, away from the lines between groups.
         corner, size = (winner - 0.46, row - 0.44), (0.92, 0.88)
         frame = Rectangle(corner, *size, fill=False, edgecolor=colour, lw=1.6, zorder=4)
-        # A light edge shows the frame on dark cells.
+        # A light edge makes the frame visible on dark cells.
         frame.set_path_effects([Stroke(linewidth=3.2, foreground="white"), Normal()])
         axis.add_patch(frame)
         if changed:
@@ -212,7 +213,7 @@ def _label_rows(axis, ranks: Ranks, several: bool) -> None:
         for protocol, rule in ranks.settings
     ]
     axis.set_yticks(range(len(labels)), labels)
-    # Beside the names it would take the columns' room; above them it takes none.
+    # Beside the names, the title would take room from the columns; above them, it takes none.
     title = "Protocol · binarization" if several else "Binarization"
     axis.annotate(
         title,
@@ -230,7 +231,7 @@ def _label_rows(axis, ranks: Ranks, several: bool) -> None:
 def _legend(reference: Sequence[str]) -> list[Line2D]:
     frame = {"linestyle": "none", "marker": "s", "markersize": 8, "markerfacecolor": "none"}
     usual = "frame: best explainer, apart from null baselines and ceilings"
-    changed = f"orange: another one is best under {' · '.join(reference)}"
+    changed = f"orange: another one is best in the panel's row {' · '.join(reference)}"
     return [
         Line2D([], [], markeredgecolor="black", markeredgewidth=1.8, label=usual, **frame),
         Line2D([], [], markeredgecolor=CHANGED, markeredgewidth=1.8, label=changed, **frame),

@@ -1,4 +1,4 @@
-"""The figures of a study: one line each. Snakemake reads it when it parses."""
+"""The figures of a study, one entry each. Snakemake reads this module when it parses."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ class Figure:
     """A figure of one data set and classifier.
 
     Attributes:
-        module: in this package, or `package.module` below it; its function `draw` takes the files
-            of `reads` and what it needs of `settings` by name, and returns a matplotlib Figure.
+        module: in this package, or `package.module` below it. Its function `draw` takes the files
+            of `reads` and the required `settings` by name, and returns a matplotlib Figure.
         subcategory: where the report lists it.
-        label: what the report calls it; `{binarization}`: there is one figure per binarization.
+        label: its name in the report; `{binarization}` means one figure per binarization.
         reads: tables of the data set (`tables/<name>.csv`), or names of FILES in figures.smk.
-        settings: names of SETTINGS in figures.smk; `dpi` and `classifier` are always there.
+        settings: names of SETTINGS in figures.smk; `dpi` and `classifier` are always available.
         labelled: the report's column of the label.
     """
 
@@ -31,7 +31,7 @@ class Figure:
 
 
 _SCORES = ("explainers", "metric")
-# Name of the file → the figure; the caption is in rules/captions under the same name.
+# File name → the figure; the caption in rules/captions has the same name.
 FIGURES: dict[str, Figure] = {
     "gallery": Figure(
         "gallery",
@@ -126,5 +126,5 @@ FIGURES: dict[str, Figure] = {
         "checks.known_truth", "Known truth", "Who finds the planted mark", ("known_truth",)
     ),
 }
-# A re-analysis has per-case results alone; this one needs images and maps.
+# These need images and maps; a re-analysis has only per-case results.
 WITH_IMAGES = ("gallery",)

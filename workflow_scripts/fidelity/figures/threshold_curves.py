@@ -1,4 +1,4 @@
-"""Overlap against the threshold on the normalised map, with the thresholds that were tuned."""
+"""Overlap against the threshold on the normalised map, with tuned thresholds marked."""
 
 from collections.abc import Mapping, Sequence
 
@@ -15,7 +15,7 @@ from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import axis_title
 
 TUNED = {"marker": "o", "markersize": 7.5, "markeredgecolor": "black", "markeredgewidth": 1.1}
-# More bands over each other hide the curves.
+# With more explainers, the bands of the intervals would hide the curves.
 MANY = 6
 
 
@@ -25,13 +25,13 @@ def draw(
     explainers: Sequence[str],
     tuned: Sequence[str],
 ) -> Figure:
-    """Draw the curves of a classifier's explainers, with the thresholds of those that are tuned.
+    """Draw the curves of a classifier's explainers, with the thresholds of the tuned ones.
 
     Args:
         curves: threshold_curves.parquet of the classifier, and of explainers without one.
         thresholds: thresholds.csv of each tuned explainer.
     """
-    # `reference` is not drawn, and units of earlier versions lack it.
+    # `reference` is not drawn, and results of earlier versions lack it.
     needed = [name for name in THRESHOLD_CURVES.names if name != REFERENCES.name]
     table = pd.concat([read_parquet(path, needed) for path in curves])
     found = dict(zip(tuned, map(THRESHOLDS.read, thresholds), strict=True))
@@ -47,8 +47,8 @@ def plot(
     """Draw mean curves with their intervals.
 
     Args:
-        curves: rows of `threshold_curves.mean_curves`; each metric is a panel.
-        tuned: {explainer: thresholds.csv as a table}; the threshold chosen on the validation split
+        curves: rows of `threshold_curves.mean_curves`; each metric has a panel.
+        tuned: {explainer: thresholds.csv as a table}. The threshold chosen on the validation split
             is marked on the explainer's curve of its class.
 
     Returns:
@@ -84,7 +84,7 @@ def plot(
             axis.set_title(f"{cls}: {_span(sizes)} cases", loc="left")
     for axis in axes[-1]:
         axis.set_xlabel("Threshold on the normalised map")
-        # The last number of a panel and the first of the next one would touch.
+        # Short numbers: the last label of a panel would touch the first label of the next one.
         axis.xaxis.set_major_formatter("{x:g}")
     style.legend_below(fig, _handles(appearance, tuned), 3, handlelength=3)
     return fig
@@ -103,7 +103,7 @@ def _line(look: style.Look) -> dict:
 def _mark(
     axis, x: np.ndarray, means: np.ndarray, thresholds: pd.DataFrame, cls: str, look: style.Look
 ) -> None:
-    """Mark the tuned threshold of a class on the curve, between its points where need be."""
+    """Mark the tuned threshold of a class on the curve, interpolated between its points."""
     for threshold in thresholds.loc[thresholds["class"] == cls, "threshold"]:
         axis.plot(
             threshold,

@@ -1,1 +1,1 @@
-"""Which explainers find the planted mark that a classifier of the phantom lives on."""
+"""Test which explainers find the planted mark that a classifier of the phantom depends on."""

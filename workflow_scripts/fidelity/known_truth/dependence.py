@@ -1,4 +1,7 @@
-"""Does a classifier live on the planted mark alone? Only then is it known what explains it."""
+"""Test whether a classifier depends on the planted mark alone.
+
+Only if it does is the correct explanation known.
+"""
 
 from typing import Any
 
@@ -14,22 +17,24 @@ def dependence(
     planted: np.ndarray,
     mark_class: str,
 ) -> dict[str, Any]:
-    """Compare what a classifier says of images with and without the mark.
+    """Compare the predictions of a classifier on images with and without the mark.
 
     Args:
-        truth: (n,) class of each image.
+        truth: (n,) true class of each image.
         marked: (n,) bool, whether the image has the mark.
-        as_is: (n,) class that the classifier says of the image.
-        erased: (n,) the same once the mark is taken away.
-        planted: (n,) the same once the mark is there.
-        mark_class: the class that the mark goes with.
+        as_is: (n,) predicted class of the unchanged image.
+        erased: (n,) predicted class after the mark is removed.
+        planted: (n,) predicted class after the mark is added.
+        mark_class: the class that the mark belongs to.
 
     Returns:
-        n, n_marked, accuracy, accuracy_erased, chance (always saying the most frequent class),
-        p_value (exact binomial test, one-sided: is accuracy_erased above chance? It treats images
-        as independent, so it claims more easily that something is left, and refuses more easily);
-        n_planted (images of other classes), follows_mark (share of these that are taken for the
-        mark's class once they have it; nan without any).
+        A dictionary with these entries. n: number of images. n_marked: images with the mark.
+        accuracy: on the unchanged images. accuracy_erased: after the mark is removed. chance:
+        accuracy of always predicting the most frequent class. p_value: of an exact one-sided
+        binomial test whether accuracy_erased is above chance. The test treats images as
+        independent, so it reports remaining information, and refuses a classifier, more often.
+        n_planted: images of other classes. follows_mark: the share of these that are predicted as
+        `mark_class` after the mark is added; nan if there are none.
     """
     right = int(np.count_nonzero(erased == truth))
     _, counts = np.unique(truth, return_counts=True)
@@ -50,12 +55,12 @@ def dependence(
 
 
 def refusal(found: dict[str, Any], least: float, level: float) -> str | None:
-    """State why the truth of a classifier is not known; None if it is.
+    """State why the correct explanation of a classifier is not known; None if it is known.
 
     Args:
         found: as `dependence` returns it.
-        least: accuracy with the mark, and share that follows it, that are required.
-        level: of the test of the accuracy without the mark.
+        least: minimum of both the accuracy with the mark and the share of images that follow it.
+        level: significance level of the test of the accuracy without the mark.
     """
     numbers = (
         f"accuracy {found['accuracy']:.3f} with the mark, {found['accuracy_erased']:.3f} with it "

@@ -1,4 +1,4 @@
-"""Maps scored against two masks: the planted mark, which is right, and the lesion, which is not."""
+"""Score maps against two masks: the planted mark (correct) and the lesion (incorrect)."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -29,8 +29,8 @@ def score_truths(
     """Score the maps of all images that have the mark.
 
     Args:
-        mark_of: a case's mark at native size; None if it has none.
-        cls: source class that the mark goes with; maps of other classes are left out.
+        mark_of: a function that returns a case's mark at native size; None if it has none.
+        cls: source class that the mark belongs to; maps of other classes are left out.
 
     Returns:
         The columns of ranking.parquet and `truth` (mark or lesion): two rows per map.

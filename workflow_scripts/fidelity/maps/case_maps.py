@@ -1,4 +1,4 @@
-"""Reading the saliency maps of all shards together with the cases they belong to."""
+"""Read the saliency maps of all shards together with the cases they belong to."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -13,16 +13,17 @@ from fidelity.maps.saliency_map import REMEDY, MapRecord, read_maps, unanswered
 def explained_cases(
     maps: Sequence[str | Path], prepared: Sequence[str | Path], left_out: str = ""
 ) -> Iterator[tuple[PreparedCase, MapRecord]]:
-    """Pair each map with its case, one shard in memory at a time.
+    """Pair each map with its case; only one shard is in memory at a time.
 
     Args:
         maps: map files, one per shard.
         prepared: prepared shards in the same order.
-        left_out: reader whom the reference leaves out (`PreparedCase.against`); empty for none.
+        left_out: the reader who is left out of the reference (`PreparedCase.against`); empty for
+            none.
 
     Raises:
-        InputError: a file is damaged; maps belong to cases that their shard does not have, to
-            classes without a reference, or are there twice; or some of the shard's are missing.
+        InputError: a file is damaged; a map belongs to a case that is not in the shard; there are
+            two maps of a case and class; or maps of the shard are missing.
         ValueError: maps and shards differ in number.
     """
     for map_file, shard_file in zip(maps, prepared, strict=True):
@@ -58,15 +59,15 @@ def explained_cases(
 
 
 def row_head(case: PreparedCase, cls: str) -> dict[str, Any]:
-    """Begin a result row of a case and class."""
+    """Return the first columns of the result row of a case and class."""
     return {"case": case.case, "patient": case.patient, "split": case.split, "class": cls}
 
 
 def order_of(split: str, case: str, cls: str) -> tuple[int, str, str]:
-    """Give the sorting key of result rows: independent of shards and of the order of files."""
+    """Return the sorting key of result rows. It does not depend on shards or the order of files."""
     return SPLITS.index(split), case, cls
 
 
 def order_of_row(row: Mapping[str, Any]) -> tuple[int, str, str]:
-    """Give `order_of` a row with the columns split, case and class."""
+    """Return the sorting key (`order_of`) of a row with the columns split, case and class."""
     return order_of(row["split"], row["case"], row["class"])

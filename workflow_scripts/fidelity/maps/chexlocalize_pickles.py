@@ -1,8 +1,8 @@
-"""Reading the saliency maps that CheXlocalize publishes as pickles, without running their code.
+"""Read the saliency maps that CheXlocalize publishes as pickles, without running their code.
 
-A pickle is a program: it may import any function and call it. The ones written by CheXlocalize need
-three names to rebuild tensors; every other name is refused before anything is called. Opcodes
-that claim memory are looked at first, and a tensor may not be larger than its stored values.
+A pickle is a program: it can import any function and call it. The pickles of CheXlocalize need
+three names to rebuild tensors. Every other name is refused before anything is called. Opcodes that
+allocate memory are checked first, and a tensor may not be larger than its stored values.
 """
 
 import collections
@@ -29,7 +29,7 @@ class PublishedMap:
 
     Attributes:
         values: float32 (h, w), at the resolution of the network's last layer; not normalised.
-        probability: of the pathology, as the classifier gave it.
+        probability: the classifier's probability of the pathology.
         size: (height, width) of the original image in pixels.
     """
 
@@ -46,11 +46,11 @@ def read_map(path: str | Path) -> PublishedMap:
         path: a file `{image}_{task}_map.pkl`.
 
     Returns:
-        The map. The pickle's copy of the image and of the annotation are passed over.
+        The map. The pickle's copies of the image and of the annotation are ignored.
 
     Raises:
-        InputError: the pickle needs a name that a map does not need, is damaged, or holds
-            something else.
+        InputError: the pickle needs a name that a map does not need, is damaged, or holds something
+            else.
     """
     try:
         with open(path, "rb") as file:
@@ -61,7 +61,7 @@ def read_map(path: str | Path) -> PublishedMap:
         raise (
             error if error.file else InputError(error.problem, file=path, remedy=REMEDY)
         ) from error
-    except Exception as error:  # A damaged pickle may fail in any way.
+    except Exception as error:  # A damaged pickle can raise any exception.
         raise InputError(f"cannot be read as a pickle ({error})", file=path) from error
     missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]
     if missing:
@@ -80,7 +80,10 @@ def read_map(path: str | Path) -> PublishedMap:
 
 
 def _values(found: Any, path: str | Path) -> np.ndarray:
-    """Turn the tensor into an array; a view can claim more elements than the file has bytes."""
+    """Turn the tensor into an array.
+
+    The size is checked first: a view can claim more elements than the file has bytes.
+    """
     import torch
 
     if not isinstance(found, torch.Tensor):
@@ -93,7 +96,7 @@ def _values(found: Any, path: str | Path) -> np.ndarray:
 
 
 def _check_memo(file: IO[bytes]) -> None:
-    """Refuse a memo larger than the file: its places are allocated up to the highest number."""
+    """Refuse a memo larger than the file: Python allocates it up to the highest index."""
     size = file.seek(0, io.SEEK_END)
     file.seek(0)
     for opcode, argument, _ in pickletools.genops(file):
@@ -102,7 +105,7 @@ def _check_memo(file: IO[bytes]) -> None:
 
 
 class _Unpickler(pickle.Unpickler):
-    """Allows what rebuilds tensors on the CPU and plain data, nothing else."""
+    """An unpickler that allows only plain data and the names that rebuild tensors on the CPU."""
 
     def __init__(self, file: Any, path: str | Path) -> None:
         super().__init__(file)
@@ -126,11 +129,14 @@ def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:
     import torch
 
     def load_storage(data: bytes) -> Any:
-        """torch.storage._load_from_bytes calls torch.load, which would unpickle anything."""
+        """Replace `torch.storage._load_from_bytes`, whose `torch.load` would unpickle anything."""
         return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
     def rebuild(storage: Any, offset: int, size: Any, stride: Any, *rest: Any) -> Any:
-        """As torch does, but never beyond the storage, which torch would fill up with anything."""
+        """Rebuild a tensor as torch does, but refuse one that is larger than its storage.
+
+        Torch would fill the rest with arbitrary values.
+        """
         needed = offset + 1 + sum((n - 1) * step for n, step in zip(size, stride, strict=True))
         if min(offset, *size, *stride, 0) < 0 or (0 not in size and needed > storage._size()):
             raise InputError(

@@ -1,4 +1,4 @@
-"""Reading maps and masks from files that somebody else wrote, and that are not trusted."""
+"""Read maps and masks from files of other programs; the files are not trusted."""
 
 import zipfile
 from functools import lru_cache
@@ -13,7 +13,7 @@ from fidelity.maps.chexlocalize_pickles import read_map
 from fidelity.masks.coco import ONLY, is_coco, masks_of
 from fidelity.masks.run_lengths import Masks, checked_masks, decode, read_json_masks
 
-# A published CheXlocalize pickle has about 0.5 MB, the copy of its image included.
+# A published CheXlocalize pickle has about 0.5 MB, including the copy of its image.
 MAX_PICKLE_BYTES = 200_000_000
 MIN_SCORE = 0.5
 NPY_KINDS = "biuf"  # booleans, integers, floats; no complex numbers, no objects
@@ -25,16 +25,15 @@ def read(
     """Read a map or mask.
 
     Args:
-        file_format: a key of `locate.SUFFIXES`.
-        kind: `map`, `mask`, or `auto`: masks.json and boolean arrays are masks.
+        file_format: a key of `imported_paths.SUFFIXES`.
+        kind: `map`, `mask` or `auto`; with `auto`, masks.json and boolean arrays are masks.
         min_score: instances with a lower score in a COCO file are left out.
 
     Returns:
-        Values and whether they are a mask: bool (h, w) if so, else float32 (h, w), finite.
+        The values and whether they are a mask: bool (h, w) for a mask, else float32 (h, w), finite.
 
     Raises:
-        InputError: the file is missing, damaged, too large, would run code, or
-            is of another kind.
+        InputError: the file is missing, damaged, too large, would run code, or is of another kind.
     """
     if file_format == "masks_json":
         return _read_rle(path, case, cls, min_score), True
@@ -80,7 +79,7 @@ def _read_npy(path: Path) -> np.ndarray:
 
 
 def _read_npz(path: Path, cls: str) -> np.ndarray:
-    """Read the array named as the class, or the only one; no other is unpacked."""
+    """Read the array that has the name of the class, or the only array; unpack no other."""
     _check_there(path)
     try:
         with zipfile.ZipFile(path) as archive:
@@ -97,14 +96,14 @@ def _read_npz(path: Path, cls: str) -> np.ndarray:
                 return _read_array(file, path)
     except InputError:
         raise
-    except Exception as error:  # zipfile lets errors of the decompressor and of seeking through
+    except Exception as error:  # zipfile does not catch errors of decompression and of seeking
         raise _unsound("npz archive", path, error) from error
 
 
 def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
-    """Read one array after a look at its header: numpy then reads no more than it declares.
+    """Read one array, after checking its header: numpy then reads no more than it declares.
 
-    A compressed array is unpacked as it is read, so a small file cannot fill the memory either.
+    A compressed array is unpacked while it is read, so a small file cannot fill the memory either.
     """
     try:
         version = np.lib.format.read_magic(file)
@@ -133,7 +132,7 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
         flat = np.frombuffer(data, dtype)
         if flat.size != count:
             raise InputError("is cut off", file=path, remedy="Copy it again")
-        # Axes of length one before (PyTorch: batch, channel) and behind (Keras: channel).
+        # Remove axes of length one at the start (PyTorch: batch, channel) and end (Keras: channel).
         values = flat.reshape(shape, order="F" if by_columns else "C")
         while values.ndim > 2 and values.shape[0] == 1:
             values = values[0]
@@ -141,7 +140,7 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
             values = values[..., 0]
     except InputError:
         raise
-    except Exception as error:  # the header is Python source: its tokenizer's too
+    except Exception as error:  # the header is Python source, so its tokenizer can fail too
         raise _unsound("npy array", path, error) from error
     if values.ndim != 2:
         raise InputError(f"has shape {shape}, not (h, w)", file=path)
@@ -175,14 +174,15 @@ def has_mask(path: Path, case: str, cls: str, named: bool, min_score: float = MI
     """Check whether a masks.json has a mask of the case and class.
 
     Args:
-        named: the config gives that name, so the only category of a COCO file must have it.
+        named: whether the config states the category's name. If so, the only category of a COCO
+            file must have that name.
     """
     by_class = masks_in(path, min_score).get(case, {})
     return cls in by_class or (ONLY in by_class and not named)
 
 
 def masks_in(path: Path, min_score: float = MIN_SCORE) -> Masks:
-    """Read a masks.json or COCO file, once per job and again if it was changed."""
+    """Read a masks.json or COCO file, once per job and again if the file was changed."""
     return _masks(path, path.stat().st_mtime_ns if path.is_file() else 0, min_score)
 
 

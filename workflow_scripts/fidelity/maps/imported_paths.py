@@ -1,4 +1,4 @@
-"""Where the maps of an explainer `imported` lie. Imports nothing heavy: config checks ask too."""
+"""Find the maps of an `imported` explainer. Imports nothing heavy: config checks use it too."""
 
 import re
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 
-if TYPE_CHECKING:  # whose checks are here
+if TYPE_CHECKING:  # the settings that are checked here
     from fidelity.settings.explainers import Imported
 
 SUFFIXES = {
@@ -16,7 +16,7 @@ SUFFIXES = {
     "png": (".png", ".tif", ".tiff", ".bmp", ".gif"),
     "masks_json": (".json",),
 }
-# What is looked for where the config gives a format and no pattern.
+# The pattern of files where the config gives a format and no pattern.
 PATTERNS = {
     "chexlocalize": "{case}_{class}_map.pkl",
     "npy": "{case}.npy",
@@ -27,19 +27,19 @@ FIELD = re.compile(r"\{([^{}]*)\}")
 
 
 def for_dataset(settings: "Imported", dataset: str) -> "Imported":
-    """Put a data set's name in the place of `{dataset}` in `folder` and `file`."""
+    """Replace `{dataset}` in `folder` and `file` by a data set's name."""
     places = {"folder": settings.folder, "file": settings.file}
     named = {key: path and path.replace("{dataset}", dataset) for key, path in places.items()}
     return settings.model_copy(update=named)
 
 
 def root_of(settings: "Imported") -> Path:
-    """Give the folder, or the one file, that all maps of an entry lie in."""
+    """Return the folder, or the one file, that contains all maps of an entry."""
     return Path(settings.folder or settings.file)
 
 
 def format_of(settings: "Imported") -> str:
-    """Give the format of an entry; `auto` goes by the name's ending.
+    """Return the format of an entry; `auto` uses the ending of the name.
 
     Raises:
         InputError: the ending belongs to no format.
@@ -59,15 +59,15 @@ def format_of(settings: "Imported") -> str:
 
 
 def pattern_of(settings: "Imported") -> str:
-    """Give the pattern of the files' names below `folder`."""
+    """Return the pattern of the file names below `folder`."""
     return settings.pattern or PATTERNS[format_of(settings)]
 
 
 def check_entry(settings: "Imported") -> None:
-    """Check that the keys of an entry fit one another.
+    """Check that the keys of an entry are consistent.
 
     Raises:
-        InputError: `field` is the key within the entry.
+        InputError: the keys are not consistent; its `field` is the key within the entry.
     """
     if (settings.folder is None) == (settings.file is None):
         raise InputError(
@@ -101,25 +101,25 @@ def check_entry(settings: "Imported") -> None:
 
 
 def has_files(settings: "Imported") -> bool:
-    """Check whether any file below the folder fits the pattern."""
+    """Check whether any file below the folder matches the pattern."""
     return next(root_of(settings).glob(any_map(settings)), None) is not None
 
 
 def any_map(settings: "Imported") -> str:
-    """Give the glob pattern that the maps of all cases and classes fit; "*" for one common file."""
+    """Return a glob pattern that matches all maps; "*" if there is one common file."""
     if settings.file is not None:
         return "*"
     return FIELD.sub("*", re.sub(r"([*?\[])", r"[\1]", pattern_of(settings)))
 
 
 def location(settings: "Imported", case: str, cls: str) -> Path:
-    """Give the file that the map of a case and class lies in.
+    """Return the path of the file with the map of a case and class.
 
     Args:
         case: case id; "/" in it becomes "_", as in the masks that this project writes as PNG.
 
     Returns:
-        The path, whether there is such a file or not.
+        The path; the file may be missing.
 
     Raises:
         InputError: the id leads out of the folder.
@@ -127,7 +127,7 @@ def location(settings: "Imported", case: str, cls: str) -> Path:
     if settings.file is not None:
         return Path(settings.file)
     values = {"case": case, "class": str(settings.classes.get(cls, cls))}
-    # In one pass: a case id may itself hold braces.
+    # Replace all fields in one pass, because a case id may contain braces.
     name = FIELD.sub(lambda found: values[found[1]].replace("/", "_"), pattern_of(settings))
     if _leaves(name) or "\0" in name:
         raise InputError(
@@ -140,7 +140,7 @@ def location(settings: "Imported", case: str, cls: str) -> Path:
 
 
 def _leaves(name: str) -> bool:
-    """Check whether a relative path may point out of its folder, by its text alone."""
+    """Check whether a relative path may point out of its folder; uses its text only."""
     windows = PureWindowsPath(name)
     return (
         PurePosixPath(name).is_absolute()

@@ -1,4 +1,4 @@
-"""The pixel frame of maps, references and lungs: the original image or the working one."""
+"""The pixel frame of maps, references and lungs: the original image or the classifier's input."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -16,10 +16,10 @@ ScoringSize = Literal["original", "working"]
 
 @dataclass(frozen=True)
 class Frame:
-    """Where a case is scored.
+    """The pixel frame in which a case is scored.
 
     Attributes:
-        box: (y0, x0, y1, x1), the part of it that the classifier saw.
+        box: (y0, x0, y1, x1), the part of the frame that the classifier saw.
     """
 
     size: tuple[int, int]
@@ -30,7 +30,7 @@ def frame_of(case: PreparedCase, scoring_size: ScoringSize) -> Frame:
     """Choose the frame of a case: the native image, or what the classifier saw of it.
 
     Raises:
-        InputError: unknown scoring size.
+        InputError: the scoring size is unknown.
     """
     if scoring_size == "original":
         return Frame(case.native_size, case.box)
@@ -47,7 +47,7 @@ def frame_of(case: PreparedCase, scoring_size: ScoringSize) -> Frame:
 def map_in_frame(
     saliency: SaliencyMap, case: PreparedCase, scoring_size: ScoringSize, sign: Sign
 ) -> np.ndarray:
-    """Render and normalise a map in the frame: float32 (H, W) in [0, 1]; see `maps.render`."""
+    """Render and normalise a map in the frame: float32 (H, W) in [0, 1]; see `saliency_map`."""
     frame = frame_of(case, scoring_size)
     return render(saliency, frame.box, frame.size, sign)
 
@@ -55,7 +55,7 @@ def map_in_frame(
 def relevance_in_frame(
     saliency: SaliencyMap, case: PreparedCase, scoring_size: ScoringSize, sign: Sign
 ) -> np.ndarray:
-    """Render the positive relevance in the frame, unscaled: float32 (H, W) ≥ 0."""
+    """Render the positive relevance in the frame, without scaling: float32 (H, W) ≥ 0."""
     frame = frame_of(case, scoring_size)
     return render_relevance(saliency, frame.box, frame.size, sign)
 
@@ -77,11 +77,12 @@ def lung_in_frame(case: PreparedCase, scoring_size: ScoringSize) -> np.ndarray |
 
 
 def boxes_in_frame(case: PreparedCase, cls: str, scoring_size: ScoringSize) -> np.ndarray | None:
-    """Give the boxes that readers drew of a source class, in the frame.
+    """Return the boxes that readers drew for a source class, in the frame.
 
     Returns:
-        float64 (m, 4), one per lesion, cut to what the frame shows and left out beyond it; without
-        a box where nothing was found; None where the class was not annotated with boxes.
+        float64 (m, 4), one box per lesion. Boxes are cut at the edges of the frame; boxes outside
+        it are left out. The array is empty if readers found nothing, and None if the class was not
+        annotated with boxes.
     """
     if cls not in case.reference_boxes:
         return None
@@ -94,7 +95,7 @@ def boxes_in_frame(case: PreparedCase, cls: str, scoring_size: ScoringSize) -> n
 
 
 def in_frame(mask: np.ndarray, case: PreparedCase, scoring_size: ScoringSize) -> np.ndarray:
-    """Crop a native mask, boolean (H, W), to what the frame shows and bring it to its size."""
+    """Crop a native mask, boolean (H, W), to what the frame shows and resize it to the frame."""
     frame = frame_of(case, scoring_size)
     if scoring_size == "original":
         return mask

@@ -1,4 +1,4 @@
-"""Bilinear resizing that equals torch's, so that published thresholds fall on the same pixels."""
+"""Bilinear resizing that equals torch's, so that thresholding gives the published pixels."""
 
 import numpy as np
 
@@ -6,10 +6,11 @@ import numpy as np
 def bilinear(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """Resize as `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)` does.
 
-    The operations are torch's on a CPU, in its order and rounded to float32 where it rounds. Its
-    fused multiplications and additions round once; float64 replaces them. OpenCV's resize agrees to
-    1e-6 of the largest value. This is enough to move single pixels across a grey level, and
-    CheXlocalize's published IoU in the seventh digit.
+    The operations are those of torch on a CPU, in the same order, and rounded to float32 at the
+    same places. Torch's fused multiplications and additions round once; here they are computed in
+    float64. OpenCV's resize agrees to 1e-6 of the largest value. That difference is enough to move
+    single pixels across a grey level, and to change CheXlocalize's published IoU in the seventh
+    digit.
 
     Args:
         values: (h, w).
@@ -25,12 +26,12 @@ def bilinear(values: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def _mix(one: np.ndarray, share: np.ndarray, other: np.ndarray, rest: np.ndarray) -> np.ndarray:
-    """Compute one * share + other * rest; the second product is rounded, the first is fused."""
+    """Compute one * share + other * rest: the second product is rounded, the first is fused."""
     return (one.astype(np.float64) * share + other * rest).astype(np.float32)
 
 
 def _weights(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Give per new position the two old ones around it, and the share of each."""
+    """Return the two old positions around each new position, and the share of each."""
     scale = np.float64(np.float32(old) / np.float32(new))
     positions = (scale * (np.arange(new) + 0.5) - 0.5).astype(np.float32)
     positions = np.maximum(positions, np.float32(0))

@@ -1,9 +1,10 @@
-"""What a saliency map is, how it is stored in its native form, how it is rendered to image size.
+"""Saliency maps: their native form, how they are stored, and how they are rendered.
 
-A CAM is stored as its low-resolution grid, a superpixel explanation as label image plus one weight
-per superpixel, everything else as a dense array. All values are float32, as they were computed:
-fewer bits would make ties that the explainer did not make. Rendering happens on reading, so that
-the order "upsample, then normalise" (CheXlocalize) is exact and stays a choice.
+A CAM is stored as its low-resolution grid. A superpixel explanation is stored as a label image and
+one weight per superpixel. Everything else is stored as a dense array. All values are float32, as
+they were computed: fewer bits would create ties that the explainer did not make. Maps are rendered
+to image size when they are read. So the order "upsample, then normalise" (CheXlocalize) is exact
+and remains a choice.
 """
 
 import json
@@ -37,7 +38,7 @@ class SaliencyMap:
             weight per label of `segments`); `dense` (values (h, w)); or `binary` (values (h, w), 0
             or 1: the map is its own mask under every binarization).
         values: signed attributions in the explainer's own unit.
-        segments: label image (h, w) with labels 0 … k-1, for `superpixels` alone.
+        segments: label image (h, w) with labels 0 … k-1; only for `superpixels`.
     """
 
     kind: Kind
@@ -53,15 +54,15 @@ class SaliencyMap:
 
 @dataclass(frozen=True)
 class MapRecord:
-    """One explained case and class.
+    """The result of explaining one case and class.
 
     Attributes:
         cls: source class whose reference mask the map is scored against.
-        target: model class that was explained; empty where no classifier took part.
+        target: model class that was explained; empty if no classifier was used.
         status: `ok`, or `failed` with `reason`.
         seconds: wall-clock time of this map (its share of the batch).
-        extras: what the explainer reports beside the map (surrogate R², layer, …).
-        map: the map; None if failed.
+        extras: further values from the explainer (surrogate R², layer, …).
+        map: the map; None if the explainer failed.
     """
 
     case: str
@@ -78,8 +79,8 @@ def write_maps(path: str | Path, records: Iterable[MapRecord], attrs: dict[str, 
     """Write the records of one shard as HDF5, atomically.
 
     Args:
-        attrs: what the maps were made of (method, seed), and how many of the shard's cases and
-            classes have none by intent (`unanswered`).
+        attrs: how the maps were made (method, seed), and how many of the shard's cases and classes
+            have no map on purpose (`unanswered`).
     """
     with atomic_hdf5(path) as file:
         file.attrs["schema"] = SCHEMA
@@ -94,7 +95,7 @@ def write_maps(path: str | Path, records: Iterable[MapRecord], attrs: dict[str, 
 
 
 def write_record(group: h5py.Group, record: MapRecord) -> None:
-    """Write one record into an empty HDF5 group."""
+    """Write one record to an empty HDF5 group."""
     meta = {
         "case": record.case,
         "cls": record.cls,
@@ -116,7 +117,7 @@ def write_record(group: h5py.Group, record: MapRecord) -> None:
 
 
 def _compression(array: np.ndarray) -> dict[str, Any]:
-    """Compress what is worth it; HDF5 cannot compress tiny arrays."""
+    """Return the compression of a dataset: none for tiny arrays, which HDF5 cannot compress."""
     return (
         {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.size > 64 else {}
     )
@@ -140,7 +141,7 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
                 file=path,
                 remedy=f"Delete it and run again; this version reads {SCHEMA!r}",
             )
-        # Files of older versions do not state how many there are.
+        # Files of older versions do not state the number of records.
         if count is not None and int(count) != len(names):
             raise InputError(f"has {len(names)} of {count} maps", file=path, remedy=REMEDY)
         for name in names:
@@ -150,10 +151,10 @@ def read_maps(path: str | Path) -> Iterator[MapRecord]:
 
 
 def unanswered(path: str | Path) -> int | None:
-    """State how many cases and classes of the shard a map file leaves out by intent.
+    """Return how many cases and classes of the shard a map file leaves out on purpose.
 
     Returns:
-        The attribute `unanswered`; None in a file that does not say.
+        The attribute `unanswered`; None if the file does not have it.
     """
     with reading(path, remedy=REMEDY), h5py.File(path, "r") as file:
         found = file.attrs.get("unanswered")
@@ -161,7 +162,7 @@ def unanswered(path: str | Path) -> int | None:
 
 
 def read_record(group: h5py.Group) -> MapRecord:
-    """Read one record back from its HDF5 group."""
+    """Read one record from its HDF5 group."""
     meta = json.loads(group.attrs["record"])
     kind = meta.pop("kind", None)
     saliency = None
@@ -177,12 +178,13 @@ def read_record(group: h5py.Group) -> MapRecord:
 def raw_map(saliency: SaliencyMap, size: tuple[int, int], sign: Sign = "signed") -> np.ndarray:
     """Render the attributions at a size, before any normalisation.
 
-    The sign is taken in the map's own cells, before they are interpolated. The ReLU of Grad-CAM
-    also acts on the grid (Selvaraju et al. 2017; pytorch-grad-cam, CheXlocalize). Afterwards, a
-    negative cell would eat into its positive neighbours.
+    The sign is applied to the map's own cells, before they are interpolated. The ReLU of Grad-CAM
+    also acts on the grid (Selvaraju et al. 2017; pytorch-grad-cam, CheXlocalize). After
+    interpolation, a negative cell would reduce its positive neighbours.
 
     Grids and dense maps are interpolated bilinearly with half-pixel centres (torch's
-    `align_corners=False`, as CheXlocalize does); superpixels and binary maps by nearest neighbour.
+    `align_corners=False`, as CheXlocalize does). Superpixels and binary maps use the nearest
+    neighbour.
     """
     height, width = size
     values = signed_part(saliency.values, sign)
@@ -203,10 +205,10 @@ def raw_map(saliency: SaliencyMap, size: tuple[int, int], sign: Sign = "signed")
 
 
 def signed_part(raw: np.ndarray, sign: Sign) -> np.ndarray:
-    """Take the part of signed attributions that counts.
+    """Apply the sign to signed attributions.
 
     Args:
-        sign: `positive` keeps max(x, 0), `absolute` |x|, `signed` x as it is.
+        sign: `positive` returns max(x, 0), `absolute` |x|, `signed` x unchanged.
     """
     if sign == "positive":
         return np.maximum(raw, 0)
@@ -218,10 +220,11 @@ def signed_part(raw: np.ndarray, sign: Sign) -> np.ndarray:
 
 
 def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
-    """Take the signed part, then scale by minimum and maximum.
+    """Apply the sign, then scale by minimum and maximum.
 
     Returns:
-        float32 array in [0, 1]; zeros where the part is constant (all-non-positive maps included).
+        float32 array in [0, 1]; zeros if the result is constant (for example, if no value is
+        positive).
     """
     part = signed_part(raw, sign)
     low, high = float(part.min()), float(part.max())
@@ -233,10 +236,10 @@ def normalise(raw: np.ndarray, sign: Sign = "positive") -> np.ndarray:
 def render(
     saliency: SaliencyMap, box: Box, size: tuple[int, int], sign: Sign = "positive"
 ) -> np.ndarray:
-    """Render a map at image size: take the sign, upsample to the box, normalise, place.
+    """Render a map at image size: apply the sign, upsample to the box, normalise, place it.
 
     Args:
-        box: (y0, x0, y1, x1), the part of the image the classifier saw, in pixels of `size`.
+        box: (y0, x0, y1, x1), the part of the image that the classifier saw, in pixels of `size`.
 
     Returns:
         float32 array (height, width) in [0, 1]; 0 outside the box.
@@ -252,7 +255,8 @@ def render_relevance(
 ) -> np.ndarray:
     """Render the positive relevance of a map in its own unit, at image size.
 
-    As `render`, but not scaled by minimum and maximum: shares of a sum depend on where zero is.
+    This is `render` without the scaling by minimum and maximum, because shares of a sum depend on
+    where zero is.
 
     Returns:
         float32 array (height, width), at least 0; 0 outside the box.
@@ -263,7 +267,7 @@ def render_relevance(
 
 
 def _placed(inside: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
-    """Put what the classifier saw in its place in the image; 0 around it."""
+    """Place the part that the classifier saw in the image; 0 around it."""
     y0, x0, y1, x1 = box
     if (y0, x0, y1, x1) == (0, 0, *size):
         return inside

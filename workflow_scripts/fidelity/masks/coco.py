@@ -9,7 +9,7 @@ from pycocotools import mask as coco
 from fidelity.base.errors import InputError
 from fidelity.masks.run_lengths import RLE, Masks, check_encoding, check_size
 
-# The class of a file that has one category alone: it is that of any data set with one class.
+# The class name of the only category in a file; it matches every class.
 ONLY = ""
 REMEDY = "See docs/importing.md for the layouts that are read"
 
@@ -24,21 +24,21 @@ def is_coco(content: object) -> bool:
 
 
 def masks_of(content: Any, path: object, min_score: float) -> Masks:
-    """Join the instances of each image and category to one mask.
+    """Merge the instances of each image and category to one mask.
 
     Args:
-        content: the file. In a list of results `image_id` is the case id. In a whole file the case
-            id is `file_name` without its ending, with or without its folder; an image without
-            annotations has empty masks.
+        content: the content of the file. In a list of results, `image_id` is the case id. In a
+            whole file, the case id is `file_name` without its ending, with or without its folder.
+            An image without annotations has empty masks.
         min_score: instances with a lower `score` are left out.
 
     Returns:
-        {case: {category: encoding}}; a category has its id as text and, where the file gives one,
-        its name. If there is one category alone, it also is ONLY.
+        {case: {category: encoding}}. A category appears under its id as text and, if the file gives
+        one, under its name. If there is only one category, it also appears as ONLY.
 
     Raises:
         InputError: an entry has no mask, masks of one image differ in size, or two images or
-            categories have one name.
+            categories have the same name.
     """
     whole = isinstance(content, dict)
     images = _by_id(content["images"], path, "images") if whole else {}
@@ -49,7 +49,7 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
     for number, entry in enumerate(entries):
         field = f"{'annotations' if whole else 'result'} {number}"
         image, category, encoding = _instance(entry, images, whole, path, field)
-        # An instance below the score still states that the image was looked at, and its size.
+        # An instance below the score still shows that the image was processed, and its size.
         score = entry.get("score")
         if score is not None and type(score) not in (int, float):
             raise InputError(
@@ -95,7 +95,7 @@ def _by_id(entries: list[Any], path: object, field: str) -> dict[str, dict[str, 
 def _check_names(
     images: dict[str, dict[str, Any]], categories: dict[str, dict[str, Any]], path: object
 ) -> None:
-    """Refuse two ids of one name: their masks could not be told apart."""
+    """Refuse two ids with the same name, because their masks could not be distinguished."""
     names = [(key, "images", "file_name", _cases(key, images)[0]) for key in images]
     names += [
         (key, "categories", "name", str(entry["name"]))
@@ -165,7 +165,7 @@ def _joined(found: list[RLE], path: object, image: str) -> RLE:
 
 
 def _cases(key: str, images: dict[str, dict[str, Any]]) -> list[str]:
-    """Name the case ids that an image may be meant by."""
+    """Return the case ids that may refer to an image."""
     if not images:
         return [key]
     name = _file_name(images[key], key)

@@ -1,4 +1,4 @@
-"""Ellipses and discs, filled to masks."""
+"""Fill ellipses and discs to masks."""
 
 from collections.abc import Iterable, Sequence
 
@@ -6,11 +6,11 @@ import numpy as np
 
 
 def fill_ellipses(ellipses: Iterable[Sequence[float]], size: tuple[int, int]) -> np.ndarray:
-    """Fill ellipses: a pixel belongs to one if its centre does, the outline included.
+    """Fill ellipses: a pixel belongs to one if its centre is inside or on the outline.
 
     Args:
-        ellipses: each (x, y) of the centre, the two half axes and, optionally, by how many degrees
-            it is turned clockwise; in pixels, the first pixel lying between 0 and 1.
+        ellipses: each is (x, y) of the centre, the two half axes and, optionally, the clockwise
+            rotation in degrees. Lengths are in pixels; the first pixel lies between 0 and 1.
 
     Returns:
         Boolean (height, width), the union; all False without an ellipse.

@@ -1,7 +1,7 @@
 """Run lengths that data sets write as pairs of decimal numbers, in two conventions.
 
-SIIM-ACR: "gap length", each gap counted from the end of the run before, down the columns.
-CheXmask: "start length", starts counted from 1, along the rows.
+SIIM-ACR: "gap length", column by column; each gap is counted from the end of the previous run.
+CheXmask: "start length", row by row; starts are counted from 1.
 """
 
 from collections.abc import Iterable
@@ -12,10 +12,10 @@ from fidelity.base.errors import InputError
 
 
 def decode_relative(texts: Iterable[str], size: tuple[int, int]) -> np.ndarray:
-    """Decode SIIM-ACR's run lengths (`rle2mask` of its mask_functions.py).
+    """Decode the run lengths of SIIM-ACR, as `rle2mask` of its mask_functions.py does.
 
     Args:
-        texts: one per row of the file; their union is taken.
+        texts: one per row of the file; the result is their union.
 
     Raises:
         InputError: the text is not made of pairs, or the runs leave the image.

@@ -1,4 +1,4 @@
-"""Outlines drawn by a reader, filled to masks as CheXlocalize fills them."""
+"""Fill outlines drawn by readers to masks, as CheXlocalize does."""
 
 import math
 from collections.abc import Sequence
@@ -12,13 +12,14 @@ from fidelity.base.errors import InputError
 
 
 def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
-    """Fill polygons, outline included, by Pillow's rule.
+    """Fill polygons, including their outline, by Pillow's rule.
 
-    This is what CheXlocalize's `annotation_to_segmentation.py` does, pixel by pixel: other
+    The result equals that of CheXlocalize's `annotation_to_segmentation.py`, pixel by pixel. Other
     rasterisers (OpenCV, scikit-image) differ along the outline.
 
     Args:
-        polygons: each a list of points [x, y] in pixels, fractions allowed; their union is taken.
+        polygons: each is a list of points [x, y] in pixels, fractions allowed; the result is their
+            union.
 
     Returns:
         Boolean (height, width); all False without a polygon.

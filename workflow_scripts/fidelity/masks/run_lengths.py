@@ -1,7 +1,7 @@
-"""What a mask is: a boolean array in memory, COCO run-length encoding on disk.
+"""Masks are boolean arrays in memory and COCO run-length encodings on disk.
 
-The JSON layout {case: {class: {"size": [h, w], "counts": str}}} is that of CheXlocalize; the
-encoding itself is pycocotools'.
+The JSON layout {case: {class: {"size": [h, w], "counts": str}}} is that of CheXlocalize. The
+encoding itself is that of pycocotools.
 """
 
 import json
@@ -25,7 +25,7 @@ class RLE(TypedDict):
 
 Masks = dict[str, dict[str, RLE]]
 
-# A few characters can claim any number of pixels; the largest radiographs have about 30 million.
+# A few characters can encode any number of pixels; the largest radiographs have about 30 million.
 MAX_PIXELS = 100_000_000
 
 
@@ -56,7 +56,7 @@ def decode(rle: RLE) -> np.ndarray:
     size, counts = rle["size"], rle["counts"].encode("utf-8", "replace")
     _check_pixels(size)
     runs = _runs(counts)
-    # pycocotools leaves what the runs do not cover uninitialised, so this is checked before.
+    # pycocotools does not initialise pixels that no run covers, so the runs are checked first.
     if runs.size == 0 or runs.min() < 0 or runs.sum() != size[0] * size[1]:
         raise InputError(f"a run-length encoding does not fill its size {size[0]} x {size[1]}")
     return coco.decode({"size": size, "counts": counts}).astype(bool, order="C")
@@ -79,11 +79,11 @@ def _check_pixels(size: list[int], **where: Any) -> None:
 
 
 def _runs(counts: bytes) -> np.ndarray:
-    """Unpack compressed counts to run lengths; malformed text gives lengths that do not fit.
+    """Decompress counts to run lengths; malformed text gives run lengths that do not fit the size.
 
-    Each number is written in groups of 5 bits, lowest first, bit 5 set where another follows, bit 4
-    of the last one being the sign; from the fourth on it is the difference to the last but one.
-    See `rleToString` in cocoapi's maskApi.c.
+    Each number is written in groups of 5 bits, the lowest bits first. Bit 5 is set if another group
+    follows, and bit 4 of the last group is the sign. From the fourth number on, the difference to
+    the number two places before is stored. See `rleToString` in cocoapi's maskApi.c.
     """
     groups = np.frombuffer(counts, np.uint8).astype(np.int64) - 48
     if groups.size == 0 or groups.min() < 0 or groups.max() > 63 or groups[-1] & 32:
@@ -102,7 +102,7 @@ def _runs(counts: bytes) -> np.ndarray:
 
 
 def at_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Bring a boolean mask to a size (height, width) by nearest neighbour, half-pixel centres."""
+    """Resize a boolean mask to (height, width) by nearest neighbour with half-pixel centres."""
     if mask.shape == tuple(size):
         return mask
     pixels = np.ascontiguousarray(mask).view(np.uint8)
@@ -111,7 +111,7 @@ def at_size(mask: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 
 
 def write_masks(path: str | Path, masks: Masks) -> None:
-    """Write masks as JSON, cases and classes sorted, so that equal masks give equal bytes."""
+    """Write masks as JSON. Cases and classes are sorted, so that equal masks give equal bytes."""
     write_text(path, json.dumps(masks, indent=1, sort_keys=True, ensure_ascii=False) + "\n")
 
 
@@ -141,7 +141,7 @@ def read_json_masks(path: str | Path) -> Any:
 
 
 def checked_masks(masks: Any, path: str | Path) -> Masks:
-    """Check what a JSON file of masks holds.
+    """Check the content of a JSON file of masks.
 
     Raises:
         InputError: the layout is another one, or an entry is not an encoding.
@@ -161,11 +161,10 @@ def check_encoding(rle: Any, path: object, field: str) -> RLE:
         rle: size and counts; counts may be a list of run lengths (uncompressed).
 
     Returns:
-        The encoding with compressed counts; these may still be damaged, see `decode`.
+        The encoding with compressed counts; the counts may still be damaged, see `decode`.
 
     Raises:
-        InputError: size or counts are malformed, or uncompressed run lengths do not fill the
-            size.
+        InputError: size or counts are malformed, or uncompressed run lengths do not fill the size.
     """
     size = rle.get("size") if isinstance(rle, dict) else None
     check_size(size, path, field)

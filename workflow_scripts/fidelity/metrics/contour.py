@@ -1,7 +1,7 @@
-"""Distances between the outlines of two masks, weighted by length, as surface-distance has them.
+"""Distances between the outlines of two masks, weighted by length, as in surface-distance.
 
-An outline runs through the corners where pixels meet: each corner with pixels of both kinds among
-its four is an element. How they lie determines the length of outline that belongs to it.
+An outline consists of elements: the corners with both mask and background among their four pixels.
+The arrangement of these pixels determines the length of outline that belongs to the corner.
 """
 
 import math
@@ -16,12 +16,12 @@ def element_lengths(spacing: Spacing) -> np.ndarray:
     """Tabulate the length of outline at a corner by its code.
 
     Returns:
-        float64 (16,), 0 where all four pixels are alike. The code is 8 · upper left + 4 · upper
+        float64 (16,), 0 where all four pixels are equal. The code is 8 · upper left + 4 · upper
         right + 2 · lower left + lower right, as in surface-distance 0.1 (Nikolov et al. 2021).
     """
     row, column = spacing
     diagonal = 0.5 * math.hypot(row, column)
-    lengths = np.full(16, diagonal)  # One pixel, or all but one.
+    lengths = np.full(16, diagonal)  # one pixel in the mask, or all but one
     lengths[[0, 15]] = 0
     lengths[[3, 12]] = column
     lengths[[5, 10]] = row
@@ -39,7 +39,7 @@ def contour_distances(
         prediction: boolean (H, W), not empty.
 
     Raises:
-        ValueError: if a mask is empty or the shapes differ.
+        ValueError: a mask is empty or the shapes differ.
     """
     if reference.shape != prediction.shape:
         raise ValueError(f"masks differ in shape: {reference.shape} and {prediction.shape}")

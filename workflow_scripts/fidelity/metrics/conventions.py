@@ -1,7 +1,7 @@
 """Protocols: named sets of metric conventions, each tested against the library it is named after.
 
-A protocol fixes what a surface is, how a percentile is taken, what empty masks are worth, which
-metrics exist and how means are formed. Thresholds, targets and post-processing are no part of it.
+A protocol fixes what a surface is, how a percentile is taken, how empty masks are scored, which
+metrics exist and how means are formed. Thresholds, targets and post-processing are not part of it.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from fidelity.metrics.surface import Percentile
 Surface = Literal["pixels", "contour"]
 
 _FORMULA = ("formula", "formula", "formula")
-# Shares that a library leaves to their formulas, 0/0 being undefined.
+# Shares that a library computes by their formulas also for empty masks; 0/0 is undefined.
 _BY_FORMULA = dict.fromkeys(("precision", "recall", "specificity"), _FORMULA)
 
 
@@ -26,11 +26,11 @@ class Protocol:
 
     Attributes:
         name: key of the config's `protocols`.
-        surface: what boundary metrics are taken over; `pixels` (mask XOR its erosion by the cross,
+        surface: what boundary metrics use: `pixels` (mask XOR its erosion by the cross,
             unweighted) or `contour` (corners of 2 x 2 neighbourhoods, weighted by length).
         percentile: how the 95th percentile is taken; see `surface.PERCENTILES`.
         metrics: names without unit that the protocol defines; None for all.
-        counts_empty_references: whether cases with an empty reference enter means.
+        counts_empty_references: whether means include cases with an empty reference.
         interval: `percentile` bootstrap, or CheXlocalize's `order_statistics`.
     """
 
@@ -46,12 +46,12 @@ class Protocol:
     surface_tolerance: float = 2.0
 
     def defines(self, metric: str) -> bool:
-        """Tell whether the protocol has a metric, in whatever unit."""
+        """Check whether the protocol defines a metric, in any unit."""
         return self.metrics is None or base_name(metric) in self.metrics
 
 
 def base_name(metric: str) -> str:
-    """Strip the unit off a metric's name: `assd_mm` is `assd`."""
+    """Remove the unit from a metric's name: `assd_mm` becomes `assd`."""
     return metric.removesuffix("_mm").removesuffix("_diagonal")
 
 
@@ -175,15 +175,15 @@ def protocol_for(
     changes: Mapping[str, Word] | None = None,
     surface_tolerance: float = 2.0,
 ) -> Protocol:
-    """Look up a protocol and apply the config's settings to it.
+    """Find a protocol and apply the config's settings to it.
 
     Args:
-        changes: the config's `scores.empty`, {attribute of EmptyPolicy: word}; what it leaves out
-            stays. For `default` alone: the others are fixed by definition.
+        changes: the config's `scores.empty`, {attribute of EmptyPolicy: word}; attributes that it
+            leaves out keep their values. Only for `default`: the others are fixed by definition.
 
     Raises:
-        InputError: unknown protocol or key, a word the key cannot have, or changes to a protocol
-            that is fixed.
+        InputError: unknown protocol or key, a word that the key cannot have, or changes to a
+            protocol that is fixed.
     """
     if name not in PROTOCOLS:
         raise InputError(

@@ -10,18 +10,18 @@ from fidelity.metrics import overlap
 from fidelity.metrics.empty import EmptyPolicy
 from fidelity.metrics.overlap import Confusion
 
-# What is scored at every threshold.
+# Metrics that are computed at every threshold.
 SHARES = {**overlap.IOU_AND_DICE, "precision": overlap.precision, "recall": overlap.recall}
 
 
 @dataclass(frozen=True)
 class RankedMap:
-    """The pixels of a map sorted once, with what all threshold-free scores count from.
+    """The pixels of a map, sorted once, as the basis of all threshold-free scores.
 
     Attributes:
         values: float32 (n,), all pixels, lowest first.
-        inside: boolean (n,), whether each is in the reference. Pixels of equal value have no
-            meaningful order among themselves: read counts at the ends of groups alone.
+        inside: boolean (n,), whether each is in the reference. The order of pixels with equal
+            values has no meaning, so counts are valid only at the ends of groups.
     """
 
     values: np.ndarray
@@ -34,12 +34,12 @@ class RankedMap:
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """Start of each group of equal values, and n at the end."""
+        """Start of each group of equal values; the last entry is n."""
         new = np.flatnonzero(self.values[1:] != self.values[:-1]) + 1
         return np.concatenate([[0], new, [self.values.size]])
 
     def confusion(self, first: np.ndarray) -> Confusion:
-        """Count the agreement of the masks that leave out the first so many pixels."""
+        """Count the agreement of the masks without the first `first[i]` pixels."""
         positives, size = int(self.below[-1]), self.values.size
         tp = positives - self.below[first]
         fp = size - first - tp
@@ -47,10 +47,11 @@ class RankedMap:
 
 
 def rank_map(map01: np.ndarray, reference: np.ndarray) -> RankedMap:
-    """Sort the pixels of a map together with their place inside or outside the reference.
+    """Sort the pixels of a map, and note for each whether it is inside the reference.
 
-    The bits of a float32 from 0 to 1 are an integer of 30 bits in the same order. With the
-    reference as its lowest bit, one sort of plain integers replaces an argsort, five times slower.
+    The bits of a float32 from 0 to 1 are an integer of 30 bits with the same order. With the
+    reference as the lowest bit, a single sort of integers is enough; an argsort takes five times
+    longer.
 
     Args:
         map01: float32 (H, W) in [0, 1].
@@ -85,10 +86,10 @@ def confusion_curve(map01: np.ndarray, reference: np.ndarray, thresholds: np.nda
         Counts as int64 arrays (k,), equal to those of thresholding one by one.
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: the shapes differ.
     """
     ranked = rank_map(map01, reference)
-    # side="right" counts what is at most t: strict m > t are the others.
+    # side="right" counts pixels m ≤ t; the others have m > t.
     left_out = np.searchsorted(ranked.values, np.asarray(thresholds, np.float32), side="right")
     return ranked.confusion(left_out)
 
@@ -127,7 +128,7 @@ def overlap_curves(
 def best_threshold(
     map01: np.ndarray, reference: np.ndarray, metric: Literal["iou", "dice"] = "iou"
 ) -> tuple[float, float]:
-    """Find the threshold of highest overlap, exactly: over 0 and all distinct values of the map.
+    """Find the exact threshold of highest overlap, among 0 and all distinct values of the map.
 
     Args:
         map01: float32 (H, W) in [0, 1].
@@ -135,7 +136,7 @@ def best_threshold(
         metric: `iou` or `dice`; both are highest at the same threshold.
 
     Returns:
-        The highest score of the masks `map01 > t` with t from 0 on, and the lowest t that has it;
+        The highest score of the masks `map01 > t` with t ≥ 0, and the lowest t with this score;
         (NaN, NaN) for an empty reference.
     """
     return best_of(rank_map(map01, reference), metric)
@@ -145,7 +146,7 @@ def best_of(ranked: RankedMap, metric: Literal["iou", "dice"] = "iou") -> tuple[
     """Find the threshold of highest overlap in sorted pixels; see `best_threshold`."""
     if ranked.below[-1] == 0:
         return float("nan"), float("nan")
-    # Leaving out the first i pixels, i at the end of a group, is the threshold of its value.
+    # If i is the end of a group, leaving out the first i pixels means thresholding at its value.
     first = ranked.groups[1:] if ranked.values[0] == 0 else ranked.groups
     scores = overlap.IOU_AND_DICE[metric](ranked.confusion(first))
     best = int(np.argmax(scores))

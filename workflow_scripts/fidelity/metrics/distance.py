@@ -1,8 +1,8 @@
 """Distances between two masks of pixels: one transform per mask, shared by all metrics.
 
-One transform serves both point sets. From outside a mask, its nearest pixel always lies on its
-boundary. Otherwise a step towards the viewer along a row or column would stay inside and be nearer.
-Inside the mask, the distance to the full set is 0.
+One transform serves both point sets, the mask and its boundary. Seen from outside, the nearest
+pixel of a mask is always on its boundary. Otherwise, its neighbour one row or column closer would
+also be in the mask. Inside the mask, the distance to the full set is 0.
 """
 
 from functools import cached_property
@@ -32,25 +32,25 @@ def boundary(mask: np.ndarray) -> np.ndarray:
     Returns:
         Boolean (H, W), a subset of the mask.
     """
-    import cv2  # tables read the metrics' facts without it
+    import cv2  # imported here, because tables need only the facts of metrics
 
     pixels = np.ascontiguousarray(mask).view(np.uint8)
     eroded = cv2.erode(pixels, _CROSS, borderType=cv2.BORDER_CONSTANT, borderValue=0)
     return (pixels ^ eroded).view(bool)
 
 
-# Points are compared one by one in images up to this side, up to this number of pairs per pixel of
-# the image: beyond, two distance transforms are faster.
+# In images up to this side, points are compared in pairs, up to this number of pairs per pixel of
+# the image. Beyond, two distance transforms are faster.
 PAIRWISE_SIDE = 2000
 PAIRS_PER_PIXEL = 60
-# Squared distances held at a time: what fits into a core's cache.
+# Squared distances in memory at a time, to fit into a core's cache.
 BLOCK = 1 << 16
 
 
 def window_of(*masks: np.ndarray) -> Window:
-    """Find the smallest box around all pixels of some masks; a whole image if there are none.
+    """Find the smallest box around all pixels of some masks; the whole image if they are empty.
 
-    No pixel of any of them is outside: boundaries and distances among them are the same inside.
+    All mask pixels are inside, so boundaries and distances among them are the same within the box.
     """
     box = []
     for axis in (1, 0):
@@ -62,29 +62,29 @@ def window_of(*masks: np.ndarray) -> Window:
 
 
 def distance_to(points: np.ndarray, spacing: Spacing = (1.0, 1.0)) -> np.ndarray:
-    """Measure how far each pixel lies from the nearest of some points, exactly.
+    """Measure the exact distance of each pixel to the nearest of some points.
 
     Args:
         points: boolean (h, w), at least one of them true.
 
     Returns:
-        Float array (h, w) in the unit of `spacing`; float32 where a pixel is 1 x 1: there, squares
-        are integers, so that `exact` can restore the exact values.
+        Float array (h, w) in the unit of `spacing`. It is float32 if a pixel is 1 x 1: squares are
+        then integers, so that `exact` can restore the exact values.
     """
     if spacing == (1.0, 1.0):
         import cv2
 
-        # cv2 measures to the nearest zero pixel.
+        # cv2 measures the distance to the nearest zero pixel.
         free = (~points).view(np.uint8)
         return cv2.distanceTransform(free, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     return scipy.ndimage.distance_transform_edt(~points, sampling=spacing)
 
 
 def exact(distances: np.ndarray) -> np.ndarray:
-    """Turn looked-up values of `distance_to` into exact ones, float64.
+    """Turn values from `distance_to` into exact ones, float64.
 
-    Squared distances between pixels are integers, so float32 values are rounded back to them: exact
-    where height² + width² < 2²², relative error below 1e-7 beyond.
+    Squared distances between pixels are integers, so float32 values are rounded back to them. The
+    result is exact where height² + width² < 2²²; beyond, the relative error is below 1e-7.
     """
     if distances.dtype != np.float32:
         return distances
@@ -92,7 +92,7 @@ def exact(distances: np.ndarray) -> np.ndarray:
 
 
 class MaskDistances:
-    """A mask with its boundary and the distance of every pixel to it, each computed when needed.
+    """A mask with its boundary and each pixel's distance to it, both computed when needed.
 
     Keep one for the reference of a case: all explainers, thresholds and protocols share it.
     """
@@ -104,8 +104,8 @@ class MaskDistances:
 
         Args:
             mask: boolean (H, W).
-            spacing: (row, column) size of a pixel in the unit that distances shall have.
-            window: box that holds the mask and every pixel that will be asked about.
+            spacing: (row, column) size of a pixel in the unit of the distances.
+            window: box that contains the mask and every pixel whose distance will be requested.
         """
         self.mask = mask
         self.spacing = spacing
@@ -118,7 +118,7 @@ class MaskDistances:
 
     @property
     def measured(self) -> bool:
-        """Whether the distances of all pixels are there already."""
+        """Whether the distances of all pixels are already computed."""
         return "_to_boundary" in self.__dict__
 
     @cached_property
@@ -134,10 +134,10 @@ class MaskDistances:
         return distance_to(self.boundary[self.window], self.spacing)
 
     def distances_from(self, pixels: np.ndarray) -> np.ndarray:
-        """Look up how far pixels lie from this mask's boundary.
+        """Return how far some pixels are from this mask's boundary.
 
         Args:
-            pixels: boolean (H, W), the pixels asked about, all inside the window.
+            pixels: boolean (H, W), the requested pixels, all inside the window.
 
         Returns:
             float64 (k,) in row-major order; see `exact`.
@@ -145,7 +145,7 @@ class MaskDistances:
         return exact(self._to_boundary[pixels[self.window]])
 
     def farthest(self, pixels: np.ndarray) -> float:
-        """Look up the largest of `distances_from`; 0 if no pixel is asked about."""
+        """Return the largest of `distances_from`; 0 if no pixel is requested."""
         found = self._to_boundary[pixels[self.window]]
         return float(exact(found.max(keepdims=True))[0]) if found.size else 0.0
 
@@ -154,7 +154,7 @@ def boundary_distances(reference: MaskDistances, prediction: MaskDistances) -> S
     """Measure the distances between the boundary pixels of two masks.
 
     Raises:
-        ValueError: if a mask is empty or the shapes differ.
+        ValueError: a mask is empty or the shapes differ.
     """
     _check(reference, prediction)
     if not (reference.measured and prediction.measured) and (
@@ -170,11 +170,11 @@ def boundary_distances(reference: MaskDistances, prediction: MaskDistances) -> S
 def nearest(
     one: np.ndarray, other: np.ndarray, spacing: Spacing = (1.0, 1.0)
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Measure how far the points of two sets lie from the nearest point of the other set.
+    """Measure how far the points of two sets are from the nearest point of the other set.
 
     Args:
         one: boolean (H, W), at least one of them true.
-        other: likewise.
+        other: boolean (H, W), at least one of them true.
 
     Returns:
         float64 (k,) for the points of `one` and (l,) for those of `other`, in row-major order.
@@ -187,14 +187,14 @@ def nearest(
 def pairwise(
     one: np.ndarray, other: np.ndarray, spacing: Spacing
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """Measure every point against every other, as `nearest`; None where transforms are better.
+    """Compute `nearest` from all pairs of points; None where transforms are faster.
 
     A matrix product of (y, x, 1, y² + x²) with (-2y, -2x, y² + x², 1) gives the squares. They and
-    all terms are integers below 2²⁴, which float32 holds exactly.
+    all terms are integers below 2²⁴, which float32 represents exactly.
     """
     if spacing != (1.0, 1.0) or max(one.shape) > PAIRWISE_SIDE:
         return None
-    # Far faster than np.nonzero.
+    # Much faster than np.nonzero.
     (y, x), (v, u) = (np.divmod(np.flatnonzero(set_), one.shape[1]) for set_ in (one, other))
     if y.size * v.size > PAIRS_PER_PIXEL * one.size:
         return None
@@ -212,14 +212,14 @@ def pairwise(
 def hausdorff_full(reference: MaskDistances, prediction: MaskDistances) -> float:
     """Hausdorff distance over the full pixel sets: the larger directed maximum.
 
-    Equals `skimage.metrics.hausdorff_distance` (0.26). A hole is outside the set: an object with a
-    hole has another value here than over boundaries.
+    It equals `skimage.metrics.hausdorff_distance` (0.26). A hole is outside the set, so the value
+    of an object with a hole differs from the value over boundaries.
 
     Returns:
         The distance, at least 0, in the unit of the masks' spacing.
 
     Raises:
-        ValueError: if a mask is empty or the shapes differ.
+        ValueError: a mask is empty or the shapes differ.
     """
     _check(reference, prediction)
     return max(

@@ -1,4 +1,4 @@
-"""What a score is worth where a mask is empty: declared as data, never left to a formula."""
+"""Scores of empty masks: declared as data, never left to a formula by accident."""
 
 import math
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ Family = Literal["overlap", "distance"]
 Word = Literal["one", "zero", "nan", "inf", "diagonal", "formula"]
 
 _NUMBERS = {"one": 1.0, "zero": 0.0, "nan": math.nan, "inf": math.inf}
-# What each family can be worth; the keys of the config's `scores.empty` start with the family.
+# Possible scores of each family; the keys of the config's `scores.empty` start with the family.
 WORDS: dict[str, tuple[Word, ...]] = {
     "overlap": ("one", "zero", "nan"),
     "distance": ("zero", "nan", "inf", "diagonal"),
@@ -18,25 +18,26 @@ WORDS: dict[str, tuple[Word, ...]] = {
 
 @dataclass(frozen=True)
 class EmptyPolicy:
-    """Values given where the reference, the prediction or both have no pixel.
+    """Scores where the reference, the prediction or both have no pixel.
 
     The word "nan" is left out of means and counted as undefined. The word "diagonal" is the
-    diagonal of the scored image in the metric's own unit. The word "formula" is what the metric's
-    formula gives, where 0/0 is NaN. The defaults are the project's own protocol. An empty
-    prediction is right if the reference is empty, and gets the worst value if it is not. A
-    prediction on an empty reference is not a question of localization; `false_positive_share`
-    reports it.
+    diagonal of the scored image in the metric's own unit. The word "formula" is the result of the
+    metric's formula, where 0/0 is NaN.
+
+    The defaults are the project's own protocol. An empty prediction is right if the reference is
+    empty, and gets the worst value if it is not. A prediction on an empty reference is not a matter
+    of localization; `false_positive_share` reports it.
 
     Attributes:
         overlap_both: shares (IoU, Dice, …, normalised surface Dice) if both are empty.
-        overlap_prediction: the same if the prediction alone is empty.
-        overlap_reference: the same if the reference alone is empty.
+        overlap_prediction: shares if only the prediction is empty.
+        overlap_reference: shares if only the reference is empty.
         distance_both: distances if both are empty.
-        distance_prediction: distances if the prediction alone is empty.
-        distance_reference: distances if the reference alone is empty.
+        distance_prediction: distances if only the prediction is empty.
+        distance_reference: distances if only the reference is empty.
         exceptions: metric name without unit to its own three words (both, prediction, reference).
-            An empty prediction rejects every pixel outside the reference, so specificity is what
-            its formula says.
+            An empty prediction rejects every pixel outside the reference, so specificity is
+            computed by its formula.
     """
 
     overlap_both: Word = "one"
@@ -52,10 +53,10 @@ class EmptyPolicy:
     def word(
         self, family: Family, *, reference_empty: bool, prediction_empty: bool, metric: str = ""
     ) -> Word:
-        """Look up the word for a pair with at least one empty mask.
+        """Find the word for a pair with at least one empty mask.
 
         Raises:
-            ValueError: if neither mask is empty.
+            ValueError: neither mask is empty.
         """
         if not (reference_empty or prediction_empty):
             raise ValueError("neither mask is empty")
@@ -73,18 +74,18 @@ class EmptyPolicy:
         prediction_empty: bool,
         shape: tuple[int, int],
     ) -> float:
-        """Look up the score of a pair with at least one empty mask; see `word`.
+        """Find the score of a pair with at least one empty mask; see `word`.
 
         Returns:
             The declared score, distances in pixels; NaN where it is undefined.
 
         Raises:
-            ValueError: if neither mask is empty.
+            ValueError: neither mask is empty.
         """
         word = self.word(family, reference_empty=reference_empty, prediction_empty=prediction_empty)
         return number(word, math.hypot(*shape))
 
 
 def number(word: Word, diagonal: float) -> float:
-    """Give the value of a word other than `formula`; `diagonal` in the metric's unit."""
+    """Return the value of a word other than `formula`; `diagonal` in the metric's unit."""
     return diagonal if word == "diagonal" else _NUMBERS[word]

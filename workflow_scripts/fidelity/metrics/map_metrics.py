@@ -1,11 +1,12 @@
-"""Scores of a saliency map without any threshold: where it points, what share of it lies inside.
+"""Threshold-free scores of a saliency map: where it points, and how much of it lies inside.
 
-All take a `MapPair` and measure the rendered map: upsampled, its part by sign, scaled to [0, 1].
-Shares of a sum use its positive relevance, unscaled, because scaling moves its zero. Where the
-reference is empty there is nothing to point at: NaN, except `outside_lung_share`, which needs no
-reference. A map that is all zero makes no claim. It scores as an empty prediction does by default:
-0 in the pointing game, relevance mass and rank. Metrics named after another system's rule keep what
-that system does.
+All functions take a `MapPair` and measure the rendered map: upsampled, its part by sign, scaled to
+[0, 1]. Shares of a sum use the map's positive relevance, unscaled, because scaling moves its zero.
+
+Where the reference is empty, there is nothing to point at, and the score is NaN. The exception is
+`outside_lung_share`, which needs no reference. An all-zero map is scored as an empty prediction is
+by default: 0 in the pointing game, relevance mass and rank. Metrics named after another system's
+rule reproduce that system.
 """
 
 import math
@@ -19,7 +20,7 @@ from fidelity.metrics.ties import top_k
 
 
 class MapPair:
-    """A rendered map and a reference mask; what the metrics share is computed once."""
+    """A rendered map and a reference mask; what several metrics use is computed once."""
 
     def __init__(
         self,
@@ -29,14 +30,14 @@ class MapPair:
         tolerance: float = 15,
         relevance: np.ndarray | None = None,
     ) -> None:
-        """Take the arrays.
+        """Store the arrays.
 
         Args:
             map01: float32 (H, W) in [0, 1].
             reference: boolean (H, W).
             lung: boolean (H, W), None where there is no lung mask.
-            relevance: float (H, W), at least 0: the map's positive part in its own unit; None
-                takes `map01`, the same up to a factor where the map is 0 or less somewhere.
+            relevance: float (H, W), at least 0: the map's positive part in its own unit. None uses
+                `map01`, which is the same up to a factor if the map is 0 or less somewhere.
         """
         self.map01, self.reference, self.lung, self.tolerance = map01, reference, lung, tolerance
         self.relevance = map01 if relevance is None else relevance
@@ -53,12 +54,12 @@ class MapPair:
 
     @cached_property
     def peaks(self) -> np.ndarray:
-        """Positions of all pixels that have the highest value, in row-major order, flat."""
+        """Flat positions of all pixels with the highest value, in row-major order."""
         return np.flatnonzero(self.map01 == self.map01.max())
 
     @cached_property
     def ranked(self) -> RankedMap:
-        """Sort the pixels, once for all metrics."""
+        """The sorted pixels, computed once for all metrics."""
         return rank_map(self.map01, self.reference)
 
     @cached_property
@@ -70,8 +71,8 @@ class MapPair:
 def pointing_game(pair: MapPair) -> float:
     """Expected hit of the map's maximum, in [0, 1] (Zhang et al. 2018, no tolerance).
 
-    The share of the pixels of highest value that lie inside the reference: what drawing one of them
-    by chance would hit. With one maximal pixel, 0 or 1. All-zero map: 0.
+    It is the share of the pixels of highest value that lie inside the reference: the expected
+    result of drawing one of them at random. With one maximal pixel, it is 0 or 1. All-zero map: 0.
     """
     if not pair.area:
         return math.nan
@@ -79,15 +80,15 @@ def pointing_game(pair: MapPair) -> float:
 
 
 def pointing_game_any(pair: MapPair) -> float:
-    """1 if any pixel of highest value lies inside the reference, else 0 (Quantus, PointingGame).
+    """Return 1 if any pixel of highest value is in the reference, else 0 (Quantus, PointingGame).
 
-    Rewards maps that tie over large areas: an all-zero or constant map always hits.
+    It rewards maps with ties over large areas: an all-zero or constant map always hits.
     """
     return float(pair.reference.ravel()[pair.peaks].any()) if pair.area else math.nan
 
 
 def hit_rate(pair: MapPair) -> float:
-    """1 if the first pixel of highest value, row by row, lies inside (CheXlocalize), else 0.
+    """Return 1 if the first maximal pixel, row by row, lies inside (CheXlocalize), else 0.
 
     Ties favour the top of the image; an all-zero map points at the top left corner.
     """
@@ -97,7 +98,7 @@ def hit_rate(pair: MapPair) -> float:
 def pointing_game_tolerance(pair: MapPair) -> float:
     """Expected hit within a tolerance, in [0, 1] (TorchRay, PointingGame, 15 px).
 
-    As `pointing_game`, a hit being inside the reference or strictly nearer to one of its pixels
+    As `pointing_game`, but a hit is inside the reference or strictly nearer to one of its pixels
     than the tolerance (distance of pixel centres). All-zero map: 0.
     """
     if not pair.area:
@@ -105,7 +106,7 @@ def pointing_game_tolerance(pair: MapPair) -> float:
     if pair.zero:
         return 0.0
     away = distance_to(pair.reference).ravel()[pair.peaks]
-    # Squared distances of pixels are integers; the transform's float32 is not quite.
+    # Squared distances of pixels are integers; the transform's float32 values are not exactly.
     squared = np.rint(away.astype(np.float64) ** 2)
     return float(((squared < pair.tolerance**2) | (squared == 0)).mean())
 
@@ -113,8 +114,8 @@ def pointing_game_tolerance(pair: MapPair) -> float:
 def relevance_mass(pair: MapPair) -> float:
     """Share of the map's sum that lies inside the reference, in [0, 1] (Arras et al. 2022).
 
-    Of the positive relevance before scaling, as Quantus' RelevanceMassAccuracy is on maps without
-    negative values (it sums signed ones otherwise). All-zero or constant map: 0.
+    It uses the positive relevance before scaling. On maps without negative values, this is Quantus'
+    RelevanceMassAccuracy, which otherwise sums signed values. All-zero or constant map: 0.
     """
     if not pair.area:
         return math.nan
@@ -126,8 +127,8 @@ def relevance_mass(pair: MapPair) -> float:
 def relevance_rank(pair: MapPair) -> float:
     """Share of the |reference| highest pixels that lie inside, in [0, 1] (Arras et al. 2022).
 
-    Quantus' RelevanceRankAccuracy, with ties in the declared order of `metrics.ties` instead of
-    that of the sort. Equals the Dice of the binarization `area_matched`. All-zero map: 0.
+    It is Quantus' RelevanceRankAccuracy, but ties have the declared order of `metrics.ties`, not
+    that of the sort. It equals the Dice of the binarization `area_matched`. All-zero map: 0.
     """
     if not pair.area:
         return math.nan
@@ -139,8 +140,8 @@ def relevance_rank(pair: MapPair) -> float:
 def roc_auc(pair: MapPair) -> float:
     """Area under the ROC curve over pixels, in [0, 1]; ties count half (sklearn, roc_auc_score).
 
-    The chance that a pixel inside ranks above one outside; a constant map has 0.5. NaN where the
-    reference is empty or the whole image.
+    It is the probability that a pixel inside ranks above one outside; a constant map has 0.5. NaN
+    where the reference is empty or the whole image.
     """
     outside = pair.reference.size - pair.area
     if not pair.area or not outside:
@@ -157,8 +158,8 @@ def roc_auc(pair: MapPair) -> float:
 def average_precision(pair: MapPair) -> float:
     """Area under the precision-recall curve over pixels, in [0, 1] (sklearn).
 
-    sklearn's average_precision_score: the mean of the precisions, weighted by the steps in recall,
-    one step per distinct value. A constant map has the reference's share of the image.
+    It is sklearn's average_precision_score: the mean of the precisions, weighted by the steps in
+    recall, with one step per distinct value. A constant map has the reference's share of the image.
     """
     if not pair.area:
         return math.nan
@@ -170,24 +171,24 @@ def average_precision(pair: MapPair) -> float:
 
 
 def best_iou(pair: MapPair) -> float:
-    """Highest IoU of the masks `map > t` over all t from 0 on, in [0, 1].
+    """Highest IoU of the masks `map > t` over all t ≥ 0, in [0, 1].
 
-    Exact, over all distinct values of the map; the IoU of the binarization `oracle`. It has seen
-    the reference. All-zero map: 0.
+    It is exact, over all distinct values of the map, and equals the IoU of the binarization
+    `oracle`. It uses the reference to choose t. All-zero map: 0.
     """
     return pair.best[0]
 
 
 def best_iou_threshold(pair: MapPair) -> float:
-    """Threshold of the best IoU, in [0, 1]; the lowest of equally good ones."""
+    """Threshold of the best IoU, in [0, 1]; among ties, the lowest."""
     return pair.best[1]
 
 
 def outside_lung_share(pair: MapPair) -> float:
     """Share of the map's sum that lies outside the lung, in [0, 1]: attention to shortcuts.
 
-    Of the positive relevance before scaling, as `relevance_mass`. Needs no reference. NaN where
-    there is no lung mask or the map is all zero.
+    It uses the positive relevance before scaling, as `relevance_mass` does, and needs no reference.
+    NaN where there is no lung mask or the map is all zero.
     """
     if pair.lung is None or pair.zero:
         return math.nan

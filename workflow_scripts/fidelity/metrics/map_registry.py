@@ -20,12 +20,12 @@ class RankingMetric:
     Attributes:
         name: column of ranking.parquet and key of the config.
         direction: whether `higher`, `lower` or `neither` is better.
-        unit: `1`, all being shares.
+        unit: `1`, because all are shares.
         range: smallest and largest value.
         source: paper or library that defines it.
-        function: of the pair; NaN is undefined.
-        uses_reference: whether it has chosen by the reference: such a metric is shown, but enters
-            no verdict, rank or primary comparison.
+        function: maps a MapPair to the score; NaN is undefined.
+        uses_reference: whether it chooses something by the reference. Such a metric is shown, but
+            enters no verdict, rank or primary comparison.
     """
 
     name: str
@@ -121,7 +121,7 @@ RANKING: dict[str, RankingMetric] = {
 
 
 def select_ranking(names: list[str]) -> list[RankingMetric]:
-    """Look up threshold-free metrics by name.
+    """Find threshold-free metrics by name.
 
     Raises:
         InputError: an unknown name (the nearest known one is suggested).

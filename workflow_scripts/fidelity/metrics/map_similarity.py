@@ -1,4 +1,4 @@
-"""How alike two saliency maps are: the measures of the sanity checks and of repeatability."""
+"""Similarity of two saliency maps: the measures of the sanity checks and of repeatability."""
 
 import numpy as np
 import scipy
@@ -13,7 +13,7 @@ def similarities(
     """Compare two maps of one image as Adebayo et al. 2018 do.
 
     Args:
-        size: (height, width) at which they are compared, 7 × 7 pixels at least.
+        size: (height, width) at which they are compared, at least 7 × 7 pixels.
         sign: the part of a map that is scored, for SSIM.
 
     Returns:
@@ -31,7 +31,7 @@ def similarities(
 
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
-    """Spearman's correlation with mean ranks for ties; nan where one of the two is constant."""
+    """Compute Spearman's correlation, with mean ranks for ties; nan where one is constant."""
     first, second = (scipy.stats.rankdata(each.reshape(-1)) for each in (one, other))
     first, second = first - first.mean(), second - second.mean()
     power = float(first @ first) * float(second @ second)

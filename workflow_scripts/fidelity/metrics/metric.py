@@ -1,4 +1,4 @@
-"""What a metric is: its facts, and a function of two masks and a protocol."""
+"""Define a metric: its facts, and a function of two masks and a protocol."""
 
 import math
 from collections.abc import Callable
@@ -28,7 +28,8 @@ class Metric:
         unit: `1` for shares, `px` for pixels of the scored image, `mm`, or `diagonal` for shares of
             the scored image's diagonal.
         function: (pair, protocol) -> score; NaN is undefined.
-        uses_reference: whether it has chosen by the reference; no metric of masks has.
+        uses_reference: whether it chooses something by the reference; False for all metrics of
+            masks.
     """
 
     name: str
@@ -44,10 +45,10 @@ class Metric:
 def with_policy(
     metric: str, family: Family, formula: Callable[[MaskPair, Protocol], float], unit: Unit = "px"
 ) -> Score:
-    """Use the formula where both masks have pixels and the protocol's word where not.
+    """Use the formula if both masks have pixels, and otherwise the protocol's word.
 
     Args:
-        family: whose words count, unless the protocol makes an exception of the metric.
+        family: decides which words apply, unless the protocol makes an exception for the metric.
         unit: of the score, if it is a distance.
     """
 
@@ -66,12 +67,12 @@ def with_policy(
 
 
 def of_counts(metric: str, formula: Callable[[overlap.Confusion], float]) -> Score:
-    """Make a score of a formula on pixel counts."""
+    """Make a score from a formula of pixel counts."""
     return with_policy(metric, "overlap", lambda pair, _: formula(pair.confusion))
 
 
 def of_distances(metric: str, formula: Distance, unit: Unit) -> Score:
-    """Make a score of a formula on distances; NaN in mm where the spacing is unknown."""
+    """Make a score from a formula of distances; NaN in mm where the spacing is unknown."""
 
     def score(pair: MaskPair, protocol: Protocol) -> float:
         if unit == "mm" and pair.spacing is None:
@@ -83,12 +84,12 @@ def of_distances(metric: str, formula: Distance, unit: Unit) -> Score:
 
 
 def where_predicted(score: Score) -> Score:
-    """Leave a case with an empty prediction undefined, whatever the protocol says."""
+    """Leave a case with an empty prediction undefined, whatever the protocol's word is."""
     return lambda pair, protocol: math.nan if pair.prediction.empty else score(pair, protocol)
 
 
 def false_positive_share(pair: MaskPair, _protocol: Protocol) -> float:
-    """Report what is predicted where nothing is; undefined where the reference has pixels."""
+    """Share of the image predicted where the reference is empty; undefined where it is not."""
     return overlap.false_positive_share(pair.confusion) if pair.reference.empty else math.nan
 
 

@@ -1,7 +1,7 @@
-"""Overlap of two masks: the confusion count once, then one line per metric.
+"""Overlap of two masks: pixels are counted once, then each metric is one line.
 
-Every function gives NaN where its formula divides zero by zero; what an empty mask is worth is
-decided in `conventions`. They take single counts or arrays of counts (one per threshold) alike.
+Every function gives NaN where its formula divides zero by zero; `conventions` decides the scores of
+empty masks. Counts may be single numbers or arrays (one count per threshold).
 """
 
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ def confusion(reference: np.ndarray, prediction: np.ndarray) -> Confusion:
         prediction: boolean (H, W).
 
     Raises:
-        ValueError: if the shapes differ.
+        ValueError: the shapes differ.
     """
     if reference.shape != prediction.shape:
         raise ValueError(f"masks differ in shape: {reference.shape} and {prediction.shape}")
@@ -46,13 +46,13 @@ def iou(counts: Confusion) -> Share:
 
 
 def agreement(a: np.ndarray, b: np.ndarray) -> float:
-    """IoU of two predicted masks: two empty ones agree, and give 1."""
+    """IoU of two predicted masks; two empty masks agree and give 1."""
     both = int(np.count_nonzero(a & b))
     return agreement_of_areas(both, int(np.count_nonzero(a)), int(np.count_nonzero(b)))
 
 
 def agreement_of_areas(both: int, a: int, b: int) -> float:
-    """See `agreement`: from the pixels of the intersection and of each mask."""
+    """Compute `agreement` from the number of pixels in the intersection and in each mask."""
     union = a + b - both
     return both / union if union else 1.0
 
@@ -62,7 +62,7 @@ def dice(counts: Confusion) -> Share:
     return _share(2 * counts.tp, 2 * counts.tp + counts.fp + counts.fn)
 
 
-# By the names that settings have for them.
+# Keys are the names used in the settings.
 IOU_AND_DICE = {"iou": iou, "dice": dice}
 
 
@@ -79,15 +79,16 @@ def recall(counts: Confusion) -> Share:
 def specificity(counts: Confusion) -> Share:
     """Share of the pixels outside the reference that are not predicted, in [0, 1]: tn / (tn + fp).
 
-    NaN where the reference is the whole image. Near 1 for any small mask: alone it means little.
+    NaN where the reference is the whole image. It is near 1 for any small mask, so it means little
+    on its own.
     """
     return _share(counts.tn, counts.tn + counts.fp)
 
 
 def volume_similarity(counts: Confusion) -> Share:
-    """Likeness of the two areas wherever they lie, in [0, 1]: 1 - |fn - fp| / (2 tp + fp + fn).
+    """Similarity of the two areas, wherever they are, in [0, 1]: 1 - |fn - fp| / (2 tp + fp + fn).
 
-    Taha & Hanbury 2015. Two disjoint masks of one size score 1: it is not a measure of overlap.
+    Taha & Hanbury 2015. Two disjoint masks of equal size score 1: it does not measure overlap.
     """
     return 1 - _share(abs(counts.fn - counts.fp), 2 * counts.tp + counts.fp + counts.fn)
 

@@ -1,4 +1,4 @@
-"""A reference and a prediction to be compared, with what the metrics share computed once."""
+"""A reference and a prediction to compare; what several metrics use is computed once."""
 
 import math
 from functools import cached_property
@@ -29,7 +29,7 @@ class MaskPair:
         prediction: np.ndarray,
         spacing: Spacing | None = None,
     ) -> None:
-        """Take two masks.
+        """Store two masks.
 
         Args:
             reference: boolean (H, W), or distances in pixels to be shared with other pairs.
@@ -37,7 +37,7 @@ class MaskPair:
             spacing: (row, column) size of a pixel in mm; None if unknown.
 
         Raises:
-            ValueError: if the shapes differ.
+            ValueError: the shapes differ.
         """
         shared = isinstance(reference, MaskDistances)
         truth = reference.mask if shared else reference
@@ -60,41 +60,41 @@ class MaskPair:
         return confusion(self.reference.mask, self.prediction.mask)
 
     def diagonal(self, unit: Unit) -> float:
-        """Give the diagonal of the image in a unit; NaN in mm where the spacing is unknown."""
+        """Return the diagonal of the image in a unit; NaN in mm where the spacing is unknown."""
         if unit == "diagonal":
             return 1.0
         row, column = self._size_in(unit)
         return math.hypot(self.shape[0] * row, self.shape[1] * column)
 
     def _size_in(self, unit: Unit) -> Spacing:
-        """(row, column) size of a pixel in px or mm."""
+        """Return the (row, column) size of a pixel in px or mm."""
         if unit == "px":
             return 1.0, 1.0
         return self.spacing or (math.nan, math.nan)
 
     @cached_property
     def _anisotropic(self) -> tuple[MaskDistances, MaskDistances]:
-        """Both masks with distances in mm, where rows and columns differ in size."""
+        """Both masks with distances in mm, for pixels whose rows and columns differ in size."""
         return tuple(
             MaskDistances(mask.mask, self.spacing, self.window)
             for mask in (self.reference, self.prediction)
         )
 
     def _factor(self, unit: Unit) -> float | None:
-        """Size of a pixel in a unit; None if it is not square."""
+        """Return the size of a pixel in a unit; None if it is not square."""
         if unit == "diagonal":
             return 1.0 / self.diagonal("px")
         row, column = self._size_in(unit)
         return None if row != column and not math.isnan(row) else row
 
     def surfaces(self, surface: str, unit: Unit) -> SurfaceDistances:
-        """Measure the distances between the surfaces, once for all metrics that ask.
+        """Measure the distances between the surfaces, once for all metrics.
 
         Args:
             unit: of the distances; all are NaN in mm where the spacing is unknown.
 
         Raises:
-            ValueError: if a mask is empty.
+            ValueError: a mask is empty.
         """
         key = surface, unit
         if key not in self._surfaces:

@@ -40,7 +40,7 @@ def _share(
 def _distance(
     name: str, title: "Description", source: "Description", formula: Distance
 ) -> list[Metric]:
-    """Make a metric in each unit."""
+    """Make one metric per unit."""
     return [
         Metric(
             name + suffix,
@@ -140,22 +140,22 @@ MASK_METRICS: dict[str, Metric] = {
     )
 }
 
-# All metrics: of masks, and the threshold-free ones of maps.
+# All metrics: those of masks, and the threshold-free ones of maps.
 METRICS: dict[str, Metric | RankingMetric] = {**MASK_METRICS, **RANKING}
 
-# What is added whenever a metric is requested.
+# Metrics that are added when a metric is requested.
 COMPANIONS = {"iou": "iou_nan", "dice": "dice_nan"}
 
 
 def select(names: list[str], protocol: Protocol | None = None) -> list[Metric]:
-    """Look up metrics of masks by name and add their companions.
+    """Find metrics of masks by name and add their companions.
 
     Args:
-        protocol: leaves out the metrics that it does not define; None leaves all.
+        protocol: leaves out the metrics that it does not define; None keeps all.
 
     Returns:
-        The metrics requested, in that order, then `iou_nan` and `dice_nan` beside `iou` and `dice`,
-        then `false_positive_share`; none twice.
+        The requested metrics in the given order, then `iou_nan` and `dice_nan` if `iou` and `dice`
+        are requested, then `false_positive_share`; no metric twice.
 
     Raises:
         InputError: an unknown name (the nearest known one is suggested).
@@ -173,5 +173,5 @@ def select(names: list[str], protocol: Protocol | None = None) -> list[Metric]:
 
 
 def title_of(name: str) -> str:
-    """Name a metric as tables do; a name that is none of the metrics' stays."""
+    """Return the title of a metric in tables; an unknown name is returned unchanged."""
     return METRICS[name].title if name in METRICS else name

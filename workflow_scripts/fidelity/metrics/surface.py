@@ -1,7 +1,7 @@
-"""Metrics of two surfaces: small functions on the distances from each to the other.
+"""Metrics of two surfaces: small functions of the distances from each to the other.
 
-The style is that of DeepMind's surface-distance. Measuring the distances takes the time (`distance`
-for boundary pixels, `contour` for outlines between pixels). A metric is one line here.
+The style is that of DeepMind's surface-distance. Measuring the distances takes most of the time
+(`distance` for boundary pixels, `contour` for outlines between pixels); each metric is one line.
 """
 
 from collections.abc import Callable
@@ -15,13 +15,13 @@ Percentile = Literal["directed", "pooled", "weighted"]
 
 @dataclass(frozen=True)
 class SurfaceDistances:
-    """Distances between the surfaces of two masks that are not empty, float64, in one unit.
+    """Distances between the surfaces of two non-empty masks, float64, in one unit.
 
     Attributes:
         to_reference: (k,), from each surface element of the prediction to the reference's surface.
         to_prediction: (l,), from each surface element of the reference to the prediction's.
         prediction_lengths: (k,), length of each element; None where all count the same.
-        reference_lengths: (l,), likewise.
+        reference_lengths: (l,), the same for the reference.
     """
 
     to_reference: np.ndarray
@@ -30,7 +30,7 @@ class SurfaceDistances:
     reference_lengths: np.ndarray | None = None
 
     def scaled(self, factor: float) -> "SurfaceDistances":
-        """Give the distances in another unit; lengths count relative to each other alone."""
+        """Convert the distances to another unit; lengths stay, because only their ratios count."""
         return SurfaceDistances(
             self.to_reference * factor,
             self.to_prediction * factor,
@@ -43,8 +43,8 @@ def maximum(distances: SurfaceDistances) -> float:
     """Hausdorff distance of the surfaces: the larger directed maximum.
 
     Over boundary pixels it equals MONAI's `compute_hausdorff_distance` (1.6.1), MedPy's `hd`
-    (0.5.2) and MetricsReloaded's `measured_hausdorff_distance`; over contours surface-distance's
-    `compute_robust_hausdorff` at 100 percent.
+    (0.5.2) and MetricsReloaded's `measured_hausdorff_distance`. Over contours it equals
+    surface-distance's `compute_robust_hausdorff` at 100 percent.
     """
     return float(max(distances.to_reference.max(), distances.to_prediction.max()))
 
@@ -52,7 +52,7 @@ def maximum(distances: SurfaceDistances) -> float:
 def directed_95(distances: SurfaceDistances) -> float:
     """95th percentile Hausdorff distance: the larger of the two directed percentiles.
 
-    Each with linear interpolation and without weights: equals MONAI's
+    Each percentile uses linear interpolation and no weights. It equals MONAI's
     `compute_hausdorff_distance(percentile=95)` and MetricsReloaded's `hd_perc`.
     """
     return max(_quantile(distances.to_reference, 0.95), _quantile(distances.to_prediction, 0.95))
@@ -66,7 +66,7 @@ def pooled_95(distances: SurfaceDistances) -> float:
 def weighted_95(distances: SurfaceDistances) -> float:
     """Larger of the two distances below which 95 % of a surface's length lie.
 
-    Equals surface-distance's `compute_robust_hausdorff` at 95 percent (0.1).
+    It equals surface-distance's `compute_robust_hausdorff` at 95 percent (0.1).
     """
     return max(
         _weighted_quantile(distances.to_reference, distances.prediction_lengths, 0.95),
@@ -84,7 +84,7 @@ PERCENTILES: dict[Percentile, Callable[[SurfaceDistances], float]] = {
 def mean_distance(distances: SurfaceDistances) -> float:
     """Average symmetric surface distance: the mean over the elements of both surfaces.
 
-    Equals MedPy's `assd` (0.5.2), MONAI's `compute_average_surface_distance(symmetric=True)` and
+    It equals MedPy's `assd` (0.5.2), MONAI's `compute_average_surface_distance(symmetric=True)` and
     MetricsReloaded's `measured_average_distance`.
     """
     both = np.concatenate([distances.to_reference, distances.to_prediction])
@@ -94,8 +94,8 @@ def mean_distance(distances: SurfaceDistances) -> float:
 def share_within(distances: SurfaceDistances, tolerance: float) -> float:
     """Normalised surface Dice, in [0, 1]: share of both surfaces at most `tolerance` apart.
 
-    Nikolov et al. 2021. Over boundary pixels it equals MONAI's `compute_surface_dice`, over
-    contours surface-distance's `compute_surface_dice_at_tolerance`.
+    Nikolov et al. 2021. Over boundary pixels it equals MONAI's `compute_surface_dice`; over
+    contours it equals surface-distance's `compute_surface_dice_at_tolerance`.
     """
     both = np.concatenate([distances.to_reference, distances.to_prediction])
     return float(np.average(both <= tolerance, weights=_lengths(distances)))
@@ -108,7 +108,7 @@ def _lengths(distances: SurfaceDistances) -> np.ndarray | None:
 
 
 def _quantile(values: np.ndarray, share: float) -> float:
-    """Interpolate linearly, as np.quantile does, in a fraction of its time."""
+    """Interpolate linearly, as np.quantile does, but several times faster."""
     position = share * (values.size - 1)
     low = int(position)
     high = min(low + 1, values.size - 1)

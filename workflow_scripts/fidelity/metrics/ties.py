@@ -1,9 +1,9 @@
-"""The highest pixels of a map, pixels of equal value in a declared order.
+"""Choose the highest pixels of a map, with pixels of equal value in a declared order.
 
-A map of superpixels has few values: "the highest k pixels" then cuts through a superpixel. Taking
-the pixels in the order of memory would favour the top of the image. Here pixels of equal value
-follow a shuffled order of positions, drawn once per shape from a fixed seed. No place is favoured,
-all explainers get the same order, and a result is the same in every run.
+A map of superpixels has few values, so "the highest k pixels" cuts through a superpixel. Taking
+pixels in the order of memory would favour the top of the image. Here, pixels of equal value follow
+a shuffled order of positions, drawn once per shape from a fixed seed. No place is favoured, all
+explainers get the same order, and results are the same in every run.
 """
 
 from functools import lru_cache
@@ -21,8 +21,8 @@ def top_k(map01: np.ndarray, k: int) -> np.ndarray:
         k: number of pixels, from 0 to H · W.
 
     Returns:
-        Boolean (H, W) with exactly k pixels: all above the k-th highest value, and of those that
-        equal it, the first in the shuffled order.
+        Boolean (H, W) with exactly k pixels: all pixels above the k-th highest value. Of the pixels
+        that equal it, the first ones in the shuffled order are added.
 
     Raises:
         ValueError: k is outside its range.
@@ -45,7 +45,7 @@ def top_k(map01: np.ndarray, k: int) -> np.ndarray:
 
 @lru_cache(maxsize=4)
 def places(shape: tuple[int, ...]) -> np.ndarray:
-    """Give every pixel its place in the shuffled order of a shape.
+    """Return every pixel's place in the shuffled order of a shape.
 
     Returns:
         Distinct integers, one per pixel in the order of memory, the same in every run; read-only.

@@ -1,4 +1,4 @@
-"""What the study page and the paper folder both take from the tables of a data set."""
+"""What both the study page and the paper folder read from the tables of a data set."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,10 +41,10 @@ def read_result_tables(
     described: Mapping[str, Any],
     citation: str,
 ) -> ResultTables:
-    """Read the tables, and write what is derived from them.
+    """Read the tables, and derive main tables and methods from them.
 
     Args:
-        files: the rule's inputs by name; `classification` and `class_order` are empty or absent
+        files: the rule's inputs by name. `classification` and `class_order` are empty or absent
             without classifiers. `architectures` are those of the classifiers in `described`.
             `cases` may be absent.
     """
@@ -71,7 +71,7 @@ def read_result_tables(
 
 
 def _sizes(path: str) -> list[tuple[int, int]]:
-    """Read width and height of the original images, each once; none where the table lacks them."""
+    """Read width and height of the original images, each pair once; empty if they are unknown."""
     sizes = ((case.width, case.height) for case in read_cases(path))
     return [*dict.fromkeys((w, h) for w, h in sizes if w and h)]
 

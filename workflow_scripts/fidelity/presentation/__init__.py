@@ -1,1 +1,1 @@
-"""What tables, figures, verdict and pages share: words and numbers, templates, one style sheet."""
+"""Shared by tables, figures, verdict and pages: words, numbers, templates and one style sheet."""

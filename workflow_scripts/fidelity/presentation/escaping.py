@@ -1,4 +1,4 @@
-"""What a value must look like in Markdown and LaTeX, so that it is text and nothing else."""
+"""Escape values for Markdown and LaTeX, so that they are only text."""
 
 import re
 
@@ -38,12 +38,12 @@ _LATEX = {
 
 
 def markdown(text: str) -> str:
-    """Escape what GitHub Markdown, or the HTML inside it, would interpret: "p < 0.001" stays."""
+    """Escape what GitHub Markdown, or HTML inside it, would interpret; "p < 0.001" is unchanged."""
     text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
     return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text).replace("\n", " ")
 
 
 def latex(text: str) -> str:
-    """Escape LaTeX's special characters; arrows and signs become mathematics."""
+    """Escape LaTeX's special characters; arrows and signs are written in math mode."""
     return "".join(_LATEX.get(character, character) for character in text).replace("\n", " ")

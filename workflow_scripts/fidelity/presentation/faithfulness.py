@@ -1,11 +1,11 @@
-"""What each metric of faithfulness measures, in one sentence: for pages and tables."""
+"""Explain in one sentence what each faithfulness metric measures, for pages and tables."""
 
 from collections.abc import Iterable
 
 from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation.wording import better
 
-# Without the title, and without which values are better.
+# The title, and which values are better, are added by `explained`.
 MEANINGS = {
     "deletion_auc": "area under the probability while pixels are removed, the most relevant first",
     "insertion_auc": "area under the probability while pixels are put back, the most relevant "

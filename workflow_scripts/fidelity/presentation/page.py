@@ -1,6 +1,6 @@
-"""Pages and texts from templates: HTML, Markdown, LaTeX, and the plain notes under tables.
+"""Fill in templates: HTML, Markdown, LaTeX, and the plain notes under tables.
 
-A value is escaped for the language of its template, whatever it is: names come from users.
+All values are escaped for the language of the template, because names come from users.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-# Kind of template → what escapes its values; HTML is Jinja's own.
+# Kind of template → function that escapes its values; Jinja itself escapes HTML.
 ESCAPES = {"md": escaping.markdown, "tex": escaping.latex, "txt": str}
-# Braces and percent signs are LaTeX's own.
+# LaTeX uses braces and percent signs itself.
 _LATEX_SIGNS = {
     "block_start_string": "<%",
     "block_end_string": "%>",
@@ -29,16 +29,16 @@ _LATEX_SIGNS = {
 
 
 def render(template: str, **content: Any) -> str:
-    """Fill a template in.
+    """Fill in a template.
 
     Args:
-        template: file below the folder `templates`; the ending before `.j2` is its language.
+        template: file below the folder `templates`; the suffix before `.j2` is its language.
     """
     return _templates(template.split(".")[-2]).get_template(template).render(**content)
 
 
 def paragraphs(template: str, **content: Any) -> list[str]:
-    """Fill a plain text in, and part it at its blank lines: each paragraph as one line."""
+    """Fill in a plain text and split it at blank lines, each paragraph on one line."""
     parts = re.split(r"\n\s*\n", render(template, **content))
     return [" ".join(part.split()) for part in parts if part.strip()]
 
@@ -50,7 +50,7 @@ def templates_digest() -> str:
 
 @cache
 def folder_digest(folder: Path) -> str:
-    """Hash files that decide pages like code: 16 hexadecimal digits."""
+    """Hash files that affect pages as code does: 16 hexadecimal digits."""
     digest = hashlib.blake2b(digest_size=8)
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
         digest.update(str(path.relative_to(folder)).encode())
@@ -60,14 +60,14 @@ def folder_digest(folder: Path) -> str:
 
 @cache
 def _templates(kind: str) -> "Environment":
-    # Imported here: Snakemake reads this module when it parses, and needs the digest alone.
+    # Imported here, because Snakemake reads this module when it parses, and needs only the digest.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
     from fidelity.presentation.wording import set_value
 
     def safe(value: Any) -> Any:
-        # What macros return is marked as escaped.
+        # The results of macros are already marked as escaped.
         return value if hasattr(value, "__html__") else Markup(ESCAPES[kind](str(value)))
 
     environment = Environment(

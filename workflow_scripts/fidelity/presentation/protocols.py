@@ -1,15 +1,15 @@
-"""What each protocol is, in one sentence: for pages, tables and docs/measuring.md."""
+"""Explain in one sentence what each protocol is, for pages, tables and docs/measuring.md."""
 
 from collections.abc import Iterable
 
 from fidelity.presentation.titles import protocol_title
 
-# Protocols of masks, then those of boxes.
+# Protocols of masks first, then those of boxes.
 MEANINGS = {
     "default": "this project's conventions, for all metrics; the config sets how an empty mask "
     "is scored.",
-    "seed": "IoU, Dice and Hausdorff distance as in Gupta, Kohli & Rawat (2025); distances from "
-    "empty predictions are left out.",
+    "seed": "IoU, Dice and Hausdorff distance as in Gupta, Kohli & Rawat (2025), who compared LIME "
+    "with Grad-CAM; distances from empty predictions are omitted.",
     "chexlocalize": "IoU by CheXlocalize's code for true positives: cases with an empty mask are "
     "left out.",
     "chexlocalize-full": "IoU by CheXlocalize's code for the full data set; one empty mask gives "

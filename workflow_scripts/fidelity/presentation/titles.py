@@ -1,10 +1,11 @@
-"""What people read in the place of keys: titles, their order and colours. Imports nothing heavy.
+"""Titles that people read instead of keys, with their order and colours. Imports nothing heavy.
 
-A title is what the config sets, else what the registries call the method, with what distinguishes
-entries of one method. Keys stay in tables for programs (CSV) and in names of files.
+A title is the one set in the config, or else the registries' title of the method, plus what
+distinguishes entries of the same method. Machine-readable tables (CSV) and file names keep the
+keys.
 
-The rules give `display(study)` to jobs whose results people read. Such a job runs inside
-`with showing(display):`, and the functions that it calls look titles up by key.
+The rules pass `display(study)` to jobs whose results people read. Such a job runs inside `with
+showing(display):`, and the functions that it calls look up titles by key.
 """
 
 import re
@@ -28,15 +29,15 @@ if TYPE_CHECKING:
     from fidelity.study.study import Study
 
 ABSENT = "–"
-# What follows the title of an explainer that does not explain the classifier.
+# Added to the title of an explainer that does not explain the classifier.
 KINDS = {"baseline": " (null)", "ceiling": " (ceiling)"}
-# Titles in place of a protocol's own, which is in the digests of computing rules.
+# A title here replaces a protocol's own title, which is part of the digests of computing rules.
 _PROTOCOLS = {
     **{name: protocol.title for name, protocol in PROTOCOLS.items()},
     **OF_BOXES,
     "seed": "Original LIME study",
 }
-# More words than these do not distinguish entries at first sight; then their keys do.
+# If entries differ in more settings than this, their keys distinguish them instead.
 _MOST_WORDS = 2
 _ARCHITECTURES = {
     "alexnet": "AlexNet",
@@ -73,8 +74,8 @@ class Display:
         families: explainer → its family, in the same order.
         binarizations: binarization → title.
         protocols: protocol → title.
-        order: all explainers as they are shown.
-        colours: explainer → colour, as far as the config sets it.
+        order: all explainers in their display order.
+        colours: explainer → colour, if the config sets one.
     """
 
     datasets: Mapping[str, str] = field(default_factory=dict)
@@ -87,13 +88,13 @@ class Display:
     colours: Mapping[str, str] = field(default_factory=dict)
 
 
-# What is in use, the last one.
+# A stack; the last entry is in use.
 _SHOWN = [Display()]
 
 
 @contextmanager
 def showing(how: Display | Mapping[str, Any]) -> Iterator[None]:
-    """Use these titles, this order and these colours; outside of it, keys are shown."""
+    """Use these titles, this order and these colours within the block; outside, keys are shown."""
     _SHOWN.append(how if isinstance(how, Display) else Display(**how))
     try:
         yield
@@ -102,61 +103,61 @@ def showing(how: Display | Mapping[str, Any]) -> Iterator[None]:
 
 
 def shown() -> Display:
-    """Give what is in use."""
+    """Return the display in use."""
     return _SHOWN[-1]
 
 
 def dataset_title(key: str) -> str:
-    """Give the title of a data set."""
+    """Return the title of a data set."""
     return shown().datasets.get(key, key)
 
 
 def classifier_title(key: str) -> str:
-    """Give the title of a classifier; "–" for `none`, of explainers without one."""
+    """Return the title of a classifier; "–" for `none`, that of explainers without a classifier."""
     return ABSENT if key == NONE else shown().classifiers.get(key, key)
 
 
 def explainer_title(key: str) -> str:
-    """Give the title of an explainer."""
+    """Return the title of an explainer."""
     return shown().explainers.get(key, key)
 
 
 def plain_title(key: str) -> str:
-    """Give the title of an explainer without its kind, for places that name the kind already."""
+    """Return the title of an explainer without its kind, for places that already name the kind."""
     return explainer_title(key).removesuffix(KINDS.get(shown().families.get(key, ""), ""))
 
 
 def binarization_title(key: str) -> str:
-    """Give the title of a binarization; "–" for `none`, of scores of maps."""
+    """Return the title of a binarization; "–" for `none`, that of scores of maps."""
     return ABSENT if key == NONE else shown().binarizations.get(key, key)
 
 
 def title_of_either(key: str) -> str:
-    """Give the title of an explainer or, if none has this key, of a binarization."""
+    """Return the title of an explainer or, if none has this key, of a binarization."""
     return shown().explainers.get(key) or binarization_title(key)
 
 
 def protocol_title(key: str) -> str:
-    """Give the title of a protocol of metrics."""
+    """Return the title of a protocol of metrics."""
     return shown().protocols.get(key, key)
 
 
 def reader_title(name: str) -> str:
-    """Give the title of a reader: "Reader R8"; "First reader" where masks have no reader's name."""
+    """Return a reader's title, such as "Reader R8"; "First reader" if masks name no reader."""
     return f"{in_words(name)} reader" if name in (FIRST, SECOND) else f"Reader {name}"
 
 
 def ordered(explainers: Collection[str]) -> list[str]:
-    """Sort explainers as they are shown; those that the study does not have follow as given."""
+    """Sort explainers in their display order; explainers of other studies come last."""
     first = [name for name in shown().order if name in explainers]
     return [*first, *(name for name in explainers if name not in first)]
 
 
 def display(study: "Study", *datasets: str) -> dict[str, Any]:
-    """Give what a job that presents results needs for `Display`.
+    """Return what a job that presents results needs for `Display`.
 
     Args:
-        *datasets: those that the job shows.
+        *datasets: the data sets that the job shows.
     """
     config = study.config
     given = config.display.order
@@ -174,7 +175,7 @@ def display(study: "Study", *datasets: str) -> dict[str, Any]:
 
 
 def in_words(key: str) -> str:
-    """Write a key or a name of code in words: `edge_lime` becomes "Edge lime"."""
+    """Write a key or a name from code in words: `edge_lime` becomes "Edge lime"."""
     words = key.replace("_", " ")
     return words[:1].upper() + words[1:] if words.islower() else words
 
@@ -202,7 +203,7 @@ def _datasets(entries: Mapping[str, "Section"]) -> dict[str, str]:
 
 
 def _classifiers(study: "Study") -> dict[str, str]:
-    """Give the titles of classifiers, and of their trainings, which have a seed each."""
+    """Return the titles of classifiers, and of their trainings, which have one seed each."""
     entries = study.config.classifiers
     titles = _titles(entries, lambda _, entry: (architecture_title(entry.architecture), ""), set())
     for training, base in study.bases.items():
@@ -212,7 +213,7 @@ def _classifiers(study: "Study") -> dict[str, str]:
 
 
 def _explainer(key: str, entry: "Section", family: str) -> tuple[str, str]:
-    """Give the title of a method, and what follows it."""
+    """Return the title of a method, and the ending that follows it."""
     inner = getattr(entry, "of", None)
     if inner is not None:
         title = inner.title or _explainer(key, inner, "")[0]
@@ -240,11 +241,11 @@ def _titles(
     of: Callable[[str, "Section"], tuple[str, str]],
     fields: Collection[str] | None = None,
 ) -> dict[str, str]:
-    """Give each entry a title that no other has.
+    """Give each entry a unique title.
 
     Args:
         entries: of one section of the config.
-        of: key and entry → the title without what distinguishes it, and what follows.
+        of: key and entry → the title without what distinguishes it, and the ending that follows.
         fields: settings that may distinguish entries, None for all; else their keys do.
     """
     found = {key: entry.title for key, entry in entries.items() if entry.title}
@@ -254,7 +255,7 @@ def _titles(
         named = key == getattr(entries[key], "method", None)
         differences = [] if named else _differences(alike, entries[key], title, fields)
         found[key] = "".join([title, *(f", {words}" for words in differences), end])
-    # What is still alike is told apart by the keys that the user chose.
+    # Titles that are still equal are distinguished by the keys that the user chose.
     counts = Counter(found.values())
     for key, (title, end) in plain.items():
         chosen_by = getattr(entries[key], "chosen_by", "architecture")
@@ -272,7 +273,7 @@ def _titles(
 def _differences(
     alike: Sequence["Section"], entry: "Section", title: str, fields: Collection[str] | None
 ) -> list[str]:
-    """Write what an entry sets unlike others of its method: "depth 3"; nothing if it is much."""
+    """Write the settings in which an entry differs: "depth 3"; empty if there are too many."""
     values = [_flat(other.model_dump()) for other in alike]
     usual = {name: info.default for name, info in type(entry).model_fields.items()}
     words = [

@@ -1,6 +1,6 @@
 """Numbers, p values, units, directions and lists in words, for all tables, pages and figures.
 
-No other module chooses how many digits a person sees.
+This is the only module that chooses how many digits people see.
 """
 
 import math
@@ -15,7 +15,7 @@ SMALL_P = 0.001
 FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
 _UNITS = {"1": "", "px": " px", "mm": " mm", "diagonal": " of the image diagonal"}
 _ARROWS = {"higher": "↑", "lower": "↓"}
-# Decimals of what is not a registered metric. All other names (shares, hours) have three.
+# Decimals of quantities that are not registered metrics. Names not listed (shares, hours) have 3.
 _DIGITS = {
     **dict.fromkeys(["spearman", "abs_spearman", "ssim", "mask_iou"], 2),
     **dict.fromkeys(["stability_iou", "stability_rank", "effect_size", "probability"], 2),
@@ -34,7 +34,7 @@ _EMPTY = {
         "nan": "undefined",
     },
 }
-# Terms of the model of why localization fails.
+# Terms of the failure model.
 FACTS = {
     "lesions": "Number of lesions (log)",
     "size": "Size (log)",
@@ -54,7 +54,7 @@ def listed(names: Iterable[str], word: str = "and") -> str:
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
-    """Write a number with its noun, in the plural where due (by default with an s)."""
+    """Write a number with its noun, in the plural if necessary (by default with an s)."""
     return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 
@@ -62,7 +62,7 @@ def number(value: float, digits: int = 3, *, sign: bool = False) -> str:
     """Write a number with a true minus, zero without a sign; "–" if it is missing.
 
     Args:
-        sign: whether a number above zero has a plus.
+        sign: whether numbers above zero have a plus.
     """
     if math.isnan(value):
         return ABSENT
@@ -77,7 +77,7 @@ def with_interval(value: float, low: float, high: float, digits: int, *, sign: b
 
 
 def digits_of_unit(unit: str) -> int:
-    """Give the decimals of a value in this unit."""
+    """Return the decimals of a value in this unit."""
     return 1 if unit in ("px", "mm") else 3
 
 
@@ -85,7 +85,7 @@ def digits_of(metric: str, *values: float) -> int:
     """Choose the decimals of values of a metric, or of another quantity.
 
     Args:
-        values: what is shown side by side; more decimals are chosen if all would read as 0.
+        values: values shown side by side; if all would read as 0, more decimals are used.
     """
     digits = _DIGITS.get(metric, digits_of_unit(unit_of(metric)))
     sizes = [abs(value) for value in values if value and not math.isnan(value)]
@@ -97,19 +97,19 @@ def digits_of(metric: str, *values: float) -> int:
 
 
 def amount(metric: str, value: float, *beside: float) -> str:
-    """Write a signed value of a metric with its unit, with the digits of the values beside it."""
+    """Write a signed value of a metric with its unit, with the decimals of its neighbours."""
     unit = unit_of(metric)
     digits = digits_of(metric, value, *beside)
     return number(value, digits, sign=True) + _UNITS.get(unit, f" {unit}")
 
 
 def value_of(metric: str, value: float, *beside: float) -> str:
-    """Write a value of a metric or quantity, with the digits of the values beside it."""
+    """Write a value of a metric or quantity, with the decimals of the values next to it."""
     return number(value, digits_of(metric, value, *beside))
 
 
 def set_value(value: float) -> str:
-    """Write a number that a config sets, such as a margin, as it is written there."""
+    """Write a number from the config, such as a margin, as it is written there."""
     return f"{value:g}"
 
 
@@ -119,36 +119,36 @@ def percent(share: float) -> str:
 
 
 def estimated_time(seconds: float) -> str:
-    """Write a time that is only estimated: "60 s", "10 min", "2.0 h"."""
+    """Write an estimated time: "60 s", "10 min", "2.0 h"."""
     if seconds < 90:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def p_value(value: float) -> str:
-    """Write a p value of a sentence: "= 0.012" or "< 0.001"."""
+    """Write a p value for a sentence: "= 0.012" or "< 0.001"."""
     return f"< {SMALL_P}" if value < SMALL_P else f"= {value:.3f}"
 
 
 def p_cell(value: float) -> str:
-    """Write a p value of a table's cell."""
+    """Write a p value for a table cell."""
     return f"<{SMALL_P}" if value < SMALL_P else number(value)
 
 
 def family_title(explainer: str, families: Mapping[str, str]) -> str:
-    """Name the kind of an explainer as tables show it; "–" if it is unknown."""
+    """Name the kind of an explainer for tables; "–" if it is unknown."""
     family = families.get(explainer, ABSENT)
     return FAMILIES.get(family, family)
 
 
 def stratum_title(name: str) -> str:
-    """Write what cases are divided by: `lesion_count` is "Number of lesions"."""
+    """Write what cases are divided by: `lesion_count` becomes "Number of lesions"."""
     known = {"lesion_count": "Number of lesions", "side": "Side of the patient"}
     return known.get(name) or name.replace("_", " ").capitalize()
 
 
 def class_title(name: str) -> str:
-    """Name a class as tables show it: "All classes" for all together."""
+    """Name a class for tables: "All classes" for all together."""
     return "All classes" if name == ALL_CLASSES else name
 
 
@@ -158,7 +158,7 @@ def classes_title(names: Sequence[str]) -> str:
 
 
 def with_direction(title: str, direction: str) -> str:
-    """Mark a title with an arrow: up if higher is better, down if lower is; or with none."""
+    """Add an arrow to a title: up if higher is better, down if lower is, else none."""
     return f"{title} {_ARROWS[direction]}" if direction in _ARROWS else title
 
 
@@ -168,7 +168,7 @@ def better(direction: str) -> str:
 
 
 def pixels_compared(names: str) -> str:
-    """Explain "(full sets)" and "(boundary)", where titles of metrics have them."""
+    """Explain "(full sets)" and "(boundary)", if titles of metrics contain them."""
     words = {
         "(full sets)": "Full sets: distances between all pixels of the two masks.",
         "(boundary)": "Boundary: distances between the boundaries of the two masks.",
@@ -177,17 +177,17 @@ def pixels_compared(names: str) -> str:
 
 
 def metric_title(metric: str) -> str:
-    """Name a metric with its unit and direction; mark it as diagnostic if it saw the reference."""
+    """Name a metric with unit and direction; mark it as diagnostic if it uses the reference."""
     if metric not in METRICS:
         return metric
     known = METRICS[metric]
-    unit = ", px" if known.unit == "px" else ""  # titles name other units themselves
+    unit = ", px" if known.unit == "px" else ""  # titles contain other units already
     mark = ", diagnostic" if sees_reference(metric) else ""
     return with_direction(f"{known.title}{unit}{mark}", known.direction)
 
 
 def axis_title(metric: str) -> str:
-    """Name a metric as an axis does, with its unit where it is pixels, and its direction."""
+    """Name a metric for an axis, with its direction and, if it is in pixels, its unit."""
     known = METRICS.get(metric) or FAITHFULNESS.get(metric)
     if known is None:
         return metric
@@ -202,13 +202,13 @@ def empty_masks(policy: Mapping[str, str]) -> str:
     both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
     return (
         f"If only the prediction is empty, overlap is 0 and distances are {alone}. Means leave out "
-        f"cases with an empty reference. In the scores of such a case, overlap is {both} and "
-        f"distances are {far} if the prediction is empty, too."
+        f"cases with an empty reference. If the prediction of such a case is empty, too, its own "
+        f"scores are: overlap {both}, distances {far}."
     )
 
 
 def unit_note(unit: str) -> str:
-    """State what the unit of analysis is, and why it is not the patient."""
+    """State what the unit of analysis is and, if it is the image, why."""
     if unit == "patient":
         return "Unit of analysis: patient."
     return (

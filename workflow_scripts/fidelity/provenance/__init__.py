@@ -1,1 +1,1 @@
-"""Where results come from: code, config, inputs, machine, and what each step took."""
+"""Record where results come from: code, config, inputs, machine, and what each step cost."""

@@ -1,7 +1,7 @@
-"""`make accept`: finished results are marked as valid for today's code, which differs from theirs.
+"""`make accept`: mark finished results as valid for the present code, although it has changed.
 
-Uses Snakemake's API, and of its inner parts the plan (`dag`), the records (`persistence`), and what
-the Snakefile defines (`globals`).
+Uses Snakemake's API and three of its internals: the plan (`dag`), the records (`persistence`), and
+the Snakefile's variables (`globals`).
 """
 
 import contextlib
@@ -30,14 +30,15 @@ from fidelity.provenance.provenance_page import to_page
 from fidelity.provenance.records import Records, write_listings
 from fidelity.study import paths
 
-# Checkpoints hide what comes after them: each pass accepts what it sees. The workflow has two.
+# A checkpoint hides the jobs that follow it, and each pass accepts what it sees. The workflow has
+# two checkpoints.
 PASSES = 6
 SHOWN = 3
 
 
 @dataclass(frozen=True)
 class Accepted:
-    """A result that is valid for today's code: its rule, its path, and the digest of its own."""
+    """A result accepted for the present code: rule, path, and digest of its own code."""
 
     rule: str
     path: str
@@ -47,17 +48,17 @@ class Accepted:
 def accept(
     snakefile: Path, config: str, overrides: Mapping[str, Any], targets: Sequence[str] = ()
 ) -> list[Accepted]:
-    """Mark results as valid whose code has changed since they were computed, and nothing else.
+    """Mark results as valid if only their code has changed since they were computed.
 
     Args:
         targets: rules or files; those of a whole run by default.
 
     Returns:
-        What was accepted; empty where all results are of today's code.
+        What was accepted; empty if the present code computed all results.
 
     Raises:
-        InputError: a result is missing, has no record, or was made with other settings or inputs.
-            Then nothing is accepted.
+        InputError: a result is missing, has no record, or was computed with other settings or
+            inputs. Then nothing is accepted.
     """
     records = Records()
     before: dict[str, dict[str, Any]] = {}
@@ -93,7 +94,7 @@ def accept(
 def _plan(
     snakefile: Path, config: str, overrides: Mapping[str, Any], targets: Sequence[str]
 ) -> Iterator[Any]:
-    """Plan a run, silently; give Snakemake's workflow."""
+    """Plan a run without output, and yield Snakemake's workflow."""
     triggers = frozenset(RerunTrigger.all()) - {RerunTrigger.CODE}
     said = io.StringIO()
     quiet = OutputSettings(dryrun=True, quiet={Quietness.ALL}, enable_file_logging=False)
@@ -109,7 +110,7 @@ def _plan(
                 snakefile=snakefile,
             )
             plan = planned.dag(DAGSettings(targets=frozenset(targets), rerun_triggers=triggers))
-            # No dry run, after which all jobs would count as done.
+            # Not a dry run, because afterwards all jobs would count as done.
             plan.printrulegraph()
             yield planned._workflow
     except WorkflowError as error:
@@ -140,10 +141,10 @@ def _changed(workflow: Any, records: Records) -> dict[str, tuple[str, list[str],
 
 
 def _check_nothing_left(workflow: Any) -> None:
-    """Refuse where more than the code has changed: newer inputs, or other ones."""
+    """Raise InputError if more than the code has changed: newer inputs, or other inputs."""
     reason = workflow.dag.reason
     left = [job for job in workflow.dag.needrun_jobs() if job.output]
-    # Those that are due by themselves, not through others.
+    # Jobs that are due for their own reasons, not because of other jobs.
     own = [job for job in left if not reason(job).updated_input_run] or left
     reasons = [f"{job.output[0]} ({reason(job)})" for job in own]
     _refuse([f"{text[:300]} must be computed again" for text in reasons])
@@ -160,7 +161,7 @@ def _refuse(problems: Sequence[str]) -> None:
 
 
 def _note_in_provenance(dataset: str, records: Records) -> None:
-    """Write what was accepted into a data set's provenance.json and its page, if there are any."""
+    """Write what was accepted into a data set's provenance.json and its page, if they exist."""
     path = Path(paths.PROVENANCE.format(dataset=dataset))
     if not path.is_file():
         return

@@ -1,4 +1,4 @@
-"""Putting the provenance of one data set's results together."""
+"""Collect the provenance of one data set's results."""
 
 import csv
 import hashlib
@@ -25,7 +25,8 @@ NOTES = [
     "classifiers, randomised copies and U-Nets. Images that only pad a last batch also "
     "count. A resumed job counts only its last run.",
     "Random numbers are derived from the config's seed, the case, the method and the repeat. Those "
-    "of a training are derived from the config's seed and the training's own seed.",
+    "of a training are derived from “Seed of the training”. It is derived from the config's seed "
+    "and the training's number in the classifier's setting “seeds”.",
 ]
 
 
@@ -44,7 +45,7 @@ def build(
     """Collect what the results of a data set come from.
 
     Args:
-        config: the checked config, of this data set alone.
+        config: the checked config, for this data set only.
         cases: cases.csv; its digests of file contents are used, no image is read.
         manifest: manifest.json of the acquired source.
         models: classifier → its .safetensors file.
@@ -53,10 +54,10 @@ def build(
         patterns: see `steps.read_steps`, as for `wanted`.
 
     Returns:
-        `accepted`: results that `make accept` marked as valid for other code than computed them.
-        JSON-able, always with the same order of keys, without names of machines or users, and
-        without paths outside the project. Two runs on one machine differ in the times and memory
-        of steps alone.
+        JSON-able, with keys always in the same order. It contains no names of machines or users,
+        and no paths outside the project. Two runs on one machine differ only in the times and
+        memory of steps. `accepted` lists results that `make accept` marked as valid for other code
+        than computed them.
     """
     steps = read_steps(patterns, wanted, folder)
     found = {
@@ -76,7 +77,7 @@ def build(
         "tables": {path.name: content_hash(path) for path in sorted(tables)},
         "seeds": {
             "config": config["seed"],
-            # What torch was given; None for a classifier that was not trained here.
+            # The seed given to torch; None for a classifier that was not trained here.
             "training": {
                 name: noted(path)["training"].get("seed") for name, path in sorted(models.items())
             },
@@ -98,7 +99,7 @@ def cases_digest(cases: Path) -> str:
 
 
 def start_weights(config: Mapping[str, Any]) -> dict[str, str]:
-    """Hash the checkpoints that classifiers start from, by classifier; names of others as set."""
+    """List the hash of the checkpoint that each classifier starts from; named weights as set."""
     found = {}
     for name, entry in sorted(config["classifiers"].items()):
         weights = entry.get("weights")

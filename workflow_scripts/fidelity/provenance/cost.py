@@ -1,6 +1,7 @@
-"""What each explainer cost: CPU-hours of its own jobs, by Snakemake's benchmarks.
+"""The cost of each explainer: CPU-hours of its own jobs, from Snakemake's benchmarks.
 
-What explainers share (preparing images, training the classifier, tables) is in no explainer's row.
+Steps that explainers share (preparing images, training the classifier, tables) are in no
+explainer's row.
 """
 
 import csv
@@ -14,27 +15,27 @@ from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance.steps import totals
 from fidelity.tables.layout import Table, lay_out
 
-# The rules that make maps: an explainer is in one of them.
+# The rules that compute maps; each explainer belongs to one of them.
 MAPPING = ("explain", "explain_on_cpu", "explain_without_network")
-# Asking the network about maps that are there, and making more of them.
+# Rules that run the network on existing maps, or compute more maps.
 CHECKING = ("faithfulness", "sensitivity", "sanity")
-# Making maps, learning what some methods must learn first, judging the maps, and checking them.
+# Fitting (some methods), computing maps, scoring them, and checking them.
 STEPS = ("fit", *MAPPING, "sweep", "rank", "tune", "binarize", "score", *CHECKING)
 ALL = "all"
 
 
 def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str, Any]]:
-    """Add up what each explainer cost.
+    """Sum the cost of each explainer.
 
     Returns:
-        Per classifier and explainer one row per step and one for `all`, by name; hours are
-        rounded to a millionth, memory is the highest of any job in MB (None: never sampled).
+        Per classifier and explainer one row per step and one for `all`, by name. Hours are rounded
+        to a millionth; memory is the highest of any job in MB (None: never sampled).
     """
     groups: dict[tuple[str, str], dict[str, list[dict[str, Any]]]] = {}
     for step in steps:
         names = step["wildcards"]
         if step["rule"] in STEPS and "explainer" in names:
-            # Fitted methods have no classifier; their rule has no such wildcard.
+            # Fitted methods have no classifier: their rule has no such wildcard.
             key = (names.get("classifier", "none"), names["explainer"])
             groups.setdefault(key, {}).setdefault(step["rule"], []).append(_sampled(step))
     rows = []
@@ -59,7 +60,7 @@ def cost_rows(steps: Iterable[Mapping[str, Any]], dataset: str) -> list[dict[str
 
 
 def cost_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write the rows as CSV; an empty cell stands for what was not measured."""
+    """Write the rows as CSV; an empty cell means that a value was not measured."""
     out = io.StringIO()
     writer = csv.DictWriter(out, COST.names, lineterminator="\n")
     writer.writeheader()
@@ -68,7 +69,7 @@ def cost_csv(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
-    """Lay out the totals, the dearest explainer first."""
+    """Lay out the totals, the most expensive explainer first."""
     whole = sorted(
         (row for row in rows if row["step"] == ALL),
         key=lambda row: (-row["cpu_hours"], row["classifier"], row["explainer"]),
@@ -95,7 +96,7 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
 def _hours_of(
     rows: Iterable[Mapping[str, Any]], steps: Collection[str]
 ) -> dict[tuple[str, str], float]:
-    """Add up the CPU-hours of some steps per classifier and explainer."""
+    """Sum the CPU-hours of some steps per classifier and explainer."""
     found: dict[tuple[str, str], float] = {}
     for row in rows:
         if row["step"] in steps:

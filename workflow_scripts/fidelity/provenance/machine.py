@@ -1,4 +1,4 @@
-"""The code, the packages and the machine, without the machine's or a user's name."""
+"""Describe code, packages and machine, without the name of the machine or of a user."""
 
 import hashlib
 import os
@@ -14,17 +14,17 @@ import fidelity
 from fidelity.digests.modules import ROOT
 
 PROJECT = ROOT.parents[1]
-# What decides results: the workflow, and not its tests and documents.
+# What affects results: the workflow, but not its tests and documents.
 CODE = ("Snakefile", "rules", "workflow_scripts")
 
 
 def code_version(project: Path = PROJECT) -> dict[str, Any]:
-    """State which code ran.
+    """Describe the code that ran.
 
     Returns:
-        `version` of the package; git's `commit` and whether tracked files differ from it
-        (`dirty`), both None where the project is not under git; `digest` of all code, which tells
-        versions apart without git too.
+        `version` of the package; git's `commit` and whether tracked files differ from it (`dirty`),
+        both None if the project is not under git; `digest` of all code, which distinguishes
+        versions without git too.
     """
     commit = dirty = None
     if _git(project, "ls-files", "--error-unmatch", "Snakefile") is not None:
@@ -39,7 +39,7 @@ def code_version(project: Path = PROJECT) -> dict[str, Any]:
 
 
 def environment(project: Path = PROJECT) -> dict[str, Any]:
-    """Name Python, the system, and the installed version of every locked package."""
+    """Return the versions of Python, the system, and every locked package that is installed."""
     lock = (project / "envs" / "requirements.lock").read_text(encoding="utf-8")
     names = re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.M)
     return {
@@ -72,7 +72,7 @@ def _installed(names: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _git(project: Path, *arguments: str) -> str | None:
-    """Ask git; None where there is no git, or the project is not under it."""
+    """Run git; None if git is missing or the project is not under git."""
     try:
         result = subprocess.run(
             ["git", "-C", str(project), *arguments], capture_output=True, text=True, timeout=60
@@ -104,7 +104,7 @@ def _cpu_model() -> str:
 
 
 def _gpus() -> list[str]:
-    """Ask the driver: the job that asks does without torch."""
+    """Ask the driver, because the job that calls this does not import torch."""
     command = ["nvidia-smi", "--query-gpu=name", "--format=csv,noheader"]
     try:
         result = subprocess.run(command, capture_output=True, text=True, timeout=60)

@@ -1,4 +1,4 @@
-"""What must not leave the machine with a result: where it lay, and whose it was."""
+"""Remove what must not leave the machine with a result: its location and its user."""
 
 import os
 import re
@@ -7,19 +7,19 @@ from typing import Any
 
 OUTSIDE = "(a path outside the project)"
 _ABSOLUTE = re.compile(r"^(?:/|~|\\\\|[A-Za-z]:[\\/]|file:)")
-# An absolute path of two parts or more inside a longer text; a URL's or a name's slashes are none.
+# An absolute path of at least two parts inside a longer text; not the slashes of URLs or names.
 _INSIDE = re.compile(r"(?<![\w.:/)~-])(?:~|[A-Za-z]:)?(?:[\\/][\w.@+-]+){2,}[\\/]?")
 
 
 def without_places(value: Any, project: Path) -> Any:
-    """Take paths that tell of a machine or a user out of a JSON-like value.
+    """Replace paths that reveal a machine or a user in a JSON-like value.
 
     Args:
         project: the folder that Snakemake works in; paths below it become relative to it.
 
     Returns:
-        A copy. Paths that are absolute or lead out of the project are `OUTSIDE`, their last part
-        too: it may be a home folder.
+        A copy. Paths that are absolute or lead out of the project become `OUTSIDE`. Their last part
+        is removed too, because it may be a home folder.
     """
     if isinstance(value, dict):
         return {str(_text(str(k), project)): without_places(v, project) for k, v in value.items()}

@@ -1,9 +1,14 @@
-"""Provenance as a page to read: the same facts as provenance.json, jobs added up by step."""
+"""Provenance as a page: the same facts as provenance.json, with jobs summed by step."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
+from fidelity.presentation.titles import (
+    classifier_title,
+    dataset_title,
+    explainer_title,
+    protocol_title,
+)
 from fidelity.presentation.wording import ABSENT, value_of
 from fidelity.provenance import words
 from fidelity.provenance.cost import cost_rows, cost_table
@@ -31,7 +36,7 @@ def to_page(provenance: Mapping[str, Any]) -> str:
     """Write a standalone HTML page.
 
     Returns:
-        The page; the JSON file beside it holds every job by itself.
+        The page; the JSON file next to it lists every job separately.
     """
     tables = [
         _facts("Code, data and classifiers", provenance, SOURCES),
@@ -50,7 +55,11 @@ def _facts(title: str, content: Mapping[str, Any], keys: list[str]) -> Table:
 
 def _config(config: Mapping[str, Any]) -> Table:
     """Lay out the settings: those without a section first, then each section and each entry."""
-    single = [("", key, value) for key, value in config.items() if not isinstance(value, dict)]
+    single = [
+        ("", key, list(map(_protocol, value)) if key == "protocols" else value)
+        for key, value in config.items()
+        if not isinstance(value, dict)
+    ]
     sections = []
     for section, content in config.items():
         if section in words.ENTRIES:
@@ -68,6 +77,12 @@ def _config(config: Mapping[str, Any]) -> Table:
     )
 
 
+def _protocol(name: str) -> str:
+    """Name a protocol by its key; with its title, if that is another word."""
+    title = protocol_title(name)
+    return name if title.casefold() == name else f"{name} ({title})"
+
+
 def _keys_and_values(
     title: str,
     parts: Iterable[tuple[str, str, Any]],
@@ -77,7 +92,7 @@ def _keys_and_values(
 
     Args:
         parts: heading ("": none), key and value of each part.
-        what: dotted path and key of its part → the path in words.
+        what: function of a dotted path and the key of its part → the path in words.
     """
     rows: list[list[str]] = []
     headings = {}
@@ -89,7 +104,7 @@ def _keys_and_values(
 
 
 def flat(value: Any, path: str) -> Iterator[tuple[str, str]]:
-    """Write nested values as (dotted path, text), in their order."""
+    """Yield nested values as (dotted path, text), in their order."""
     if isinstance(value, dict) and value:
         for key, item in value.items():
             yield from flat(item, f"{path}.{key}")
@@ -114,7 +129,7 @@ def _steps(provenance: Mapping[str, Any]) -> Table:
         )
         groups.setdefault(key, []).append(step)
     rows = []
-    # As in a run; what has no words comes last.
+    # In the order of a run; rules without words come last.
     place = {rule: number for number, rule in enumerate(words.STEPS)}
     ordered = sorted(groups.items(), key=lambda item: place.get(item[0][0], len(place)))
     for (rule, c, e, device), group in ordered:

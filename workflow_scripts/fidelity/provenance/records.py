@@ -1,6 +1,6 @@
-"""Snakemake's records of results: written beside the tables, and taken over where they are missing.
+"""Keep Snakemake's records of results: list them next to the tables, and restore missing ones.
 
-Imported by the Snakefile alone, inside Snakemake.
+Only the Snakefile imports this module, inside Snakemake.
 """
 
 import hashlib
@@ -22,9 +22,9 @@ from fidelity.provenance.result_origins import Places, listing_of, made_at
 from fidelity.study import paths
 from fidelity.study.paths import SUMMARY
 
-# Archives and file systems that keep whole seconds, or two, are no change.
+# Some archives and file systems round times to one or two seconds; such a change is ignored.
 TOLERANCE = 2.1
-# Where a result's record is made up: no job has such a setting, so the result is recomputed.
+# The record of a result of unknown origin. No job has such a setting, so it is recomputed.
 UNKNOWN = {"params": ["'not known'"], "record_format_version": 6, "incomplete": False}
 
 
@@ -32,7 +32,7 @@ class Records(FilePersistence):
     """The records in `.snakemake` of the folder that Snakemake works in."""
 
     def __init__(self) -> None:
-        """Open the folder; it is made if it is missing."""
+        """Open the folder, and create it if necessary."""
         super().__init__(nolock=True)
 
     def paths(self) -> list[str]:
@@ -46,7 +46,7 @@ class Records(FilePersistence):
         return found
 
     def read(self, path: str) -> dict[str, Any]:
-        """Give a result's record; empty without one."""
+        """Return a result's record; empty if it has none."""
         return self._io_read(self._metadata_path, path)
 
     def has(self, path: str) -> bool:
@@ -58,16 +58,16 @@ class Records(FilePersistence):
         self._io_write(self._metadata_path, dict(record), path)
 
     def unfinished(self, path: str) -> bool:
-        """Check whether a job that makes this result has started and not ended."""
+        """Check whether a job that makes this result has started but not finished."""
         return os.path.exists(self._record_path(self._incomplete_path, path))
 
     def stamp(self, dataset: str) -> Path:
-        """Name the file that holds the hash of the listing that was last written or read here."""
+        """Return the file with the hash of the listing that was last written or read here."""
         return Path(self.path) / "made_of" / dataset
 
 
 def running_mark(dataset: str) -> Path:
-    """Name the file that exists while a run works: its listing may be older than the results."""
+    """Return the file that exists during a run, when the listing may be older than the results."""
     return listing_of(dataset).with_name(".made_of.running")
 
 
@@ -75,7 +75,7 @@ def mark_running(datasets: Iterable[str]) -> None:
     """Note that results may change before they are listed again."""
     for dataset in [*datasets, SUMMARY]:
         if listing_of(dataset).exists():
-            # On a full disk, the jobs report it.
+            # If the disk is full, the jobs report it.
             with suppress(OSError):
                 running_mark(dataset).touch()
 
@@ -85,12 +85,12 @@ def write_listings(
     places: Places,
     accepted: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """List what the results were made of, at the end of a run.
+    """List at the end of a run what the results were made of.
 
     Args:
         raw: data set → the folder of its acquired files.
-        accepted: result → digest of the code that computed it, of those that are marked now as
-            valid for other code; what was marked before is kept.
+        accepted: result → digest of the code that computed it, for results that are now marked as
+            valid for other code. Earlier marks are kept.
     """
     records = Records()
     groups: dict[str, list[str]] = {dataset: [] for dataset in [*raw, SUMMARY]}
@@ -104,7 +104,7 @@ def write_listings(
         found = {path: record for path, record in found.items() if record.get("rule")}
         if found:
             listing, before = listing_of(dataset), _accepted_before(dataset, found)
-            # A full disk has been reported; the mark of the run stays.
+            # A full disk has already been reported; the mark of the run stays.
             with suppress(OSError, InputError):
                 listing.parent.mkdir(parents=True, exist_ok=True)
                 write_text(listing, result_origins.to_json(found, {**accepted, **before}, places))
@@ -113,7 +113,7 @@ def write_listings(
 
 
 def _accepted_before(dataset: str, found: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
-    """Carry over what was accepted and has not been computed since."""
+    """Keep earlier marks of `make accept` for results that were not recomputed since."""
     before = (result_origins.read(listing_of(dataset)) or {"results": {}})["results"]
     return {
         path: before[path]["computed_by"]
@@ -127,8 +127,9 @@ def take_over(
 ) -> list[str]:
     """Make sure that Snakemake knows what each result was made of, before it plans.
 
-    Results whose listing was not written here were moved: their records are taken over from it.
-    What is neither listed nor recorded is recomputed, as nobody knows what it was made of.
+    If a listing was not written here, its results were moved, and their records are restored from
+    it. Results that are neither listed nor recorded are recomputed, because their origin is
+    unknown.
 
     Args:
         raw: data set → the folder of its acquired files.
@@ -175,7 +176,7 @@ def take_over(
 
 
 def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[str]]:
-    """Store the records of a listing; give their number and the results that it does not fit."""
+    """Store the records of a listing; return their number, and the results that do not match it."""
     listing = result_origins.read(listing_of(dataset))
     if listing is None:
         raise InputError(
@@ -187,7 +188,7 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
     below = f"{_folder(dataset)}/"
     own_entries = {path: entry for path, entry in entries.items() if path.startswith(below)}
     if not any(_same_time(path, entry["made"]) for path, entry in own_entries.items()):
-        # A copy without times: those of the listing are right for files of the same size.
+        # The copy lost the times; those in the listing are right for files of the same size.
         if own_entries and running_mark(dataset).exists():
             raise InputError(
                 "the results were copied without their times from a run that was killed, so their "
@@ -202,7 +203,7 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
     for path, record in result_origins.records_in({**listing, "results": entries}, places).items():
         own = records.read(path)
         if _same_time(path, record["endtime"]):
-            # To the last digit, or a job whose input it is would be due.
+            # The times must be exactly equal, or jobs that use the result as input would be due.
             if own.get("endtime") != record["endtime"] or own.get("params") != record.get("params"):
                 records.write(path, {**record, "endtime": made_at(path)})
                 taken += 1
@@ -212,7 +213,7 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
 
 
 def _unrecorded(records: Records, folder: Path, patterns: Sequence[re.Pattern[str]]) -> list[str]:
-    """List the results in a folder that no record describes, finished ones alone."""
+    """List the finished results in a folder that have no record."""
     found = []
     for path in _below(str(folder)):
         if records.has(path) or records.unfinished(path):

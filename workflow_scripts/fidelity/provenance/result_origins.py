@@ -1,7 +1,7 @@
-"""What each result of a data set was made of, as one file beside its tables.
+"""List what each result of a data set was made of, in one file next to its tables.
 
 Snakemake keeps the settings, inputs and code behind each result in its folder `.snakemake`, which
-is easily left behind when results are moved. `made_of.json` holds the same facts and travels with
+is easily left behind when results are moved. `made_of.json` contains the same facts and moves with
 the tables: `records` reads it where Snakemake has none.
 """
 
@@ -18,7 +18,7 @@ from fidelity.provenance.privacy import without_places
 from fidelity.study import paths
 
 SCHEMA = "fidelity-made-of-1"
-# What Snakemake compares or its report shows, of all that it records of a result.
+# The parts of Snakemake's records that it compares, or that its report shows.
 KEPT = (
     "rule",
     "input",
@@ -33,18 +33,18 @@ KEPT = (
     "endtime",
     "input_checksums",
 )
-# Params that are digests of code: a bare one, and those of plugins by their file.
+# Params that are digests of code: a single digest, or those of plugins by file.
 _BARE = re.compile(r"'[0-9a-f]{16}'")
 _PLUGIN = re.compile(r"(?<=\.py': )'[0-9a-f]{16}'|(?<=\.py\": )'[0-9a-f]{16}'")
 
 
 def listing_of(dataset: str) -> Path:
-    """Name the file that lists what the results of a data set (or `summary`) were made of."""
+    """Return the file that lists what the results of a data set (or `summary`) were made of."""
     return Path(paths.table("made_of", "json").format(dataset=dataset))
 
 
 def restored() -> dict[str, list[str]] | None:
-    """Read what `reanalyse.mark` states of restored results; None where no file does."""
+    """Read what `reanalyse.mark` states about restored results; None if there is no such file."""
     path = Path(paths.RESTORED)
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     return json.loads(text) if text else None
@@ -54,7 +54,7 @@ def split(params: Iterable[str]) -> tuple[list[str], list[str]]:
     """Separate a job's params, as Snakemake records them, into settings and digests of code.
 
     Returns:
-        Settings (in those that hold digests of plugins, these are left out), and digests; sorted.
+        Settings (without the plugins' digests in them), and digests; both sorted.
     """
     settings, code = [], []
     for text in params:
@@ -72,7 +72,7 @@ def digest(texts: Sequence[str]) -> str:
 
 
 class Places:
-    """Hides the paths outside of the project that a config names, and finds them again.
+    """Replaces the paths outside of the project that a config names, and puts them back.
 
     A path is replaced by its hash. Only a config with the same path can put it back.
     """
@@ -80,7 +80,7 @@ class Places:
     def __init__(self, paths: Iterable[str]) -> None:
         """Remember the paths of the config in use."""
         found = {path for path in paths if without_places(path, Path.cwd()) != path}
-        # If one path begins another, the longer one goes first.
+        # If one path begins another, the longer one is replaced first.
         self._marks = {p: f"<path {digest([p])}>" for p in sorted(found, key=len, reverse=True)}
 
     def hide(self, text: str) -> str:
@@ -97,7 +97,7 @@ class Places:
 
 
 def texts_in(value: Any) -> Iterator[str]:
-    """Give all texts of nested mappings and lists, keys left out."""
+    """Yield all texts in nested mappings and lists, without keys."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping | list | tuple):
@@ -118,10 +118,10 @@ def to_json(
             it as valid for the code that is recorded now.
 
     Returns:
-        JSON. `results` holds per result its rule, digests of settings and code, time and size, and
-        the record, in which numbers stand for texts of `texts`.
+        JSON. `results` contains per result its rule, digests of settings and code, time, size and
+        record. In the record, texts are replaced by their positions in `texts`.
     """
-    # A path occurs in many records; it is looked at once.
+    # A path occurs in many records, but is processed once.
     hide = cache(places.hide)
     texts: dict[str, int] = {}
 
@@ -157,7 +157,7 @@ def to_json(
 
 
 def records_in(listing: Mapping[str, Any], places: Places) -> dict[str, dict[str, Any]]:
-    """Read Snakemake's records from a listing, paths put back: {result: record}."""
+    """Read Snakemake's records from a listing, with paths put back: {result: record}."""
     texts = [places.show(text) for text in listing["texts"]]
     lists, pairs = ("input", "log", "params"), ("input_checksums",)
     found = {}
@@ -175,7 +175,7 @@ def records_in(listing: Mapping[str, Any], places: Places) -> dict[str, dict[str
 
 
 def read(path: Path) -> dict[str, Any] | None:
-    """Read a listing; None where there is none, or what is there is no listing."""
+    """Read a listing; None if the file is missing or is not a listing."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -185,7 +185,7 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def accepted_in(listing: Mapping[str, Any] | None) -> list[dict[str, str]]:
-    """List the results that `make accept` marked as valid, and that were not computed since.
+    """List the results that `make accept` marked as valid and that were not recomputed since.
 
     Returns:
         One dict each: `rule`, `file`, `computed_by` and `accepted_for` (digests of code).
@@ -203,7 +203,7 @@ def accepted_in(listing: Mapping[str, Any] | None) -> list[dict[str, str]]:
 
 
 def made_at(path: str | Path) -> float | None:
-    """Give the time at which a result was finished; None where it does not exist."""
+    """Return the time at which a result was finished; None if it does not exist."""
     try:
         return os.stat(_timed(path)).st_mtime
     except OSError:
@@ -211,16 +211,16 @@ def made_at(path: str | Path) -> float | None:
 
 
 def set_made_at(path: str | Path, time: float) -> None:
-    """Give a result another time."""
+    """Set the time of a result."""
     os.utime(_timed(path), (time, time))
 
 
 def size_of(path: str | Path) -> int:
-    """Give a result's size in bytes; of a folder, the number of files in it."""
+    """Return a result's size in bytes; for a folder, the number of files in it."""
     return len(os.listdir(path)) if os.path.isdir(path) else os.path.getsize(path)
 
 
 def _timed(path: str | Path) -> Path:
-    """Name the file whose time is a result's; Snakemake puts one into folders."""
+    """Return the file whose time is the result's; Snakemake puts such a file into folders."""
     stamp = Path(path) / ".snakemake_timestamp"
     return stamp if stamp.exists() else Path(path)

@@ -1,4 +1,4 @@
-"""What each step took: time and memory by Snakemake's benchmarks, passes by the jobs' counts."""
+"""The cost of each step: time and memory from Snakemake's benchmarks, passes from job counts."""
 
 import csv
 import json
@@ -18,18 +18,18 @@ SUMMED = ("seconds", "cpu_seconds", "forward", "backward")
 def read_steps(
     patterns: Mapping[str, str], wanted: Mapping[str, Sequence[str]], folder: Path
 ) -> list[dict[str, Any]]:
-    """Read the account of all jobs of a data set.
+    """Read the time, memory and passes of all jobs of a data set.
 
-    Files that jobs of an earlier config left behind match no pattern and are passed over.
+    Files from jobs of an earlier config match no pattern and are skipped.
 
     Args:
         patterns: rule → regular expression of its benchmark files, wildcards as named groups.
-        wanted: wildcard → the values that belong to the data set; others are free.
-        folder: where `results` lies.
+        wanted: wildcard → the values that belong to the data set; other wildcards are free.
+        folder: the one that contains `results`.
 
     Returns:
         One entry per job, by rule and wildcards: rule, wildcards, seconds (wall clock), cpu_seconds
-        and peak_memory_mb (sampled by Snakemake; None where a job was too short for that), forward
+        and peak_memory_mb (sampled by Snakemake; None if a job was too short for that), forward
         and backward (images through networks, in the job's last run), device ("" for none).
     """
     steps = []
@@ -47,7 +47,7 @@ def read_steps(
 
 
 def totals(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Add up steps: jobs, seconds, cpu_seconds, forward, backward; the highest peak_memory_mb."""
+    """Sum steps: jobs, seconds, cpu_seconds, forward, backward; the highest peak_memory_mb."""
     found: dict[str, Any] = {"jobs": len(steps)}
     for key in SUMMED:
         found[key] = round(sum(step[key] or 0 for step in steps), 2)
@@ -57,14 +57,14 @@ def totals(steps: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def benchmark_row(file: Path) -> dict[str, str] | None:
-    """Read what Snakemake measured of a job, in its last repeat; None if it is not in the file."""
+    """Read Snakemake's measurements of a job's last repeat; None if the file has none."""
     with file.open(newline="", encoding="utf-8") as handle:
         rows = list(csv.DictReader(handle, delimiter="\t"))
     return rows[-1] if rows and "s" in rows[-1] else None
 
 
 def benchmark_seconds(file: Path) -> float | None:
-    """Read the wall-clock seconds of a job; None if they were not written (yet)."""
+    """Read the wall-clock seconds of a job; None if they are not written (yet)."""
     try:
         row = benchmark_row(file)
     except OSError:
@@ -88,7 +88,7 @@ def _account(file: Path, folder: Path) -> dict[str, Any]:
         "forward": counts.get("forward", 0),
         "backward": counts.get("backward", 0),
         "device": counts.get("device", ""),
-        # Of results that were taken back (`fidelity.base.kept_results`): what computing them took.
+        # For reused results (`fidelity.base.kept_results`), the cost of their original computation.
         **counts.get("took", {}),
     }
 

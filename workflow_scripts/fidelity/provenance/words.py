@@ -1,4 +1,4 @@
-"""The keys of provenance.json and the names of rules in plain English, for its page."""
+"""Plain English for the keys of provenance.json and the names of rules, for its page."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -7,12 +7,12 @@ from types import MappingProxyType
 from fidelity.presentation import titles
 from fidelity.presentation.titles import in_words
 
-# What a rule does, as the table of steps shows it.
+# What a rule does, as shown in the table of steps.
 STEPS: Mapping[str, str] = MappingProxyType(
     {
         "acquire": "Getting the images",
         "index_cases": "Listing and checking the images",
-        "shard_cases": "Dividing the images into shards",
+        "shard_cases": "Dividing the images into parts (shards)",
         "near_duplicates_across": "Near-duplicates across data sets",
         "prepare": "Resizing images and masks",
         "refer": "Joining the readers",
@@ -30,7 +30,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "fit": "Fitting to training masks",
         "check_imported": "Checking imported maps",
         "explain": "Making maps",
-        "explain_on_cpu": "Making maps (on the processor only)",
+        "explain_on_cpu": "Making maps without a network (slow methods)",
         "explain_without_network": "Making maps without a network",
         "sweep": "Scoring at every threshold",
         "rank": "Scoring maps without a threshold",
@@ -53,7 +53,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "boxes": "Box scores over sets of images",
         "readers": "Comparing explainers with readers",
         "organs": "Means per organ",
-        "without_twins": "Result without near-duplicates (if they were searched for)",
+        "without_twins": "Result without near-duplicates (if any)",
         "ranks": "Ranking the explainers",
         "seeds": "Spread between training seeds",
         "mixed_model": "Fitting the mixed model",
@@ -70,7 +70,7 @@ STEPS: Mapping[str, str] = MappingProxyType(
         "unit": "Packing a unit",
     }
 )
-# Headings of the first keys.
+# Headings of the top-level keys.
 PARTS = {
     "code": "Code",
     "accepted": "Results kept although their code had changed (make accept)",
@@ -81,7 +81,7 @@ PARTS = {
     "hardware": "Hardware",
     "environment": "Software",
 }
-# Paths of keys → words; a group is the name of a classifier, or of what has no title.
+# Paths of keys → words; a group is the name of a classifier, or of something without a title.
 _FACTS = {
     r"code\.version": "Version of the project",
     r"code\.commit": "Git commit",
@@ -117,7 +117,8 @@ _FACTS = {
     r"environment\.os": "Operating system",
     r"environment\.packages\.(.+)": "Package {}",
 }
-# Sections of the config whose keys are names: what an entry is, and what gives its title.
+# Sections of the config whose keys are names: the word for an entry, and the function that gives
+# its title.
 ENTRIES: Mapping[str, tuple[str, Callable[[str], str]]] = MappingProxyType(
     {
         "datasets": ("Data set", titles.dataset_title),
@@ -129,7 +130,7 @@ ENTRIES: Mapping[str, tuple[str, Callable[[str], str]]] = MappingProxyType(
 
 
 def fact(path: str) -> str:
-    """Name a fact by the dotted path of its key."""
+    """Describe a fact by the dotted path of its key."""
     for pattern, words in _FACTS.items():
         if found := re.fullmatch(pattern, path):
             return words.format(*map(titles.classifier_title, found.groups()))

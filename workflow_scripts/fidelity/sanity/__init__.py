@@ -1,1 +1,1 @@
-"""Sanity checks: does a map change with random weights, or for another class."""
+"""Sanity checks: does a map change with random weights, or for another class?"""

@@ -1,6 +1,6 @@
-"""Cascading randomisation: a network whose last layers have random weights, more and more of them.
+"""Cascading randomisation: randomise more and more layers of a network, from the last one.
 
-Adebayo et al. 2018, Sanity checks for saliency maps, section 3.1.
+From Adebayo et al. 2018, Sanity checks for saliency maps, section 3.1.
 """
 
 import copy
@@ -24,13 +24,13 @@ from fidelity.classifiers.randomised import (
 
 @dataclass(frozen=True)
 class Stage:
-    """How far down a network is randomised.
+    """How many layers of a network are randomised.
 
     Attributes:
-        depth: 1 = the last layer alone; the largest = the whole network.
-        layer: dotted name of the first layer (seen from the input) that is randomised.
-        modules: dotted names of all that are.
-        share: of the network's parameters, in (0, 1].
+        depth: 1 = only the last layer; the largest = the whole network.
+        layer: dotted name of the randomised layer that is nearest to the input.
+        modules: dotted names of all randomised layers.
+        share: their share of the network's parameters, in (0, 1].
     """
 
     depth: int
@@ -43,9 +43,9 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
     """Divide a network into stages of randomisation.
 
     Args:
-        network: its modules are in the order of registration; in the architectures of torchvision,
-            timm and torchxrayvision, that is the order of computation.
-        count: stages, 2 or more; fewer where the network has fewer layers with parameters.
+        network: its modules must be in the order of registration. In the architectures of
+            torchvision, timm and torchxrayvision, that is the order of computation.
+        count: number of stages, 2 or more; fewer if the network has fewer layers with parameters.
 
     Returns:
         Stages from the last layer alone to the whole network, spaced evenly by layers with
@@ -76,16 +76,17 @@ def cascade(
 ) -> Iterator[tuple[Stage, Classifier]]:
     """Randomise a classifier stage by stage.
 
-    A layer has the same random weights at all depths, and each trained network (each training seed)
-    random weights of its own. Randomised batch normalisations get the statistics of smooth noise
-    through the layers below them, as in the baseline `random_weights`. The trained statistics do
-    not fit the new weights, and activations would explode or fade.
+    A layer has the same random weights at all depths. Each trained network (each training seed) has
+    its own random weights. The statistics of randomised batch normalisations are estimated from
+    smooth noise that passes through the layers below them, as in the baseline `random_weights`. The
+    trained statistics do not fit the new weights; with them, activations would explode or vanish.
 
     Args:
-        classifier: in eval mode; stays as it is.
+        classifier: in eval mode; it is not changed.
 
     Yields:
-        Each stage and a randomised copy on the classifier's device, drawn on the CPU.
+        Each stage and a randomised copy on the classifier's device; the weights are drawn on the
+        CPU.
 
     Raises:
         InputError: the outputs of a randomised network are not finite.

@@ -1,4 +1,4 @@
-"""The sanity checks of one explainer of one classifier: how alike maps stay."""
+"""The sanity checks of one explainer of one classifier: how similar its maps remain."""
 
 import logging
 from collections.abc import Sequence
@@ -32,16 +32,16 @@ def check(
 ) -> pd.DataFrame:
     """Compare the maps of some cases with those of randomised networks and of other classes.
 
-    The random numbers of the explainer are the same in all maps of a case: what differs is the
-    network, or the class, alone.
+    The random numbers of the explainer are the same for all maps of a case. Only the network or the
+    class differs.
 
     Args:
-        layers: depths of the cascade.
+        layers: number of stages of the cascade.
 
     Returns:
-        The table sanity.parquet: one row per case and check. `depth` is 1 where the last layer
-        alone is random, and 0 under `logit`; similarities as `similarity.similarities` names them,
-        nan where a map could not be made.
+        The table sanity.parquet: one row per case and check. `depth` is 1 if only the last layer is
+        random, and 0 for the test `logit`. The similarities have the names that
+        `map_similarity.similarities` gives them; they are nan if a map could not be made.
     """
     classifier = context.classifier
     originals = list(attributions(explainer_of(context, explainer), tasks, context.batch))
@@ -81,7 +81,7 @@ def check(
 
 
 def other_class(task: Task, classes: int, seed: int) -> Task:
-    """Ask about another class, drawn for each case alone (Sixt, Granz & Landgraf 2020)."""
+    """Replace the class by another one, drawn for each case (Sixt, Granz & Landgraf 2020)."""
     others = [index for index in range(classes) if index != task.target]
     drawn = seed_for(seed, task.case.case, task.cls, "other class")
     return replace(task, target=others[drawn % len(others)])

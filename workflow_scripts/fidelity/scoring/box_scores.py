@@ -1,4 +1,4 @@
-"""From saliency maps to one row of box scores per case and class."""
+"""Turn saliency maps into one row of box scores per case and class."""
 
 import math
 from collections.abc import Collection, Iterable
@@ -46,14 +46,15 @@ def score_boxes(
     sign: Sign,
     tolerance: float,
 ) -> pd.DataFrame:
-    """Score the boxes of all maps whose class was annotated with boxes.
+    """Score the boxes of all maps whose class is annotated with boxes.
 
     Args:
-        protocols: those of `OF_PROTOCOL` add what their values of a set are computed from.
+        protocols: protocols in `OF_PROTOCOL` add columns, from which their scores of a set of
+            images are computed.
 
     Returns:
-        The table box_scores.parquet, sorted by split, case and class. Scores are NaN where the map
-        failed, or there is no reference box.
+        The table box_scores.parquet, sorted by split, case and class. Scores are NaN if the map
+        failed or if there is no reference box.
 
     Raises:
         InputError: a case has no prediction.
@@ -104,14 +105,15 @@ def score_boxes(
 def reference_boxes(
     case: PreparedCase, cls: str, scoring_size: ScoringSize, boxes_from: BoxesFrom
 ) -> np.ndarray | None:
-    """Give the reference boxes of a source class in the frame: float64 (m, 4), one per lesion.
+    """Return the reference boxes of a source class in the frame: float64 (m, 4), one per lesion.
 
     Args:
-        boxes_from: `references`, the boxes that readers drew, or `masks`, the bounding rectangles
-            of the 8-connected parts of the reference mask in the frame.
+        boxes_from: `references` for the boxes that readers drew; `masks` for the bounding
+            rectangles of the 8-connected parts of the reference mask in the frame.
 
     Returns:
-        None where the class was not annotated so; without a box where nothing was found.
+        The boxes; None if the class was not annotated in this way, and no rows if nothing was
+        found.
     """
     if boxes_from == "references":
         return boxes_in_frame(case, cls, scoring_size)

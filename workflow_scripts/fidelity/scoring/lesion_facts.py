@@ -1,4 +1,4 @@
-"""What the lesions of a case are like: facts that may explain how well they are localized."""
+"""Measure facts of the lesions of a case that may explain how well they are localized."""
 
 from collections.abc import Iterable
 
@@ -11,16 +11,16 @@ from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.case_maps import order_of_row, row_head
 from fidelity.maps.pixel_frames import reference_in_frame
 
-# Width of the surroundings that a lesion's contrast is against, as a share of the image's side.
+# Width of the surrounding ring for a lesion's contrast, as a share of the image's side.
 RING = 0.05
 
 
 def lesion_facts(cases: Iterable[PreparedCase]) -> pd.DataFrame:
-    """Measure the lesions of all references that are not empty, as the classifier sees them.
+    """Measure the lesions of all non-empty references, at the size that the classifier sees.
 
     Returns:
-        The table lesions.parquet, one row per case and class, sorted by split, case and class;
-        what is measured is described in `columns.localization`.
+        The table lesions.parquet, one row per case and class, sorted by split, case and class.
+        `columns.localization` describes the columns.
     """
     rows = []
     for case in cases:
@@ -33,18 +33,19 @@ def lesion_facts(cases: Iterable[PreparedCase]) -> pd.DataFrame:
 
 
 def _facts(mask: np.ndarray, case: PreparedCase) -> dict[str, float]:
-    """Measure a mask (S, S) that is not empty, on the image of its case."""
+    """Measure a non-empty mask (S, S) on the image of its case."""
     side, image = len(mask), case.image
     pixels = mask.astype(np.uint8)
     parts, labels, facts, _ = cv2.connectedComponentsWithStats(pixels, connectivity=8)
     largest = 1 + int(facts[1:, cv2.CC_STAT_AREA].argmax())
     rows, columns = np.nonzero(labels == largest)
-    # The rectangle is drawn through the centres of pixels: a line of them has a width of one.
+    # The rectangle goes through the centres of pixels, so add 1 to its sides: a line is one pixel
+    # wide.
     _, sides, _ = cv2.minAreaRect(np.stack([columns, rows], axis=1).astype(np.float32))
     wide = 2 * max(1, round(RING * side)) + 1
     around = cv2.dilate(pixels, np.ones((wide, wide), np.uint8)).astype(bool) & ~mask
     if case.lung is not None and (around & case.lung).any():
-        around &= case.lung  # ribs and heart are brighter than any lesion
+        around &= case.lung  # excludes ribs and heart, which are brighter than any lesion
     inside = float(image[mask].mean())
     outside = float(image[around].mean()) if around.any() else np.nan
     rows, columns = np.nonzero(mask)

@@ -1,4 +1,4 @@
-"""From saliency maps to one row of threshold-free scores per case and class."""
+"""Turn saliency maps into one row of threshold-free scores per case and class."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -33,12 +33,12 @@ def score_maps(
     """Score all maps that have a reference.
 
     Args:
-        tolerance: of the pointing game with tolerance, in pixels of the frame.
+        tolerance: tolerance of the pointing game with tolerance, in pixels of the frame.
 
     Returns:
-        The table ranking.parquet: columns as in scores.parquet, `empty_prediction` telling maps
-        that are all zero, then one per metric; NaN where undefined or failed. Sorted by split, case
-        and class.
+        The table ranking.parquet, sorted by split, case and class. It has the columns of
+        scores.parquet and one per metric. `empty_prediction` marks maps of zeros. Scores are NaN if
+        undefined or if the map failed.
 
     Raises:
         InputError: a case has no prediction.

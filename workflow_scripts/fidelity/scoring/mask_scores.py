@@ -1,4 +1,4 @@
-"""From a predicted mask and its reference to one row of scores."""
+"""Compute one row of scores from a predicted mask and its reference."""
 
 import math
 from collections import defaultdict
@@ -24,10 +24,10 @@ TEXTS = ["case", "class", "target_class", "status"]
 
 
 def read_status(path: str | Path) -> pd.DataFrame:
-    """Read masks_status.csv; ids and names stay text.
+    """Read masks_status.csv; ids and names are read as text.
 
     Returns:
-        case, class, target_class, status, reason, threshold; one row per explanation.
+        Columns case, class, target_class, status, reason, threshold; one row per explanation.
 
     Raises:
         InputError: the file is missing, damaged or of another kind.
@@ -52,7 +52,7 @@ def score_mask(
         spacing: (row, column) size of a pixel in mm; None if unknown.
 
     Returns:
-        empty_prediction, empty_reference and one float per metric, NaN where undefined.
+        empty_prediction, empty_reference and one float per metric; NaN if undefined.
     """
     pair = MaskPair(reference, prediction, spacing)
     return {
@@ -63,7 +63,7 @@ def score_mask(
 
 
 def spacing_pair(spacing: float | Sequence[float] | None) -> Spacing | None:
-    """Read the setting `pixel_spacing`: one number is both the rows' and the columns'."""
+    """Read the setting `pixel_spacing`; a single number applies to both rows and columns."""
     if spacing is None:
         return None
     row, column = (spacing, spacing) if isinstance(spacing, int | float) else spacing
@@ -71,9 +71,10 @@ def spacing_pair(spacing: float | Sequence[float] | None) -> Spacing | None:
 
 
 def spacing_in_frame(case: PreparedCase, scoring_size: ScoringSize) -> Spacing | None:
-    """Give the (row, column) size in mm of a pixel of the frame; None if it is unknown.
+    """Return the (row, column) size in mm of a pixel of the frame; None if it is unknown.
 
-    The working image shows the case's box at another resolution than the native one.
+    It differs from the native size, because the working image shows the case's box at another
+    resolution.
     """
     if case.spacing is None:
         return None
@@ -95,17 +96,17 @@ def score_cohort(
     """Score all predicted masks that have a reference.
 
     Args:
-        cases: the prepared cases; those without a row in `status` are passed over.
-        masks: predicted masks at scoring size; the metrics of a failed one are NaN.
-        status: rows case, class, target_class, status of the binarization.
+        cases: prepared cases; those without a row in `status` are skipped.
+        masks: predicted masks at scoring size; the metrics of a failed mask are NaN.
+        status: table with case, class, target_class and status of the binarization.
 
     Returns:
-        The table scores.parquet, sorted by split, case and class; without the metrics in mm where
-        no case has a spacing.
+        The table scores.parquet, sorted by split, case and class. Metrics in mm are left out if no
+        case has a spacing.
 
     Raises:
-        InputError: a case has no prediction, a mask is missing or has another size than the frame,
-            or a case is in no shard.
+        InputError: a case has no prediction or no shard, or a mask is missing or does not have the
+            size of the frame.
     """
     asked = defaultdict(list)
     spaced = False
@@ -132,7 +133,8 @@ def score_cohort(
                 rows.append(targets.row_of(*about, reference, scores))
     if asked:
         raise InputError(f"{len(asked)} cases with masks are in no shard", field=min(asked))
-    # A column of a unit that no case has would count every case as undefined.
+    # Without any spacing, metrics in mm are left out: otherwise every case would count as
+    # undefined.
     return table_of(rows, [metric.name for metric in metrics if spaced or metric.unit != "mm"])
 
 
@@ -145,7 +147,7 @@ def _scores(
     protocol: Protocol,
     scoring_size: ScoringSize,
 ) -> dict[str, Any]:
-    """Score the mask of one case and class; NaN where there is none."""
+    """Score the mask of one case and class; NaN if there is no mask."""
     if rle is None:
         return {"empty_prediction": False, **{metric.name: math.nan for metric in metrics}}
     prediction = decode(rle)

@@ -1,4 +1,4 @@
-"""From saliency maps to their shares of left lung, right lung, heart and outside."""
+"""Measure the shares of saliency maps in the left lung, right lung, heart and outside."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -26,13 +26,13 @@ LUNGS = ("left_lung", "right_lung")
 def organ_shares(
     explained: Iterable[tuple[PreparedCase, MapRecord]], *, scoring_size: ScoringSize, sign: Sign
 ) -> pd.DataFrame:
-    """Measure where each map and its reference lie.
+    """Measure how each map and its reference are distributed over the organs.
 
     Returns:
-        The table organ_shares.parquet, sorted by split, case and class: maps of cases with a mask
-        of both lungs. A map's shares are of its positive relevance before scaling; they add up to
-        1. NaN where the map failed or is all zero, or the reference is empty. Without a heart mask,
-        heart and outside are NaN.
+        The table organ_shares.parquet, sorted by split, case and class, with the maps of cases that
+        have masks of both lungs. The shares of a map use its positive relevance before scaling, and
+        add up to 1. They are NaN if the map failed or is all zero; those of an empty reference are
+        NaN too. Without a heart mask, heart and outside are NaN.
     """
     rows = []
     for case, record in explained:
@@ -62,15 +62,15 @@ def organ_shares(
 
 
 def regions_of(case: PreparedCase, scoring_size: ScoringSize) -> dict[str, np.ndarray]:
-    """Decode the organs of a case as regions that share no pixel.
+    """Decode the organs of a case as disjoint regions.
 
     Args:
-        case: with masks of both lungs.
+        case: a case with masks of both lungs.
 
     Returns:
-        Boolean (H, W) per region. A pixel of lung and heart counts as lung, so that the shares of
-        both lungs are what `outside_lung_share` leaves. Heart and outside are absent where the
-        heart is not known.
+        Boolean (H, W) per region. A pixel in both lung and heart counts as lung, so that the shares
+        of both lungs and `outside_lung_share` add up to 1. Without a heart mask, heart and outside
+        are absent.
     """
     masks = {name: in_frame(decode(case.organs[name]), case, scoring_size) for name in LUNGS}
     masks["right_lung"] = masks["right_lung"] & ~masks["left_lung"]
@@ -82,14 +82,14 @@ def regions_of(case: PreparedCase, scoring_size: ScoringSize) -> dict[str, np.nd
 
 
 def shares(values: np.ndarray, regions: Mapping[str, np.ndarray]) -> dict[str, float]:
-    """Give the share of a sum that lies in each region.
+    """Return the share of the sum of values in each region.
 
     Args:
         values: (H, W), not negative.
         regions: boolean (H, W) each.
 
     Returns:
-        A share from 0 to 1 per region of REGIONS; NaN where the sum is 0 or the region is absent.
+        A share from 0 to 1 per region of REGIONS; NaN if the sum is 0 or the region is absent.
     """
     total = values.sum(dtype=np.float64)
     return {

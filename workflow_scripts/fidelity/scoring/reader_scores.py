@@ -1,4 +1,4 @@
-"""Scores against what readers agree on, one of them left out; and how far readers agree."""
+"""Score against the consensus of readers without one of them, and measure their agreement."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -27,11 +27,11 @@ from fidelity.scoring.score_rows import Targets
 
 @dataclass(frozen=True)
 class Scorer:
-    """How the primary metric is computed.
+    """Computes the primary metric.
 
     Attributes:
-        metric: of masks, or of maps.
-        tolerance: of the pointing game, in pixels of the frame.
+        metric: a metric of masks or of maps.
+        tolerance: tolerance of the pointing game, in pixels of the frame.
     """
 
     targets: Targets
@@ -43,7 +43,7 @@ class Scorer:
 
     @property
     def of_maps(self) -> bool:
-        """Whether the metric is of maps."""
+        """Whether the metric scores maps."""
         return isinstance(self.metric, RankingMetric)
 
     def masks(
@@ -68,10 +68,10 @@ class Scorer:
         )
 
     def reader(self, cases: Sequence[PreparedCase], reader: str) -> pd.DataFrame:
-        """Score the readings of one reader, as masks or as the maps that these are.
+        """Score the masks of one reader, directly or as binary maps.
 
         Args:
-            cases: those that the reader has read, with the reference of the others.
+            cases: cases that the reader has read, with the reference of the other readers.
         """
         own = [(case, cls, case.reading(cls, reader)) for case in cases for cls in case.references]
         if self.of_maps:
@@ -94,7 +94,7 @@ def scorer_of(
     sign: Sign,
     pointing_tolerance: float,
 ) -> Scorer:
-    """Make what computes a metric, of masks or of maps, under the protocol default."""
+    """Create the scorer of a metric of masks or maps, with the protocol `default`."""
     protocol = protocol_for("default", empty, surface_tolerance)
     found = RANKING[metric] if metric in RANKING else MASK_METRICS[metric]
     return Scorer(targets, found, protocol, scoring_size, sign, pointing_tolerance)
@@ -103,10 +103,10 @@ def scorer_of(
 def shards_of(
     prepared: Iterable[str], pixel_spacing: float | Sequence[float] | None = None
 ) -> Iterator[list[PreparedCase]]:
-    """Give the cases of one shard at a time.
+    """Yield the cases of one shard at a time.
 
     Args:
-        pixel_spacing: mm per native pixel of cases that do not say their own.
+        pixel_spacing: mm per native pixel, for cases without their own value.
     """
     spacing = spacing_pair(pixel_spacing)
     for path in prepared:
@@ -115,7 +115,7 @@ def shards_of(
 
 
 def map_of(case: PreparedCase, cls: str, reading: RLE) -> MapRecord:
-    """Give a reading as a map of what the classifier saw."""
+    """Convert a reader's mask to a map of the part that the classifier saw."""
     y0, x0, y1, x1 = case.box
     values = decode(reading)[y0:y1, x0:x1].astype(np.uint8)
     return MapRecord(case.case, cls, "", "ok", "", 0.0, map=SaliencyMap("binary", values))
@@ -126,15 +126,15 @@ def without_each(
     score: Callable[[int, Sequence[PreparedCase], str], pd.DataFrame],
     metric: str,
 ) -> pd.DataFrame:
-    """Score against the others of each reader.
+    """Score against the reference of the other readers, leaving out each reader in turn.
 
     Args:
-        shards: cases with their references, a shard at a time.
-        score: gives rows of scores.parquet. It takes the number of a shard, its cases with the
-            reference of the others, and the reader who is left out.
+        shards: cases with their references, one shard at a time.
+        score: returns rows of scores.parquet. Its arguments are the number of a shard, its cases
+            with the reference of the other readers, and the reader who is left out.
 
     Returns:
-        The table SCORES_WITHOUT: one row per reader who is left out, case and class.
+        The table SCORES_WITHOUT: one row per left-out reader, case and class.
     """
     rows: list[dict[str, Any]] = []
     for number, cases in enumerate(shards):
@@ -146,10 +146,10 @@ def without_each(
 
 
 def pairs_of(cases: Iterable[PreparedCase], scoring_size: ScoringSize) -> Iterator[dict[str, Any]]:
-    """Compare the readings of every two readers of each case and class.
+    """Compare the masks of every two readers for each case and class.
 
     Yields:
-        Rows of PAIR_CASES; the overlap is nan where both have marked nothing.
+        Rows of PAIR_CASES; the overlap is nan if both masks are empty.
     """
     for case in cases:
         with at_case(case.case):

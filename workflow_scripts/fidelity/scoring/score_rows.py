@@ -1,4 +1,4 @@
-"""Rows of scores: what masks and maps have in common."""
+"""Build rows of scores, in the same way for masks and maps."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from fidelity.datasets.prepared import PreparedCase
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import order_of_row, row_head
 
-# What the scripts that score take from their rules under another name (see `run_job`).
+# Arguments that scoring scripts take from their rules under another name (see `run_job`).
 SCORED: Mapping[str, Any] = {
     "prepared": lambda job: listed(job.input.prepared),
     "predictions": lambda job: job.input.get("predictions") or None,
@@ -26,11 +26,11 @@ SCORED: Mapping[str, Any] = {
 
 @dataclass(frozen=True)
 class Targets:
-    """What was explained.
+    """The explained classes, with the classifier's predictions for them.
 
     Attributes:
-        said: answers of the classifier; None where no classifier took part.
-        labels: source class to model class, to name the target where no classifier took part.
+        said: predictions of the classifier; None for explainers without a classifier.
+        labels: source class → model class, which names the target if there is no classifier.
     """
 
     said: Mapping[tuple[str, str], Answer] | None
@@ -45,12 +45,12 @@ class Targets:
         reference: np.ndarray,
         scores: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Make the row of one case and class.
+        """Build the row of one case and class.
 
         Args:
-            target: model class that was explained; empty where no classifier took part.
-            status: of the explanation, `ok` or `failed`.
-            reference: boolean (H, W) in the frame of the comparison.
+            target: model class that was explained; empty for explainers without a classifier.
+            status: status of the explanation, `ok` or `failed`.
+            reference: boolean (H, W) in the scored frame.
             scores: empty_prediction and one float per metric.
 
         Returns:
@@ -81,12 +81,12 @@ class Targets:
 
 
 def explained_targets(classes_json: str | Path, predictions: str | Path | None) -> Targets:
-    """Read what was explained.
+    """Read the explained classes and their predictions.
 
     Args:
         classes_json: the data set's classes.json.
-        predictions: predictions.csv; None for explainers without a classifier, whose probability is
-            NaN and whose correctness is null.
+        predictions: predictions.csv; None for explainers without a classifier, whose rows have the
+            probability NaN and a null correctness.
     """
     classes = read_json(classes_json)
     said = None if predictions is None else read_predictions(predictions)
@@ -94,6 +94,6 @@ def explained_targets(classes_json: str | Path, predictions: str | Path | None) 
 
 
 def table_of(rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> pd.DataFrame:
-    """Sort rows by split, case and class, and give the columns their types (an empty table too)."""
+    """Sort rows by split, case and class, and set the columns' types, even without rows."""
     rows = sorted(rows, key=order_of_row)
     return SCORES.with_metrics(metrics).typed(rows)

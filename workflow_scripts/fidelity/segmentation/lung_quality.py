@@ -1,4 +1,4 @@
-"""How well predicted lung masks fit provided ones, on images that the network never saw."""
+"""Measure the agreement of predicted and provided lung masks, on images not used for training."""
 
 import logging
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LungScore:
-    """How well the predicted lung of a case fits the provided one, at native size."""
+    """The agreement of the predicted and the provided lung mask of a case, at native size."""
 
     case: str
     patient: str
@@ -40,13 +40,13 @@ def measure(
     predict: LungPredictor,
     mask_values: MaskValues | None = None,
 ) -> list[LungScore]:
-    """Compare predicted with provided lung masks on the test split, which the model never saw.
+    """Compare predicted with provided lung masks on the test split, which training does not use.
 
     Args:
-        cases: of the data set that the model was trained on.
+        cases: cases of the data set that the model was trained on.
 
     Returns:
-        One score per test case with a lung mask, by case.
+        One score per test case with a lung mask, sorted by case.
     """
 
     def one(case: Case) -> LungScore:

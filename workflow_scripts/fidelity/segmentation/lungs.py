@@ -1,7 +1,7 @@
 """Lung masks for data sets without any: a small U-Net trained on another data set's lung masks.
 
-It sees the full image, whatever the `input` of the data sets is, stretched to a square as for
-classifiers. Its masks are resized to the image's native size and cleaned up there.
+The network sees the full image, whatever the `input` of the data set is, stretched to a square as
+for classifiers. Its masks are resized to the image's native size and cleaned up at that size.
 """
 
 import hashlib
@@ -53,9 +53,9 @@ def fit(
     """Train the U-Net on the lung masks of the training split.
 
     Args:
-        cases: of a data set with lung masks; the network is trained on those of the training split,
-            and those of the validation split choose the epoch.
-        code: digest of the code that trains; a stopped training resumes if it is the same.
+        cases: cases of a data set with lung masks. The network is trained on those of the training
+            split; those of the validation split choose the epoch.
+        code: digest of the training code; a stopped training resumes if the digest is the same.
 
     Raises:
         InputError: no training case has a lung mask.
@@ -85,9 +85,10 @@ def predictor(path: Path, components: int, compute: dict[str, Any]) -> LungPredi
     """Load a model.
 
     Returns:
-        A function from an image (H, W), grey values 0 … 255, to its lung mask (H, W) bool:
-        probability above ½ at native size (bilinear), largest components kept. Threads may share
-        it. One image is one batch, so that a mask does not depend on its neighbours.
+        A function from an image (H, W), grey values 0 … 255, to its lung mask (H, W) bool. Lung is
+        where the probability, resized to native size (bilinear), is above ½; the largest components
+        are kept. Threads may share the function. Each image is its own batch, so that a mask does
+        not depend on other images.
     """
     device = configure(compute)
     tensors, _ = read_fitted(path, METHOD)
@@ -110,11 +111,11 @@ def predictor(path: Path, components: int, compute: dict[str, Any]) -> LungPredi
 
 
 def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
-    """Keep the largest connected components (8 neighbours), among ties the upper left first.
+    """Keep the largest connected components (8 neighbours); among ties, the upper left first.
 
     Args:
         mask: (H, W) bool.
-        count: how many are kept; 0 keeps all.
+        count: the number of components to keep; 0 keeps all.
 
     Returns:
         (H, W) bool.
@@ -130,7 +131,7 @@ def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
 
 
 def chosen(cases: Iterable[Case], split: str, limit: int | None) -> list[Case]:
-    """Take the cases of a split that have a lung mask, the first `limit` by a hash of their id."""
+    """Select the cases of a split with a lung mask, the first `limit` by a hash of their id."""
     found = [case for case in cases if case.split == split and case.lung_mask is not None]
     ranked = sorted(found, key=lambda c: hashlib.blake2b(c.case.encode(), digest_size=8).digest())
     return sorted(ranked[:limit], key=lambda case: case.case)

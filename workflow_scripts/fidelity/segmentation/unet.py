@@ -1,4 +1,4 @@
-"""A small U-Net and its training, for whatever has images with masks: lesions, lungs."""
+"""A small U-Net and its training, for images with masks of lesions or lungs."""
 
 import logging
 import math
@@ -22,7 +22,7 @@ from fidelity.settings.explainers import Unet
 log = logging.getLogger(__name__)
 
 LEVELS = 5
-FACTOR = 2 ** (LEVELS - 1)  # sides that the network can halve and double without a remainder
+FACTOR = 2 ** (LEVELS - 1)  # sides that can be halved and doubled without remainder
 AUGMENTATION = Augmentation(
     flip=0.5, rotation=10.0, translation=0.05, scale=0.1, brightness=0.1, contrast=0.1
 )
@@ -31,15 +31,16 @@ AUGMENTATION = Augmentation(
 class Segmenter(torch.nn.Module):
     """MONAI's U-Net with residual units, for images of any size.
 
-    MONAI's own last level has as many channels as there are classes, at full resolution; on one or
-    two classes that starves it. Here it keeps its features, and a 1×1 convolution reads them.
+    In MONAI's U-Net, the last level has as many channels as there are classes, at full resolution.
+    One or two channels are too few features. Here the last level keeps its features, and a 1×1
+    convolution turns them into logits.
     """
 
     def __init__(self, outputs: int, channels: int) -> None:
-        """Build it.
+        """Build the network.
 
         Args:
-            channels: of the first level; each further level doubles them.
+            channels: channels of the first level; each further level doubles them.
         """
         super().__init__()
         self.network = UNet(
@@ -54,7 +55,7 @@ class Segmenter(torch.nn.Module):
         self.head = torch.nn.Conv2d(channels, outputs, kernel_size=1)
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Turn grey images (n, H, W) in 0 … 1 into logits (n, outputs, H, W)."""
+        """Compute logits (n, outputs, H, W) of grey images (n, H, W) in 0 … 1."""
         height, width = images.shape[1:]
         x = (images[:, None] - 0.5) / 0.25
         x = functional.pad(x, (0, -width % FACTOR, 0, -height % FACTOR), mode="replicate")
@@ -63,13 +64,13 @@ class Segmenter(torch.nn.Module):
 
 @dataclass(frozen=True)
 class Examples:
-    """Images with one mask each; a case with masks of two classes stands here twice.
+    """Images with one mask each; a case with masks of two classes appears twice.
 
     Attributes:
         images: (n, S, S) uint8.
         masks: (n, S, S) bool, at working size.
-        index: (n,) which of `classes` the mask is of.
-        classes: names; source classes of the ceiling.
+        index: (n,) position in `classes` of the mask's class.
+        classes: names; for the ceiling, these are source classes.
     """
 
     images: np.ndarray
@@ -81,7 +82,7 @@ class Examples:
         return len(self.images)
 
     def of_classes(self, classes: list[str]) -> "Examples":
-        """Keep the examples of some classes and count these in their order."""
+        """Keep the examples of some classes; `index` refers to these classes in their order."""
         names = [self.classes[i] for i in self.index]
         kept = [number for number, name in enumerate(names) if name in classes]
         index = np.array([classes.index(names[number]) for number in kept], dtype=np.int64)
@@ -102,15 +103,15 @@ def train_network(
     does not mean that the class is absent.
 
     Args:
-        network: from images (n, S, S) in 0 … 1 to logits (n, classes, S, S), on its device;
-            changed in place. It ends in the epoch of the best validation Dice, or the last one
-            where there is no validation case.
+        network: from images (n, S, S) in 0 … 1 to logits (n, classes, S, S), on its device. It is
+            changed in place. It ends with the weights of the epoch of the best validation
+            Dice, or of the last epoch if there is no validation case.
         training: at least one example.
         validation: may be empty.
         settings: epochs, learning_rate, batch.
-        seed: of order and augmentation.
-        store: keeps the state after every epoch. A training that was stopped resumes from there
-            and ends in the same weights. The caller clears it once these are written.
+        seed: seed of the order of examples and of the augmentation.
+        store: stores the state after every epoch. A stopped training resumes from there and gives
+            the same weights. The caller clears the store after writing the weights.
 
     Raises:
         InputError: the loss is no longer finite.
@@ -166,14 +167,14 @@ def _epoch(
     optimizer: torch.optim.Optimizer,
     generator: torch.Generator,
 ) -> float:
-    """Learn from every example once; return the mean loss."""
+    """Train on every example once; return the mean loss."""
     device = next(network.parameters()).device
     criterion = DiceCELoss(sigmoid=True, batch=True)
     network.train()
     total = 0.0
     parts = list(torch.randperm(len(training), generator=generator).split(batch))
     if len(parts) > 1 and len(parts[-1]) == 1:
-        parts.pop()  # batch normalisation may have no variance over a single image
+        parts.pop()  # batch normalisation can fail on a single image
     for part in parts:
         images, masks = _varied(training, part.numpy(), generator)
         with in_words(len(training), batch, "batch"):
@@ -194,7 +195,7 @@ def _epoch(
 
 @torch.no_grad()
 def mean_dice(network: torch.nn.Module, examples: Examples, batch: int) -> float:
-    """Measure the mean Dice of masks at probability ½; 1 where both are empty, NaN for none."""
+    """Compute the mean Dice at probability ½: 1 if both masks are empty, NaN without examples."""
     network.eval()
     device = next(network.parameters()).device
     scores = []
@@ -210,14 +211,14 @@ def mean_dice(network: torch.nn.Module, examples: Examples, batch: int) -> float
 
 
 def _own_channel(logits: torch.Tensor, index: np.ndarray) -> torch.Tensor:
-    """Pick each example's class: (n, classes, S, S) to (n, S, S)."""
+    """Select the channel of each example's class: (n, classes, S, S) to (n, S, S)."""
     return logits[torch.arange(len(logits)), torch.from_numpy(index)]
 
 
 def _varied(
     examples: Examples, part: np.ndarray, generator: torch.Generator
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Move and shade images, and move their masks with them."""
+    """Augment images, and move their masks with them."""
     masks = torch.from_numpy(examples.masks[part])
     masks = move_masks(masks, AUGMENTATION, generator.get_state())
     images = torch.from_numpy(examples.images[part]).float() / 255

@@ -1,7 +1,7 @@
-"""The configuration: defaults filled in and everything checked, before any rule sees it.
+"""Load the configuration: fill in all defaults and check everything before any rule uses it.
 
-Imports nothing by itself. A script needs one section of the config. Snakemake needs all of them
-each time it parses, on a cluster once per job.
+This module imports nothing by itself. A script needs only one section of the config. Snakemake
+needs all of them at each parsing, on a cluster once per job.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,14 +11,15 @@ if TYPE_CHECKING:
 
 
 def load(config: Any, source: str = "the config", *, check_files: bool = True) -> "Config":
-    """Fill the defaults in and check the whole configuration.
+    """Fill in the defaults and check the whole configuration.
 
     Args:
-        config: as read from YAML (and the command line).
+        config: mapping from YAML (and the command line).
         check_files: also check that data roots, checkpoints and plugins exist.
 
     Raises:
-        InputError: names the key, what is wrong, and the near key or value where there is one.
+        InputError: the error names the key, the problem, and a similar key or value if there is
+            one.
     """
     from fidelity.base.errors import InputError
     from fidelity.settings.loading import load_config

@@ -1,6 +1,7 @@
 """The binarizations: rules that turn a map into a mask, and the post-processing of masks.
 
-A new rule is one class here: its `method`, its keys with their defaults, what each key means.
+To add a rule, add one class here: its `method`, its keys with defaults, and the meaning of each
+key.
 """
 
 from typing import Annotated, ClassVar, Literal
@@ -180,6 +181,6 @@ class PerExplainer(Binarization):
     """Map from an explainer's name to its rule and post-processing, with the same keys."""
 
     def parts(self) -> dict[str, RuleOfOne]:
-        """Give the rules by their place in the entry."""
+        """Return {path in the entry: rule and post-processing}."""
         named = {f"explainers.{name}": rule for name, rule in self.explainers.items()}
         return {"otherwise": self.otherwise} | named

@@ -177,7 +177,7 @@ class Classifier(Section):
 
     @property
     def seed(self) -> int:
-        """The seed of one training: an entry of `Study.classifiers` has no other."""
+        """The only training seed of an entry of `Study.classifiers`."""
         return self.seeds[0]
 
     @model_validator(mode="after")
@@ -242,5 +242,5 @@ class Classifier(Section):
 
 
 def training_names(name: str, seeds: Sequence[int]) -> dict[str, int]:
-    """Name the trainings of a classifier: {<name>-s<seed>: seed}; a single one has its name."""
+    """Return {name of the training: seed}: <name>-s<seed>, or <name> if there is only one seed."""
     return {name if len(seeds) == 1 else f"{name}-s{seed}": seed for seed in seeds}

@@ -1,7 +1,7 @@
-"""What all sections of the config share: closed models, types of values, mistakes in one sentence.
+"""Shared parts of all config sections: closed models, types of values, one-sentence errors.
 
-A field is described by the text below it. `documentation` reads these texts where they are needed
-(key tables, editors, errors), so that they cost nothing when Snakemake parses the workflow.
+The text below a field describes it. `documentation` reads these texts only where they are needed
+(key tables, editors, errors), so that they cost no time when Snakemake parses the workflow.
 """
 
 import datetime
@@ -29,17 +29,17 @@ from pydantic_core import core_schema
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 
-# Pydantic's search for plugins (none is used) reads about every installed package.
+# Pydantic's search for plugins would read about every installed package, and none is used.
 os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 Item = TypeVar("Item")
 Model = TypeVar("Model", bound="Section")
-# What pydantic calls the mistakes that are reported before all others of a section.
+# Pydantic's names of the mistakes that are reported before all others of a section.
 _FIRST = {"extra_forbidden": 0, "invalid_key": 0, "missing": 1}
 
 
 def _whole(value: Any) -> Any:
-    """Read 1000.0 as 1000, as JSON Schema does."""
+    """Convert a float such as 1000.0 to the integer 1000, as JSON Schema does."""
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
@@ -66,8 +66,8 @@ Unique = Annotated[
 Integer = Annotated[int, BeforeValidator(_whole)]
 Natural = Annotated[Integer, Ge(0)]
 Count = Annotated[Integer, Ge(1)]
-# As it is written: 1 stays an integer, since `repr` of what a rule hands to its script decides
-# whether Snakemake runs it again.
+# Keeps the written form: 1 stays an integer. Snakemake decides about reruns by the `repr` of a
+# param.
 Number = int | float
 NonNegative = Annotated[Number, Ge(0)]
 Positive = Annotated[Number, Gt(0)]
@@ -75,7 +75,7 @@ Share = Annotated[Number, Ge(0), Le(1)]
 PositiveShare = Annotated[Number, Gt(0), Le(1)]
 InnerShare = Annotated[Number, Gt(0), Lt(1)]
 Split = Literal["train", "val", "test"]
-# Not in `model_dump`: what computes neither sees a title nor reruns when it changes.
+# Excluded from `model_dump`, so that jobs that compute do not see titles or rerun when they change.
 Title = Annotated[
     str | None,
     StringConstraints(max_length=60, pattern=r"^[^\s{}]([^\n\t{}]*[^\s{}])?$"),
@@ -85,7 +85,7 @@ Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 
 class Section(BaseModel):
-    """Keys of one part of the config; others are an error."""
+    """Keys of one part of the config; other keys are an error."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -99,7 +99,7 @@ class Section(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _in_one_sentence(cls, value: Any, handler: Any) -> Any:
-        """Raise the first mistake in a section as an InputError whose field lies below it."""
+        """Raise the first mistake as an InputError, with its field relative to the section."""
         if not isinstance(value, dict | cls):
             raise InputError("is not a mapping", remedy=_description(cls))
         try:
@@ -109,11 +109,11 @@ class Section(BaseModel):
 
     @classmethod
     def of_job(cls, params: Mapping[str, Any]) -> Self:
-        """Give the entry that a rule hands to its script; the loader has checked it.
+        """Return the entry that a rule passes to its script; it has been checked at loading.
 
         Args:
-            params: some or all keys of the entry; others are passed over. A job reads only what
-                its rule gives it: a key that is not among them has no attribute, not its default.
+            params: some or all keys of the entry; other keys are ignored. A job sees only the keys
+                that its rule passes: any other key has no attribute, not even its default.
         """
         fields = {field.alias or name: (name, field) for name, field in cls.model_fields.items()}
         given = {
@@ -123,22 +123,23 @@ class Section(BaseModel):
         }
         made = cls.model_construct(set(given), **given)
         for name in cls.model_fields.keys() - given:
-            # A key that is given only where it is set (`exclude_if`) has its default elsewhere.
+            # Keys with `exclude_if` are passed only if they are set; otherwise their default
+            # applies.
             if cls.model_fields[name].exclude_if is None:
                 made.__dict__.pop(name, None)
         return made
 
     @classmethod
     def key_names(cls) -> list[str]:
-        """Name the keys that the section has in a config."""
+        """Return the keys of the section in a config."""
         return [field.alias or name for name, field in cls.model_fields.items()]
 
 
 class Entry(Section):
     """A section whose keys depend on one of them, such as `method`.
 
-    If a subclass names that key, the key chooses one of its subclasses for validation, by a Literal
-    or by a prefix of text (`plugin:`).
+    If a subclass names that key, the key selects one of its own subclasses for validation. It
+    matches by a Literal or by a prefix of the text (`plugin:`).
     """
 
     chosen_by: ClassVar[str]
@@ -147,13 +148,13 @@ class Entry(Section):
 
     @classmethod
     def kinds(cls) -> dict[str, type[Self]]:
-        """Give {value of the key: model}; of models with a part in common that part's place."""
+        """Return {value of the key: model}, including the models below intermediate classes."""
         found = {}
         for model in cls.__subclasses__():
             field = model.model_fields[cls.chosen_by]
             if get_origin(field.annotation) is Literal:
                 found[get_args(field.annotation)[0]] = model
-            elif field.metadata:  # a pattern
+            elif field.metadata:  # matched by a pattern
                 found["plugin"] = model
             else:
                 found |= model.kinds()
@@ -161,7 +162,7 @@ class Entry(Section):
 
     @classmethod
     def chosen(cls, value: Any) -> Self:
-        """Validate as the model that the entry chooses."""
+        """Validate the value with the model that its key selects."""
         if isinstance(value, cls):
             return value
         key, kinds = cls.chosen_by, cls.kinds()
@@ -182,16 +183,16 @@ class Entry(Section):
 
     @classmethod
     def of_job(cls, params: Mapping[str, Any]) -> Self:
-        """Give the entry that a rule hands to its script; see `Section.of_job`.
+        """Return the entry that a rule passes to its script; see `Section.of_job`.
 
-        Without the key that chooses it is one of the keys that all kinds share.
+        Without the key that selects the model, the entry has only the keys that all kinds share.
         """
         kind = cls.kinds().get(params.get(cls.chosen_by)) if "chosen_by" in vars(cls) else None
         return super().of_job(params) if kind is None else kind.of_job(params)
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> Any:
-        """Leave the choice of the model to `chosen`: only models that are used are built."""
+        """Leave the choice of the model to `chosen`, so that only used models are built."""
         if "chosen_by" not in vars(cls):
             return handler(source)
         return core_schema.no_info_plain_validator_function(
@@ -200,7 +201,7 @@ class Entry(Section):
 
 
 def _section(annotation: Any, value: Any) -> Any:
-    """Make sections of what a section of the config holds; other values are as they were loaded."""
+    """Convert the sections inside a value to models; other values stay as they were loaded."""
 
     def holds_sections(kind: Any) -> bool:
         own = isinstance(kind, type) and issubclass(kind, Section)
@@ -215,7 +216,7 @@ def checked(model: type[Model], value: Any) -> Model:
     """Validate a section of the config.
 
     Raises:
-        InputError: the first mistake; its `field` lies below the section.
+        InputError: the first mistake, with its `field` relative to the section.
     """
     try:
         return model.model_validate(value)
@@ -224,12 +225,12 @@ def checked(model: type[Model], value: Any) -> Model:
 
 
 def join(*parts: str | None) -> str:
-    """Join parts of a field's name; some may be empty."""
+    """Join the parts of a field's name; empty parts are skipped."""
     return ".".join(part for part in parts if part)
 
 
 def _worded(model: type[Section], errors: Sequence[Any], value: dict) -> InputError:
-    """Choose the first mistake of a section, and state what it is, where, and what helps."""
+    """Choose the first mistake of a section, and state the problem, the place and the remedy."""
     first = min(errors, key=lambda e: _FIRST.get(e["type"], 2) if len(e["loc"]) == 1 else 2)
     location, kind = first["loc"], first["type"]
     if kind == "extra_forbidden":
@@ -241,7 +242,7 @@ def _worded(model: type[Section], errors: Sequence[Any], value: dict) -> InputEr
         return InputError(
             f"is missing{hint}", field=location[0], remedy=_description(model, location[0])
         )
-    for error in errors:  # of a union, the member that looked into the value
+    for error in errors:  # for a union: the error of the member that checked the value inside
         inner = (error.get("ctx") or {}).get("error")
         if isinstance(inner, InputError) and error["loc"][:1] == location[:1]:
             steps = _steps(value, error["loc"])[0]
@@ -276,10 +277,11 @@ def _worded(model: type[Section], errors: Sequence[Any], value: dict) -> InputEr
 
 
 def _steps(value: Any, location: Sequence[Any]) -> tuple[list[Any], Any]:
-    """Follow an error's location into the value, as far as it is one of keys and indices.
+    """Follow an error's location into the value, as far as it consists of keys and indices.
 
     Returns:
-        The keys and indices (behind them pydantic names the members of a union), and what is there.
+        The keys and indices, and the value there. After them, pydantic's location names the members
+        of a union.
     """
     steps = []
     for part in location:
@@ -312,7 +314,7 @@ def _description(model: type[Section], key: str | None = None) -> str | None:
 def read_as(value: Any) -> str | None:
     """State how YAML reads a word without quotes; None for text, lists and mappings.
 
-    YAML 1.1 reads Yes, No, On and Off as true and false, and digits as a number.
+    YAML 1.1 reads Yes and On as true, No and Off as false, and digits as a number.
     """
     if value is None:
         return "empty (null)"
@@ -326,7 +328,7 @@ def read_as(value: Any) -> str | None:
 
 
 def quoted(value: Any) -> str:
-    """Show how a value is written as text."""
+    """Return how a value is written as text in YAML."""
     if isinstance(value, bool):
         return '"Yes"' if value else '"No"'
     return '"null"' if value is None else f'"{value}"'

@@ -1,4 +1,4 @@
-"""The whole config: its sections, and those of figures, computing and the lung model."""
+"""The whole config, with the sections for figures, computing and the lung model."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -23,7 +23,7 @@ from fidelity.settings.explainers import Explain, Explainer
 from fidelity.settings.faithfulness import Controls, Faithfulness, KnownTruth, Sanity
 from fidelity.settings.statistics import BoxProtocol, Protocol, Scores, Statistics
 
-# Sections whose entries may have a title.
+# Sections whose entries can have a title.
 TITLED = ("datasets", "classifiers", "explainers", "binarizations")
 
 
@@ -153,7 +153,7 @@ class Config(Section):
     """Python files with your own explainers and architectures, used as `plugin:<function>`."""
 
     def recorded(self) -> dict[str, Any]:
-        """Give the whole config as plain values, titles included, which `model_dump` leaves out."""
+        """Return the config as plain values, including titles, which `model_dump` leaves out."""
         found = self.model_dump()
         for section in TITLED:
             for key, entry in getattr(self, section).items():
@@ -162,12 +162,12 @@ class Config(Section):
         return found
 
     def root_of(self, dataset: str) -> Path | None:
-        """Give the folder of a data set's files; None for a generated one."""
+        """Return the folder of a data set's files; None if it has no `root` (generated data)."""
         root = getattr(self.datasets[dataset], "root", None)
         return None if root is None else Path(self.data_root) / root
 
     def origin_of(self, dataset: str) -> Path | None:
-        """Give the folder or archive of a data set; None if it is generated or downloaded."""
+        """Return the folder or archive of a data set; None if it is generated or downloaded."""
         archive = getattr(self.datasets[dataset], "archive", None)
         found = self.root_of(dataset)
         return found if found or not archive else Path(self.data_root) / archive

@@ -1,4 +1,4 @@
-"""The keys of every data set, whatever its source."""
+"""The keys that data sets of all sources share."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -27,7 +27,7 @@ from fidelity.settings.closed_model import (
     Unique,
 )
 
-# Classes of a data set with a planted mark.
+# The two classes of a data set with a planted mark.
 MARKED, UNMARKED = "marked", "unmarked"
 # Facts of an image, then of its references.
 Stratum = Literal["view", "sex", "age_group", "label_source", "lesion_count", "side"]
@@ -38,7 +38,7 @@ ShardCount = Annotated[Integer, Ge(1), Le(999)]
 
 
 def is_empty(value: object) -> bool:
-    """Keep a key that is not set out of the params of jobs: results of other studies stay valid."""
+    """Check for an unset key, which is left out of params so that older results stay valid."""
     return not value
 
 
@@ -72,9 +72,9 @@ class Dataset(Entry):
 
     chosen_by: ClassVar[str] = "source"
     entry_name: ClassVar[str] = "dataset"
-    # Whether its references are boxes, or have them beside masks.
+    # Whether its references are boxes, or masks together with boxes.
     has_boxes: ClassVar[bool] = False
-    # Whether its training split has any.
+    # Whether its training split has references.
     has_training_references: ClassVar[bool] = True
     source: str
     """Where the images come from."""
@@ -197,7 +197,7 @@ class Dataset(Entry):
 
     @property
     def has_reference_masks(self) -> bool:
-        """Whether a class of the source can be annotated at all."""
+        """Whether the source has reference masks, so that its classes can be annotated."""
         return True
 
     @property
@@ -247,7 +247,7 @@ class Dataset(Entry):
         return self
 
     def _check_intensity(self) -> None:
-        """See that the percentiles are in order, in percent, and read."""
+        """Check that the percentiles are in order, in percent, and used."""
         low, high = self.intensity_percentiles
         if low >= high:
             raise InputError(
@@ -270,7 +270,7 @@ class Dataset(Entry):
             )
 
     def _check_lungs(self) -> None:
-        """See that the keys of lung masks go together."""
+        """Check that the keys for lung masks fit together."""
         if self.lung_from is not None and self.lung_masks != "predicted":
             raise InputError(
                 f"is only read where lung_masks is predicted, not {self.lung_masks}",
@@ -291,7 +291,7 @@ class Dataset(Entry):
             )
 
     def _check_mask_values(self) -> None:
-        """See that values are given to masks that are read, and not to the background alone."""
+        """Check that values are given for known masks, and not only for the background."""
         known = [*self.annotated_classes, LUNG, FOREGROUND, BACKGROUND]
         for name in self.mask_values:
             if name not in known:
@@ -321,7 +321,7 @@ class Dataset(Entry):
                 )
 
     def model_classes(self) -> set[str]:
-        """Name the classifier's classes that the config names."""
+        """Return the classifier's classes that are known from the config."""
         if self.planted is not MISSING:
             return {MARKED, UNMARKED}
         return {self.labels.get(cls) or cls for cls in self.annotated_classes}

@@ -1,6 +1,6 @@
 """The data sets: one model for each source.
 
-`Dataset` is imported from here, because it knows only the sources whose models are loaded.
+Import `Dataset` from here, because it knows only the sources whose models are loaded.
 """
 
 import re
@@ -87,7 +87,7 @@ class Phantom(Dataset):
         return self
 
     def model_classes(self) -> set[str]:
-        """Name the classifier's classes."""
+        """Return the classifier's classes."""
         if self.planted is not MISSING:
             return super().model_classes()
         return {name for cls in PHANTOM_CLASSES if (name := self.labels.get(cls, cls)) is not None}
@@ -115,7 +115,7 @@ class CovidQuEx(Dataset):
 
     @property
     def has_reference_masks(self) -> bool:
-        """Whether a class of the source can be annotated at all."""
+        """Whether the source has reference masks, so that its classes can be annotated."""
         return self.part == "infection"
 
     @model_validator(mode="after")
@@ -197,7 +197,7 @@ class Chexlocalize(Dataset):
     @field_validator("annotated_classes")
     @classmethod
     def _has_masks(cls, names: list[str]) -> list[str]:
-        """Bring names to the form used here ("Airspace Opacity"); refuse those without masks."""
+        """Convert names to the form used here ("Airspace Opacity"); refuse those without masks."""
         names = [cls._known(name, PATHOLOGIES) for name in names]
         if len(set(names)) < len(names):
             raise InputError(
@@ -226,7 +226,7 @@ class Chexlocalize(Dataset):
 class Published(Dataset):
     """Keys that data sets with annotation files of their own share."""
 
-    # Classes that the source can have references of, and other names of theirs; none = any.
+    # Classes for which the source has references (empty: any class), and synonyms of their names.
     classes: ClassVar[tuple[str, ...]] = ()
     synonyms: ClassVar[dict[str, str]] = {}
     has_boxes: ClassVar[bool] = True
@@ -241,7 +241,7 @@ class Published(Dataset):
     @field_validator("annotated_classes")
     @classmethod
     def _has_references(cls, names: list[str]) -> list[str]:
-        """Bring names to the form used here; refuse those that have no references."""
+        """Convert names to the source's form; refuse classes without references."""
         names = [cls._known(name) for name in names]
         if len(set(names)) < len(names):
             raise InputError("one class is named twice", remedy="Name it once")
@@ -447,6 +447,6 @@ class Voc(Container):
 
 
 def own_keys(source: str) -> set[str]:
-    """Name the config keys that one source of data sets has and others may not."""
-    # A source may restate a common key with a default of its own; it stays a common key.
+    """Return the config keys that a source has in addition to the common keys of data sets."""
+    # A source may redefine a common key with its own default; it stays a common key.
     return set(Dataset.kinds()[source].key_names()) - set(Dataset.key_names())

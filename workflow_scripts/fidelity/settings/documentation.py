@@ -1,6 +1,6 @@
-"""What the models say about the config: JSON schema for editors, key tables, words for errors.
+"""Document the config from its models: JSON schema for editors, key tables, words for errors.
 
-Nothing here is needed to load a config without mistakes.
+Loading a config without mistakes needs nothing from this module.
 """
 
 import ast
@@ -28,7 +28,7 @@ LIMITS = {
     "lt": "exclusiveMaximum",
 }
 SIGNS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
-# Sections of the top level with a table of their own.
+# Sections of the top level that have their own table.
 TABLES = (
     "explain",
     "postprocess",
@@ -42,7 +42,7 @@ TABLES = (
 
 
 def json_schema() -> dict[str, Any]:
-    """Give the JSON schema of a config file, for editors."""
+    """Return the JSON schema of a config file, for editors."""
     models = _models()
     definitions = {}
     for name, model in models.items():
@@ -68,7 +68,7 @@ def _models(base: type[Section] = Section) -> dict[str, type[Section]]:
 
 @lru_cache
 def _definition(model: type[Section]) -> dict[str, Any]:
-    """Give the JSON schema of one section; other sections in it are references."""
+    """Return the JSON schema of one section; sections inside it are references."""
     schema = _tidy(model.model_json_schema())
     required = schema.get("required", [])
     if issubclass(model, Entry) and model.usual is None:
@@ -93,7 +93,7 @@ def _definition(model: type[Section]) -> dict[str, Any]:
 
 
 def _tidy(node: Any) -> Any:
-    """Bring pydantic's output into the usual words; drop titles and definitions."""
+    """Convert pydantic's output to the usual JSON-schema keys; drop titles and definitions."""
     if isinstance(node, list):
         return [_tidy(item) for item in node]
     if not isinstance(node, dict):
@@ -112,7 +112,7 @@ def _tidy(node: Any) -> Any:
 
 
 def description(model: type[Section], key: str | None = None) -> str | None:
-    """Give the text of a section, or of one of its keys."""
+    """Return the text of a section, or of one of its keys."""
     if key is None:
         return " ".join((model.__doc__ or "").split()) or None
     for base in model.__mro__:
@@ -128,7 +128,7 @@ def description(model: type[Section], key: str | None = None) -> str | None:
 
 @lru_cache
 def _texts(module: str, model: str) -> dict[str, str]:
-    """Read the texts below the fields of a model in its source."""
+    """Read the texts below a model's fields from its source code."""
     tree = ast.parse(inspect.getsource(sys.modules[module]))
     body = next(n.body for n in tree.body if isinstance(n, ast.ClassDef) and n.name == model)
     return {
@@ -141,7 +141,7 @@ def _texts(module: str, model: str) -> dict[str, str]:
 
 
 def rule_at(model: type[Section], steps: Sequence[Any]) -> dict[str, Any]:
-    """Give the JSON schema of the value at some place below a section."""
+    """Return the JSON schema of a value, given its path below a section."""
     rule = _definition(model)["properties"].get(steps[0], {})
     for step in steps[1:]:
         options = [rule, *rule.get("anyOf", ())]
@@ -151,7 +151,7 @@ def rule_at(model: type[Section], steps: Sequence[Any]) -> dict[str, Any]:
 
 
 def choices(rule: Mapping[str, Any]) -> list[str] | None:
-    """List the values that a rule allows as they are written; None where it does not list them."""
+    """List the values that a rule allows, as they are written; None if they cannot be listed."""
     if "anyOf" in rule:
         options = [choices(option) for option in rule["anyOf"]]
         return None if None in options else [name for names in options for name in names]
@@ -162,7 +162,7 @@ def choices(rule: Mapping[str, Any]) -> list[str] | None:
 
 
 def values(rule: Mapping[str, Any], quote: str = "`") -> str:
-    """Say in words which values a rule allows: "integer ≥ 10 or null"."""
+    """Describe the values that a rule allows: "integer ≥ 10 or null"."""
     if allowed := choices(rule):
         return ", ".join(f"{quote}{name}{quote}" for name in allowed)
     if "anyOf" in rule:
@@ -180,7 +180,7 @@ def values(rule: Mapping[str, Any], quote: str = "`") -> str:
 
 
 def _list(rule: Mapping[str, Any], quote: str) -> str:
-    """Say in words what a list holds, and how many."""
+    """Describe the items of a list and their number."""
     least, most = rule.get("minItems"), rule.get("maxItems")
     start = f"list of {most} " if most is not None and least == most else "list of "
     items = values(rule.get("items", {}), quote)
@@ -189,7 +189,7 @@ def _list(rule: Mapping[str, Any], quote: str) -> str:
 
 
 def tables() -> str:
-    """Give the Markdown of all key tables."""
+    """Return the Markdown of all key tables."""
     config = _definition(Config)
     top = {key: rule for key, rule in config["properties"].items() if key not in TABLES}
     parts = ["## Top level", _table(top, config["required"])]
@@ -248,7 +248,7 @@ def _table(
     listed: dict[str, str] | None = None,
     entry: str = "",
 ) -> str:
-    """Write the rows of some keys. Keys that an earlier entry has with the same words are named."""
+    """Write the rows of some keys; if a row equals one of an earlier entry, only name its key."""
     listed = {} if listed is None else listed
     rows, again = [], defaultdict(list)
     for path, rule in _flat(rules):
@@ -268,9 +268,9 @@ def _table(
 
 
 def _flat(rules: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """List the keys of a section, those of sections in it behind them, with a dotted name.
+    """Yield the keys of a section; keys of inner sections follow theirs, with a dotted name.
 
-    Sections in a list may repeat keys of the section around them: those are left out.
+    If sections in a list repeat keys of the outer section, these keys are left out.
     """
     for key, rule in rules.items():
         inner = _inner(rule)
@@ -288,7 +288,7 @@ def _flat(rules: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dic
 
 
 def _inner(rule: Mapping[str, Any]) -> type[Section] | None:
-    """Give the section that a rule refers to, itself, in a list, or beside null."""
+    """Return the section that a rule refers to: directly, in a list, or as alternative to null."""
     options = [rule, rule.get("items", {}), *rule.get("anyOf", ())]
     names = [option["$ref"].split("/")[-1] for option in options if "$ref" in option]
     return _models()[names[0]] if names else None

@@ -1,6 +1,6 @@
 """The explainers: which cases and classes they explain, and one model for each method.
 
-A new method is one class here: its `method`, its keys with their defaults, what each key means.
+To add a method, add one class here: its `method`, its keys with defaults, and their meaning.
 """
 
 from collections.abc import Mapping
@@ -116,7 +116,7 @@ class Explainer(Entry):
 
     @classmethod
     def of_job(cls, params: Mapping[str, Any]) -> "Explainer":
-        """Build the entry of an explainer from what a rule hands to a script."""
+        """Build the entry of an explainer from the params that a rule passes to a script."""
         kept = {key: value for key, value in params.items() if key not in ("plugins", "listing")}
         if "of" in kept:
             kept["of"] = cls.of_job(kept["of"])
@@ -180,7 +180,7 @@ class Lime(Explainer):
 
     @model_validator(mode="after")
     def _count_samples(self) -> "Lime":
-        """Fill in the number of samples; refuse odd ones where a design consists of pairs."""
+        """Fill in the number of samples; refuse an odd number if samples come in pairs."""
         if self.samples is None:
             few = self.sampling == "interpolated"
             self.samples = SAMPLES_INTERPOLATED if few else SAMPLES
@@ -656,11 +656,11 @@ Perturbation = KernelShap | FeatureAblation | Rise | Occlusion
 
 
 def guards_of(params: Mapping[str, Any]) -> list[Any]:
-    """Give what decides, beside an entry, whether the maps of an unfinished shard are kept."""
+    """Return what decides, besides the entry, whether maps of an unfinished shard can be reused."""
     inner = guards_of(params["of"]) if "of" in params else []
     return [params.get("plugins"), params.get("listing"), *inner]
 
 
 def plugins_of(params: Mapping[str, Any]) -> list[str]:
-    """Name the files of the user's own methods that params name (see `Explainer.of_job`)."""
+    """Return the user's plugin files from the params of an explainer (see `Explainer.of_job`)."""
     return list(params.get("plugins") or params.get("of", {}).get("plugins", ()))

@@ -1,4 +1,4 @@
-"""Beside localization: faithfulness, sanity checks, and phantoms whose truth is known."""
+"""Settings besides localization: faithfulness, sanity checks, controls, and known truth."""
 
 from typing import Annotated, Literal
 
@@ -105,7 +105,7 @@ class Controls(Section):
 
     @property
     def kinds(self) -> dict[str, str]:
-        """Kind → classifier; nothing where no metric is judged."""
+        """Kind of control → classifier; empty if no metric is judged."""
         kinds = {"aligned": self.aligned, "plain": self.plain, "misaligned": self.misaligned}
         return {kind: name for kind, name in kinds.items() if name is not None}
 

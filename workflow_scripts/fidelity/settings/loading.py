@@ -1,4 +1,4 @@
-"""From what was read to a whole config: names followed, sweeps expanded, defaults that depend."""
+"""Complete a config: resolve names, expand sweeps, and fill in defaults that depend on others."""
 
 import ast
 import os
@@ -19,7 +19,7 @@ from fidelity.settings.cross_checks.meaning import check_meaning
 from fidelity.settings.explainers import Explainer, Plugin
 from fidelity.settings.named_files import check_files as check_that_files_exist
 
-# The quarters that `fidelity.classifiers.cam_layers` resolves in the job (a test compares them).
+# The quarters that `fidelity.classifiers.cam_layers` resolves in the job (a test compares both).
 DEPTHS = 4
 SWEEP = "all"
 USUAL_SIZE = 224
@@ -27,7 +27,7 @@ _HOME = re.compile(r"~[^/\\]*([/\\]|$)")
 
 
 def load_config(raw: Any, *, check_files: bool) -> Config:
-    """See `settings.load`; errors do not name the file of the config."""
+    """Load a config as `settings.load` does, but with errors that do not name its file."""
     if not isinstance(raw, dict) or not raw:
         raise InputError("is empty or not a mapping", remedy="Start from config/config.yaml")
     raw = expand_home(raw)
@@ -47,13 +47,14 @@ def load_config(raw: Any, *, check_files: bool) -> Config:
 
 
 def expand_home(value: Any) -> Any:
-    """Put the home folder in the place of a leading `~` or `~user`, in all texts of a config.
+    """Replace a leading `~` or `~user` by the home folder in all texts of a config.
 
     Args:
-        value: a config or a part of it; what is not text, list or mapping is returned as it is.
+        value: a config or a part of it. Values other than text, lists and mappings are returned
+            unchanged.
 
     Returns:
-        A copy. Keys stay, as does a text whose user the system does not know.
+        A copy. Keys stay unchanged, and so does a text with an unknown user.
     """
     if isinstance(value, dict):
         return {key: expand_home(item) for key, item in value.items()}
@@ -65,14 +66,15 @@ def expand_home(value: Any) -> Any:
 
 
 def follow_names(config: dict[str, Any]) -> None:
-    """Put the settings of the explainer that `of: <name>` names in the place of its name.
+    """Replace the name in `of: <name>` by the settings of the explainer with this name.
 
     Args:
-        config: as it was read; changed in place. Anything but a mapping is left to the models.
+        config: config as it was read; changed in place. If it is not a mapping, the models report
+            it.
 
     Raises:
-        InputError: there is no such explainer, it runs another one itself, or sweeps layers (name
-            one of them, such as `<name>-depth2`).
+        InputError: there is no such explainer, it runs another one itself, or it sweeps layers
+            (name one of its parts instead, such as `<name>-depth2`).
     """
     explainers = config.get("explainers")
     if not isinstance(explainers, dict):
@@ -104,7 +106,7 @@ def expand_layers(explainers: Mapping[str, Explainer]) -> dict[str, Explainer]:
     """Replace each explainer with `layer: all` by one per depth, `<name>-depth1` to `-depth4`.
 
     Raises:
-        InputError: a name is taken, or the sweep stands inside another explainer.
+        InputError: a name is already used, or the sweep is inside another explainer.
     """
     expanded: dict[str, Explainer] = {}
     for name, entry in explainers.items():
@@ -131,19 +133,19 @@ def expand_layers(explainers: Mapping[str, Explainer]) -> dict[str, Explainer]:
 
 
 def parts_of(sweep: str) -> dict[str, str]:
-    """Name the parts of a sweep, from the earliest layers to the last: {explainer: layer}."""
+    """Return the parts of a sweep, from the earliest layers to the last: {explainer: layer}."""
     return {f"{sweep}-depth{depth}": f"depth-{depth}" for depth in range(1, DEPTHS + 1)}
 
 
 def fill_image_sizes(config: Config) -> None:
-    """Put the size that weights are bound to, else 224 px, in place of `image_size: null`.
+    """Replace `image_size: null` by the size that the weights need, or by 224 px.
 
     Args:
-        config: changed in place. Weights files that are missing are left to another check.
+        config: changed in place. Missing weights files are left to another check.
 
     Raises:
-        InputError: two classifiers need images of different sizes, or one needs another size than
-            a data set sets; it names both.
+        InputError: two classifiers need different sizes, or one needs another size than a data set
+            sets; the error names both.
     """
     files = {
         name: entry.weights
@@ -175,7 +177,7 @@ def fill_image_sizes(config: Config) -> None:
 
 
 def fill_families(config: Config) -> None:
-    """Give every plugin explainer without a `family` the one of its file; files are not run.
+    """Fill in the `family` of plugin explainers from their files, without running the files.
 
     Raises:
         InputError: a file states a family that does not exist.
@@ -205,7 +207,7 @@ def fill_families(config: Config) -> None:
 
 
 def _parsed(path: str) -> ast.Module:
-    """Read a plugin; one that is absent or not Python is reported where files are checked."""
+    """Parse a plugin; a missing or invalid file gives an empty module and is reported elsewhere."""
     try:
         return ast.parse(Path(path).read_text(encoding="utf-8"))
     except (OSError, SyntaxError, UnicodeDecodeError):

@@ -1,4 +1,4 @@
-"""Checks that the files a config names are there, before anything is computed."""
+"""Check before any computation that the files named in a config exist."""
 
 import ast
 from pathlib import Path
@@ -20,10 +20,10 @@ CORRECT = "Correct the path (relative to the folder you start from)"
 
 
 def check_files(config: Config) -> None:
-    """See that data roots, archives, tables, checkpoints, imported maps and plugins exist.
+    """Check that data roots, archives, tables, checkpoints, imported maps and plugins exist.
 
     Raises:
-        InputError: names the first that does not.
+        InputError: the error names the first missing one.
     """
     for key in config.datasets:
         _check_dataset(key, config)
@@ -95,7 +95,7 @@ def _check_archive(path: Path, field: str) -> None:
 
 
 def _check_imported(key: str, entry: Imported) -> None:
-    """See that there is something to import; case by case it is checked by `check_imported`."""
+    """Check that there are maps to import; `check_imported` later checks each case."""
     root, part = root_of(entry), "folder" if entry.folder else "file"
     if not (root.is_dir() if entry.folder else root.is_file()):
         raise InputError(
@@ -112,7 +112,7 @@ def _check_imported(key: str, entry: Imported) -> None:
 
 
 def _check_chexpert(path: str, root: Path, dataset: Chexlocalize, config: Config) -> None:
-    """See that the splits that are explained, or trained on, have labels and masks."""
+    """Check that the explained and trained splits have labels, and the explained ones masks."""
     for name, file in dataset.human_benchmark:
         if file is not None:
             field = f"{path}.human_benchmark.{name}"
@@ -134,7 +134,7 @@ def _check_chexpert(path: str, root: Path, dataset: Chexlocalize, config: Config
 
 
 def _check_second_masks(path: str, table: Path, dataset: Table, config: Config) -> None:
-    """See that a reader has a column; cells may be empty where nobody read twice."""
+    """Check that each reader has a column; its cells may be empty if nobody read the case twice."""
     asking = [
         (key, entry.reader or SECOND)
         for key, entry in config.explainers.items()
@@ -145,7 +145,7 @@ def _check_second_masks(path: str, table: Path, dataset: Table, config: Config) 
     columns = columns_of(table)
     classes = dataset.annotated_classes
     for key, reader in asking:
-        # Boxes of a second table name their readers row by row.
+        # A second table of boxes names the reader in each row.
         if reader in (FIRST, *dataset.readers) or (dataset.boxes is not None and reader != SECOND):
             continue
         wanted = [reader_column(reader, cls) for cls in classes]
@@ -161,7 +161,7 @@ def _check_second_masks(path: str, table: Path, dataset: Table, config: Config) 
 
 
 def _plugin_functions(paths: list[str]) -> list[str]:
-    """List the functions of plugin files by reading, not running, them."""
+    """List the functions of plugin files by parsing the files, without running them."""
     functions: list[str] = []
     for path in paths:
         _check_file(path, "plugins", "Give its path relative to the folder you start from")

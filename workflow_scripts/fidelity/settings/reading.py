@@ -1,4 +1,4 @@
-"""A config from its file, as commands beside Snakemake read it: with keys of the command line."""
+"""Read a config from its file and the command line, for commands besides Snakemake."""
 
 import argparse
 import re
@@ -15,10 +15,10 @@ from fidelity.settings.config import Config
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML in which a key may occur once: of two, all readers would take the last, silently."""
+    """A YAML loader that refuses repeated keys; other loaders silently take the last one."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Raise a ConstructorError with the line of a key that occurs twice."""
+        """Raise a ConstructorError with the line of a repeated key."""
         seen: set[str] = set()
         for key, _ in node.value:
             if key.tag != "tag:yaml.org,2002:str":
@@ -35,8 +35,8 @@ def read_yaml(config: str | Path) -> Any:
     """Read a YAML file.
 
     Raises:
-        InputError: the file is not YAML, or a key occurs twice in it. The error gives file, line
-            and column, and shows the line with a caret under the place.
+        InputError: the file is not YAML, or it repeats a key. The error gives file, line and
+            column, and shows the line with a caret below the position.
     """
     try:
         text = Path(config).read_text(encoding="utf-8")
@@ -54,10 +54,10 @@ def read_yaml(config: str | Path) -> Any:
 
 
 def _yaml_error(error: yaml.YAMLError, config: str | Path, text: str) -> InputError:
-    """Word a mistake in YAML: where it is, what it is, and the line itself."""
+    """Turn a YAML error into an InputError with the position, the problem and the line itself."""
     problem = getattr(error, "problem", None) or str(error)
     mark = getattr(error, "problem_mark", None)
-    if mark is None:  # a character that YAML does not allow
+    if mark is None:  # for a character that YAML does not allow
         place = getattr(error, "position", 0)
         line = text.count("\n", 0, place)
         column = place - (text.rfind("\n", 0, place) + 1)
@@ -68,7 +68,8 @@ def _yaml_error(error: yaml.YAMLError, config: str | Path, text: str) -> InputEr
     began = getattr(error, "context_mark", None)
     if began is not None and "end of stream" in problem:
         line, column, problem = began.line, began.column, "this is not closed before the file ends"
-    # An unclosed bracket or quote is noticed at the end of the file: show the last line with text.
+    # An unclosed bracket or quote is found only at the end of the file: show the last non-empty
+    # line.
     while line and (line >= len(lines) or not lines[line].strip()):
         line -= 1
         column = len(lines[line]) if line < len(lines) else 0
@@ -87,7 +88,7 @@ def _yaml_error(error: yaml.YAMLError, config: str | Path, text: str) -> InputEr
 
 
 def check_yaml(configs: Iterable[str | Path]) -> None:
-    """Check files that Snakemake has read, which takes the last of two equal keys."""
+    """Check files that Snakemake has read, because it silently takes the last of repeated keys."""
     for config in configs:
         if Path(config).suffix in (".yaml", ".yml"):
             read_yaml(config)
@@ -99,10 +100,10 @@ def load_file(
     """Read, complete and check a config.
 
     Args:
-        overrides: key=value, as Snakemake's --config takes them.
+        overrides: key=value pairs, as for Snakemake's --config.
 
     Raises:
-        InputError: there is no such file, or see `settings.load`.
+        InputError: there is no such file; for other reasons see `settings.load`.
     """
     if not Path(config).is_file():
         raise InputError("the config does not exist", file=config, remedy="Give CONFIG=…")
@@ -113,11 +114,11 @@ def load_file(
 
 
 def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: bool = True) -> Config:
-    """Complete and check a config that the command line has changed.
+    """Complete and check a config with keys of the command line.
 
     Args:
-        config: as read, the keys of the command line included.
-        given: the keys of the command line; a mistake in them is not looked for in the file.
+        config: config as it was read, including the keys of the command line.
+        given: keys of the command line; an error in one of them does not name the file.
     """
     try:
         return settings.load(config, source, check_files=check_files)
@@ -133,16 +134,16 @@ def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: boo
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Read key=value of the command line.
+    """Read key=value pairs of the command line.
 
     Args:
-        overrides: such as "data_root=/data" or "compute={threads: 1}".
+        overrides: pairs such as "data_root=/data" or "compute={threads: 1}".
 
     Returns:
-        {key: value}, values typed as in YAML.
+        {key: value}, with values typed as in YAML.
 
     Raises:
-        InputError: one is not key=value, or its value is not YAML.
+        InputError: an override is not key=value, or its value is not YAML.
     """
     found: dict[str, Any] = {}
     for text in overrides:
@@ -168,7 +169,7 @@ def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
 
 
 def typed(value: Any) -> Any:
-    """Type what Snakemake's --config leaves as text inside of lists and mappings ("1" → 1)."""
+    """Type values that Snakemake's --config leaves as text inside lists and mappings ("1" → 1)."""
     if isinstance(value, Mapping):
         return {key: typed(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -183,7 +184,7 @@ def typed(value: Any) -> Any:
 
 
 def merged(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:
-    """Put keys over those of a config, mapping into mapping, as Snakemake's --config does."""
+    """Override keys of a config, merging nested mappings, as Snakemake's --config does."""
     found = dict(config)
     for key, value in given.items():
         before = found.get(key)
@@ -193,11 +194,11 @@ def merged(config: Mapping[str, Any], given: Mapping[str, Any]) -> dict[str, Any
 
 
 def run(main: Callable[..., object], description: str | None, *, targets: bool = False) -> None:
-    """Call a command with what its command line names, and end with one sentence if it fails.
+    """Run a command with the arguments of its command line; on an error, exit with one sentence.
 
     Args:
-        main: called with the config file and the overrides (KEY=VALUE), and with the targets if the
-            command takes some.
+        main: called with the config file, the overrides (KEY=VALUE) and, if the command takes any,
+            the targets.
         targets: whether the command takes targets after the config.
     """
     parser = argparse.ArgumentParser(description=description)

@@ -18,7 +18,7 @@ from fidelity.settings.closed_model import (
     Unique,
 )
 
-# Those that are scored unless the config names others.
+# Metrics that are scored by default.
 UsualMetric = Literal[
     "iou",
     "dice",
@@ -71,7 +71,7 @@ Protocol = Literal[
     "medpy",
     "scikit-image",
 ]
-# Of boxes: where a data set has them, beside `default`.
+# Protocols for boxes, besides `default`; used for data sets with boxes.
 BoxProtocol = Literal["wsol", "chestxray8", "rodeo"]
 
 
@@ -101,7 +101,7 @@ class Boxes(Section):
     hit: Literal["centre"] | PositiveShare = "centre"
     """When a predicted box finds a lesion (lesion-wise recall, FROC): its centre lies in the
     lesion's box, or their IoU reaches this number."""
-    # Those of LUNA16, object-CXR and wsrpn.
+    # The values of LUNA16, object-CXR and wsrpn.
     false_positives: Annotated[Unique[Positive], Field(min_length=1)] = [
         *(0.125, 0.25, 0.5, 1, 2, 4, 8)
     ]

@@ -1,4 +1,4 @@
-"""Intervals, tests and ranks, with patients as the unit of analysis. Figures import from here."""
+"""Intervals, tests and ranks, with patients as the unit of analysis."""
 
 from fidelity.statistics.resampling import (
     Interval,

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# Variance components below this share of the residual variance are zero: a singular fit. The
-# optimizer works on standard deviations and only creeps towards zero.
+# A variance component below this share of the residual variance counts as zero, so the fit is
+# singular. The optimizer works on standard deviations and approaches zero only slowly.
 SINGULAR = 1e-4
 FEWEST_UNITS = 5
-# Cases per coefficient that a fit needs at least.
+# Minimum number of cases per coefficient.
 CASES_PER_TERM = 5
-# Share of a column's length that no earlier column explains: less, and it follows from them.
+# A column is a linear combination of earlier columns if they leave less than this share of its
+# length unexplained.
 ALIASED = 1e-9
 
 
@@ -24,9 +25,9 @@ class Fit:
 
     Attributes:
         status: `ok`, `singular`, `not_converged` or `too_few`.
-        note: why it is not ok, or what it holds.
-        terms: rows term, estimate, std_error, ci_low, ci_high, p_value; empty unless ok. Variances
-            have an estimate alone.
+        note: reason if the status is not `ok`, or a remark on the fit.
+        terms: rows term, estimate, std_error, ci_low, ci_high, p_value; empty unless `ok`.
+            Variances have only an estimate.
     """
 
     status: str
@@ -42,9 +43,10 @@ def fit_mixed_model(rows: pd.DataFrame, *, alpha: float) -> Fit:
             the reference), `patient`, `case`.
 
     Returns:
-        The fit (statsmodels' MixedLM, REML, treatment coding). Where no patient has two cases the
-        case's intercept is the patient's and is listed once. A fit on the border of its parameters
-        (a random intercept without variance) is `singular`: its numbers are withheld.
+        The fit (statsmodels' MixedLM, REML, treatment coding). If no patient has two cases, the
+        intercepts of case and patient are the same and listed once. A fit on the boundary of its
+        parameters (a random intercept without variance) is `singular`, and its numbers are not
+        reported.
     """
     factors = [name for name in ("explainer", "classifier") if rows[name].nunique() > 1]
     cells = int(rows[["explainer", "classifier"]].drop_duplicates().shape[0])
@@ -58,7 +60,7 @@ def fit_mixed_model(rows: pd.DataFrame, *, alpha: float) -> Fit:
 
 
 def _fitted(rows: pd.DataFrame, formula: str, nested: bool, alpha: float) -> Fit:
-    # Imported here: statsmodels takes seconds, and most jobs that reach this module fit nothing.
+    # Imported here because statsmodels takes seconds, and most jobs with this module fit no model.
     from statsmodels.regression.mixed_linear_model import MixedLM
     from statsmodels.tools.sm_exceptions import ConvergenceWarning
 
@@ -70,7 +72,7 @@ def _fitted(rows: pd.DataFrame, formula: str, nested: bool, alpha: float) -> Fit
                 f"score ~ {formula}",
                 rows,
                 groups="patient",
-                # Named, for a variance component alone takes the patient's intercept away.
+                # Explicit, because a variance component alone would remove the patient's intercept.
                 re_formula="1",
                 vc_formula=components,
             )
@@ -120,13 +122,13 @@ def fit_regression(
 
     Args:
         rows: `score`, `patient`, `case`, the covariates (numbers) and the factors (text); finite.
-        covariates: each is divided by its standard deviation, so that a coefficient is the change
-            of the score per standard deviation; one without spread is left out.
-        factors: treatment coded; one with a single level is left out.
+        covariates: each is divided by its standard deviation. A coefficient is thus the change of
+            the score per standard deviation. A covariate without spread is left out.
+        factors: treatment coded; a factor with a single level is left out.
 
     Returns:
-        The fit; see `Fit`. Where no patient has two rows, it is by least squares with robust errors
-        (HC3), and the note states this.
+        The fit; see `Fit`. If no patient has two rows, the fit is by least squares with robust
+        errors (HC3), and the note states this.
     """
     spread = rows[list(covariates)].std(ddof=1)
     used = [name for name in covariates if spread[name] > 0]
@@ -150,7 +152,7 @@ def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
     model = OLS.from_formula(f"score ~ {formula}", data)
     if repeated := aliased(model.exog, model.exog_names):
         return _rank_deficient(repeated)
-    # HC3 divides by 1 - leverage: it needs every coefficient to rest on more than one row.
+    # HC3 divides by 1 - leverage, so every coefficient must depend on more than one row.
     leverage = np.sum(np.linalg.qr(model.exog)[0] ** 2, axis=1)
     alone = leverage > 1 - ALIASED
     if alone.any():
@@ -162,18 +164,18 @@ def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
 
 
 def aliased(design: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Name the columns of a design that are linear combinations of those before them.
+    """Return the columns of a design that are linear combinations of earlier columns.
 
     Args:
         design: (n, columns).
 
     Returns:
-        Empty for a design of full rank.
+        Names of these columns; empty for a design of full rank.
     """
     kept = np.empty((len(design), 0))
     found = []
     for name, column in zip(names, design.T, strict=True):
-        # Twice: once leaves rounding errors along the earlier columns.
+        # Project twice, because one projection leaves rounding errors along the earlier columns.
         rest = column - kept @ (kept.T @ column)
         rest -= kept @ (kept.T @ rest)
         length = np.linalg.norm(rest)

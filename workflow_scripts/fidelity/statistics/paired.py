@@ -1,8 +1,8 @@
-"""Paired comparisons, many at a time: mean difference with interval, signed ranks, sign flips.
+"""Many paired comparisons at a time: mean difference with interval, signed ranks, sign flips.
 
-A column is one comparison (a pair of methods under one metric), a row one unit (a patient, or an
-image where patients have one). All columns share one set of resampling weights and one matrix of
-signs, so that thousands of comparisons cost a few matrix products.
+A column is one comparison (a pair of methods under one metric). A row is one unit of analysis (a
+patient, or an image if patients have only one). All columns share one set of resampling weights and
+one matrix of signs. Thousands of comparisons thus cost only a few matrix products.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ import scipy
 from fidelity.base.seeding import seed_for
 from fidelity.statistics.resampling import resampling_weights
 
-# Columns (and rows of signs) per matrix product: bounds memory at some 100 MB.
+# Columns (and rows of signs) per matrix product; limits memory to about 100 MB.
 COLUMNS = 1000
 ROWS = 2500
-# scipy's switches: up to the first it enumerates all signs, even among ties; beyond the second it
-# takes the normal approximation, for many columns in one call.
+# As in scipy: up to the first number, all signs are enumerated, even with ties. Above the second,
+# the normal approximation is used, for many columns in one call.
 ENUMERATED_UP_TO = 13
 EXACT_UP_TO = 50
-# Sums of equal magnitudes differ in their last digits with the order of addition.
+# The order of addition changes the last digits of sums of equal magnitude.
 TOLERANCE = 1e-12
 
 
@@ -30,12 +30,12 @@ class PairedTests:
     """Paired comparisons, one element per column.
 
     Attributes:
-        n: units with a defined difference.
-        mean: mean difference over units; nan if there is none.
+        n: number of units with a defined difference.
+        mean: mean difference over units; nan if no difference is defined.
         low: lower bound of its percentile interval; nan with fewer than two units.
         effect_size: matched-pairs rank-biserial correlation in [−1, 1]; 1 if a is always larger.
-        p_wilcoxon: two-sided Wilcoxon signed-rank test; 1 if no unit differs.
-        p_permutation: two-sided sign-flip test of the mean difference; 1 if no unit differs.
+        p_wilcoxon: two-sided Wilcoxon signed-rank test; 1 if all differences are zero.
+        p_permutation: two-sided sign-flip test of the mean difference; 1 if all are zero.
     """
 
     n: np.ndarray
@@ -53,12 +53,12 @@ def paired_tests(
     """Test each column of differences against zero.
 
     Args:
-        differences: (units, columns) of a − b per unit, nan = undefined. Infinite ones (distances
-            to an empty mask, in some protocols) leave a column without interval and sign-flip test;
-            they rank highest in Wilcoxon's.
+        differences: (units, columns) of a − b per unit; nan if undefined. A column with infinite
+            differences (distances to an empty mask, in some protocols) has no interval and no
+            sign-flip test. They have the highest ranks in Wilcoxon's test.
 
     Returns:
-        The comparisons; nan throughout where no difference is defined.
+        The comparisons; all values are nan for a column without a defined difference.
     """
     differences = np.asarray(differences, dtype=float)
     n = np.count_nonzero(~np.isnan(differences), axis=0)
@@ -95,11 +95,11 @@ def wilcoxon_p(differences: np.ndarray) -> np.ndarray:
     many = np.flatnonzero(counts > EXACT_UP_TO)
     for start in range(0, len(many), COLUMNS):
         columns = many[start : start + COLUMNS]
-        # scipy drops the zeros itself, column by column.
+        # scipy drops the zeros itself, separately for each column.
         p_values[columns] = scipy.stats.wilcoxon(
             filled[:, columns], axis=0, method="asymptotic"
         ).pvalue
-    # The same p values as scipy's, which is slow here: Wilcoxon's test is the sign-flip test of the
+    # Gives the p values of scipy, which is slow here: Wilcoxon's test is the sign-flip test of the
     # signed ranks.
     few = (counts > 0) & (counts <= ENUMERATED_UP_TO)
     p_values[few] = _enumerated_p(_signed_ranks(filled[:, few]))
@@ -112,10 +112,10 @@ def wilcoxon_p(differences: np.ndarray) -> np.ndarray:
 def sign_flip_p(differences: np.ndarray, permutations: int, seed: int) -> np.ndarray:
     """Test the mean difference by flipping signs (Fisher's randomization test, two-sided).
 
-    Under the null hypothesis each unit's difference is as likely positive as negative. All sign
-    patterns are enumerated if there are at most `permutations`. Zeros flip to themselves and are
-    left out, which changes nothing. Otherwise patterns are drawn, the same for all columns, and p =
-    (1 + as extreme) / (1 + permutations) (Phipson & Smyth 2010).
+    Under the null hypothesis, each unit's difference is equally likely to be positive or negative.
+    All sign patterns are enumerated if there are at most `permutations`. Zeros are left out, which
+    changes nothing, because a flip does not change them. Otherwise patterns are drawn, the same for
+    all columns. Then p = (1 + number as extreme) / (1 + permutations) (Phipson & Smyth 2010).
 
     Args:
         differences: (units, columns); nan is dropped.
@@ -138,7 +138,7 @@ def sign_flip_p(differences: np.ndarray, permutations: int, seed: int) -> np.nda
 
 
 def rank_biserial(differences: np.ndarray) -> np.ndarray:
-    """Give the matched-pairs rank-biserial correlation (R⁺ − R⁻) / (R⁺ + R⁻), Kerby 2014.
+    """Return the matched-pairs rank-biserial correlation (R⁺ − R⁻) / (R⁺ + R⁻) (Kerby 2014).
 
     Args:
         differences: (units, columns); zeros and nan are dropped.
@@ -153,14 +153,14 @@ def rank_biserial(differences: np.ndarray) -> np.ndarray:
 
 
 def _signed_ranks(filled: np.ndarray) -> np.ndarray:
-    """Give each nonzero value the rank of its size among them, with its sign; zeros stay."""
-    # Zeros take the lowest ranks, which are given back.
+    """Rank the nonzero values by magnitude and give each rank the value's sign; zeros stay 0."""
+    # Zeros take the lowest ranks, so their number is subtracted.
     zeros = np.count_nonzero(filled == 0, axis=0)
     return np.sign(filled) * (scipy.stats.rankdata(np.abs(filled), axis=0) - zeros)
 
 
 def _enumerated_p(filled: np.ndarray) -> np.ndarray:
-    """Two-sided p of each column's sum among those of all its sign patterns; zeros left out."""
+    """Compute each column's two-sided p value from all its sign patterns, without zeros."""
     counts = np.count_nonzero(filled, axis=0)
     p_values = np.ones(filled.shape[1])
     for count in np.unique(counts):
@@ -173,7 +173,7 @@ def _enumerated_p(filled: np.ndarray) -> np.ndarray:
 def _intervals(
     differences: np.ndarray, replicates: int, alpha: float, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Percentile intervals of the columns' means, units resampled."""
+    """Compute percentile intervals of the columns' means, resampling units."""
     units, columns = differences.shape
     bounds = np.full((2, columns), np.nan)
     defined = ~np.isnan(differences)
@@ -188,17 +188,17 @@ def _intervals(
         with np.errstate(invalid="ignore"):
             means = np.ascontiguousarray(((weights @ filled[:, part]) / counts).T)
         for rows in (gaps, ~gaps):
-            # nanquantile goes row by row; most columns need it not.
+            # nanquantile works row by row, and most columns do not need it.
             quantile = np.nanquantile if rows is gaps else np.quantile
             if rows.any():
                 bounds[:, part[rows]] = quantile(means[rows], [alpha / 2, 1 - alpha / 2], axis=1)
     return bounds[0], bounds[1]
 
 
-# Differences of infinite distances are infinite, or undefined.
+# Differences of infinite distances are infinite or undefined.
 @np.errstate(invalid="ignore", over="ignore")
 def _as_extreme(signs: np.ndarray, filled: np.ndarray) -> np.ndarray:
-    """Count, per column, the sign patterns whose sum is at least as far from zero."""
+    """Count per column the sign patterns with a sum at least as far from zero as the actual."""
     limit = np.abs(filled.sum(axis=0)) - TOLERANCE * np.abs(filled).sum(axis=0)
     extreme = np.zeros(filled.shape[1], dtype=np.int64)
     for start in range(0, len(signs), ROWS):

@@ -1,4 +1,4 @@
-"""Ranks of several methods on the same units: Friedman's test and Nemenyi's critical difference."""
+"""Rank several methods on the same units: Friedman's test, Nemenyi's critical difference."""
 
 from dataclasses import dataclass
 
@@ -10,15 +10,15 @@ FEWEST_METHODS = 3
 
 @dataclass(frozen=True)
 class Ranking:
-    """How several methods rank.
+    """Ranks of several methods.
 
     Attributes:
-        n: units on which all methods have a value.
-        mean_ranks: (methods,) mean over units; 1 is best; nan without a unit.
+        n: number of units on which all methods have a value.
+        mean_ranks: (methods,) mean rank over units; 1 is best; nan if there is no unit.
         statistic: Friedman's χ²; nan with fewer than three methods or two units.
-        p_value: of it; 1 if all methods are equal on every unit.
-        critical_difference: mean ranks this far apart differ (Nemenyi); nan as `statistic`, except
-            that two methods have one.
+        p_value: p value of the statistic; 1 if all methods are equal on every unit.
+        critical_difference: minimum difference of mean ranks that is significant (Nemenyi); nan
+            with fewer than two methods or two units.
     """
 
     n: int
@@ -33,11 +33,11 @@ def rank_methods(values: np.ndarray, *, higher_is_better: bool, alpha: float) ->
 
     Args:
         values: (units, methods); units with a nan are left out.
-        higher_is_better: direction of the values; equal values share the mean of their ranks.
+        higher_is_better: direction of the values; ties get the mean of their ranks.
 
     Returns:
-        The ranking. Friedman 1937, scipy's implementation with its correction for ties; critical
-        difference after Demšar 2006.
+        The ranking. Friedman's test (1937) is scipy's, with its correction for ties. The critical
+        difference follows Demšar (2006).
     """
     values = np.asarray(values, dtype=float)
     complete = values[~np.isnan(values).any(axis=1)]
@@ -47,7 +47,7 @@ def rank_methods(values: np.ndarray, *, higher_is_better: bool, alpha: float) ->
     ranks = scipy.stats.rankdata(-complete if higher_is_better else complete, axis=1)
     statistic = p_value = difference = float("nan")
     if n > 1 and methods >= FEWEST_METHODS:
-        if (ranks == ranks[:, :1]).all():  # where scipy divides zero by zero
+        if (ranks == ranks[:, :1]).all():  # scipy would divide zero by zero
             statistic, p_value = 0.0, 1.0
         else:
             statistic, p_value = map(float, scipy.stats.friedmanchisquare(*ranks.T))
@@ -57,7 +57,7 @@ def rank_methods(values: np.ndarray, *, higher_is_better: bool, alpha: float) ->
 
 
 def critical_difference(methods: int, units: int, alpha: float) -> float:
-    """Give Nemenyi's critical difference of mean ranks (Demšar 2006, section 3.2.2).
+    """Return Nemenyi's critical difference of mean ranks (Demšar 2006, section 3.2.2).
 
     Args:
         methods: number of methods, at least 2.
@@ -65,7 +65,7 @@ def critical_difference(methods: int, units: int, alpha: float) -> float:
         alpha: family-wise level.
 
     Returns:
-        q √(k (k + 1) / (6 N)), q the quantile of the studentized range over √2.
+        q √(k (k + 1) / (6 N)), where q is the quantile of the studentized range divided by √2.
     """
     q = scipy.stats.studentized_range.ppf(1 - alpha, methods, np.inf) / np.sqrt(2)
     return float(q * np.sqrt(methods * (methods + 1) / (6 * units)))

@@ -1,7 +1,7 @@
-"""Means with intervals that respect patients: a patient's images are not independent.
+"""Compute means with intervals that account for patients, whose images are not independent.
 
-Patients (clusters) are resampled, whole. Numpy's arrays in, small records out; nothing here knows
-tables or metrics.
+Whole patients (clusters) are resampled. Input are numpy arrays and output are small records; this
+module does not depend on tables or metrics.
 """
 
 import warnings
@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from fidelity.base.seeding import seed_for
 
-# Rows of resampling weights turned to float at a time: bounds memory at some 32 MB.
+# Number of resampling weights converted to float at a time; limits memory to about 32 MB.
 CHUNK_VALUES = 4_000_000
 # CheXlocalize's interval (rajpurkarlab/cheXlocalize, eval.py): replicates and 1-based positions.
 ORDER_REPLICATES = 1000
@@ -25,7 +25,7 @@ class Interval:
     """A mean over cases with its percentile interval.
 
     Attributes:
-        mean: mean over the defined values; nan if there is none.
+        mean: mean over the defined values; nan if there are none.
         low: lower bound; nan with fewer than two clusters, where resampling is meaningless.
     """
 
@@ -37,18 +37,19 @@ class Interval:
 def bootstrap_means(
     values: ArrayLike, clusters: ArrayLike, replicates: int, seed: int
 ) -> np.ndarray:
-    """Resample clusters with replacement and take the nan-skipping mean over cases each time.
+    """Resample clusters with replacement, and return the mean over cases of each resample.
 
-    The resampling depends on the seed and the number of clusters alone, so that methods measured on
-    the same patients are resampled alike. Cluster bootstrap: Davison & Hinkley 1997, section 3.8.
+    Undefined values (nan) are skipped. The resampling depends only on the seed and the number of
+    clusters. Methods measured on the same patients are thus resampled in the same way. Cluster
+    bootstrap: Davison & Hinkley 1997, section 3.8.
 
     Args:
-        values: (n,) or (n, m), one row per case, nan = undefined.
-        clusters: (n,) identifiers; clusters are taken in sorted order, so row order is irrelevant.
+        values: (n,) or (n, m), one row per case; nan if undefined.
+        clusters: (n,) identifiers. Clusters are sorted, so the order of rows does not matter.
 
     Returns:
-        (replicates, m) means (m = 1 for one-dimensional values); nan where a resample holds no
-        defined value.
+        (replicates, m) means (m = 1 for one-dimensional values); nan if a resample has no defined
+        value.
     """
     values = np.asarray(values, dtype=float)
     values = values[:, None] if values.ndim == 1 else values
@@ -64,10 +65,10 @@ def bootstrap_means(
 
 
 def cluster_sums(values: np.ndarray, clusters: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the defined values, and count them, per cluster.
+    """Sum and count the defined values of each cluster.
 
     Args:
-        values: (n, m), nan = undefined.
+        values: (n, m); nan if undefined.
         clusters: (n,) identifiers.
 
     Returns:
@@ -84,7 +85,7 @@ def cluster_sums(values: np.ndarray, clusters: ArrayLike) -> tuple[np.ndarray, n
 
 @lru_cache(maxsize=32)
 def resampling_weights(clusters: int, replicates: int, seed: int) -> np.ndarray:
-    """Draw how often each cluster enters each resample: (replicates, clusters) uint16."""
+    """Draw how often each cluster is in each resample: (replicates, clusters) uint16."""
     rng = np.random.default_rng(seed_for(seed, "bootstrap", clusters, replicates))
     weights = np.empty((replicates, clusters), dtype=np.uint16)
     if clusters:
@@ -98,17 +99,17 @@ def resampling_weights(clusters: int, replicates: int, seed: int) -> np.ndarray:
 def mean_intervals(
     values: ArrayLike, clusters: ArrayLike, *, replicates: int, alpha: float, seed: int
 ) -> list[Interval]:
-    """Give the mean over cases and its percentile interval for each column.
+    """Return the mean over cases with its percentile interval for each column.
 
     Args:
-        values: (n,) or (n, m), nan = undefined.
+        values: (n,) or (n, m); nan if undefined.
         clusters: (n,) identifiers.
         replicates: number of bootstrap resamples.
         alpha: 1 − coverage, e.g. 0.05.
         seed: the config's seed.
 
     Returns:
-        One Interval per column; without bounds where a value is infinite.
+        One Interval per column; without bounds if a value is infinite.
     """
     values = np.asarray(values, dtype=float)
     values = values[:, None] if values.ndim == 1 else values
@@ -121,7 +122,7 @@ def mean_intervals(
     replicated = bootstrap_means(values, clusters, replicates, seed)
     intervals = []
     for column, mean in enumerate(means):
-        # With one cluster holding all defined values the interval would have no width.
+        # If one cluster held all defined values, the interval would have no width.
         informative = np.count_nonzero(counts[:, column]) >= 2 and not infinite[column]
         low, high = _percentiles(replicated[:, column], alpha) if informative else (np.nan, np.nan)
         intervals.append(Interval(mean, low, high))
@@ -131,24 +132,24 @@ def mean_intervals(
 def order_statistics_intervals(
     values: ArrayLike, clusters: ArrayLike, *, seed: int
 ) -> list[Interval]:
-    """Give CheXlocalize's interval for each column (Saporta et al. 2022, their eval.py).
+    """Return CheXlocalize's interval for each column (Saporta et al. 2022, their eval.py).
 
-    There are 1000 resamples, and the nan-skipping mean of each. The reported mean is the mean of
-    these replicates. The bounds are their 25th and 975th in ascending order (counted from 1).
+    It uses 1000 resamples and the mean of each, skipping nan. The reported mean is the mean of
+    these replicates. The bounds are the 25th and 975th of them in ascending order (counted from 1).
 
     Args:
-        values: (n,) or (n, m), nan = undefined.
-        clusters: (n,) identifiers of what is resampled: images, in CheXlocalize.
+        values: (n,) or (n, m); nan if undefined.
+        clusters: (n,) identifiers of the resampled units: images, in CheXlocalize.
 
     Returns:
-        One Interval per column; nan throughout where no value is defined.
+        One Interval per column; all values are nan if no value is defined.
     """
     values = np.asarray(values, dtype=float)
     if len(values) == 0:
         return [Interval(np.nan, np.nan, np.nan)] * (values.shape[1] if values.ndim > 1 else 1)
     intervals = []
     for column in bootstrap_means(values, clusters, ORDER_REPLICATES, seed).T:
-        # A resample without any defined value sorts to the end, as numpy sorts nan.
+        # numpy sorts nan (a resample without any defined value) to the end.
         ordered = np.sort(column)
         low, high = ordered[ORDER_LOW - 1], ordered[ORDER_HIGH - 1]
         intervals.append(Interval(nan_mean(column), float(low), float(high)))
@@ -156,14 +157,14 @@ def order_statistics_intervals(
 
 
 def nan_mean(values: np.ndarray) -> float:
-    """Mean of the defined values; nan, without a warning, if there is none."""
+    """Return the mean of the defined values; nan, without a warning, if there are none."""
     defined = values[~np.isnan(values)]
     return float(defined.mean()) if len(defined) else float("nan")
 
 
 def _percentiles(replicated: np.ndarray, alpha: float) -> tuple[float, float]:
     with warnings.catch_warnings():
-        # A column without any defined value gives nan, which is what is meant.
+        # A column without any defined value gives nan, as intended.
         warnings.filterwarnings("ignore", "All-NaN slice", RuntimeWarning)
         low, high = np.nanquantile(replicated, [alpha / 2, 1 - alpha / 2])
     return float(low), float(high)

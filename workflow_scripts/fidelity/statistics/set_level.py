@@ -1,8 +1,8 @@
-"""Values of a whole set of images, their intervals and paired differences.
+"""Compute values of a whole set of images, with intervals and paired differences.
 
 Such a value is not a mean over images. Examples are an area under a curve over all boxes, and the
-accuracy at the best common threshold. So it is recomputed for each resample of patients. There are
-no tests: they need a value per patient.
+accuracy at the best common threshold. It is therefore recomputed for each resample of patients.
+There are no tests, because these need a value per patient.
 """
 
 from collections.abc import Callable
@@ -13,23 +13,24 @@ from numpy.typing import ArrayLike
 
 from fidelity.statistics.resampling import CHUNK_VALUES, Interval, resampling_weights
 
-# (r, n): how often each of n images counts in each of r resamples → (r,) values; NaN if undefined.
+# Weights (r, n), the number of times that each of n images is in each of r resamples → (r,) values;
+# NaN if undefined.
 SetValue = Callable[[np.ndarray], np.ndarray]
 
 
 def of_sums(values: np.ndarray, formula: Callable[[np.ndarray], np.ndarray]) -> SetValue:
-    """Make a function of what is added over images.
+    """Make a SetValue from a formula of sums over images.
 
     Args:
-        values: (n, m), of each image.
-        formula: (r, m) sums → (r,) values.
+        values: (n, m), values of each image.
+        formula: sums (r, m) → values (r,).
     """
     values = np.asarray(values, np.float64)
     return lambda weights: formula(weights @ values)
 
 
 def ratio(part: np.ndarray, whole: np.ndarray) -> SetValue:
-    """Make a function: the sum of one count (n,) over the sum of another; NaN over nothing."""
+    """Make a SetValue: the sum of `part` (n,) over the sum of `whole`; NaN if that is 0."""
 
     def formula(sums: np.ndarray) -> np.ndarray:
         counted, total = sums.T
@@ -40,17 +41,17 @@ def ratio(part: np.ndarray, whole: np.ndarray) -> SetValue:
 
 @dataclass(frozen=True)
 class SetResult:
-    """A value of a set with its percentile interval.
+    """A value of a set, with its replicates for a percentile interval.
 
     Attributes:
-        replicates: (r,) of its resamples; empty with fewer than two patients.
+        replicates: (r,) values of the resamples; empty with fewer than two patients.
     """
 
     value: float
     replicates: np.ndarray
 
     def interval(self, alpha: float) -> Interval:
-        """Give the value with its percentile interval; without bounds if too little is defined."""
+        """Return the value with its percentile interval; without bounds if nothing is defined."""
         defined = self.replicates[~np.isnan(self.replicates)]
         if not len(defined) or np.isnan(self.value):
             return Interval(self.value, np.nan, np.nan)
@@ -58,9 +59,9 @@ class SetResult:
         return Interval(self.value, float(low), float(high))
 
     def minus(self, other: "SetResult") -> "SetResult":
-        """Give the paired difference to another result of the same patients and seed.
+        """Return the paired difference to another result with the same patients and seed.
 
-        Without replicates of one of them, it has no interval.
+        If one of the two has no replicates, the difference has no interval.
         """
         if len(self.replicates) != len(other.replicates):
             return SetResult(self.value - other.value, np.empty(0))
@@ -68,12 +69,12 @@ class SetResult:
 
 
 def set_result(value: SetValue, clusters: ArrayLike, replicates: int, seed: int) -> SetResult:
-    """Compute a value of a set and of its resamples of patients.
+    """Compute a value for a set and for its resamples of patients.
 
     Args:
-        clusters: (n,) identifiers of patients, in the order of the images; resampled whole, as
-            `resampling.bootstrap_means` does.
-        seed: the config's; with it and the number of patients the resamples are the same.
+        clusters: (n,) identifiers of patients, in the order of the images. Whole patients are
+            resampled, as in `resampling.bootstrap_means`.
+        seed: the config's seed; with the number of patients, it determines the resamples.
     """
     _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     count = int(index.max(initial=-1)) + 1

@@ -1,6 +1,7 @@
 """Comparisons of two independent samples: difference of means with interval, rank-sum test.
 
-A column is one comparison, a row one unit (a patient, or an image where patients have one).
+A column is one comparison. A row is one unit of analysis (a patient, or an image if patients have
+only one).
 """
 
 from dataclasses import dataclass
@@ -17,14 +18,14 @@ class UnpairedTests:
     """Comparisons of two samples a and b, one element per column.
 
     Attributes:
-        n_a: units of a with a value.
-        n_b: units of b with a value.
-        mean_a: their mean in a; nan if there is none.
-        mean_b: their mean in b; nan if there is none.
-        low: lower bound of its percentile interval; nan with fewer than two units in a or b, or
-            with an infinite value.
-        effect_size: rank-biserial correlation in [−1, 1] (Wendt 1972); 1 if each value of a is
-            above each of b.
+        n_a: number of units of a with a value.
+        n_b: number of units of b with a value.
+        mean_a: mean of a; nan if no value is defined.
+        mean_b: mean of b; nan if no value is defined.
+        low: lower bound of the percentile interval of the difference; nan with fewer than two units
+            in a or b, or with an infinite value.
+        effect_size: rank-biserial correlation in [−1, 1] (Wendt 1972); 1 if all values of a are
+            above all values of b.
         p_value: two-sided Mann-Whitney U test; nan if a or b has no value.
     """
 
@@ -45,8 +46,8 @@ def unpaired_tests(
     """Compare each column of a with the same column of b.
 
     Args:
-        a: (units of a, columns), nan = undefined.
-        b: (units of b, columns), of other units.
+        a: (units of a, columns); nan if undefined.
+        b: (units of b, columns); its units differ from those of a.
         replicates: number of bootstrap resamples, drawn from a and b independently.
     """
     columns = a.shape[1]
@@ -58,7 +59,7 @@ def unpaired_tests(
         bootstrap_means(
             np.where(np.isinf(values), np.nan, values), np.arange(len(values)), replicates, own
         )
-        # With one seed, samples of equal size would be resampled alike.
+        # With the same seed, samples of equal size would be resampled in the same way.
         for values, own in zip(samples, (seed, seed_for(seed, "second sample")), strict=True)
     ]
     low, high, effect_size, p_value = np.full((4, columns), np.nan)

@@ -1,1 +1,1 @@
-"""A loaded config that knows its combinations (`study`) and where each result is (`paths`)."""
+"""A loaded config with its combinations (`study`) and the path of each result (`paths`)."""

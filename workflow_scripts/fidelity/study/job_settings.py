@@ -1,7 +1,7 @@
-"""What decides the results of jobs: the entries of a config that each is given as params.
+"""Settings that decide the results of jobs: the config entries that jobs get as params.
 
-Params are compared as text with those of finished results, so a key that a job does not depend on
-is not among them. Most methods take the wildcards of a job (`w`), as those of `job_files` do.
+Snakemake compares params as text with those of finished results. Keys that a job does not depend on
+are therefore left out. Most methods take the wildcards of a job (`w`), like those of `job_files`.
 """
 
 import hashlib
@@ -22,13 +22,13 @@ from fidelity.settings.datasets import own_keys
 from fidelity.study.paths import NONE
 from fidelity.study.study import Pair, Study
 
-# Keys that state where the files of a data set come from, not which cases they hold.
+# Keys that state where the files of a data set are, but not which cases they hold.
 ORIGIN_KEYS = {"root", "archive", "download", "kaggle_dataset"}
-# Keys that change a data set's files only where they are set.
+# Keys that change a data set's files only if they are set.
 UNSEEN_KEYS = {"clinical"}
 # Keys of every data set that state what the values in its files mean.
 READING_KEYS = ("intensity", "intensity_percentiles", "intensity_bits", "mask_values")
-# Keys of every data set that decide which cases there are; a source's own keys come on top.
+# Keys of every data set that decide its cases; a source's own keys are added.
 INDEX_KEYS = (
     "source",
     "input",
@@ -52,7 +52,7 @@ INDEX_KEYS = (
     "planted",
 )
 PREPARE_KEYS = ("input", "image_size", "lung_masks", *READING_KEYS, "annotated_classes", "planted")
-# What decides how the weights of a classifier are read.
+# Keys that decide how the weights of a classifier are read.
 WEIGHT_KEYS = (
     "architecture",
     "weights",
@@ -69,7 +69,7 @@ WEIGHT_KEYS = (
 
 
 def part(entry: Section, *keys: str) -> dict[str, Any]:
-    """Give some keys of an entry, in the order of `keys`."""
+    """Return some keys of an entry, in the order of `keys`."""
     found = entry.model_dump(include=set(keys))
     return {key: found[key] for key in keys}
 
@@ -78,34 +78,34 @@ class JobSettings:
     """The settings of the jobs of a study."""
 
     def __init__(self, study: Study) -> None:
-        """Remember the study."""
+        """Store the study."""
         self.study = study
         self._scores, self._postprocess = study.config.scores, study.config.postprocess
 
     def compute(self, *keys: str) -> dict[str, Any]:
-        """Give some keys of `compute`."""
+        """Return some keys of `compute`."""
         return part(self.study.config.compute, *keys)
 
     # ---- data sets ----
 
     def of_dataset(self, key: str) -> Any:
-        """Make a function of a job: a key of its data set's entry."""
+        """Make a params function: a key of the data set's entry."""
         return lambda w: self.subset(w.dataset, {key})[key]
 
     def subset(self, dataset: str, keys: Iterable[str]) -> dict[str, Any]:
-        """Give some keys of a data set's entry, those that it has, in the entry's order."""
+        """Return the given keys that a data set's entry has, in the entry's order."""
         return self.study.datasets[dataset].model_dump(include=set(keys))
 
     def reading(self, w: Any) -> dict[str, Any]:
-        """State what the values in a data set's files mean."""
+        """Return the keys that state what the values in a data set's files mean."""
         return self.subset(w.dataset, READING_KEYS)
 
     def prepare(self, w: Any) -> dict[str, Any]:
-        """Give what decides the prepared images."""
+        """Return what decides the prepared images."""
         return self.subset(w.dataset, PREPARE_KEYS)
 
     def lung(self, w: Any) -> dict[str, Any]:
-        """Give what `prepare` must know to segment lungs; nothing where it does not."""
+        """Return what `prepare` needs to segment lungs; empty if it does not segment them."""
         if w.dataset not in self.study.lungs_from:
             return {}
         return {
@@ -115,13 +115,14 @@ class JobSettings:
         }
 
     def acquisition(self, dataset: str) -> dict[str, Any]:
-        """Give what a data set's files depend on; data sets that agree in it share one copy."""
+        """Return what a data set's files depend on; equal values share one copy of the files."""
         config, source = self.study.config, self.study.datasets[dataset].source
         found = self.subset(dataset, {"source", "readers", *own_keys(source)})
         found = {k: v for k, v in found.items() if k not in UNSEEN_KEYS or v}
         where = config.origin_of(dataset)
         if where is not None:
-            # However the path is written, and wherever the project is moved together with it.
+            # Independent of how the path is written, and unchanged if project and data move
+            # together.
             key = "root" if found.get("root") is not None else "archive"
             found = {k: v for k, v in found.items() if k not in ORIGIN_KEYS - {key}}
             found[key] = os.path.relpath(where.resolve())
@@ -131,7 +132,7 @@ class JobSettings:
 
     @cached_property
     def raw_names(self) -> dict[str, str]:
-        """Data set → the name of the folder of its acquired files."""
+        """Data set → name of the folder of its acquired files."""
         found = {}
         for dataset, entry in self.study.datasets.items():
             text = json.dumps(self.acquisition(dataset), sort_keys=True)
@@ -141,14 +142,14 @@ class JobSettings:
 
     @cached_property
     def acquired_for(self) -> dict[str, str]:
-        """Name of such a folder → a data set that uses it."""
+        """Folder name in `raw_names` → a data set that uses it."""
         return {name: dataset for dataset, name in self.raw_names.items()}
 
     def index(self, dataset: str) -> dict[str, Any]:
-        """Give what the list of cases depends on besides the files."""
+        """Return what the list of cases depends on besides the files."""
         entry = self.study.datasets[dataset]
         own = own_keys(entry.source) - ORIGIN_KEYS - UNSEEN_KEYS
-        # Not where they are not used: results without them stay finished.
+        # Only if they are used, so that other results stay finished.
         own |= {"lungs", "lung_quality"} if entry.lungs else set()
         own |= {"strata", "records"} if entry.strata else set()
         hearts = any(method_of(e.method).needs_heart for e in self.study.explainers.values())
@@ -167,12 +168,12 @@ class JobSettings:
             for dataset, name in self.raw_names.items()
             if name == raw
         )
-        # Data sets over one root may differ in `lungs` and `records`.
+        # Data sets with the same root may differ in `lungs` and `records`.
         return "-".join(dict.fromkeys(found))
 
     @cached_property
     def targets(self) -> dict[str, str]:
-        """Key of the config → its target rule; the job that lists cases knows the classes."""
+        """Config key → its target rule; for the job that lists cases, which knows the classes."""
         explain = self.study.config.explain
         own = {f"explain.targets.{name}": target for name, target in explain.targets.items()}
         return {"explain.target": explain.target} | own
@@ -180,25 +181,25 @@ class JobSettings:
     # ---- classifiers ----
 
     def weights(self, w: Any) -> dict[str, Any]:
-        """Give what decides how the weights of a classifier are read."""
+        """Return what decides how the weights of a classifier are read."""
         found = part(self.study.classifiers[w.classifier], *WEIGHT_KEYS)
         return {**found, "loaded": w.classifier in self.study.loaded}
 
     def training(self, w: Any) -> dict[str, Any]:
-        """Give what decides the weights of a classifier that is trained here."""
+        """Return what decides the weights of a classifier that is trained here."""
         entry = self.study.classifiers[w.classifier]
         return {**entry.model_dump(exclude={"seeds"}), "seed": entry.seed}
 
     def loaded(self, w: Any) -> dict[str, Any]:
-        """Give the entry of a classifier that is not trained here."""
+        """Return the entry of a classifier that is not trained here."""
         return self.study.classifiers[w.classifier].model_dump(exclude={"seeds", "training"})
 
     def data_to_check(self, w: Any) -> dict[str, Any]:
-        """Give what the check of loaded weights must know of the data set."""
+        """Return what the check of loaded weights needs to know of the data set."""
         study = self.study
         if w.classifier not in study.loaded or study.classifiers[w.classifier].classes:
             return self.subset(w.dataset, {"uncertain"})
-        # Its classes are the example in an error.
+        # The data set's classes are the example in an error message.
         folder = study.config.root_of(w.dataset)
         return {
             **self.acquisition(w.dataset),
@@ -207,7 +208,7 @@ class JobSettings:
         }
 
     def layers(self, w: Any) -> dict[str, str]:
-        """Name the layers that explainers request; they are looked for before any training."""
+        """Return {explainer: requested layer}; these layers are checked before any training."""
         of_classifier = (
             (key, self.study.explainer_for(key, w.classifier)) for key in self.study.explainers
         )
@@ -215,7 +216,7 @@ class JobSettings:
         return {key: entry.layer for key, entry in nested.items() if hasattr(entry, "layer")}
 
     def plugins(self, name: str) -> dict[str, str]:
-        """Give plugin files with their digests, for settings that use one; else nothing."""
+        """Return {plugin file: digest} if the name is that of a plugin; otherwise empty."""
         return self.all_plugins if name.startswith("plugin:") else {}
 
     @cached_property
@@ -224,19 +225,19 @@ class JobSettings:
         return {path: digests.file_digest(path) for path in self.study.config.plugins}
 
     def classifier_plugins(self, w: Any) -> dict[str, str]:
-        """Give the plugin files that the architecture of a classifier needs."""
+        """Return the plugin files that the architecture of a classifier needs."""
         entry = self.study.classifiers.get(w.classifier)
         return self.plugins(entry.architecture) if entry else {}
 
     # ---- explainers ----
 
     def explainer(self, w: Any) -> dict[str, Any]:
-        """Give what decides an explainer's maps, plugin files and listings of maps included."""
+        """Return what decides an explainer's maps, including plugin files and listings of maps."""
         found = self.study.explainer_for(w.explainer, getattr(w, "classifier", NONE))
         if found.method != "imported":
             return self._with_plugins(without_family(found.model_dump()))
         maps = imported_paths.for_dataset(found, w.dataset)
-        # Names, sizes and times of the maps: one added, removed or changed is noticed.
+        # Names, sizes and times of the maps, so that added, removed or changed maps are noticed.
         listed = listing.listing_digest(imported_paths.root_of(maps), imported_paths.any_map(maps))
         return {**without_family(maps.model_dump()), "listing": listed}
 
@@ -249,18 +250,18 @@ class JobSettings:
         return entry
 
     def target(self, w: Any) -> str:
-        """Give the target rule; one word for all explainers without a classifier."""
+        """Return the target rule; always `reference` for explainers without a classifier."""
         return "reference" if w.classifier == NONE else self.study.target_of(w.explainer)
 
     def explain_compute(self, w: Any) -> dict[str, Any]:
-        """Give what decides how a network computes; most null baselines have none."""
+        """Return what decides how a network computes; without a network, only `batch`."""
         runs_network = w.explainer in self.study.with_network
         return self.compute(*(("threads", "batch", "device") if runs_network else ("batch",)))
 
     # ---- masks and scores ----
 
     def sweep(self, w: Any) -> dict[str, Any]:
-        """Give what decides the scores at every threshold."""
+        """Return what decides the scores at every threshold."""
         return {
             **self._left_out(w),
             "thresholds": self._scores.thresholds,
@@ -270,21 +271,21 @@ class JobSettings:
         }
 
     def _frame(self, w: Any) -> dict[str, str]:
-        """Give the size at which maps are scored, and the part of them that counts."""
+        """Return the size at which maps are scored, and the sign of the values that count."""
         size = self.study.datasets[w.dataset].scoring_size
         return {"scoring_size": size, "sign": self._postprocess.sign}
 
     def _left_out(self, w: Any) -> dict[str, str]:
-        """Name the reader that the reference leaves out, for a reader's own masks."""
+        """Return the reader left out of the reference, if this reader's masks are scored."""
         reader = self.study.left_out(w.dataset, w.explainer) if hasattr(w, "explainer") else ""
         return {"left_out": reader} if reader else {}
 
     def other_references(self, w: Any) -> list[str]:
-        """Name the explainers that are scored against another reference than the rest."""
+        """Return the explainers whose reference differs from that of the others."""
         return [e for e in self.study.explainers if self.study.left_out(w.dataset, e)]
 
     def rank(self, w: Any) -> dict[str, Any]:
-        """Give what decides the scores of maps."""
+        """Return what decides the scores of maps."""
         return {
             **self._left_out(w),
             "metrics": self._scores.ranking,
@@ -293,15 +294,15 @@ class JobSettings:
         }
 
     def organ_shares(self, w: Any) -> dict[str, Any]:
-        """Give what decides the shares of attribution per organ."""
+        """Return what decides the shares of attribution per organ."""
         return self._frame(w)
 
     def organ_masks(self, w: Any) -> dict[str, Any]:
-        """Give what decides which organ masks are used."""
+        """Return what decides which organ masks are used."""
         return part(self.study.datasets[w.dataset], "lungs", "lung_quality")
 
     def box_scores(self, w: Any) -> dict[str, Any]:
-        """Give what decides the scores of boxes of one map."""
+        """Return what decides the box scores of one map."""
         return {
             **self._left_out(w),
             "boxes": self._scores.boxes.model_dump(exclude={"false_positives"}),
@@ -313,14 +314,14 @@ class JobSettings:
 
     @property
     def box_sets(self) -> dict[str, Any]:
-        """What decides the scores of boxes of a set of images."""
+        """What decides the box scores of a set of images."""
         return {
             "protocols": self.study.box_protocols,
             **part(self._scores.boxes, "hit", "false_positives"),
         }
 
     def tune(self, w: Any) -> dict[str, Any]:
-        """Give what decides a tuned threshold."""
+        """Return what decides a tuned threshold."""
         rule = self.study.rule_for(w.binarization, w.explainer)
         return {
             **self._left_out(w),
@@ -332,20 +333,20 @@ class JobSettings:
         }
 
     def binarization(self, w: Any) -> dict[str, Any]:
-        """Give the rule by which an explainer's maps become masks."""
+        """Return the binarization of an explainer's maps."""
         return self.study.rule_for(w.binarization, w.explainer).binarization.model_dump()
 
     def postprocess(self, w: Any) -> dict[str, Any]:
-        """Give the post-processing of an explainer's masks."""
+        """Return the post-processing of an explainer's masks."""
         return self.study.rule_for(w.binarization, w.explainer).postprocess.model_dump()
 
     def binarize_seed(self, w: Any) -> int:
-        """Give the seed where superpixels are drawn, so that they are LIME's own; else 0."""
+        """Return the seed for computing LIME's superpixels again; 0 for other binarizations."""
         superpixels = self.binarization(w)["method"] == "superpixels"
         return self.study.config.seed if superpixels else 0
 
     def score(self, w: Any) -> dict[str, Any]:
-        """Give what decides the scores of masks."""
+        """Return what decides the scores of masks."""
         dataset = self.study.datasets[w.dataset]
         return {
             **self._left_out(w),
@@ -354,7 +355,7 @@ class JobSettings:
         }
 
     def beside_readers(self, w: Any) -> dict[str, Any]:
-        """Give what decides the primary scores against what readers agree on."""
+        """Return what decides the primary scores against the consensus of the readers."""
         dataset = self.study.datasets[w.dataset]
         return {
             "metric": self.study.config.statistics.primary,
@@ -367,7 +368,7 @@ class JobSettings:
 
     @cached_property
     def intervals(self) -> dict[str, Any]:
-        """What decides means and intervals, not tests."""
+        """What decides means and intervals, but not tests."""
         return part(self.study.config.statistics, "replicates", "alpha", "cluster")
 
     @cached_property
@@ -381,21 +382,21 @@ class JobSettings:
         return part(self._scores, "metrics", "ranking")
 
     def explainers_of(self, w: Any) -> list[str]:
-        """Name a classifier's explainers and null baselines."""
+        """Return a classifier's explainers and null baselines."""
         return [e for _, e in self.study.explainers_of(w.classifier)]
 
     def own_explainers(self, w: Any) -> list[str]:
-        """Name the explainers that run on the classifier; under `none` those without one."""
+        """Return the explainers that run on the classifier; for `none`, those without one."""
         return [e for _, e in self.study.own_explainers(w.classifier)]
 
     def pairs(self, pairs: Sequence[Pair], **more: str) -> Callable[[Any], list[dict[str, str]]]:
-        """Make a function of a job: the combinations whose files it reads, as entries."""
+        """Make a params function: the combinations whose files a job reads, as entries."""
         return lambda w: [
             {"dataset": w.dataset, "classifier": c, "explainer": e, **more} for c, e in pairs
         ]
 
     def cohort(self, w: Any) -> dict[str, Any]:
-        """Give what the scores of a data set must cover before they are averaged."""
+        """Return what the scores of a data set must cover before they are averaged."""
         explain = self.study.config.explain
         return {
             "annotated": self.study.datasets[w.dataset].annotated_classes,
@@ -408,7 +409,7 @@ class JobSettings:
     # ---- faithfulness, sanity, provenance ----
 
     def faithfulness(self, w: Any) -> dict[str, Any]:
-        """Give what decides the faithfulness of maps that are there; sensitivity has its own."""
+        """Return what decides the faithfulness of existing maps, except for sensitivity."""
         entry = self.study.config.faithfulness
         return {
             **entry.model_dump(exclude={"sensitivity"}),
@@ -430,25 +431,25 @@ class JobSettings:
         return {**entry, "sign": self._postprocess.sign}
 
     def known_truth(self, w: Any) -> dict[str, Any]:
-        """Give what decides the scores against a planted mark."""
+        """Return what decides the scores against a planted mark."""
         own = self.subset(w.dataset, {"scoring_size", "planted"})
         return {**self._left_out(w), **own, "sign": self._postprocess.sign}
 
     def retouched(self, w: Any) -> dict[str, Any]:
-        """Give what draws the images of a data set without its planted mark, and with it.
+        """Return settings for drawing images of a data set with and without its planted mark.
 
-        Nothing for a phantom with a shortcut, which draws its own.
+        Empty for a phantom with a shortcut, which draws its own images.
         """
         return self.prepare(w) if w.dataset in self.study.planted else {}
 
     def mark_class(self, w: Any) -> str:
-        """Name the source class whose maps are compared with the planted mark."""
+        """Return the source class whose maps are compared with the planted mark."""
         entry = self.study.datasets[w.dataset]
         planted = w.dataset in self.study.planted
         return entry.annotated_classes[0] if planted else entry.shortcut.class_
 
     def own_wildcards(self, w: Any) -> dict[str, list[str]]:
-        """Give the values of wildcards that belong to a data set, of all its jobs."""
+        """Return the wildcard values that belong to a data set, for all its jobs."""
         return {
             "dataset": [w.dataset],
             "source": [self.raw_names[w.dataset]],

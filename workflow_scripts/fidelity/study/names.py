@@ -21,23 +21,23 @@ from fidelity.study.paths import NONE
 
 
 class Names:
-    """The names of a config, and what it says of each.
+    """The names of a config, with facts on each.
 
     Attributes:
-        studies: those with reference masks to score; others are classified, or a lung network is
-            trained on them.
-        classifiers: training → its classifier's entry with its `seed` alone.
-        bases: training → its classifier's key in the config.
-        box_protocols: protocols of boxes, `default` first.
+        studies: data sets with reference masks to score. The others are only classified, or a lung
+            network is trained on them.
+        classifiers: training → entry of its classifier, with only its own seed.
+        bases: training → key of its classifier in the config.
+        box_protocols: protocols for boxes; the first is `default`.
     """
 
     def __init__(self, config: Config, restored: Mapping[str, Sequence[str]] | None = None) -> None:
-        """Look at a config.
+        """Collect the names of a config.
 
         Args:
             config: see `settings.load`.
-            restored: `datasets` and `units` that results were restored from, and which
-                data sets have box scores (`boxed`); None in a study of its own.
+            restored: `datasets` and `units` that results were restored from, and the data sets with
+                box scores (`boxed`); None outside a re-analysis.
         """
         self.config = config
         self.restored = restored
@@ -59,7 +59,7 @@ class Names:
 
     @cached_property
     def lungs_from(self) -> dict[str, str]:
-        """Data sets whose lungs a network segments → the data set that it is trained on."""
+        """Data sets whose lungs a network segments → data set that the network is trained on."""
         return {
             name: entry.lung_from
             for name, entry in self.datasets.items()
@@ -83,7 +83,7 @@ class Names:
 
     @cached_property
     def with_points(self) -> list[str]:
-        """Data sets with points of other radiologists."""
+        """Data sets with points of the human benchmark, set by other radiologists."""
         return [
             name
             for name, entry in self.datasets.items()
@@ -92,45 +92,45 @@ class Names:
 
     @cached_property
     def with_readers(self) -> dict[str, str]:
-        """Data sets with several readers → the rule that makes their reference."""
+        """Data sets with several readers → the rule that combines their masks to a reference."""
         found = {name: entry.reference for name, entry in self.studies.items()}
         return {name: rule for name, rule in found.items() if rule}
 
     def left_out(self, dataset: str, explainer: str) -> str:
-        """Name the reader whose masks an explainer's are, if the others are its reference."""
+        """Return the reader left out of the reference, if the explainer is this reader."""
         entry = self.explainers[explainer]
         if dataset not in self.with_readers or not method_of(entry.method).needs_second_reader:
             return ""
         return entry.reader or SECOND
 
     def shard_names(self, dataset: str, splits: Sequence[str] = SPLITS) -> list[str]:
-        """Name the shards of some splits of a data set, empty ones included."""
+        """Return the names of the shards of some splits of a data set, including empty shards."""
         counts = dict(self.datasets[dataset].shards)
         return [f"{split}-{number:03d}" for split in splits for number in range(counts[split])]
 
     def explained_shards(self, dataset: str) -> list[str]:
-        """Name the shards whose cases are explained."""
+        """Return the names of the shards whose cases are explained."""
         return self.shard_names(dataset, self.config.explain.splits)
 
     @cached_property
     def predicted_splits(self) -> list[str]:
-        """The splits that classifiers predict: those that are judged or explained."""
+        """The splits to predict: val and test, and those that are explained."""
         return [s for s in SPLITS if s in {"val", "test", *self.config.explain.splits}]
 
     @cached_property
     def judged_split(self) -> str:
-        """The split whose maps faithfulness and sanity look at: test, else val, else train."""
+        """The split for faithfulness and sanity checks: test, otherwise val, otherwise train."""
         splits = self.config.explain.splits
         return next(split for split in reversed(SPLITS) if split in splits)
 
     @cached_property
     def boxed(self) -> dict[str, str]:
-        """Data sets whose boxes are scored → where the boxes come from."""
+        """Data sets with box scores → source of their boxes."""
         found = {
             name: entry.boxes_from or ("references" if entry.has_boxes else "")
             for name, entry in self.studies.items()
         }
-        # Earlier versions packed no box scores.
+        # Units of earlier versions hold no box scores.
         held = (self.restored or {}).get("boxed", found)
         return {name: origin for name, origin in found.items() if origin and name in held}
 
@@ -154,7 +154,7 @@ class Names:
 
     @cached_property
     def ordered(self) -> list[str]:
-        """Loaded classifiers whose order of classes may be wrong: torchxrayvision names its own."""
+        """Loaded classifiers whose class order may be wrong (torchxrayvision states its own)."""
         return [
             name
             for name in self.loaded
@@ -163,7 +163,7 @@ class Names:
 
     @cached_property
     def repeated(self) -> dict[str, list[str]]:
-        """Classifiers trained with several seeds: key in the config → its trainings."""
+        """Classifiers trained with several seeds: config key → its trainings."""
         found: dict[str, list[str]] = {}
         for name in self.trained:
             found.setdefault(self.bases[name], []).append(name)
@@ -176,18 +176,18 @@ class Names:
 
     @cached_property
     def units(self) -> list[str]:
-        """The units of a data set: what no classifier changes, each training, repeated ones."""
+        """The units of a data set: `none`, each training, and classifiers with several seeds."""
         return [NONE, *self.classifiers, *self.repeated]
 
     @cached_property
     def shown(self) -> list[str]:
-        """The classifiers that figures are drawn of; `none` where the config has none."""
+        """The classifiers in figures; `none` if the config has no classifiers."""
         return list(self.classifiers) or [NONE]
 
     # ---- explainers ----
 
     def _where(self, fact: str) -> list[str]:
-        """Name the explainers whose method has a fact (see `explainers.registry.Method`)."""
+        """Return the explainers whose method has a fact (see `explainers.registry.Method`)."""
         return [k for k, entry in self.explainers.items() if getattr(method_of(entry.method), fact)]
 
     @cached_property
@@ -197,18 +197,18 @@ class Names:
 
     @cached_property
     def given(self) -> list[str]:
-        """Explainers whose maps are read: they cannot explain a changed image."""
+        """Explainers whose maps are only read, so that they cannot explain a changed image."""
         return self._where("given")
 
     @cached_property
     def imported(self) -> list[str]:
-        """Explainers whose maps were made elsewhere."""
+        """Explainers whose maps were computed elsewhere."""
         return [k for k, entry in self.explainers.items() if entry.method == "imported"]
 
     @cached_property
     def partial(self) -> list[str]:
-        """Explainers that may lack cases by their nature, or by the config."""
-        # Files of CheXmask lack images.
+        """Explainers that may lack cases, because of their method or the config."""
+        # CheXmask's files lack some images.
         some_lungs = any(entry.lungs for entry in self.studies.values())
         return [
             name
@@ -220,7 +220,7 @@ class Names:
 
     @cached_property
     def with_network(self) -> list[str]:
-        """Explainers that run a network: the classifier's, or their own."""
+        """Explainers that run a network: the classifier or their own."""
         return [
             name
             for name, entry in self.explainers.items()
@@ -234,12 +234,12 @@ class Names:
 
     @cached_property
     def light(self) -> list[str]:
-        """Explainers without a network, of seconds per shard."""
+        """Explainers without a network that take seconds per shard."""
         return sorted({*self.explainers} - {*self.with_network, *self.slow_without_network})
 
     @cached_property
     def own_backward(self) -> dict[str, str]:
-        """Explainers that change the backward pass → method (of random weights: the inner one)."""
+        """Explainers that change the backward pass → method (for random weights: the inner one)."""
         inner = {k: getattr(entry, "of", entry).method for k, entry in self.explainers.items()}
         return {k: method for k, method in inner.items() if method_of(method).own_backward}
 
@@ -250,10 +250,10 @@ class Names:
 
     @cached_property
     def sweeps(self) -> dict[str, list[str]]:
-        """Sweeps → their explainers from the earliest depth to the last.
+        """Sweeps → their explainers, from the earliest depth to the last.
 
-        A sweep is four explainers `<name>-depth1` … that read `depth-1` …: those that `layer: all`
-        becomes, or written by hand.
+        A sweep is four explainers `<name>-depth1` … that read the layers `depth-1` …. They come
+        from `layer: all` or are written by hand.
         """
         layers = {name: getattr(entry, "layer", None) for name, entry in self.explainers.items()}
         bases = [name.removesuffix("-depth1") for name in layers if name.endswith("-depth1")]
@@ -264,25 +264,25 @@ class Names:
         }
 
     def target_of(self, explainer: str) -> str:
-        """Give an explainer's target rule: that of `explain.targets`, else `explain.target`."""
+        """Return an explainer's target rule: from `explain.targets`, otherwise `explain.target`."""
         explain = self.config.explain
         return explain.targets.get(explainer, explain.target)
 
     def explainer_for(self, explainer: str, classifier: str) -> Explainer:
-        """Give an explainer's entry with one layer: that of the classifier, else `auto`.
+        """Return an explainer's entry with one layer: the classifier's, otherwise `auto`.
 
         Args:
-            classifier: training seed included; `none` for explainers without one.
+            classifier: training (classifier with seed); `none` for explainers without a classifier.
         """
         return one_layer(self.explainers[explainer], self.bases.get(classifier, NONE))
 
     # ---- binarizations ----
 
     def rule_for(self, binarization: str, explainer: str) -> RuleOfOne:
-        """Give the rule and post-processing by which one explainer's maps become masks.
+        """Return the binarization and post-processing for one explainer's maps.
 
         Returns:
-            Its `binarization` is not `per_explainer`, its `postprocess` is there.
+            A rule whose `binarization` is not `per_explainer` and whose `postprocess` is set.
         """
         entry, common = self.binarizations[binarization], self.config.postprocess
         if not isinstance(entry, PerExplainer):
@@ -292,17 +292,17 @@ class Names:
         return rule if own else rule.model_copy(update={"postprocess": common})
 
     def is_tuned(self, binarization: str, explainer: str) -> bool:
-        """Check whether a threshold is tuned for these masks."""
+        """Check whether the threshold of these masks is tuned."""
         return self.rule_for(binarization, explainer).binarization.method == "tuned"
 
     @cached_property
     def tuned(self) -> list[str]:
-        """Binarizations that are tuned for any explainer."""
+        """Binarizations that are tuned for at least one explainer."""
         return [b for b in self.binarizations if any(self.is_tuned(b, e) for e in self.explainers)]
 
     @cached_property
     def diagnostic(self) -> list[str]:
-        """Binarizations that look at the reference mask: shown, but not compared."""
+        """Binarizations that use the reference mask: shown, but not compared."""
         fair = fair_binarizations(self.config)
         return [k for k in self.binarizations if k not in fair]
 
@@ -313,7 +313,7 @@ class Names:
 
     @cached_property
     def confounded(self) -> dict[str, str]:
-        """Explainer or binarization that is treated unlike others → what is different about it."""
+        """Explainer or binarization that is treated differently → the difference."""
         common = self.config.explain.target
         found = {
             name: f"explains the class by the rule {own!r}, the others by {common!r}"
@@ -328,10 +328,10 @@ class Names:
 
 
 def one_layer(entry: Explainer, classifier: str) -> Explainer:
-    """Give an explainer's entry with one layer, where its `layer` is a mapping by classifier.
+    """Return an explainer's entry with a single layer, if its `layer` is a mapping by classifier.
 
     Args:
-        classifier: a key of `classifiers`; one that the mapping lacks has the layer `auto`.
+        classifier: a key of `classifiers`; if the mapping lacks it, the layer is `auto`.
     """
     layer = getattr(entry, "layer", None)
     if isinstance(layer, dict):

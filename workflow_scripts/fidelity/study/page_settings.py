@@ -1,6 +1,6 @@
-"""What figures and pages show: the parts of a config that they are given as params.
+"""Parts of the config that figures and pages get as params.
 
-No job that computes has any of these.
+Jobs that compute results do not get any of these.
 """
 
 import os
@@ -21,11 +21,11 @@ class PageSettings:
     """The settings of galleries, the explorer, tables, the paper folder and the study page."""
 
     def __init__(self, job_settings: JobSettings) -> None:
-        """Remember what computing jobs are given: some pages state it too."""
+        """Store the settings of computing jobs, because some pages state them too."""
         self.jobs, self.study = job_settings, job_settings.study
 
     def gallery(self, w: Any) -> dict[str, Any]:
-        """Give what a gallery depends on."""
+        """Return what a gallery depends on."""
         figures = self.study.config.figures
         return {
             "explainers": [e for _, e in self.study.gallery_explainers(w.classifier)],
@@ -37,7 +37,7 @@ class PageSettings:
         }
 
     def explorer(self, w: Any) -> dict[str, Any]:
-        """Give what the explorer depends on besides maps, masks and scores."""
+        """Return what the explorer depends on besides maps, masks and scores."""
         study = self.study
         primary = study.config.statistics.primary
         return {
@@ -60,7 +60,7 @@ class PageSettings:
         }
 
     def formatted_tables(self, w: Any) -> dict[str, Any]:
-        """Give what the formatted tables depend on besides the tables."""
+        """Return what the formatted tables depend on besides the tables."""
         study = self.study
         return {
             "statistics": study.config.statistics.model_dump(),
@@ -74,12 +74,12 @@ class PageSettings:
         }
 
     def _strata(self, w: Any) -> dict[str, list[str]]:
-        """Name the strata that are requested; nothing where none is."""
+        """Return the requested strata; empty if there are none."""
         names = self.study.datasets[w.dataset].strata
         return {"strata": names} if names else {}
 
     def methods(self, w: Any) -> dict[str, Any]:
-        """Give what a methods paragraph is written from besides the tables."""
+        """Return what the methods paragraph is written from besides the tables."""
         study = self.study
         config = study.config.model_copy(
             update={"datasets": {w.dataset: study.datasets[w.dataset]}}
@@ -98,12 +98,12 @@ class PageSettings:
         }
 
     def _sources(self, entry: Section) -> list[str]:
-        """Name the papers of a method, and of the one that it runs on other weights first."""
+        """List the papers of a method, after that of the method that it runs on other weights."""
         methods = [part.method for part in (getattr(entry, "of", None), entry) if part]
         return [METHODS[name].source for name in methods if name in METHODS]
 
     def paper(self, w: Any) -> dict[str, Any]:
-        """Give which results a paper shows first."""
+        """Return which results a paper shows first."""
         return {
             "classifiers": self.study.shown,
             "metric": self.study.config.statistics.primary,
@@ -111,7 +111,7 @@ class PageSettings:
         }
 
     def study_page(self, w: Any) -> dict[str, Any]:
-        """Give what the study page depends on besides the tables and the methods."""
+        """Return what the study page depends on besides the tables and the methods."""
         study = self.study
         links = {
             "Explorer: every case, map and mask": paths.EXPLORER_PAGE,
@@ -140,7 +140,7 @@ class PageSettings:
 
 
 def _meaning(entry: Section) -> str:
-    """Say what a null baseline or a ceiling is; nothing of explainers, which cite a paper."""
+    """Describe a null baseline or a ceiling; empty for explainers, which cite a paper."""
     if inner := getattr(entry, "of", None):
         known = METHODS.get(inner.method)
         return f"{known.title if known else inner.method} on the same network with random weights"

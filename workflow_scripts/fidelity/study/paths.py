@@ -1,8 +1,9 @@
-"""Every path below results/, as patterns of Snakemake; no other module, script or rule spells one.
+"""Every path below results/, as a pattern of Snakemake. No other code spells out such a path.
 
-A rule uses a pattern as it is (`output: paths.MODEL`). Everything else fills its wildcards in:
+A rule uses a pattern directly (`output: paths.MODEL`). All other code fills in the wildcards:
 `paths.MODEL.format(dataset="demo", classifier="resnet18")`, or `fill(paths.MODEL, wildcards)`.
-Paths are relative to the project's folder. Imports nothing: Snakemake reads it when it parses.
+Paths are relative to the project's folder. Imports only fast modules, because Snakemake imports it
+at each parsing.
 """
 
 from collections.abc import Iterable
@@ -10,22 +11,22 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = "results"
-# Explainers without a classifier have their results under this one; also the unit of what no
-# classifier changes.
+# Takes the place of the classifier for explainers without one. Also the name of the unit with
+# results that do not depend on a classifier.
 NONE = "none"
-# In place of a data set: what is joined over all of them.
+# Takes the place of a data set for results over all data sets.
 SUMMARY = "summary"
 
 REPORT = f"{RESULTS}/report.html"
-# The config and overrides that the report was made with.
+# Config and overrides of the report.
 REPORT_OF = f"{RESULTS}/.report-of"
-# In a folder with this file, results were restored from units, which vouch for them: only some of
-# the rules are run there (`reanalyse.py`). It names the data sets and units of the config in use.
+# A folder with this file holds results that were restored from units. Only some of the rules run
+# there (`reanalyse.py`). The file lists the data sets and units of the current config.
 RESTORED = f"{RESULTS}/.restored_from_units"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
 
-# A data set.
+# Files of a data set.
 RAW = f"{RESULTS}/raw/{{source}}"
 DATASET = f"{RESULTS}/{{dataset}}"
 CASES = f"{DATASET}/cases.csv"
@@ -42,7 +43,7 @@ SHARD_CASES = f"{SHARDS}/{{shard}}.csv"
 SHARD_CLASSES = f"{SHARDS}/classes.json"
 PREPARED_FOLDER = f"{DATASET}/prepared"
 PREPARED = f"{PREPARED_FOLDER}/{{shard}}.h5"
-# The same cases with the reference that several readers agree on.
+# The same cases with the consensus of several readers as the reference.
 REFERENCED = f"{PREPARED_FOLDER}/references/{{shard}}.h5"
 EXPLAINED = f"{PREPARED_FOLDER}/explained.json"
 CHECKED = f"{DATASET}/checked"
@@ -57,13 +58,13 @@ LUNG_MODEL = f"{DATASET}/lung_model/model.safetensors"
 LUNG_SCORES = f"{DATASET}/lung_model/scores.csv"
 LUNG_QUALITY = f"{DATASET}/lung_model/quality.csv"
 
-# Places of logs and benchmarks that more than their rule knows; see `log_of`.
+# Jobs whose log and benchmark are also used outside their rule; see `log_of`.
 TRAIN = "{dataset}/{classifier}/train"
 EXPLAIN = "{dataset}/{classifier}/{explainer}/explain/{shard}"
 LUNG_FIT = "{dataset}/lung_model/fit"
 LUNG_MEASURE = "{dataset}/lung_model/measure"
 
-# A classifier of a data set.
+# Files of a classifier for a data set.
 CLASSIFIER = f"{DATASET}/{{classifier}}"
 ARCHITECTURE = f"{CLASSIFIER}/architecture.json"
 MODEL = f"{CLASSIFIER}/model.safetensors"
@@ -78,7 +79,7 @@ KNOWN_TRUTH_ACCURACY = f"{DATASET}/known_truth/{{classifier}}/accuracy.csv"
 WORST_CASES = f"{DATASET}/notebooks/{{classifier}}/worst_cases.csv"
 NOTEBOOK = f"{DATASET}/notebooks/{{classifier}}/explore.ipynb"
 
-# An explainer of a classifier.
+# Files of an explainer of a classifier.
 EXPLAINER = f"{CLASSIFIER}/{{explainer}}"
 FITTED = f"{DATASET}/{NONE}/{{explainer}}/fitted.safetensors"
 IMPORTED = f"{DATASET}/{NONE}/{{explainer}}/imported.csv"
@@ -95,13 +96,13 @@ FAITHFULNESS = f"{DATASET}/faithfulness/{{classifier}}/{{explainer}}.parquet"
 KNOWN_TRUTH = f"{DATASET}/known_truth/{{classifier}}/{{explainer}}.parquet"
 REPEATABILITY = f"{DATASET}/repeatability/{{base}}/{{explainer}}.parquet"
 
-# A binarization of an explainer's maps, and a protocol of scoring its masks.
+# Files of a binarization of an explainer's maps, and of a protocol for scoring its masks.
 BINARIZATION = f"{EXPLAINER}/{{binarization}}"
 THRESHOLDS = f"{BINARIZATION}/thresholds.csv"
 MASKS = f"{BINARIZATION}/masks.json"
 MASKS_STATUS = f"{BINARIZATION}/masks_status.csv"
 PNG = f"{BINARIZATION}/png"
-# A name that no protocol has: their scores are next to it.
+# No protocol has this name, so it does not collide with the folders of protocols next to it.
 CHEXLOCALIZE = f"{BINARIZATION}/export-chexlocalize"
 SCORES = f"{BINARIZATION}/{{protocol}}/scores.parquet"
 
@@ -109,7 +110,7 @@ SCORES = f"{BINARIZATION}/{{protocol}}/scores.parquet"
 EXPLORER = f"{DATASET}/explorer"
 EXPLORER_PAGE = f"{EXPLORER}/index.html"
 
-# One file that answers the question, and what a paper takes.
+# One file with the answer to the question, and a folder for a paper.
 STUDY_PAGE = f"{DATASET}/study.html"
 PAPER = f"{DATASET}/paper"
 
@@ -120,52 +121,52 @@ FIGURES = f"{DATASET}/figures"
 
 
 def table(name: str, suffix: str = "csv") -> str:
-    """Give the pattern of a table of a data set (or of `SUMMARY`), such as "localization"."""
+    """Return the pattern of a table of a data set (or of `SUMMARY`), such as "localization"."""
     return f"{TABLES}/{name}.{suffix}"
 
 
 def figure(name: str, suffix: str = "png") -> str:
-    """Give the pattern of a figure of a data set and a classifier, such as "curves"."""
+    """Return the path pattern of a figure of a data set and a classifier, such as "curves"."""
     return f"{FIGURES}/{{classifier}}/{name}.{suffix}"
 
 
 def summary_figure(suffix: str) -> str:
-    """Name the figure over all data sets."""
+    """Return the path of the figure over all data sets."""
     return f"{FIGURES}/localization.{suffix}".format(dataset=SUMMARY)
 
 
 def summary_table(name: str, suffix: str = "csv") -> str:
-    """Name a table over all data sets."""
+    """Return the path of a table over all data sets."""
     return table(name, suffix).format(dataset=SUMMARY)
 
 
 def top_folders(datasets: Iterable[str]) -> list[str]:
-    """Name the folders directly below `results` that a run writes to; raw files are left out."""
+    """List the folders directly below `results` that a run writes to, except for raw files."""
     return [*datasets, SUMMARY, *(Path(folder).name for folder in (LOGS, BENCHMARKS))]
 
 
 def log_of(job: str) -> str:
-    """Give the pattern of a job's log.
+    """Return the path pattern of a job's log.
 
     Args:
-        job: its place, wildcards in braces, such as "{dataset}/{classifier}/train". The benchmark
-            of the same job is in the same place (`benchmark_of`): provenance reads both.
+        job: place of the job, with wildcards in braces, such as "{dataset}/{classifier}/train".
+            `benchmark_of` uses the same place, so that provenance can read both.
     """
     return f"{LOGS}/{job}.log"
 
 
 def benchmark_of(job: str) -> str:
-    """Give the pattern of a job's benchmark; see `log_of`."""
+    """Return the path pattern of a job's benchmark; see `log_of`."""
     return f"{BENCHMARKS}/{job}.tsv"
 
 
 def benchmark_beside(log: str) -> str:
-    """Give the pattern of the benchmark of the job with a log."""
+    """Return the path pattern of the benchmark that belongs to a log."""
     return benchmark_of(log.removeprefix(f"{LOGS}/").removesuffix(".log"))
 
 
 class _Names(dict[str, Any]):
-    """Names for a pattern: those given, else attributes of `wildcards`."""
+    """Names to fill a pattern: the given ones, otherwise attributes of `wildcards`."""
 
     def __init__(self, wildcards: Any, names: dict[str, Any]) -> None:
         super().__init__(names)
@@ -176,19 +177,19 @@ class _Names(dict[str, Any]):
 
 
 def fill(pattern: str, wildcards: Any, **names: str) -> str:
-    """Fill the wildcards of a pattern in.
+    """Fill in the wildcards of a pattern.
 
     Args:
-        wildcards: an object with the names as attributes, such as a job's wildcards.
+        wildcards: an object with the wildcard names as attributes, such as a job's wildcards.
 
     Raises:
-        AttributeError: a wildcard of the pattern has no name.
+        AttributeError: a wildcard of the pattern has no value.
     """
     return pattern.format_map(_Names(wildcards, names))
 
 
 def below_results(path: str) -> str:
-    """Leave out the folder `results`; other paths are returned as they are."""
+    """Remove the leading folder `results`; other paths are returned unchanged."""
     return path.removeprefix(f"{RESULTS}/")
 
 
@@ -198,12 +199,12 @@ def is_result(path: str) -> bool:
 
 
 def in_folder(pattern: str, path: Path) -> bool:
-    """Check whether a file is in a folder of the name that the pattern's files are in."""
+    """Check whether a file is in a folder with the same name as the pattern's folder."""
     return Path(pattern).parent.name in path.parts
 
 
 def dataset_of(path: str, known: Iterable[str]) -> str | None:
-    """Name the data set (or `SUMMARY`) that a result belongs to; None for other paths.
+    """Return the data set (or `SUMMARY`) that a result belongs to; None for other paths.
 
     Args:
         path: relative to the project's folder.

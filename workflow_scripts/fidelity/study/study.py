@@ -1,8 +1,8 @@
-"""A loaded config that knows its combinations: what is run on what, and what is compared.
+"""A loaded config with its combinations: what is run on what, and what is compared.
 
-Snakefile, rules, scripts and tools ask it; it imports nothing heavy, as Snakemake makes one each
-time it parses. Where results are is in `paths`, which files a job reads in `job_files`, what
-decides its result in `job_settings`.
+Snakefile, rules, scripts and tools use it. It imports only fast modules, because Snakemake creates
+one at each parsing. `paths` holds the paths of results, `job_files` the input files of jobs, and
+`job_settings` the settings that decide their results.
 """
 
 from functools import cached_property
@@ -13,7 +13,7 @@ from fidelity.settings.explainers import Explainer
 from fidelity.study.names import Names
 from fidelity.study.paths import NONE
 
-# Of the primary comparison and of the figures; always in the config.
+# Protocol of the primary comparison and of the figures; always in the config.
 PRIMARY_PROTOCOL = "default"
 GALLERY_COLUMNS = 7
 
@@ -25,7 +25,7 @@ class Study(Names):
 
     @cached_property
     def combinations(self) -> list[Pair]:
-        """(classifier, explainer); explainers without a classifier are run once, under `none`."""
+        """(classifier, explainer). Explainers without a classifier run once, with `none`."""
         needing = self._where("needs_classifier")
         return [
             (classifier, name)
@@ -34,29 +34,29 @@ class Study(Names):
         ]
 
     def explainers_of(self, classifier: str) -> list[Pair]:
-        """List a classifier's explainers and the null baselines that are listed with them."""
+        """List a classifier's explainers, and the explainers without a classifier."""
         return [(c, e) for c, e in self.combinations if c in (classifier, NONE)]
 
     def own_explainers(self, classifier: str) -> list[Pair]:
-        """List the explainers that run on the classifier; under `none` those without one."""
+        """List the explainers that run on the classifier; for `none`, those without one."""
         return [(c, e) for c, e in self.combinations if c == classifier]
 
     @cached_property
     def beside_readers(self) -> list[Pair]:
-        """Combinations that are compared with readers: readers themselves are left out."""
+        """Combinations that are compared with readers; the readers themselves are left out."""
         own = self._where("needs_second_reader")
         return [(c, e) for c, e in self.combinations if e not in own]
 
     @property
     def primary_of_readers(self) -> str:
-        """The binarization of scores beside readers; `none` where the primary metric is of maps."""
+        """The binarization for comparisons with readers; `none` if the metric scores maps."""
         ranked = self.config.statistics.primary in self.config.scores.ranking
         return NONE if ranked else self.primary_binarization
 
     def gallery_explainers(self, classifier: str) -> list[Pair]:
-        """List what a gallery may show: what the config names, else explainers before baselines.
+        """List candidates for a gallery: from the config, otherwise explainers, then baselines.
 
-        Of `gallery_ceilings`, it shows one.
+        The gallery shows one of the `gallery_ceilings`.
         """
         found = self.explainers_of(classifier)
         chosen = self.config.figures.gallery_explainers
@@ -69,46 +69,46 @@ class Study(Names):
 
     @cached_property
     def gallery_ceilings(self) -> list[str]:
-        """Ceilings; a gallery shows the best of them. None where the config names its columns."""
+        """Ceilings; a gallery shows only the best one. Empty if the config lists the explainers."""
         if self.config.figures.gallery_explainers is not None:
             return []
         return [e for e, family in self.families.items() if family == "ceiling"]
 
     @cached_property
     def reporting(self) -> list[Pair]:
-        """Combinations whose maps report how stable they are."""
+        """Combinations whose maps report their own stability."""
         return [(c, e) for c, e in self.combinations if _reports_stability(self.explainers[e])]
 
     @cached_property
     def reporting_classifiers(self) -> list[str]:
-        """Their classifiers."""
+        """The classifiers in `reporting`."""
         return list(dict.fromkeys(c for c, _ in self.reporting))
 
     @cached_property
     def faithfulness_pairs(self) -> list[Pair]:
-        """Combinations of faithfulness: every explainer with every classifier."""
+        """Combinations whose faithfulness is measured: every explainer with every classifier."""
         asked = self.config.faithfulness.metrics
         return [(c, e) for c in self.classifiers for _, e in self.explainers_of(c)] if asked else []
 
     @cached_property
     def computed_under(self) -> dict[Pair, str]:
-        """(classifier, explainer) → the classifier under which the maps are, it or `none`."""
+        """(classifier, explainer) → where the maps are: under this classifier or under `none`."""
         return {(c, e): under for c in self.classifiers for under, e in self.explainers_of(c)}
 
     @cached_property
     def sensitivity_asked(self) -> bool:
-        """Whether faithfulness explains changed images."""
+        """Whether faithfulness needs explanations of changed images."""
         return bool(names_by("sensitivity", self.config.faithfulness.metrics))
 
     @cached_property
     def sensitivity_pairs(self) -> list[Pair]:
-        """Those of `faithfulness_pairs` that can explain a changed image; none if not requested."""
+        """The `faithfulness_pairs` that can explain a changed image; empty if not requested."""
         pairs = self.faithfulness_pairs if self.sensitivity_asked else []
         return [(c, e) for c, e in pairs if e not in self.given]
 
     @cached_property
     def checked_explainers(self) -> list[str]:
-        """Explainers of the sanity checks; none where they are off."""
+        """Explainers with sanity checks; empty if the checks are off."""
         sanity = self.config.sanity
         able = [e for e, entry in self.explainers.items() if depends_on_training(entry.method)]
         chosen = sanity.explainers
@@ -116,12 +116,12 @@ class Study(Names):
 
     @cached_property
     def sanity_pairs(self) -> list[Pair]:
-        """Combinations of the sanity checks."""
+        """Combinations with sanity checks."""
         return [(c, e) for c in self.classifiers for e in self.checked_explainers]
 
     @cached_property
     def controls(self) -> dict[str, list[str]]:
-        """Kind of control → its trainings, by seed; nothing where no metric is judged."""
+        """Kind of control → its trainings, by seed; empty if no metric is judged."""
         return {
             kind: [name for name, base in self.bases.items() if base == key]
             for kind, key in self.config.controls.kinds.items()
@@ -129,18 +129,18 @@ class Study(Names):
 
     @property
     def judges_metrics(self) -> bool:
-        """Whether metrics are judged: all kinds must be here, with the same seeds."""
+        """Whether metrics are judged; this needs all kinds of controls, with the same seeds."""
         seeds = {tuple(self.classifiers[n].seed for n in names) for names in self.controls.values()}
         return len(seeds) == 1 and seeds != {()}
 
     @cached_property
     def control_names(self) -> list[str]:
-        """All trainings that metrics are judged by."""
+        """All trainings that serve as controls for metrics."""
         return [name for names in self.controls.values() for name in names]
 
     @cached_property
     def repeated_pairs(self) -> list[Pair]:
-        """(key of a classifier that is trained with several seeds, explainer of classifiers)."""
+        """(classifier key with several seeds, explainer that needs a classifier)."""
         needing = self._where("needs_classifier")
         return [(base, e) for base in self.repeated for e in needing]
 
@@ -149,7 +149,8 @@ class Study(Names):
 
         Returns:
             One entry per file of scores: dataset, classifier, explainer, binarization, protocol.
-            Scores of masks, then those of the maps themselves, whose binarization is `none`.
+            Scores of masks come first, then those of the maps themselves, with the binarization
+            `none`.
         """
 
         def block(pair: Pair, binarization: str, protocol: str) -> dict[str, str]:
@@ -172,19 +173,19 @@ class Study(Names):
 
     @cached_property
     def compared_datasets(self) -> list[str]:
-        """Data sets whose images are compared with one another's; none where there is only one."""
+        """Data sets whose images are compared with each other; empty if there is only one."""
         off = ("off", False)
         found = [d for d, entry in self.datasets.items() if entry.near_duplicates not in off]
         return found if len(found) > 1 else []
 
     @cached_property
     def metrics(self) -> tuple[str, ...]:
-        """All metrics that the config requests: of the others, no code counts."""
+        """All requested metrics; the code of other metrics does not count in digests."""
         scores, faithfulness = self.config.scores, self.config.faithfulness
         return (*scores.metrics, *scores.ranking, *faithfulness.metrics)
 
     def check_tables(self, dataset: str) -> list[str]:
-        """List tables of maps and readers, as far as the config requests them."""
+        """List the tables of checks and readers that the config requests."""
         return [
             *(["reader_agreement", "readers"] if dataset in self.with_readers else []),
             "stability",
@@ -198,6 +199,6 @@ class Study(Names):
 
 
 def _reports_stability(entry: Explainer) -> bool:
-    """Check whether an explainer's maps report how stable they are, itself or on other weights."""
+    """Check for maps that report their stability, directly or from a method on other weights."""
     inner = getattr(entry, "of", None)
     return method_of(entry.method).stability or (inner is not None and _reports_stability(inner))

@@ -1,10 +1,10 @@
-"""What the targets `tables` and `figures` of a study are made of."""
+"""The files of the targets `tables` and `figures` of a study."""
 
 from fidelity.figures.registry import FIGURES, WITH_IMAGES
 from fidelity.study import paths
 from fidelity.study.study import Study
 
-# Of each data set with reference masks: (name, suffix).
+# For each data set with reference masks: (name, suffix).
 _TABLES = [
     *(
         (t, "csv")
@@ -16,7 +16,7 @@ _TABLES = [
 
 
 def tables(study: Study) -> list[str]:
-    """List the tables and pages of all data sets, and the marks that classifiers are checked."""
+    """List the tables and pages of all data sets, and the marker files of checked classifiers."""
     marked = study.config.known_truth.datasets
     swept = study.sweeps and study.classifiers
     found = [paths.table(*name).format(dataset=d) for d in study.studies for name in _TABLES]
@@ -46,7 +46,7 @@ def figures(study: Study) -> list[str]:
         "sanity": (study.studies if study.sanity_pairs else [], names),
         "faithfulness": (study.studies if study.faithfulness_pairs else [], names),
         "known_truth": (study.config.known_truth.datasets, names),
-        # It is of all classifiers together.
+        # One figure for all classifiers together.
         "failure_model": (study.studies if study.config.failure_model else [], [*names][:1]),
         "organs": (study.with_organs, study.shown),
     }
@@ -76,7 +76,7 @@ def pages(study: Study) -> list[str]:
 
 
 def from_units(study: Study) -> list[str]:
-    """List what can be computed from units alone, of restored data sets."""
+    """List the results that can be computed from units alone, for restored data sets."""
     # Units hold no organ masks.
     patterns = paths.CHECKED, paths.table("organ_masks")
     absent = {path.format(dataset=dataset) for dataset in study.datasets for path in patterns}

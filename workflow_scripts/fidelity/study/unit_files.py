@@ -1,4 +1,4 @@
-"""Which results a unit is packed from, and which files are on the way to them."""
+"""Results that a unit is packed from, and the intermediate files for them."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -14,14 +14,14 @@ class UnitFiles:
     """The files of the units of a study: paths below the folder `results`."""
 
     def __init__(self, study: Study, job_files: JobFiles, job_settings: JobSettings) -> None:
-        """Remember the study."""
+        """Store the study and its job files and settings."""
         self.study, self._files, self._settings = study, job_files, job_settings
 
     def results(self, w: Any) -> list[str]:
-        """List all that a unit is packed from.
+        """List all results that a unit is packed from.
 
         Args:
-            w: names `dataset` and `unit`.
+            w: wildcards with `dataset` and `unit`.
         """
         study, dataset = self.study, w.dataset
         if w.unit in study.repeated:
@@ -54,7 +54,7 @@ class UnitFiles:
         return found
 
     def _of_explainers(self, w: Any) -> list[str]:
-        """List the results of a classifier's explainers; under `none`, of those without one."""
+        """List the results of a classifier's explainers; for `none`, of explainers without one."""
         study, unit = self.study, w.unit
         if w.dataset not in study.studies:
             return []
@@ -86,10 +86,10 @@ class UnitFiles:
         return _filled(found, w)
 
     def steps(self, w: Any) -> list[str]:
-        """List files on the way to a unit's results, each kind once.
+        """List intermediate files for a unit's results, one of each kind.
 
         Args:
-            w: names `dataset` and `unit`.
+            w: wildcards with `dataset` and `unit`.
         """
         study, first = self.study, self.study.explained_shards(w.dataset)[:1]
         found = [
@@ -114,7 +114,7 @@ class UnitFiles:
 
 
 def _filled(files: list[tuple[str, dict[str, str]]], w: Any) -> list[str]:
-    """Fill patterns of a unit in, its name being that of the classifier."""
+    """Fill in the patterns of a unit; its name is used as the classifier."""
     return [
         below_results(paths.fill(pattern, w, classifier=w.unit, **names))
         for pattern, names in files

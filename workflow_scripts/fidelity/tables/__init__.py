@@ -1,1 +1,1 @@
-"""Formatted tables of a study. A table is laid out once as text and written in three formats."""
+"""Formatted tables of a study. Each table is laid out once as text and written in three formats."""

@@ -1,4 +1,4 @@
-"""Scores of boxes as tables: values of sets of images by protocol, and their differences."""
+"""Tables of box scores: metrics of sets of images by protocol, and their differences."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from fidelity.tables.layout import (
     lay_out,
 )
 
-# Tables of a protocol, by the beginnings of their metrics' names: part → (title, beginnings).
+# Tables of a protocol: part → (title, prefixes of its metrics' names).
 PARTS = {
     "default": {
         "boxes": ("Boxes", ("box_", "corloc", "lesion_recall", "froc")),
@@ -46,11 +46,12 @@ def box_tables(
 
     Args:
         values: boxes.csv of one data set.
-        comparisons: box_comparisons.csv of it.
+        comparisons: box_comparisons.csv of the same data set.
 
     Returns:
-        One or two tables per protocol, explainers by class and classifier; then the differences of
-        pairs with an explainer of the classifier, all classes together, protocol `default`.
+        One or two tables per protocol, with explainers by class and classifier. Then the
+        differences of pairs with an explainer of the classifier, all classes together, protocol
+        `default`.
     """
     shown = keep_test_split(values)
     tables = []
@@ -77,7 +78,7 @@ def _values(
     metrics = block.drop_duplicates("metric").set_index("metric")
     rows, headings = [], {}
     parts = block.groupby(["class", "classifier"], sort=False)
-    # Each class with its classifiers together.
+    # Sorted so that each class has its classifiers together.
     order = list(block["class"].unique())
     for key, group in sorted(parts, key=lambda part: order.index(part[0][0])):
         headings[len(rows)] = class_and_classifier(*key)

@@ -19,7 +19,7 @@ def class_tables(rows: pd.DataFrame, families: Mapping[str, str], **told: Any) -
         rows: rows of localization.csv, of the primary result of one classifier.
 
     Returns:
-        One table; none where there is a single class.
+        A list with one table; empty if there is only one class.
     """
     rows = rows[rows["class"] != ALL_CLASSES]
     classes = list(rows["class"].unique())
@@ -45,7 +45,7 @@ def class_tables(rows: pd.DataFrame, families: Mapping[str, str], **told: Any) -
 
 
 def _cell(rows: pd.DataFrame) -> str:
-    """Write the mean with its interval, and how many cases have a value."""
+    """Write the mean with its interval, and the number of cases with a value."""
     if rows.empty:
         return ABSENT
     row = rows.iloc[0]

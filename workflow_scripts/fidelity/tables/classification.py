@@ -1,4 +1,4 @@
-"""The classifiers' quality as a table."""
+"""Tables of the classifiers' quality."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -35,7 +35,7 @@ def classification_tables(classification: pd.DataFrame) -> list[Table]:
     """Lay out the quality of the classifiers: over all classes, and by class.
 
     Returns:
-        Up to two tables; "–" where a measure is not one of that class.
+        Up to two tables; "–" where a measure does not exist for a class.
     """
     shown = keep_test_split(classification)
     over_all = shown["class"] == ALL_CLASSES
@@ -89,7 +89,7 @@ def _cell(row: Mapping[str, Any] | None) -> str:
 
 
 def _chances(shown: pd.DataFrame) -> list[str]:
-    """Name the measures whose chance is a fixed number, with it."""
+    """Name the measures with a fixed chance level, and that level."""
     rows = shown.dropna(subset="chance").drop_duplicates("metric")
     return [
         f"{CLASSIFICATION_TITLES.get(row.metric, row.metric)} {value_of(row.metric, row.chance)}"

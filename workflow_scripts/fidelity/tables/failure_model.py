@@ -1,4 +1,4 @@
-"""Table of why localization fails: a row per fact, a column per explainer."""
+"""Table of the failure model: one row per covariate, one column per explainer."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from fidelity.tables.layout import Table, facts_of, interval_cell, lay_out
 
 
 def failure_tables(model: pd.DataFrame, families: Mapping[str, str]) -> list[Table]:
-    """Lay out failure_model.csv: the change of the metric per standard deviation of each fact."""
+    """Lay out failure_model.csv: the metric's change per standard deviation of each covariate."""
     shown = pooled_classes(model)
     metric = shown["metric"].iloc[0]
     explainers = titles.ordered(list(shown["explainer"].unique()))

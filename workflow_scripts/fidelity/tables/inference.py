@@ -1,4 +1,4 @@
-"""Paired tests, strata and the mixed model as tables."""
+"""Tables of paired tests, strata and the mixed model."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -30,7 +30,7 @@ from fidelity.presentation.wording import (
 )
 from fidelity.tables.layout import Section, Table, by_explainer, facts_of, interval_cell, lay_out
 
-# Behind a number of cases that is too small.
+# Mark after a number of cases that is too small.
 FEW_MARK = "†"
 CONCLUSIONS = {
     "a_higher": "A higher",
@@ -46,11 +46,11 @@ def comparison_tables(
     families: Mapping[str, str],
     useless: Collection[str] = (),
 ) -> list[Table]:
-    """Lay out the paired tests: primary ones of explainers, all primary ones, secondary ones.
+    """Lay out the paired tests: primary tests of explainers, all primary ones, secondary ones.
 
     Args:
         statistics: alpha, margin, replicates, permutations, primary_binarization, as used.
-        useless: classifiers from which no conclusion is drawn: the table shows it in its place.
+        useless: classifiers that allow no conclusion: the table states this instead of one.
 
     Returns:
         Up to three tables. The first has the pairs that explain the classifier, all classes
@@ -127,7 +127,7 @@ def _comparison_table(
 
 
 def _size(row: Mapping[str, Any]) -> str:
-    """Write the number of patients, and of their images."""
+    """Write the number of patients and of their images."""
     patients, images = int(row["n_patients"]), int(row["n"])
     return str(images) if row["unit_of_analysis"] == "image" else f"{patients} ({images})"
 
@@ -142,8 +142,8 @@ def strata_tables(
     """Lay out the primary metric by lesion size, prediction, confidence and requested strata.
 
     Args:
-        requested: the setting `strata`. Where there are any, means over fewer than FEW cases are
-            marked in all tables.
+        requested: the setting `strata`. If it is not empty, all tables mark means over fewer than
+            FEW cases.
     """
     shown = keep_test_split(strata[strata["metric"] == statistics["primary"]])
     few = FEW if requested else 0
@@ -194,10 +194,10 @@ def _level(rows: pd.DataFrame, level: str, few: int) -> str:
 
 
 def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) -> list[Table]:
-    """Lay out the mixed model: terms per class, or why there are none.
+    """Lay out the mixed model: terms per class, or the reason why there are none.
 
     Returns:
-        One table, or none for an empty model.
+        A list with one table; empty for an empty model.
     """
     shown = keep_test_split(model)
     if shown.empty:
@@ -242,7 +242,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
 
 
 def _note(note: str) -> str:
-    """Write what is noted of a fit as a sentence, with titles of the classifiers left out."""
+    """Write the note of a fit as a sentence, with titles of the classifiers that were left out."""
 
     def title(found: re.Match[str]) -> str:
         return found[1] + ", ".join(map(titles.classifier_title, found[2].split(", ")))
@@ -252,7 +252,7 @@ def _note(note: str) -> str:
 
 
 def _term(term: str) -> str:
-    """Write a term of the model with titles: `explainer[T.lime]` is "Explainer: LIME"."""
+    """Write a term of the model with titles: `explainer[T.lime]` becomes "Explainer: LIME"."""
 
     def title(found: re.Match[str]) -> str:
         of = {"explainer": titles.explainer_title, "classifier": titles.classifier_title}

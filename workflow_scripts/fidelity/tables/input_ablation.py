@@ -1,4 +1,4 @@
-"""Data-set settings side by side as tables."""
+"""Tables of the input ablation: data sets that differ in the classifier's input, side by side."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -20,10 +20,10 @@ def input_tables(
     datasets: Mapping[str, Mapping[str, Any]],
     quality: Qualities = MappingProxyType({}),
 ) -> list[Table]:
-    """Lay out the input ablation: one table per source with several data sets, a column for each.
+    """Lay out the input ablation: one table per source with several data sets, one column each.
 
     Args:
-        quality: (dataset, classifier) → its quality: those that allow no conclusion are named.
+        quality: (dataset, classifier) → its quality: classifiers without a conclusion are named.
     """
     tables = []
     for source, part in inputs.groupby("source", sort=False):

@@ -1,6 +1,7 @@
 """A table laid out as text.
 
-No value is set in bold: a "best" would need a test behind it, and those are in comparisons.csv.
+No value is set in bold: calling a value the best would need a test, and the tests are in
+comparisons.csv.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,10 +22,10 @@ from fidelity.presentation.wording import (
     with_interval,
 )
 
-# The parts of the page; their titles and their order are in the templates.
+# The sections of the page; their titles and their order are in the templates.
 Section = Literal[
     "main", "pairs", "quality", "metrics", "settings", "maps", "boxes", "comparisons", "strata",
-    "checks", "cases",
+    "checks", "cases", "organ_masks",
 ]  # fmt: skip
 
 
@@ -33,11 +34,12 @@ class Table:
     """A laid-out table.
 
     Attributes:
-        rows: cells as text, unescaped.
+        rows: cells as text, not escaped.
         numeric: number of columns, from the right, that are right-aligned.
-        headings: index of a row → heading of the rows from there on; an empty one is a thin line.
+        headings: index of a row → heading of the rows from there on; an empty heading is a thin
+            line.
         name: of its file and its label; letters, digits and hyphens.
-        classifiers: keys of those whose explainers it shows.
+        classifiers: keys of the classifiers whose explainers it shows.
     """
 
     title: str
@@ -63,11 +65,11 @@ def lay_out(
     classifiers: Iterable[str] = (),
     **content: Any,
 ) -> Table:
-    """Make a table with the title and the notes of a template.
+    """Make a table with title and notes from a template.
 
     Args:
         text: name of the template in `notes`; its first paragraph is the title.
-        file: the table's `name`; see `Table` for the others.
+        file: the table's `name`; see `Table` for the other arguments.
     """
     title, *notes = paragraphs(f"notes/{text}.txt.j2", **content)
     known = frozenset(classifiers)
@@ -75,13 +77,13 @@ def lay_out(
 
 
 def class_and_classifier(cls: str, classifier: str) -> str:
-    """Name both in the heading of rows."""
+    """Name class and classifier in the heading of rows."""
     none = classifier == NO_CLASSIFIER
     return f"{class_title(cls)}, {'no classifier' if none else titles.classifier_title(classifier)}"
 
 
 def facts_of(rows: pd.DataFrame) -> dict[str, Any]:
-    """Give what titles name of rows: data set, split and, if they have some, classes."""
+    """Return what titles name of rows: data set, split and, if present, classes."""
     found = {"dataset": titles.dataset_title(rows["dataset"].iloc[0])}
     found["split"] = rows["split"].iloc[0]
     if "class" in rows.columns:
@@ -90,7 +92,7 @@ def facts_of(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def place_of(rows: pd.DataFrame) -> str:
-    """Write the facts of rows as a title has them."""
+    """Write data set, split and classes of rows for a title."""
     found = facts_of(rows)
     return ", ".join([found["dataset"], f"{found['split']} split", *list(found.values())[2:]])
 
@@ -101,9 +103,9 @@ def interval_cell(
     """Write a value of a row with its interval.
 
     Args:
-        metric: or another quantity, which decides the digits.
+        metric: the metric or other quantity, which decides the number of decimals.
         names: columns of the value and of the ends of its interval.
-        decide: how many of the three have more digits if all would read as 0.
+        decide: if the first `decide` of the three would all read as 0, they get more decimals.
     """
     values = [row[name] for name in names]
     return with_interval(*values, digits_of(metric, *values[:decide]))
@@ -112,14 +114,14 @@ def interval_cell(
 def by_explainer(
     rows: pd.DataFrame, families: Mapping[str, str]
 ) -> Iterator[tuple[list[str], pd.DataFrame]]:
-    """Give title and family of each explainer, in the order of `by_family`, with its rows."""
+    """Yield title and family of each explainer with its rows, in the order of `by_family`."""
     groups = dict(list(rows.groupby("explainer", sort=False)))
     for name in by_family(list(groups), families):
         yield [titles.explainer_title(name), family_title(name, families)], groups[name]
 
 
 def by_family(explainers: Sequence[str], families: Mapping[str, str]) -> list[str]:
-    """Order explainers: those that explain, null baselines, ceilings; else as they are shown."""
+    """Order explainers by kind: of the classifier, null baselines, ceilings; then as displayed."""
     found = {name: families.get(name, "") for name in explainers}
     return sorted(
         titles.ordered(explainers),

@@ -1,4 +1,4 @@
-"""Mean localization scores as tables: one per binarization and protocol, the rest in a second."""
+"""Tables of mean localization scores: up to two per binarization and protocol."""
 
 from collections.abc import Mapping
 
@@ -33,7 +33,7 @@ from fidelity.tables.layout import (
 from fidelity.tables.quality import quality_note
 from fidelity.tables.results import Results
 
-# What the first table of a binarization shows, as far as it was computed; a page holds no more.
+# The metrics in the first table of a binarization, if they were computed; no more fit on a page.
 MAIN = [
     "iou",
     "iou_nan",
@@ -46,7 +46,7 @@ MAIN = [
     "nsd",
     "false_positive_share",
 ]
-# Metrics that ask whether the highest value of a map is in the reference.
+# Metrics that check whether the highest value of a map is in the reference.
 POINTING = {"pointing_game", "pointing_game_any", "pointing_game_tolerance", "hit_rate"}
 CONFOUNDED_MARK = " (confounded)"
 EMPTY_PREDICTIONS = "empty pred."
@@ -56,8 +56,8 @@ def localization_tables(results: Results) -> list[Table]:
     """Lay out the test split's means: explainers by class and classifier.
 
     Returns:
-        Per binarization and protocol, in the order of the file, a table of the main metrics and,
-        where there are others, a second one; the threshold-free metrics of the maps in one.
+        Per binarization and protocol, in the order of the file: a table of the main metrics and, if
+        there are others, a second one. The threshold-free metrics of the maps have one table.
     """
     tables = []
     settings, quality = results.settings, results.quality
@@ -144,7 +144,7 @@ def _cells_of(
 
 
 def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Name what in a table was not treated like the rest, and how."""
+    """Name what in a table was treated differently from the rest, and how."""
     names = {*block["explainer"], *block["binarization"]}
     return [
         (titles.title_of_either(name), how) for name, how in confounded.items() if name in names
@@ -153,7 +153,7 @@ def _confounds(block: pd.DataFrame, confounded: Mapping[str, str]) -> list[tuple
 
 def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
     by_metric = rows.set_index("metric")
-    # False-positive area is counted over other cases.
+    # False-positive area is averaged over other cases.
     usual = by_metric[~by_metric.index.isin(ON_EMPTY_REFERENCES)]
     first = (usual if len(usual) else by_metric).iloc[0]
     cells = [str(int(first[name])) for name in ("n", "n_empty_prediction", "n_empty_reference")]
@@ -171,7 +171,7 @@ def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
 
 
 def spreads(results: Results, block: pd.DataFrame) -> dict[tuple[str, str, str], str]:
-    """Give (classifier, explainer, class) its between-seeds spread of the primary metric."""
+    """Return (classifier, explainer, class) → spread of the primary metric between seeds."""
     seeds, bases = results.seeds, results.settings["bases"]
     primary = results.settings["statistics"]["primary"]
     first = block.iloc[0]

@@ -34,12 +34,12 @@ from fidelity.tables.quality import quality_note
 from fidelity.tables.results import Results
 from fidelity.verdict.compared_pair import Comparison, between, read_rows
 
-# The metric beside the primary one: the first of these that is another.
+# The second metric: the first of these that is not the primary one.
 SECOND = ("dice", "iou")
 KINDS = {"": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
 REFERENCE = "reference"
 NOT_DRAWN = "not drawn"
-# What a comparison says of its first explainer.
+# What a comparison states about its first explainer.
 CONCLUSIONS = {
     "first_higher": "higher",
     "second_higher": "lower",
@@ -90,7 +90,7 @@ def _table(
     digits = digits_of(metric)
 
     columns: dict[str, Callable[[str], str]] = {
-        "Method": titles.plain_title,  # headings name the kinds
+        "Method": titles.plain_title,  # headings already name the kinds
         "n": lambda name: str(int(means["n"][name] - means["n_undefined"][name])),
         metric_title(metric): lambda name: interval_cell(means.loc[name], metric, decide=0),
     }
@@ -159,7 +159,7 @@ def _kind(explainer: str, families: Mapping[str, str]) -> str:
 def _reference(
     names: list[str], means: pd.Series, families: Mapping[str, str], direction: str
 ) -> tuple[str, str]:
-    """Choose what the others are compared with, and say what it is: `null` or `explainer`."""
+    """Choose what the others are compared with, and return its kind: `null` or `explainer`."""
     nulls = [name for name in names if families.get(name) == "baseline"]
     if not nulls:
         return names[0], "explainer"

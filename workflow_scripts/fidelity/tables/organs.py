@@ -1,4 +1,4 @@
-"""Where attribution lies, and which organ masks were used, as tables."""
+"""Tables of where attribution lies, and of the organ masks that were used."""
 
 from collections.abc import Mapping
 
@@ -23,12 +23,12 @@ STATUSES = {
     "no row": "cases without a row",
     "no case": "rows of images that the study does not use",
 }
-# Metrics whose digits these shares, and an estimated Dice, have.
+# These shares, and an estimated Dice, have as many decimals as these metrics.
 _SHARE, _QUALITY = "relevance_mass", "dice"
 
 
 def organ_tables(organs: pd.DataFrame, families: Mapping[str, str]) -> list[Table]:
-    """Lay out the mean share of each map per region, the references' own first.
+    """Lay out the mean share of each map per region; the references' own shares come first.
 
     Args:
         organs: organs.csv of one data set and split; not empty.
@@ -39,7 +39,7 @@ def organ_tables(organs: pd.DataFrame, families: Mapping[str, str]) -> list[Tabl
     """
     shown = pooled_classes(organs)
     regions = [name for name in REGIONS if (shown["region"] == name).any()]
-    # Some explainers lack cases: the references' own shares are those of the most.
+    # Some explainers lack cases: the references' shares are taken from the row with most cases.
     first = shown.loc[shown.groupby("region", sort=False)["n"].idxmax()].set_index("region")
     drawn = ("reference_mean", "reference_ci_low", "reference_ci_high")
     rows = [
@@ -76,7 +76,7 @@ def organ_tables(organs: pd.DataFrame, families: Mapping[str, str]) -> list[Tabl
 
 
 def organ_masks_table(masks: pd.DataFrame, dataset: str) -> Table:
-    """Lay out how many organ masks were used, and what was not."""
+    """Lay out how many organ masks were used, and what was not used."""
     rows = []
     for status, words in STATUSES.items():
         part = masks[masks["status"] == status]
@@ -94,5 +94,5 @@ def organ_masks_table(masks: pd.DataFrame, dataset: str) -> Table:
     header = ["Organ masks", "n", "Estimated quality", "With heart"]
     shown = titles.dataset_title(dataset)
     return lay_out(
-        "organ_masks", header, rows, 3, section="cases", file="organ-masks", dataset=shown
+        "organ_masks", header, rows, 3, section="organ_masks", file="organ-masks", dataset=shown
     )

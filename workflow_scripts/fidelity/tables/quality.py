@@ -1,4 +1,4 @@
-"""How good the classifiers are: a note for every table that shows their explainers."""
+"""The quality of the classifiers: a note for every table that shows their explainers."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,7 +16,7 @@ def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -
     """State how good the classifiers of one table are.
 
     Returns:
-        One sentence; None if nothing is known of them.
+        One sentence; None if nothing is known about them.
     """
     parts = []
     for name in classifiers:
@@ -34,21 +34,21 @@ def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -
 def with_chance_notes(
     tables: Sequence[Table], quality: Qualities, bases: Mapping[str, str]
 ) -> list[Table]:
-    """Note under every table which of its classifiers allow no conclusion.
+    """Add notes on classifiers that allow no conclusion to each table that shows them.
 
     Args:
         bases: classifier → its key in the config.
 
     Returns:
-        The tables. Of a classifier below chance the note asks whether the order of its classes is
-        right, and names the order that would fit; likewise where another order fits classes that
-        are below chance.
+        The tables. If a classifier is below chance, the note asks whether the order of its classes
+        is right, and names the order that would fit. It does the same if only some classes are
+        below chance and another order fits them.
     """
     found = []
     for table in tables:
         notes = []
         for (_, name), rated in quality.items():
-            # A table over training seeds names the classifier's key.
+            # A table over training seeds names the classifier by its key in the config.
             if table.classifiers & {name, bases.get(name)}:
                 if rated.asks_for_order:
                     notes.append(question(bases.get(name, name), rated))

@@ -1,4 +1,4 @@
-"""Readers beside each other, and explainers beside readers, as tables."""
+"""Tables of the agreement between readers, and of explainers compared with readers."""
 
 from collections.abc import Mapping
 
@@ -54,7 +54,7 @@ def agreement_tables(agreement: pd.DataFrame, families: Mapping[str, str]) -> li
 
 
 def reader_tables(readers: pd.DataFrame, families: Mapping[str, str]) -> list[Table]:
-    """Lay out explainers beside the reader who is left out: one row per explainer and reader."""
+    """Lay out explainers against the left-out reader: one row per explainer and reader."""
     pooled = pooled_classes(readers)
     metric = pooled["metric"].iloc[0]
     rows: list[list[str]] = []
@@ -62,7 +62,7 @@ def reader_tables(readers: pd.DataFrame, families: Mapping[str, str]) -> list[Ta
     for classifier, of_classifier in pooled.groupby("classifier", sort=False):
         headings[len(rows)] = ""
         for who, own in by_explainer(of_classifier, families):
-            # Their mean first, then each of them.
+            # The mean over readers first, then each reader.
             for row in sorted(own.to_dict("records"), key=lambda row: row["reader"] != ALL):
                 rows.append(
                     [

@@ -1,4 +1,4 @@
-"""The tables of results that the tables of means are laid out of, and what qualifies them."""
+"""The result tables from which tables of means are laid out, and the classifiers' quality."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,9 +20,9 @@ class Results:
     """Results of one data set.
 
     Attributes:
-        seeds: seeds.csv; its spread is shown where there are two seeds.
+        seeds: seeds.csv; its spread is shown if there are at least two seeds.
         classification: classification.csv; None without classifiers.
-        quality: (dataset, classifier) → the classifier's, for headings and notes.
+        quality: (dataset, classifier) → the classifier's quality, for headings and notes.
         settings: `PageSettings.formatted_tables`.
     """
 
@@ -35,7 +35,7 @@ class Results:
 
     @classmethod
     def read(cls, files: Mapping[str, Any], settings: Mapping[str, Any]) -> "Results":
-        """Read the tables from a rule's inputs by name, and rate the classifiers."""
+        """Read the tables from a rule's inputs by name, and judge the classifiers."""
         classification = read_if(CLASSIFICATION, files.get("classification"))
         orders = read_if(CLASS_ORDER, files.get("class_order"))
         least = settings["statistics"].get("least_accuracy")
@@ -50,12 +50,12 @@ class Results:
 
     @property
     def useless(self) -> set[str]:
-        """Classifiers from which no conclusion is drawn."""
+        """Classifiers that allow no conclusion."""
         return {name for (_, name), rated in self.quality.items() if not rated.concludes}
 
     @property
     def unit(self) -> str:
-        """The unit of analysis, `patient` or `image`; without two explainers, the counts tell."""
+        """The unit of analysis, `patient` or `image`; without comparisons, from the counts."""
         units = set(self.comparisons["unit_of_analysis"])
         if units:
             return "patient" if "patient" in units else "image"

@@ -20,7 +20,7 @@ def threshold_tables(
         tuned: explainer → its thresholds.csv.
 
     Returns:
-        One table; none where no threshold was tuned.
+        A list with one table; empty if no threshold was tuned.
     """
     if not tuned:
         return []

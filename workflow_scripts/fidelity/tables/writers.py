@@ -1,4 +1,4 @@
-"""Tables as HTML, Markdown and LaTeX: the templates write; LaTeX is fitted to a page here."""
+"""Write tables as HTML, Markdown and LaTeX by templates; LaTeX is fitted to a page here."""
 
 import math
 import re
@@ -10,33 +10,33 @@ from itertools import accumulate, pairwise
 from fidelity.presentation.page import render
 from fidelity.tables.layout import Table
 
-# Widths in points of LaTeX: one column of a journal, and both (85 and 170 mm).
+# Widths of one and of two columns of a journal in LaTeX points (85 and 170 mm).
 ONE_COLUMN, TWO_COLUMNS = 241.0, 483.0
-# Sizes of type in a 10 pt document, with their share of its width.
+# Font sizes in a 10 pt document, and their widths relative to 10 pt.
 SIZES = {"normalsize": 1.0, "small": 0.92, "footnotesize": 0.85}
 SMALLEST = "footnotesize"
-# Between columns, twice \tabcolsep as the template sets it.
+# Space between columns: twice \tabcolsep as set in the template.
 GAP = 8.0
-# A longer text is broken into lines, and so is a long title of a column of numbers.
+# Longer texts are broken into lines, and so are long titles of columns of numbers.
 WIDEST_TEXTS = (150.0, 100.0, 80.0)
 HEADER_LETTERS = 10
 NO_BREAK = "\N{NO-BREAK SPACE}"
-# What a page holds of the smallest size, next to caption and notes.
+# Number of lines of the smallest size that fit on a page with caption and notes.
 MOST_LINES = 48
 _NARROW, _WIDE = set(" .,:;'|![]()iljtfr-"), set("mMWw%−+=≈↑↓@")
 
 
 @dataclass(frozen=True)
 class Part:
-    """What one LaTeX float holds of a table.
+    """The part of a table that one LaTeX float contains.
 
     Attributes:
         environment: `table`, or `table*` across two columns.
-        size: of type, a command of LaTeX.
-        columns: of `tabular`.
+        size: font size, as a LaTeX command.
+        columns: column specification of `tabular`.
         broken: columns whose cells are broken into lines.
-        header: titles of the columns, each in lines.
-        rows: heading before the row (None: no rule there), and the cells.
+        header: titles of the columns, each a list of lines.
+        rows: the heading before the row (None: no line there), and the cells.
     """
 
     environment: str
@@ -48,7 +48,7 @@ class Part:
 
 
 def to_markdown(template: str, tables: Sequence[Table], **content: object) -> str:
-    """Write tables as GitHub Markdown, in the template of that name."""
+    """Write tables as GitHub Markdown."""
     return render(f"{template}.md.j2", tables=tables, **content)
 
 
@@ -58,11 +58,11 @@ def to_html(template: str, tables: Sequence[Table], **content: object) -> str:
 
 
 def to_latex(tables: Sequence[Table], dataset: str) -> dict[str, str]:
-    """Write each table as LaTeX; they need the package booktabs.
+    """Write each table as LaTeX; the tables need the package booktabs.
 
     Returns:
-        {name of a file: its text}, in the order of the tables. What is too wide or too long for a
-        page is several floats of one file.
+        {file name: its text}, in the order of the tables. A table that is too wide or too long for
+        a page becomes several floats in one file.
     """
     found: dict[str, str] = {}
     for table in tables:
@@ -79,7 +79,7 @@ def _word(name: str) -> str:
 
 
 def _parts(table: Table) -> Iterator[Part]:
-    """Cut a table so that each piece fits a page: by columns first, then by rows."""
+    """Divide a table so that each piece fits on a page: by columns first, then by rows."""
     split = len(table.header) - table.numeric
     most, widths = _widths(table)
     for chosen in _column_groups(widths, split):
@@ -105,7 +105,7 @@ def _parts(table: Table) -> Iterator[Part]:
 
 
 def _widths(table: Table) -> tuple[float, list[float]]:
-    """Give the widest text column and the widths of all: texts are broken if that makes it fit."""
+    """Return the largest text width and all widths; texts are broken if the table then fits."""
     split = len(table.header) - table.numeric
     whole = [
         max(map(_width, [*_header(title, index >= split), *(row[index] for row in table.rows)]))
@@ -141,7 +141,7 @@ def _header(title: str, is_number: bool) -> list[str]:
 
 
 def _column_groups(widths: Sequence[float], split: int) -> list[list[int]]:
-    """Share the columns of numbers out among floats; the others are in each."""
+    """Distribute the columns of numbers over floats; each float has all other columns."""
     room = TWO_COLUMNS / SIZES[SMALLEST]
     before = list(range(split))
     taken = _total(widths[:split])
@@ -157,7 +157,7 @@ def _column_groups(widths: Sequence[float], split: int) -> list[list[int]]:
 
 
 def _cuts(table: Table, most: float) -> list[int]:
-    """Give the rows at which a long table is cut: at headings where possible."""
+    """Find the rows at which a long table is divided: at headings if possible."""
     split = len(table.header) - table.numeric
     lines = [
         2 * bool(table.headings.get(index))

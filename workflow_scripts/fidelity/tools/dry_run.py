@@ -1,4 +1,4 @@
-"""What Snakemake still has to do, by asking it for a plan."""
+"""Find the remaining jobs with a dry run of Snakemake."""
 
 import re
 import subprocess
@@ -8,23 +8,23 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 
-# Targets that only collect, which are no work.
+# Targets that only collect files, so they are not counted as jobs.
 COLLECTING = {"all", "tables", "figures", "checks", "notebooks", "masks_png", "units", "reanalysis"}
 
 
 def jobs_left(
     config: str, overrides: Sequence[str] = (), folder: str | Path = "."
 ) -> dict[str, int]:
-    """Ask a dry run how many jobs of each rule are left, those that a changed config needs too.
+    """Count the remaining jobs of each rule with a dry run, including those of a changed config.
 
     Returns:
-        {rule: jobs}, in Snakemake's order; behind a checkpoint that is due the count is of what
-        can be seen.
+        {rule: jobs}, in Snakemake's order. Behind a checkpoint that must still run, only the known
+        jobs are counted.
 
     Raises:
         InputError: the dry run failed, or its plan cannot be read.
     """
-    # Without locking, so that it can be asked while the study runs.
+    # Without locking, so that it works while the study runs.
     command = [sys.executable, "-m", "snakemake", "--dry-run", "--nolock", "--quiet", "rules"]
     command += ["--configfile", config, *(["--config", *overrides] if overrides else [])]
     result = subprocess.run(command, capture_output=True, text=True, cwd=folder)
@@ -34,9 +34,9 @@ def jobs_left(
 
 
 def failed(result: subprocess.CompletedProcess[str], config: str) -> InputError:
-    """Make the error of a dry run that failed, with what Snakemake said."""
+    """Create the error for a failed dry run, with Snakemake's message."""
     said = result.stdout + result.stderr
-    # Errors of the config are on the standard output, behind much about the machine.
+    # Errors of the config are on standard output, after much text about the machine.
     reason = said[max(said.rfind("WorkflowError"), len(said) - 2000, 0) :].strip()
     return InputError(f"the dry run failed:\n{reason}", file=config)
 
@@ -45,10 +45,10 @@ def read_job_stats(output: str) -> dict[str, int]:
     """Read the table "Job stats" of a dry run.
 
     Returns:
-        {rule: jobs}, empty where there is nothing to do.
+        {rule: jobs}, empty if there is nothing to do.
 
     Raises:
-        InputError: there is no such table, and no word that nothing is to be done.
+        InputError: there is neither such a table nor the message "Nothing to be done".
     """
     found = re.search(r"^Job stats:\njob +count\n[- ]+\n(.*?)^total", output, re.M | re.S)
     if found is None:

@@ -1,4 +1,4 @@
-"""What failed in a run of Snakemake, told again where the user's eyes are: at the end."""
+"""Repeat the failures of a Snakemake run at its end, where the user looks."""
 
 import os
 import re
@@ -10,12 +10,13 @@ from fidelity.base.errors import INTERRUPTED
 
 _RULE = re.compile(r"^Error in (?:rule|group job|checkpoint) (?P<rule>[\w-]+):")
 _LOG = re.compile(r"^\s+log: (?P<log>.+?)(?: \(check log file\(s\) for error details\))?$")
-# Of a cluster's plugin; of jobs on this machine it is None.
+# Set by a cluster's plugin; None for jobs on this machine.
 _MESSAGE = re.compile(r"^\s+message: (?!None$)(?P<message>.+?)(?:For further error details .*)?$")
 REFUSED = "Job submission failed"
-# As `fidelity.base.job_log` writes a line.
+# A line in the format of `fidelity.base.job_log`.
 _ERROR = re.compile(r"^\d\d:\d\d:\d\d (?:ERROR|CRITICAL) (?P<text>.*)$")
-# A job that ends by itself, by Ctrl-C or by SIGTERM writes why. SIGKILL leaves no time for that.
+# A job that ends by itself, by Ctrl-C or by SIGTERM logs the reason. SIGKILL leaves no time for
+# that.
 _LINE = re.compile(r"^\d\d:\d\d:\d\d [A-Z]+ ")
 KILLED = (
     "the job was killed before it could write a reason, most often because memory ran out. "
@@ -23,13 +24,13 @@ KILLED = (
     "more memory for the job (mem_mb, docs/cluster.md)"
 )
 NO_REASON = f"no reason in its log. Perhaps a disk or quota was full, or {KILLED}"
-# The log could not take the reason either.
+# A full disk also prevents the log entry.
 NO_SPACE = "nothing in its log: no space left on device. Make room on the disk (or in the quota)"
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A failed job: its rule, its log file, and what it said."""
+    """A failed job: its rule, its log file, and the reason."""
 
     rule: str
     log: str
@@ -37,18 +38,18 @@ class Failure:
 
 
 def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
-    """List the failed jobs of a run, each once, in the order in which they failed.
+    """List the failed jobs of a run, each once, in the order of their failures.
 
     Args:
-        snakemake_logs: the log files of the run, as `onerror` is given them.
+        snakemake_logs: log files of the run, as passed to `onerror`.
     """
     found: dict[str, Failure] = {}
     for rule, log, message in _failed("\n".join(map(_text_of, snakemake_logs))):
-        # A job that was tried again failed with what its log shows now.
+        # For a retried job, the log shows the last attempt.
         text = _text_of(log)
         full = not text and _is_full(Path(log).parent)
         reason = NO_SPACE if full else _reason(text)
-        # A job that was never submitted wrote nothing: what its log holds is of an earlier run.
+        # A job that was never submitted wrote nothing; its log is from an earlier run.
         if message.startswith(REFUSED):
             reason = message
         elif message and reason in (KILLED, NO_REASON):
@@ -58,11 +59,11 @@ def failures_of(snakemake_logs: Iterable[str | Path]) -> list[Failure]:
 
 
 def told(failures: list[Failure], config: str) -> str:
-    """Word the failures, and what to do next.
+    """Describe the failures and what to do next.
 
     Returns:
-        Several lines without a newline at the end; empty without failures. Jobs that were
-        interrupted (Ctrl-C) are not listed: there is nothing to fix.
+        Several lines without a newline at the end; empty without failures. Interrupted jobs
+        (Ctrl-C) are not listed, because there is nothing to fix.
     """
     if not failures:
         return ""
@@ -84,7 +85,7 @@ def _text_of(path: str | Path) -> str:
 
 
 def _is_full(folder: Path) -> bool:
-    """Check whether a folder's disk has not one block left."""
+    """Check whether a folder's disk has no free block."""
     try:
         return os.statvfs(folder).f_bavail == 0
     except OSError:
@@ -104,7 +105,7 @@ def _failed(text: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _reason(text: str) -> str:
-    """Give the last error of a job's log, of a traceback the exception's line."""
+    """Return the last error of a job's log; for a traceback, the line with the exception."""
     lines = text.rstrip().splitlines()
     for place in range(len(lines) - 1, -1, -1):
         if error := _ERROR.match(lines[place]):

@@ -1,4 +1,4 @@
-"""What to do when Snakemake cannot lock the folder: whose the lock is, and what to type."""
+"""Explain a lock of Snakemake on the folder: who holds it, and which command removes it."""
 
 import os
 import socket
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 
-# Commands of Snakemake that look at a folder and compute nothing.
+# Options of Snakemake that inspect a folder and compute nothing.
 LOOKING = {"-n", "--dry-run", "--dryrun", "--unlock", "--report", "--lint"}
 
 
@@ -39,7 +39,7 @@ def told(folder: Path, unlock: str) -> str:
 
 
 def owners(folder: Path) -> list[psutil.Process]:
-    """List the running Snakemake processes whose working folder this is, without this process."""
+    """List the running Snakemake processes in this working folder, except for this process."""
     found = []
     for process in psutil.process_iter():
         try:
@@ -53,6 +53,6 @@ def owners(folder: Path) -> list[psutil.Process]:
                 and os.path.samefile(process.cwd(), folder)
             ):
                 found.append(process)
-        except (psutil.Error, OSError):  # another user's, or ended meanwhile
+        except (psutil.Error, OSError):  # process of another user, or ended meanwhile
             continue
     return found

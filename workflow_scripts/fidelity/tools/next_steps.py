@@ -1,4 +1,4 @@
-"""What a run of plain Snakemake prints at its end: what to read, and the commands to go on."""
+"""Describe the next steps at the end of a Snakemake run: what to read, and which commands."""
 
 import os
 import shlex
@@ -11,16 +11,16 @@ from fidelity.study import paths
 
 
 def verdicts(datasets: Iterable[str]) -> dict[str, str]:
-    """Name the verdicts that are there: {data set: path}."""
+    """Return the existing verdicts: {data set: path}."""
     verdict = paths.table("verdict", "md")
     found = {name: verdict.format(dataset=name) for name in datasets}
     return {name: path for name, path in found.items() if Path(path).is_file()}
 
 
 def show(places: Iterable[tuple[str, str | Path]]) -> None:
-    """Print where results are: label and place of each file and of each folder with content."""
+    """Print the places of results: label and path of each existing file and non-empty folder."""
     found = [(label, Path(place)) for label, place in places]
-    # A part of a study (TARGETS) may leave a folder empty.
+    # If only part of a study was requested (TARGETS), a folder may be empty.
     found = [(label, p) for label, p in found if p.is_file() or (p.is_dir() and any(p.iterdir()))]
     width = max((len(label) for label, _ in found), default=0)
     print("\nDone.")
@@ -31,13 +31,13 @@ def show(places: Iterable[tuple[str, str | Path]]) -> None:
 def told(
     studies: Iterable[str], config_files: str, overrides: Mapping[str, Any] = MappingProxyType({})
 ) -> str:
-    """State where the verdicts are, and what makes the report.
+    """State the paths of the verdicts and the command for the report.
 
     Args:
         config_files: names of the config files, joined by ", ".
 
     Returns:
-        Lines for the terminal; nothing where no verdict is there (another target was made).
+        Lines for the terminal; empty if there is no verdict (after another target).
     """
     studies = list(studies)
     lines = [f"Verdict: {path}" for path in verdicts(studies).values()]
@@ -50,7 +50,7 @@ def told(
 
 
 def unlocking(config_files: str, overrides: Mapping[str, Any] = MappingProxyType({})) -> str:
-    """Word the command that removes a killed run's lock; through `make` where that was used."""
+    """Return the command that removes a killed run's lock; a `make` command if `make` was used."""
     if "MAKELEVEL" in os.environ:
         return f"make unlock CONFIG={shlex.quote(config_files)}"
     return shlex.join(["snakemake", "--unlock", *_study(config_files, overrides)])

@@ -1,6 +1,6 @@
-"""How far a whole study is: cases explained by each explainer, read from what lies on disk.
+"""Progress of a whole study: cases explained by each explainer, read from files on disk.
 
-Finished shards count whole, of unfinished ones the cases that their jobs have saved.
+All cases of a finished shard count; of an unfinished shard, those that its job has saved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,18 +14,18 @@ from fidelity.provenance.steps import benchmark_seconds
 from fidelity.study import paths
 from fidelity.study.paths import EXPLAIN, benchmark_of
 
-# A shard whose last batch is older has no job at work.
+# If the last batch of a shard is older, its job is no longer running.
 STALE_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
 class State:
-    """How far one explainer of one classifier is.
+    """Progress of one explainer for one classifier.
 
     Attributes:
-        done: cases explained.
-        seconds: a case takes, in one job; None before there is anything to measure.
-        jobs: shards that are being worked on.
+        done: number of explained cases.
+        seconds: seconds per case in one job; None before anything is measured.
+        jobs: number of shards in progress.
     """
 
     name: str
@@ -48,18 +48,18 @@ def states(
     folder: Path,
     now: float,
 ) -> list[State]:
-    """State how far each explainer is on one data set.
+    """Return the progress of each explainer on one data set.
 
     Args:
         combinations: (classifier, explainer).
-        dataset: its key.
-        annotated: its annotated classes.
-        splits: that are explained.
-        folder: where `results` lies.
-        now: seconds since the epoch.
+        dataset: key of the data set.
+        annotated: annotated classes of the data set.
+        splits: splits that are explained.
+        folder: folder that contains `results`.
+        now: current time in seconds since the epoch.
 
     Returns:
-        One entry per combination; none before the cases are listed and cut into shards.
+        One entry per combination; empty before the cases are indexed and split into shards.
     """
     shards = _cohorts(folder / paths.SHARDS.format(dataset=dataset), annotated, splits)
     if not shards:
@@ -68,7 +68,7 @@ def states(
 
 
 def _cohorts(folder: Path, annotated: Sequence[str], splits: Sequence[str]) -> dict[str, int]:
-    """Count the cases of each shard that are explained."""
+    """Count the explained cases of each shard."""
     return {
         path.stem: sum(bool(set(annotated) & case.annotated) for case in read_cases(path))
         for path in sorted(folder.glob("*.csv"))

@@ -1,4 +1,4 @@
-"""How far the training of a classifier is, read from its log, which gets a line per epoch."""
+"""Progress of a classifier's training, read from its log, which has a line per epoch."""
 
 import re
 from pathlib import Path
@@ -9,30 +9,30 @@ from fidelity.settings.classifiers import Training
 from fidelity.study import paths
 from fidelity.study.paths import TRAIN, benchmark_of, log_of
 
-# What `classifiers.train` logs.
+# Log messages of `classifiers.train`.
 STAGE = re.compile(r"INFO stage \d+: ")
 EPOCH = re.compile(r"INFO epoch \d+: .*; ([\d.]+) s$")
 ENDS = re.compile(r"INFO no better validation loss for \d+ epochs: the stage ends")
-# A log that has been silent for so many epochs, and at least so long, is of a job that is gone.
+# If a log is silent for this many epochs and this many seconds, its job is no longer running.
 SILENT_EPOCHS, SILENT_SECONDS = 5, 1800.0
 
 
 def training_line(
     classifier: str, settings: Training, dataset: str, folder: Path, now: float
 ) -> str:
-    """State how far the training of a classifier is on one data set.
+    """Describe the progress of a classifier's training on one data set.
 
     Args:
-        classifier: its name, training seed included.
-        settings: the section `training` of its config entry.
-        dataset: its key.
-        folder: where `results` lies.
-        now: seconds since the epoch.
+        classifier: name of the classifier, including the training seed.
+        settings: section `training` of its config entry.
+        dataset: key of the data set.
+        folder: folder that contains `results`.
+        now: current time in seconds since the epoch.
 
     Returns:
-        Such as "training resnet18, demo: 3 of 12 epochs, 14 s per epoch, 2 min 6 s left", by its
-        model, benchmark and log. The time left is that of the stage's epochs so far, as if all
-        stages took as long and none stopped early.
+        Text such as "training resnet18, demo: 3 of 12 epochs, 14 s per epoch, 2 min 6 s left". It
+        is based on the model, benchmark and log. The time left assumes that the remaining epochs
+        take as long as those of the current stage, and that no stage stops early.
     """
     what = f"training {classifier}, {dataset}"
     names = {"dataset": dataset, "classifier": classifier}
@@ -65,7 +65,7 @@ def training_line(
 
 
 def seconds_of_epochs(text: str) -> list[list[float]]:
-    """Read how long the epochs of each stage took, from the log of a training."""
+    """Read the seconds per epoch of each stage from the log of a training."""
     stages: list[list[float]] = []
     for entry in text.splitlines():
         if STAGE.search(entry):

@@ -1,4 +1,4 @@
-"""What to do when a target is neither a rule nor a file that a study makes."""
+"""Give advice on a target that is neither a rule nor a file of the study."""
 
 import re
 from collections.abc import Iterable
@@ -6,18 +6,18 @@ from pathlib import PurePath
 
 from fidelity.base.suggestions import did_you_mean, nearest, suggestion
 
-# How Snakemake's MissingRuleException begins.
+# Start of the message of Snakemake's MissingRuleException.
 TARGET = re.compile(r"No rule to produce (\S+)")
 WILDCARD = re.compile(r"\{[^}]*\}")
 
 
 def told(message: str, rules: Iterable[str], parts: Iterable[str]) -> str:
-    """State what the unknown target of Snakemake's message may have meant, and where to look.
+    """Suggest what the unknown target in Snakemake's message may have meant, and where to look.
 
     Args:
         message: text of a MissingRuleException.
-        rules: names of the rules that may be targets.
-        parts: the names of folders and files in this study's paths, some with `{wildcards}`.
+        rules: names of the rules that can be targets.
+        parts: names of folders and files in this study's paths, some with `{wildcards}`.
     """
     found = TARGET.search(message)
     target = found[1] if found else ""
@@ -25,7 +25,7 @@ def told(message: str, rules: Iterable[str], parts: Iterable[str]) -> str:
         return f"{target!r} is not a target of this study. {suggestion(target, rules, 'Targets')}"
     parts = list(parts)
     names = [part for part in parts if "{" not in part]
-    # "gallery-{binarization}.png" as well, but not "{dataset}", which would match every name.
+    # Includes "gallery-{binarization}.png", but not "{dataset}", which would match every name.
     texts = (WILDCARD.split(part) for part in parts)
     known = re.compile("|".join(".+".join(map(re.escape, text)) for text in texts if any(text)))
     meant = [

@@ -1,4 +1,4 @@
-"""Several units of one study: whether they fit together, and the configs that they make up."""
+"""Combine several units of one study: check that they agree, and build their configs."""
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,16 +16,17 @@ from fidelity.study import paths
 from fidelity.study.paths import NONE
 from fidelity.units.unit import INDEX, Unit, digest, read_unit
 
-SHOWN = 8  # differences in an error message
-# Entries of `shared` that the config has elsewhere.
+SHOWN = 8  # number of differences in an error message
+# Entries of `shared` that have another place in the config.
 ELSEWHERE = {"dataset", "lung_source", "plugin_files"}
 
 
 def find_units(folder: Path) -> list[Unit]:
-    """Read all units below a folder, in the order of the config that they were made with.
+    """Read all units below a folder, in the order of their original config.
 
     Raises:
-        InputError: there is none, two have one name, or the unit `none` of a data set is missing.
+        InputError: there is no unit, two units have the same name, or the unit `none` of a data set
+            is missing.
     """
     units = [read_unit(path.parent) for path in sorted(folder.rglob(INDEX))]
     if not units:
@@ -63,7 +64,7 @@ def _order(unit: Unit) -> tuple[int, str, int, str]:
 
 
 def by_dataset(units: Iterable[Unit]) -> dict[str, list[Unit]]:
-    """Sort units by data set; the order stays."""
+    """Group units by data set and keep their order."""
     found: dict[str, list[Unit]] = {}
     for unit in units:
         found.setdefault(unit.dataset, []).append(unit)
@@ -71,7 +72,7 @@ def by_dataset(units: Iterable[Unit]) -> dict[str, list[Unit]]:
 
 
 def with_box_scores(units: Iterable[Unit]) -> list[str]:
-    """Name the data sets whose units hold box scores for all their scored explainers."""
+    """List the data sets whose units hold box scores for all their scored explainers."""
     found = []
     for dataset, part in by_dataset(units).items():
         held = [
@@ -85,14 +86,14 @@ def with_box_scores(units: Iterable[Unit]) -> list[str]:
 
 
 def differences(units: Sequence[Unit]) -> list[str]:
-    """List where units of one data set do not agree with each other.
+    """List the disagreements between units of the same data set.
 
-    They are compared with each other, never with the code that is running: a later version reads
-    the units of an earlier one. Units of two data sets may differ: each data set is analysed with
-    the entries of its own units.
+    The units are compared with each other and not with the running code, so that a later version
+    can read units of an earlier one. Units of two data sets may differ, because each data set is
+    analysed with the entries of its own units.
 
     Returns:
-        One line per config entry or rule: what differs, and between which units.
+        One line per config entry or rule: the difference, and the two units.
     """
     return [line for part in by_dataset(units).values() for line in _of_one_dataset(part)]
 
@@ -114,14 +115,14 @@ def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
                 yield f"code of {rule} ({_pair(known, unit)})"
         for base, entry in own.items():
             known, expected = by_base.setdefault(base, (unit, entry))
-            # A further seed changes no other training.
+            # Different seeds are allowed: a further seed does not change the other trainings.
             one, other = (
                 {key: value for key, value in part.items() if key != "seeds"}
                 for part in (expected, entry)
             )
             for line in _differences(one, other, f"classifiers.{base}"):
                 yield f"{line} ({_pair(known, unit)})"
-    # But the agreement between seeds needs all of them.
+    # The agreement between seeds, however, needs the same list of seeds.
     seeds = {base: entry.get("seeds") for base, entry in _classifiers(units).items()}
     for unit in units:
         own = unit.own.get(unit.name, {}).get("seeds")
@@ -133,9 +134,10 @@ def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
 
 
 def _code_of(rule: str, unit: Unit) -> tuple[str, ...]:
-    """Name the code that a rule needs: some trainings use guidance or a checkpoint, others do not.
+    """Return the rule with its variant of code.
 
-    The digest of `train` (`train_digest` in rules/inputs.smk) differs between them.
+    The digest of `train` depends on whether a training uses guidance or starts from a checkpoint
+    (`train_digest` in rules/inputs.smk).
     """
     found = [rule]
     for entry in unit.own.values() if rule == "train" else ():
@@ -145,10 +147,11 @@ def _code_of(rule: str, unit: Unit) -> tuple[str, ...]:
 
 
 def _completed(units: Sequence[Unit]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
-    """Give the units' entries with the defaults of keys that are newer than some of them.
+    """Return the units' entries, with defaults for keys that some older units lack.
 
     Returns:
-        Per unit (shared entries, own ones); as they are if this version does not know them all.
+        Per unit (shared entries, own entries); all unchanged if this version does not know all
+        keys.
     """
     found = []
     for unit in units:
@@ -174,7 +177,7 @@ def check_agreement(units: Sequence[Unit], accept: bool) -> list[str]:
     """Refuse units that do not belong together; return the differences that were accepted.
 
     Raises:
-        InputError: they differ, and nobody accepted that.
+        InputError: the units differ, and this was not accepted.
     """
     found = differences(units)
     if found and not accept:
@@ -189,10 +192,10 @@ def check_agreement(units: Sequence[Unit], accept: bool) -> list[str]:
 
 
 def groups(units: Sequence[Unit]) -> list[list[Unit]]:
-    """Sort units by what one config can hold: data sets with the same units and entries.
+    """Group units that one config can describe: data sets with the same units and entries.
 
-    A config requests every classifier on every data set. Data sets of other classifiers, or of
-    another config, are analysed by themselves.
+    A config requests every classifier on every data set. Data sets with other classifiers or
+    another config are therefore analysed separately.
     """
     found: dict[str, list[Unit]] = {}
     for part in by_dataset(units).values():
@@ -203,16 +206,16 @@ def groups(units: Sequence[Unit]) -> list[list[Unit]]:
 
 
 def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
-    """Put together the config of the study that the units are of.
+    """Build the config of the study from its units.
 
     Args:
-        units: of `groups`; the first of a data set decides where they differ.
+        units: a group of `groups`; if units of a data set differ, the first one decides.
 
     Returns:
-        A config as `settings.load` takes it, with the classifiers that are there and no others.
+        A config for `settings.load`, with only the classifiers that have a unit.
 
     Raises:
-        InputError: no classifier is there, and explainers need one.
+        InputError: there is no unit of a classifier, but an explainer needs one.
     """
     first, datasets = units[0], by_dataset(units)
     config = {k: copy.deepcopy(v) for k, v in first.shared.items() if k not in ELSEWHERE}
@@ -234,7 +237,8 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     present = {unit.name for unit in units}
     config["only_classifiers"] = [name for name in trained if name in present]
     for unit in units:
-        # Under a classifier's own name: a training, or the agreement between several.
+        # A unit with a classifier's own name is its only training, or the agreement between
+        # several.
         seeds = unit.own.get(unit.name, {}).get("seeds", ())
         if unit.name in {NONE, *trained} or len(seeds) > 1:
             continue
@@ -267,9 +271,9 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
 
 
 def _show(config: dict[str, Any], units: Sequence[Unit]) -> None:
-    """Set titles, order and colours as the units were packed with; the first that has one decides.
+    """Set the titles, order and colours stored in the units; the first unit with a value decides.
 
-    Data sets of two studies may have one title: the second keeps its key.
+    If data sets of two studies have the same title, the second one keeps its key as its title.
     """
     for unit in units:
         config.setdefault("display", unit.shown.get("display", {}))
@@ -281,9 +285,9 @@ def _show(config: dict[str, Any], units: Sequence[Unit]) -> None:
 
 
 def _classifiers(units: Iterable[Unit]) -> dict[str, Any]:
-    """Give the entries of the classifiers that are there, with the training seeds of all units.
+    """Return the entries of classifiers with units, with the training seeds of all units.
 
-    Of two entries that differ in anything else, the first counts.
+    If entries differ in anything else, the first one is used.
     """
     found: dict[str, Any] = {}
     for unit in units:
@@ -299,7 +303,7 @@ def _names(units: Iterable[Unit]) -> list[str]:
 
 
 def _leave_out_layers(entry: dict[str, Any], classifiers: Mapping[str, Any]) -> None:
-    """Take the layers of classifiers that are not there out of an explainer's entry."""
+    """Remove the layers of classifiers without units from an explainer's entry."""
     if isinstance(entry.get("layer"), Mapping):
         entry["layer"] = {k: v for k, v in entry["layer"].items() if k in classifiers} or "auto"
     if isinstance(entry.get("of"), Mapping):
@@ -307,7 +311,7 @@ def _leave_out_layers(entry: dict[str, Any], classifiers: Mapping[str, Any]) -> 
 
 
 def _without_files(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a data set a root where the config wants one; no file below it is read."""
+    """Set a root if the config requires one for the data set; no file below it is read."""
     return dict(entry) if entry.get("source") in GENERATORS else {**entry, "root": "."}
 
 

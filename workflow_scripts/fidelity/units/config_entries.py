@@ -1,4 +1,4 @@
-"""The config entries that a unit keeps. Imports nothing heavy: Snakemake asks when it parses."""
+"""The config entries that a unit keeps. Imports only fast modules, because parsing needs it."""
 
 from pathlib import Path
 from typing import Any
@@ -9,22 +9,22 @@ from fidelity.settings.config import TITLED, Config
 from fidelity.study.job_settings import ORIGIN_KEYS
 from fidelity.study.study import Study
 
-# What no result of a unit depends on, or what the unit has elsewhere (`shown_entries`, too).
+# Entries that no result of a unit depends on, or that the unit keeps elsewhere (`shown_entries`).
 WITHOUT = {"classifiers", "only_classifiers", "data_root", "datasets", "display", "figures"}
 
 
 def packed_plugins(config: Config) -> dict[str, str]:
-    """Name the plugins as a unit holds them: {path in the re-analysis: the plugin's file}."""
+    """Return {path in the re-analysis: original file} for the plugins of a unit."""
     return {
         f"plugins/{number}-{Path(path).name}": path for number, path in enumerate(config.plugins)
     }
 
 
 def own_entries(config: Config, unit: str) -> dict[str, Any]:
-    """Give the entries that only this unit depends on: its classifier's, paths hidden.
+    """Return the entries that only this unit depends on: its classifier's, without private paths.
 
     Args:
-        unit: a classifier, training seed included, its key, or `none`.
+        unit: a training (classifier with seed), the key of a classifier, or `none`.
     """
     base = Study(config).bases.get(unit, unit)
     known = config.classifiers
@@ -32,11 +32,11 @@ def own_entries(config: Config, unit: str) -> dict[str, Any]:
 
 
 def shared_entries(config: Config, dataset: str) -> dict[str, Any]:
-    """Give the entries that all units of a data set depend on, wherever its files are.
+    """Return the entries that all units of a data set depend on, without the place of its files.
 
     Returns:
-        The config's entries without `WITHOUT`, and `dataset`, `lung_source` (the data set that the
-        lung network was trained on, if there is one) and `plugin_files` (digests).
+        The config's entries except `WITHOUT`; `dataset`; `lung_source` (the data set that the lung
+        network was trained on, if there is one); and `plugin_files` (digests).
     """
     source = config.datasets[dataset].lung_from
     packed = packed_plugins(config)
@@ -54,12 +54,12 @@ def shared_entries(config: Config, dataset: str) -> dict[str, Any]:
 
 
 def shown_entries(config: Config, dataset: str, unit: str) -> dict[str, Any]:
-    """Give what pages show in the place of keys; no result depends on it.
+    """Return what pages show instead of keys; no result depends on it.
 
     Returns:
-        `titles`: section of the config → key → title, as far as there are any. They are of all
-        explainers and binarizations, of the unit's classifier, of the data set, and of that which
-        its lung network was trained on. `display`: order and colours.
+        `titles`: section of the config → key → title, for entries with a title. It covers all
+        explainers and binarizations, the unit's classifier, the data set, and the data set that its
+        lung network was trained on. `display`: order and colours.
     """
     study = Study(config)
     meant = {
@@ -78,7 +78,7 @@ def shown_entries(config: Config, dataset: str, unit: str) -> dict[str, Any]:
 
 
 def place_of(config: Config, dataset: str, unit: str) -> list[int]:
-    """State where data set and classifier are in the config, which orders the tables."""
+    """Return the positions of data set and classifier in the config; they order the tables."""
     names = list(config.classifiers)
     base = Study(config).bases.get(unit, unit)
     place = names.index(base) if base in names else len(names)
@@ -86,5 +86,5 @@ def place_of(config: Config, dataset: str, unit: str) -> list[int]:
 
 
 def _hidden(entries: dict[str, Any]) -> dict[str, Any]:
-    """Leave out paths outside of the project: units leave the machine."""
+    """Remove paths outside the project, because units are shared with others."""
     return without_places(entries, Path.cwd())

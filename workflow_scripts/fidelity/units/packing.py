@@ -1,4 +1,4 @@
-"""Many result tables in few small Parquet files, and back again without a changed value."""
+"""Pack many result tables into few small Parquet files, and unpack them unchanged."""
 
 import io
 import math
@@ -11,32 +11,32 @@ import pandas as pd
 from fidelity.base.errors import InputError
 from fidelity.base.files import atomic_path, read_parquet
 
-# GitHub shows files up to 1 MB; a unit's files stay below it.
+# Limit for a unit's files, because GitHub displays files up to 1 MB.
 MAX_BYTES = 900_000
 RESTORE = "Restore the files of this unit"
-NUMBER = "table"  # column of a packed file: which of its tables a row is from
+NUMBER = "table"  # column of a packed file: number of the table that a row belongs to
 
 
 def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES) -> dict[str, Any]:
-    """Write tables below each other as Parquet files of limited size.
+    """Write tables one below the other to Parquet files of limited size.
 
-    Tables of one explainer repeat each other (two protocols share most numbers); in one file, equal
-    values take little more than their first occurrence.
+    Tables of one explainer are similar (two protocols share most numbers). In one file, repeated
+    values take almost no space.
 
     Args:
-        tables: name → table. Text, numbers and booleans; the index is not kept.
+        tables: name → table of text, numbers and booleans; the index is not kept.
         stem: path of the files without number and suffix.
 
     Returns:
-        What `unpack` needs: `files` (names), `tables` (names in the order of their numbers, each
-        with its columns).
+        The input of `unpack`: `files` (names) and `tables` (names in the order of their numbers,
+        each with its columns).
 
     Raises:
-        InputError: a table would not come back as it was, or the disk is full.
+        InputError: a table would be changed by packing, or the disk is full.
     """
     parts = [table.assign(**{NUMBER: number}) for number, table in enumerate(tables.values())]
     whole = pd.concat(parts, ignore_index=True)
-    # Rows of one case next to each other compress best, but would not come back in their order.
+    # Sorting rows by case would compress best, but would lose the order of the rows.
     chunks = 1
     while True:
         rows = max(1, math.ceil(len(whole) / chunks))
@@ -69,7 +69,7 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
 
 
 def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.DataFrame]]:
-    """Read the tables of `pack` back.
+    """Yield the tables of `pack`, with their names.
 
     Raises:
         InputError: a file is missing or damaged, or lacks rows or columns.
@@ -96,7 +96,7 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.Da
 
 def _encoded(table: pd.DataFrame) -> bytes:
     buffer = io.BytesIO()
-    # Scores hardly repeat within a table. Compression finds the tables that hold the same ones.
+    # No dictionary for scores: they hardly repeat within a table, and zstd finds repeated tables.
     repeating = [name for name in table if not pd.api.types.is_float_dtype(table[name])]
     table.to_parquet(
         buffer, index=False, compression="zstd", compression_level=19, use_dictionary=repeating

@@ -1,4 +1,4 @@
-"""One unit of a study on disk: its tables, and what they were computed from."""
+"""One unit of a study on disk: its tables, and the settings and code behind them."""
 
 import gzip
 import hashlib
@@ -39,10 +39,10 @@ from fidelity.units.packing import RESTORE, pack, unpack
 FORMAT = 1
 INDEX = "unit.json"
 COST = "cost.csv"
-# Columns that tables got later: {format: {kind of table: {column: value that earlier rows mean}}}.
-# The kind is the file's name, or the folder's where files are named after explainers.
+# Columns that tables got later: {format: {kind of table: {column: value for earlier rows}}}. The
+# kind is the file name, or the folder name if files are named after explainers.
 ADDED: dict[int, dict[str, dict[str, Any]]] = {}
-# Result folders whose tables are named after explainers, not after what they hold.
+# Result folders whose tables are named after explainers and not after their content.
 FOLDERS = [
     PurePosixPath(pattern).parts[2]
     for pattern in (FAITHFULNESS, HIDING, KNOWN_TRUTH, REPEATABILITY)
@@ -51,19 +51,19 @@ FOLDERS = [
 
 @dataclass(frozen=True)
 class Unit:
-    """A folder that `write_unit` writes, and what it holds.
+    """A folder that `write_unit` writes, and its content.
 
     Attributes:
-        name: the classifier, training seed included; `none` for what no classifier changes.
+        name: classifier with training seed; `none` for results that do not depend on a classifier.
         own: config entries that only this unit depends on.
         shared: config entries that all units of a data set share.
         code: digest of the code behind each rule that computed a result.
-        tables: what `tables.unpack` needs, by group.
+        tables: input of `packing.unpack`, by group.
         copies: result path → file in the folder.
-        plugins: path that `shared` names → file in the folder.
-        provenance: commit, packages, machine, dates and bytes; see `origin.origin_of`.
+        plugins: path in `shared` → file in the folder.
+        provenance: commit, packages, machine, dates and bytes; see `unit_provenance.origin_of`.
         cases: digest of all cases with their images and masks; empty if the unit has none.
-        shown: titles, order and colours, of `config_entries.shown_entries`; empty in older units.
+        shown: titles, order and colours of `config_entries.shown_entries`; empty in older units.
         format: version of the layout.
     """
 
@@ -84,7 +84,7 @@ class Unit:
 
 
 def digest(entries: Mapping[str, Any]) -> str:
-    """Hash config entries, whatever their order."""
+    """Hash config entries independently of their order."""
     text = json.dumps(entries, sort_keys=True, ensure_ascii=False)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
@@ -98,13 +98,14 @@ def write_unit(
     """Pack result files of one classifier, or of none, into a folder small enough to commit.
 
     Args:
-        unit: its folder, to be written (an earlier one is replaced), and what is known of it.
-        paths: files below `results`, the data set's folder first. Parquet tables with one name, or
-            of one explainer, share a file; other files are copied, compressed.
-        plugins: path that `shared` names → the plugin's file.
+        unit: the unit with its folder, which is written; an earlier one is replaced.
+        paths: files below `results`, each starting with the data set's folder. Parquet tables with
+            the same name, or of the same explainer, share a file. Other files are copied and
+            compressed.
+        plugins: path in `shared` → the plugin's file.
 
     Returns:
-        The unit with what the folder holds.
+        The unit, completed with the content of the folder.
 
     Raises:
         InputError: a result is missing or damaged, or the disk is full.
@@ -176,12 +177,12 @@ def read_unit(folder: Path) -> Unit:
 
 
 def restore(unit: Unit, results: Path) -> None:
-    """Write a unit's files back to where the analysis looks for them.
+    """Write a unit's files back to the paths where the analysis expects them.
 
     A unit that was packed before data_warnings.csv existed gets an empty one.
 
     Args:
-        results: the folder `results` of the re-analysis; plugins go beside it.
+        results: the folder `results` of the re-analysis; plugins are written next to it.
 
     Raises:
         InputError: a file is missing or damaged, or the disk is full.
@@ -204,7 +205,7 @@ def restore(unit: Unit, results: Path) -> None:
     for path, name in unit.copies.items():
         _extract(unit.folder / name, results / path)
         if _kind(path) in added:
-            # As text, so that what was there stays as it was written.
+            # Read as text, so that existing values stay exactly as they were written.
             table = read_csv(results / path, dtype=str, keep_default_na=False)
             write_csv(_with(table, added[_kind(path)]), results / path)
     told = below_results(DATA_WARNINGS.file.format(dataset=unit.dataset))
@@ -215,7 +216,7 @@ def restore(unit: Unit, results: Path) -> None:
 
 
 def _group(path: str) -> str:
-    """Name the packed file of a table: scores by explainer, all others by what they hold."""
+    """Return the name of a table's packed file: by explainer for scores, otherwise by content."""
     _, *folders, name = PurePosixPath(path).parts
     if name == PurePosixPath(SCORES).name:
         return f"scores-{folders[-3]}"
@@ -223,14 +224,14 @@ def _group(path: str) -> str:
 
 
 def _kind(path: str) -> str:
-    """State what a result file holds, whatever it is of: a key of `ADDED`."""
+    """Return the kind of a result file, whatever its explainer: a key of `ADDED`."""
     _, *folders, name = PurePosixPath(path).parts
     by_explainer = folders and folders[0] in FOLDERS
     return folders[0] if by_explainer and name != PurePosixPath(KNOWN_TRUTH_ACCURACY).name else name
 
 
 def _with(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
-    """Add columns that are not there."""
+    """Add the columns that are missing."""
     return table.assign(**{k: v for k, v in columns.items() if k not in table.columns})
 
 

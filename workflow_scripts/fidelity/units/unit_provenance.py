@@ -17,17 +17,17 @@ from fidelity.study.paths import CLASSIFIER, MAPS, NONE, PREPARED, below_results
 from fidelity.units.unit import COST
 
 _MEASURED = names_of(MEASURED)
-# Wildcards of a step that name the unit, and the data set it is of.
+# Wildcards of a step that name its unit: a training, or a classifier with several trainings.
 OWNER = ("classifier", "base")
 
 
 def origin_of(dataset: str, name: str, results: Path, paths: Iterable[str]) -> dict[str, Any]:
-    """Collect where a unit comes from.
+    """Collect the origin of a unit.
 
     Returns:
-        `code`, `environment` and `hardware` of the machine that packed the unit; `made`, the times
-        (UTC) of its first and last result; `bytes` on disk of its maps, its weights and, of the
-        unit `none`, the prepared images.
+        `code`, `environment` and `hardware` describe the machine that packed the unit. `made` holds
+        the times (UTC) of its first and last result. `bytes` is the disk space of its maps and its
+        weights, and for the unit `none` that of the prepared images.
     """
     times = [(results / path).stat().st_mtime for path in paths]
     return {
@@ -53,13 +53,13 @@ def write_cost(
     wanted: Mapping[str, Sequence[str]],
     project: Path,
 ) -> None:
-    """Write what each job of a unit took, by Snakemake's benchmarks, to `cost.csv`.
+    """Write the cost of each job of a unit, from Snakemake's benchmarks, to `cost.csv`.
 
-    Jobs without a benchmark (deleted, or of results that were copied without it) have no row.
+    Jobs without a benchmark have no row (it was deleted, or the results were copied without it).
 
     Args:
-        name: of the unit; jobs that name no classifier belong to `none`.
-        patterns: see `steps.read_steps`, as for `wanted`.
+        name: name of the unit; jobs without a classifier belong to `none`.
+        patterns: see `steps.read_steps`, also for `wanted`.
     """
     rows = []
     for step in read_steps(patterns, wanted, project):
@@ -73,7 +73,7 @@ def write_cost(
 
 
 def read_cost(folder: Path, dataset: str, name: str) -> list[dict[str, Any]]:
-    """Read `cost.csv` as `provenance.cost.cost_rows` takes it; nothing where there is none.
+    """Read `cost.csv` in the format of `provenance.cost.cost_rows`; empty if there is no file.
 
     Raises:
         InputError: the file is damaged.

@@ -1,11 +1,11 @@
-"""Which rules of the workflow read per-case results alone: those that a re-analysis runs.
+"""List the rules that a re-analysis runs: those that need only per-case results.
 
-Imports nothing heavy: Snakemake reads it each time it parses.
+Imports only fast modules, because Snakemake imports it at each parsing.
 """
 
 from fidelity.figures.registry import FIGURES, WITH_IMAGES
 
-# All others are left out of the workflow then, so that what they would write comes from the units.
+# A re-analysis excludes all other rules, so that their outputs come from the units.
 RULES = (
     "reanalysis",
     "summarize",
@@ -35,7 +35,7 @@ RULES = (
     "failure_model",
     *(f"figure_{name}" for name in FIGURES if name not in WITH_IMAGES),
 )
-# Other rules whose results and costs are in no unit.
+# Further rules whose results and costs are not part of a unit.
 BESIDE = (
     "explore",
     "explorer",

@@ -18,7 +18,7 @@ _TOLD = {
     "none_shown": "not shown to differ from",
     "absent": "not compared with",
 }
-# Where an interval without 0 is beside a large p.
+# Explains an interval that excludes 0 next to a large p.
 BOTH = "The interval alone does not decide: unlike p, it is not corrected for the number of pairs"
 PATIENTS = (
     "Differences and tests average the cases of each patient first. So a difference can deviate "
@@ -40,7 +40,7 @@ class Answer:
 
 
 def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
-    """List the answers that a verdict.json gives, one per classifier; none where it is missing."""
+    """List the answers in a verdict.json, one per classifier; empty if the file is missing."""
     if not verdict.exists():
         return []
     chapters = json.loads(verdict.read_text(encoding="utf-8"))["chapters"]
@@ -48,10 +48,10 @@ def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
 
 
 def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
-    """State who localizes best, and then by how much, how sure that is, and against what.
+    """State who localizes best, and then by how much, how certain that is, and against what.
 
     Returns:
-        The answer; what forbids one where the classifier allows no conclusion.
+        The answer; if the classifier allows no conclusion, the reason.
     """
     headline = chapter["headline"]
     if chapter["quality"] and not chapter["quality"]["concludes"]:
@@ -66,7 +66,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     if best["mean"] is None:
         return Answer(real[0]["text"])
     name, metric = best["explainer"], best["metric"]
-    # The text of the mean, from its value on.
+    # The text of the mean without the words before the value.
     told = real[0]["text"].removesuffix(".").split(f"mean {title_of(metric)} ", 1)[-1]
     others = _outcomes(name, [part["numbers"]["explainer"] for part in real[1:]], headline)
     baselines = [n for n, kind in families.items() if kind == "baseline"]
@@ -90,9 +90,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         for n, against in below.items()
         if against.get("worse")
     ]:
-        (first, share), *rest = worse
-        told = [f"{first} is shown to be worse than {share}", *(f"{n} than {s}" for n, s in rest)]
-        details.append(f"{listed(told)}.")
+        details.append(" ".join(f"{who} is {told}." for who, told in worse))
     if any(
         row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
         for part in headline
@@ -115,7 +113,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
 
 
 def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
-    """Word how many null baselines an explainer was shown to beat; nothing without tests."""
+    """State how many null baselines an explainer was shown to beat; empty without tests."""
     total = sum(len(names) for outcome, names in outcomes.items() if outcome != "absent")
     beaten = len(outcomes.get("better", []))
     if not total:
@@ -131,12 +129,14 @@ def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
 
 
 def _worse(outcomes: Mapping[str, Sequence[str]]) -> str:
-    """Word than how many null baselines an explainer is worse, and than how many it is better."""
-    total = sum(map(len, outcomes.values()))
-    told = _share(len(outcomes["worse"]), total)
-    if len(outcomes["worse"]) == total:
-        return told
-    return f"{told} (better than {len(outcomes.get('better', ())) or 'none'})"
+    """Word than how many null baselines an explainer is worse, and what the others show."""
+    share = _share(len(outcomes["worse"]), sum(map(len, outcomes.values())))
+    others = [
+        f"{phrase} {len(names)}"
+        for outcome, phrase in _TOLD.items()
+        if outcome != "worse" and (names := outcomes.get(outcome))
+    ]
+    return listed([f"{_TOLD['worse']} {share}", *others])
 
 
 def _share(number: int, total: int) -> str:
@@ -146,7 +146,7 @@ def _share(number: int, total: int) -> str:
 def _outcomes(
     name: str, others: Sequence[str], headline: Sequence[Mapping[str, Any]]
 ) -> dict[str, list[str]]:
-    """Give by outcome against which of the others the tests place an explainer so."""
+    """Group the other explainers by the outcome of the tests of `name` against them."""
     against: dict[str, list[str]] = {}
     for part in headline:
         numbers = part["numbers"]
@@ -162,7 +162,7 @@ def _standing(
     headline: Sequence[Mapping[str, Any]],
     name: str,
 ) -> list[str]:
-    """Word each outcome against others, without the subject; nothing if there was no test."""
+    """State each outcome against others, without the subject; empty if there was no test."""
     rows = {
         row["other"]: row
         for part in headline

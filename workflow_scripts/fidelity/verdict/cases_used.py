@@ -1,4 +1,4 @@
-"""Which cases the numbers are of: left out, near-duplicates, and the result without these."""
+"""Describe the cases: which were left out, near-duplicates, and the result without these."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -23,7 +23,7 @@ WORDS = {
 
 
 def with_cases(section: Section, evidence: Evidence) -> Section:
-    """Add to a section how many cases are used, and whether near-duplicates carry the result."""
+    """Add to a section how many cases are used, and whether near-duplicates affect the result."""
     tables = evidence.tables.cases
     if tables is None:
         return section
@@ -37,11 +37,11 @@ def with_cases(section: Section, evidence: Evidence) -> Section:
 
 
 def _references(evidence: Evidence, cases: Sequence[Case]) -> Iterator[Sentence]:
-    """State what the references were drawn as; one is of one image and one class."""
+    """State how references were drawn; a reference belongs to one image and one class."""
     for split in evidence.splits:
         drawn = [case for case in cases if case.split == split]
         masks = sum(cls in case.masks for case in drawn for cls in evidence.classes)
-        # A mask is scored where a class has both.
+        # If a class has both, the mask is scored.
         boxed = [
             case.boxes[cls]
             for case in drawn
@@ -142,7 +142,7 @@ def _pairs(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
 
 
 def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
-    """Give the primary result without the cases that have a near-duplicate in another split."""
+    """State the primary result without the cases that have a near-duplicate in another split."""
     statistics = evidence.study.statistics
     primary = statistics["primary"]
     means = keep_test_split(tables.means)

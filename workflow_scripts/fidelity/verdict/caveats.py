@@ -1,4 +1,4 @@
-"""What the numbers rest on: unit, seeds, classifier, empty and failed cases, secondary metrics."""
+"""What the results depend on: unit, seeds, classifier, empty and failed cases, other metrics."""
 
 from collections.abc import Iterator
 
@@ -15,10 +15,11 @@ from fidelity.verdict.compared_pair import Comparison, cannot_show, metric_by_me
 from fidelity.verdict.evidence import Evidence, rows_of
 from fidelity.verdict.structure import Group, Section, Sentence, note, warning
 
-# In fewer superpixels than these one is over a tenth of the image, more than most lesions.
+# With fewer superpixels, one covers over a tenth of the image, more than most lesions.
 FEW_SUPERPIXELS = 10
-# Below this test Dice predicted lungs are too unreliable; published U-Nets reach .98.
+# Below this test Dice, predicted lungs are too unreliable; published U-Nets reach .98.
 WEAK_LUNGS = 0.9
+_BETTER = {"better": "better", "worse": "worse"}
 
 
 def foundations(evidence: Evidence) -> Section:
@@ -36,7 +37,7 @@ def foundations(evidence: Evidence) -> Section:
 
 
 def mean_ranks(evidence: Evidence) -> Section:
-    """Tell the mean ranks of the primary setting, and who the critical difference holds apart."""
+    """State the mean ranks of the primary setting, and whom the critical difference separates."""
     table = keep_test_split(evidence.tables.ranks)
     chosen = _primary_rows(table, evidence)
     told = []
@@ -56,7 +57,7 @@ def mean_ranks(evidence: Evidence) -> Section:
 
 
 def secondary(evidence: Evidence) -> Section:
-    """Tell the other metrics of the primary setting, one sentence per pair and metric."""
+    """State the other metrics of the primary setting, one sentence per pair and metric."""
     statistics = evidence.study.statistics
     chosen: dict[tuple[str, str], list[Comparison]] = {}
     for row in evidence.comparisons:
@@ -72,7 +73,7 @@ def secondary(evidence: Evidence) -> Section:
     told = [
         sentence
         for rows in chosen.values()
-        for sentence in metric_by_metric(rows, statistics, title_of, "better", units=False)
+        for sentence in metric_by_metric(rows, statistics, title_of, _BETTER, units=False)
     ]
     nothing = note("There are no other metrics of a pair of explainers.")
     return Section(
@@ -173,18 +174,18 @@ def _lungs(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def _superpixels(evidence: Evidence) -> Iterator[Sentence]:
-    """Say of how few pieces an explainer's masks are: fewer outline nothing."""
+    """State how many superpixels an image has: masks of very few cannot outline a lesion."""
     table = evidence.tables.stability
     if table is None:
         return
     rows = rows_of(keep_test_split(table), evidence.dataset, evidence.classifier)
     rows = rows[(rows["quantity"] == "superpixels") & rows["explainer"].isin(evidence.real)]
-    # Where the test split was not explained, of several others the last.
+    # If the test split was not explained, use the last of the other splits.
     for row in rows.drop_duplicates("explainer", keep="last").itertuples():
         text = (
             f"The masks of {explainer_title(row.explainer)} are unions of superpixels. An image "
-            f"has {set_value(row.median)} of them "
-            f"(median; {set_value(row.min)} to {set_value(row.max)})"
+            f"has {set_value(row.median)} superpixels "
+            f"(median; minimum {set_value(row.min)}, maximum {set_value(row.max)})"
         )
         few = row.median < FEW_SUPERPIXELS
         if few:
@@ -246,7 +247,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
-    """Give seeds.csv; recomputed if a training must be left out of it."""
+    """Return seeds.csv, recomputed if a training must be left out."""
     tables = evidence.tables
     if tables.seeds is None or not evidence.useless.intersection(trained):
         return tables.seeds
@@ -256,7 +257,7 @@ def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
 
 
 def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
-    """State where equivalence means little: two means below the margin differ by less than it."""
+    """Warn where equivalence means little, because both means are below the margin."""
     rows, statistics = primary_means(evidence), evidence.study.statistics
     margin = statistics["margin"]
     low = {name: float(mean) for name, mean in rows["mean"].items() if abs(mean) < margin}
@@ -275,7 +276,7 @@ def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def primary_means(evidence: Evidence, cls: str | None = None) -> pd.DataFrame:
-    """Give the rows of the primary comparison's means of a class (None: pooled), by explainer."""
+    """Return the primary comparison's means of a class (None: pooled), indexed by explainer."""
     statistics = evidence.study.statistics
     rows = primary_setting(evidence.localization, statistics)
     rows = rows[
@@ -286,7 +287,7 @@ def primary_means(evidence: Evidence, cls: str | None = None) -> pd.DataFrame:
 
 
 def ranked_means(evidence: Evidence, cls: str | None = None) -> pd.DataFrame:
-    """Give the rows of `primary_means`, the best mean first, undefined ones last."""
+    """Return the rows of `primary_means`, best mean first, undefined means last."""
     higher = METRICS[evidence.study.statistics["primary"]].direction == "higher"
     rows = primary_means(evidence, cls)
     return rows.sort_values("mean", ascending=not higher, kind="stable")

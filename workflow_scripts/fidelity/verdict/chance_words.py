@@ -1,4 +1,4 @@
-"""How verdict and tables state that a classifier is below chance, no better, or too inaccurate."""
+"""Sentences on classifiers below chance, no better than chance, or too inaccurate."""
 
 import math
 
@@ -16,7 +16,7 @@ TITLES = {
 
 
 def question(name: str, quality: Quality) -> str:
-    """Ask whether the order of classes is right: of a classifier, or classes, below chance."""
+    """Ask whether the order of classes is right, if the classifier or a class is below chance."""
     why = (
         f"{classifier_title(name)} is below chance on the {quality.split} split ({shown(quality)})."
     )
@@ -65,14 +65,14 @@ def shown(quality: Quality) -> str:
 
 
 def _digits(accuracy: float, quality: Quality) -> int:
-    """Choose so many digits that an accuracy below the study's limit reads as below it."""
+    """Choose enough decimals to show that an accuracy is below the study's limit."""
     limit = quality.least_accuracy or 0.0
     usual = digits_of("accuracy")
     return next((n for n in range(usual, 17) if float(f"{accuracy:.{n}f}") < limit), 17)
 
 
 def measure_text(name: str, measure: Measure, digits: int | None = None) -> str:
-    """Write a measure with its interval and its chance, where it has them."""
+    """Write a measure with its interval and its chance level, if it has them."""
     text = f"{TITLES[name]} {number(measure.value, digits or digits_of(name))}"
     if not math.isnan(measure.low):
         text += f" [{value_of(name, measure.low)}, {value_of(name, measure.high)}]"
@@ -81,7 +81,7 @@ def measure_text(name: str, measure: Measure, digits: int | None = None) -> str:
 
 
 def size_text(quality: Quality) -> str:
-    """Write the number of images, and of patients where there are fewer."""
+    """Write the number of images, and that of patients if it is smaller."""
     size = counted(quality.n, "image")
     fewer = quality.n_patients < quality.n
     return f"{size} of {counted(quality.n_patients, 'patient')}" if fewer else size

@@ -1,4 +1,4 @@
-"""From the tables of a study to the chapters of its verdict."""
+"""Build the chapters of a verdict from the tables of a study."""
 
 from collections.abc import Iterator
 
@@ -18,7 +18,7 @@ from fidelity.verdict.structure import Chapter, Section
 
 
 def build(tables: Tables, study: Study) -> list[Chapter]:
-    """Give the answer to each question, from the tables."""
+    """Find the answer to each question in the tables."""
     return [_chapter(evidence) for evidence in collect(tables, study)]
 
 

@@ -1,4 +1,4 @@
-"""What the verdict states about the classifier itself, before its explainers."""
+"""Sentences on the classifier itself, which come before those on its explainers."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,17 +11,17 @@ from fidelity.verdict.chance_words import measure_text, question, size_text, wit
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Sentence, note, warning
 
-# A classifier above chance, but below this macro AUC, is weak: its explanations are read with care.
-# An AUC, since its chance is .5 for any number of classes.
+# A classifier above chance but below this macro AUC is weak: its explanations need caution. AUC is
+# used because its chance level is .5 for any number of classes.
 WEAK_AUC = 0.65
 
 
 def without_its_explainers(evidence: Evidence) -> Evidence:
-    """Leave out all that depends on a classifier from which no conclusion is drawn.
+    """Leave out all results that depend on a classifier without a conclusion.
 
     Returns:
         The evidence on explainers without a classifier (null baselines, ceilings, imported maps).
-        Ranks and faithfulness go too: they are measured with the classifier's explainers.
+        Ranks and faithfulness are left out too: they include the classifier's explainers.
     """
     rows = evidence.localization
     rows = rows[rows["classifier"] == NO_CLASSIFIER]
@@ -36,9 +36,9 @@ def without_its_explainers(evidence: Evidence) -> Evidence:
 
 
 def alarms(evidence: Evidence) -> Iterator[Sentence]:
-    """Say first what forbids a conclusion: a classifier below chance, or not shown above it.
+    """Warn first of what forbids a conclusion: a classifier below chance, or not shown above it.
 
-    Also where single classes are below chance and another order of the outputs fits them.
+    Also warn if single classes are below chance and another order of the outputs fits them.
     """
     quality, name = evidence.quality, evidence.classifier
     if quality is None:
@@ -65,7 +65,7 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:
-    """Give the classifier's measures, and warn where it is weak."""
+    """State the classifier's measures, and warn if it is weak."""
     quality = evidence.quality
     if quality is None:
         return

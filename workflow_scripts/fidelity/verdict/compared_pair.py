@@ -1,4 +1,4 @@
-"""One row of comparisons.csv as seen from one of its two explainers, and the sentence it allows."""
+"""One row of comparisons.csv, seen from one of its two explainers, and its sentence."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -39,14 +39,14 @@ class Comparison:
     Attributes:
         binarization: key of the config; `none` for threshold-free metrics.
         cls: class of the reference masks, or `all`.
-        n: cases.
-        n_units: patients or images, see `unit`.
+        n: number of cases.
+        n_units: number of patients or images, see `unit`.
         unit: `patient` or `image`.
         difference: mean of first − second in the metric's unit; nan if there is none.
         effect_size: rank-biserial correlation.
-        p_adjusted: Wilcoxon's signed rank, after Holm.
-        p_permutation_adjusted: sign flips, after Holm.
-        conclusion: what the tests allow to say of the values.
+        p_adjusted: Wilcoxon's signed-rank test, after Holm's correction.
+        p_permutation_adjusted: test by sign flips, after Holm's correction.
+        conclusion: what the tests show about the values.
         higher_is_better: the direction of the metric.
     """
 
@@ -70,7 +70,7 @@ class Comparison:
     higher_is_better: bool = True
 
     def turned(self) -> "Comparison":
-        """Look at it from the other explainer."""
+        """Exchange the two explainers."""
         return replace(
             self,
             first=self.second,
@@ -83,12 +83,12 @@ class Comparison:
         )
 
     def seen_from(self, explainer: str) -> "Comparison":
-        """Turn it so that the explainer is the first."""
+        """Return the comparison with the given explainer as the first."""
         return self if self.first == explainer else self.turned()
 
     @property
     def outcome(self) -> Outcome:
-        """What the tests say of the first explainer, by the metric's direction."""
+        """What the tests show about the first explainer, by the metric's direction."""
         if np.isnan(self.difference):
             return "absent"
         if self.conclusion in ("equivalent", "none_shown"):
@@ -107,8 +107,8 @@ def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
     """Turn rows of comparisons.csv, or faithfulness_comparisons.csv, into records.
 
     Args:
-        table: with the columns of `comparisons.COMPARISONS`, or of `faithfulness.comparisons`,
-            which names no binarization, protocol and family, but the direction.
+        table: has the columns of COMPARISONS or FAITHFULNESS_COMPARISONS (`columns.comparisons`).
+            The latter has no binarization, protocol and family, but the direction.
     """
     for row in table.to_dict("records"):
         yield Comparison(
@@ -134,14 +134,14 @@ def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
 
 
 def between(rows: Iterable[Comparison], a: str, b: str) -> list[Comparison]:
-    """Give the comparisons of two explainers, seen from the first."""
+    """Return the comparisons of two explainers, with `a` as the first."""
     return [row.seen_from(a) for row in rows if {row.first, row.second} == {a, b}]
 
 
 def cannot_show(units: int, pairs: int, alpha: float) -> bool:
-    """Tell whether no pair can reach significance.
+    """Check whether no pair can reach significance.
 
-    Wilcoxon's exact two-sided p is at least 2^(1 - n), and Holm multiplies the smallest by the
+    Wilcoxon's exact two-sided p is at least 2^(1 - n), and Holm multiplies the smallest p by the
     number of pairs.
     """
     return 2.0 ** (1 - units) * pairs >= alpha
@@ -179,7 +179,7 @@ def metric_by_metric(
     rows: Iterable[Comparison],
     statistics: Mapping[str, Any],
     titled: Callable[[str], str],
-    ahead: str,
+    standing: Mapping[str, str],
     *,
     units: bool,
 ) -> Iterator[Sentence]:
@@ -187,14 +187,14 @@ def metric_by_metric(
 
     Args:
         titled: gives the title of a metric.
-        ahead: what an explainer is by a metric: "better".
+        standing: what the first explainer is if it is `better` or `worse`: "more faithful".
         units: whether to state the number of units.
     """
     for row in sorted(rows, key=lambda row: _SHOWN_FIRST.index(row.outcome)):
         first, second = explainer_title(row.first), explainer_title(row.second)
         said = {
-            "better": f"{first} is {ahead}",
-            "worse": f"{second} is {ahead}",
+            # The first explainer is the subject in both: the page's sign shows its outcome.
+            **{outcome: f"{first} is {word} than {second}" for outcome, word in standing.items()},
             "equivalent": f"{first} and {second} are equivalent",
             "none_shown": "No difference was shown",
         }.get(row.outcome, f"{first} and {second} could not be compared")
@@ -217,8 +217,8 @@ def numbers(
 
     Args:
         units: whether to add the number of units.
-        flips: whether to add the p of the second test.
-        direction: whether to state where lower is better.
+        flips: whether to add the p of the second test, by sign flips.
+        direction: whether to state if lower is better.
     """
     metric = comparison.metric
     parts = ["lower is better"] * (direction and not comparison.higher_is_better)
@@ -244,7 +244,7 @@ def numbers(
 
 
 def facts(comparison: Comparison) -> dict[str, Any]:
-    """Give the numbers of a comparison for verdict.json."""
+    """Return the numbers of a comparison for verdict.json."""
     return {
         "explainer": comparison.first,
         "other": comparison.second,
@@ -265,7 +265,7 @@ def facts(comparison: Comparison) -> dict[str, Any]:
 
 
 def _notes(comparison: Comparison, statistics: Mapping[str, Any]) -> str:
-    """State what qualifies a difference that was shown."""
+    """Add limitations to a difference that was shown."""
     if comparison.outcome not in ("better", "worse"):
         return ""
     notes = ""

@@ -1,4 +1,4 @@
-"""The tables behind one chapter, and who plays which part in them."""
+"""The tables behind one chapter, and the roles of the explainers in them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ from fidelity.verdict.compared_pair import Comparison, read_rows
 
 @dataclass(frozen=True)
 class CaseTables:
-    """What is known of the cases of a data set.
+    """What is known about the cases of a data set.
 
     Attributes:
         warnings: data_warnings.csv.
         means: means of the primary metric without the cases that have a near-duplicate.
-        comparisons: primary comparisons without them.
-        cases: cases.csv; none where it is not known.
+        comparisons: primary comparisons without these cases.
+        cases: cases.csv; empty if it is not known.
     """
 
     counts: pd.DataFrame
@@ -46,11 +46,11 @@ class Tables:
     Attributes:
         seeds: seeds.csv; None without classifiers.
         classification: classification.csv; None without classifiers.
-        lungs: quality.csv of the model that drew the lung masks; None where none did.
+        lungs: quality.csv of the model that predicted the lung masks; None without such a model.
         lungs_from: the data set that it was trained on.
-        faithfulness: faithfulness_comparisons.csv; None where it was not measured.
+        faithfulness: faithfulness_comparisons.csv; None if it was not measured.
         orders: class_order.csv; None without classifiers.
-        cases: what is known of the cases; None where it is not.
+        cases: what is known about the cases; None if nothing is.
         readers: readers.csv; None without several readers.
     """
 
@@ -70,13 +70,13 @@ class Tables:
 
 @dataclass(frozen=True)
 class Study:
-    """What the config states that the verdict needs.
+    """The settings that the verdict needs.
 
     Attributes:
         statistics: primary, primary_binarization, alpha, margin.
         families: explainer → perturbation, cam, gradient, baseline or ceiling.
         bases: classifier → its key in the config, before seeds were expanded.
-        confounded: explainer or binarization → how it differs from the rule for all.
+        confounded: explainer or binarization → how its treatment differs from that of all others.
     """
 
     statistics: Mapping[str, Any]
@@ -87,16 +87,16 @@ class Study:
 
 @dataclass(frozen=True)
 class Evidence:
-    """The rows of one data set and classifier, test split if there is one.
+    """The rows of one data set and classifier; of the test split, if there is one.
 
     Attributes:
         classifier: key of the config, seed included.
-        explainers: names in the order of the table; those without a classifier too.
-        classes: as reported, `all` included where there is one.
+        explainers: names in display order, including those without a classifier.
+        classes: as reported; includes `all` if there is such a class.
         localization: rows of localization.csv of these explainers.
-        faithfulness: comparisons of faithfulness, none where it was not measured.
+        faithfulness: comparisons of faithfulness; empty if it was not measured.
         quality: of the classifier; None if there is none.
-        useless: classifiers of this data set from which no conclusion is drawn.
+        useless: classifiers of this data set that allow no conclusion.
     """
 
     dataset: str
@@ -118,7 +118,7 @@ class Evidence:
 
     @property
     def splits(self) -> list[str]:
-        """The splits whose scores these are."""
+        """The splits of these scores."""
         return list(self.localization["split"].unique())
 
     @property
@@ -142,17 +142,17 @@ class Evidence:
 
     @property
     def confounded(self) -> dict[str, str]:
-        """What of the primary setting is not treated alike: its rule, its real explainers."""
+        """What is treated differently in the primary setting: binarization or real explainers."""
         asked = {*self.real, self.study.statistics["primary_binarization"]}
         return {name: how for name, how in self.study.confounded.items() if name in asked}
 
     def primary(self, cls: str) -> list[Comparison]:
-        """Give the primary comparisons of a class."""
+        """Return the primary comparisons of a class."""
         return [row for row in self.comparisons if row.family == "primary" and row.cls == cls]
 
 
 def collect(tables: Tables, study: Study) -> list[Evidence]:
-    """Part the tables by data set and classifier.
+    """Divide the tables by data set and classifier.
 
     Args:
         study: settings; `families` names every explainer of the tables.
@@ -177,7 +177,8 @@ def collect(tables: Tables, study: Study) -> list[Evidence]:
                     dataset,
                     classifier,
                     study,
-                    # As the study shows them, which knows more than the tables' rows.
+                    # In the display order of the study, which may have more explainers than the
+                    # tables.
                     [name for name in ordered(study.families) if (rows["explainer"] == name).any()],
                     list(rows["class"].unique()),
                     list(read_rows(pairs)),

@@ -1,4 +1,4 @@
-"""Does the classifier use what the maps show: sentences from the comparisons of faithfulness."""
+"""Does the classifier use what the maps show? Sentences from the comparisons of faithfulness."""
 
 from collections.abc import Iterator
 from itertools import groupby
@@ -24,14 +24,14 @@ INTRO = (
 
 
 def uses_what_they_show(evidence: Evidence) -> Section:
-    """Say whom each explainer was shown to exceed in faithfulness, over all classes."""
+    """State which explainers were shown to be more faithful than others, over all classes first."""
     if evidence.tables.faithfulness is None:
         nothing = "Faithfulness was not measured (faithfulness.metrics in the config)."
         return Section(QUESTION, [Group("", [note(nothing)])])
     groups: list[Group] = []
     if told := [*_empty_masks(evidence), *_powerless(evidence)]:
         groups.append(Group("What they rest on", told))
-    # All classes together first, where there are several.
+    # All classes together come first, if there are several classes.
     classes = dict.fromkeys(row.cls for row in evidence.faithfulness)
     for cls in sorted(classes, key=lambda name: name != ALL_CLASSES):
         rows = [row for row in evidence.faithfulness if row.cls == cls]
@@ -49,7 +49,7 @@ def uses_what_they_show(evidence: Evidence) -> Section:
 
 
 def _empty_masks(evidence: Evidence) -> Iterator[Sentence]:
-    """Warn of masks that take nothing away, where a metric is measured at them."""
+    """Warn of masks that remove nothing, if a metric is measured with masks."""
     measured = {row.metric for row in evidence.faithfulness}
     if not any(METRICS[name].needs_mask for name in measured):
         return
@@ -66,7 +66,7 @@ def _empty_masks(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def _powerless(evidence: Evidence) -> Iterator[Sentence]:
-    """Warn of metrics with so few units that no test can show anything."""
+    """Warn of metrics with so few units that no test can reach significance."""
     rows = evidence.faithfulness
     if any(row.cls == ALL_CLASSES for row in rows):
         rows = [row for row in rows if row.cls == ALL_CLASSES]
@@ -124,7 +124,7 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
 
 
 def _share(names: list[str], total: int) -> str:
-    """Write how many of the null baselines these are, and which."""
+    """State how many of the null baselines these are, and which ones."""
     of = f"{len(names)} of {counted(total, 'null baseline')}" if total > 1 else "the null baseline"
     return f"{of} ({listed(map(plain_title, names))})"
 
@@ -139,6 +139,6 @@ def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:
             part,
             evidence.study.statistics,
             lambda name: METRICS[name].title,
-            "more faithful",
+            {"better": "more faithful", "worse": "less faithful"},
             units=True,
         )

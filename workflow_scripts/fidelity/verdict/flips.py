@@ -1,11 +1,11 @@
-"""Under which protocols, binarizations and metrics the order of two explainers turns round."""
+"""Find the protocols, binarizations and metrics that reverse the order of two explainers."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from itertools import combinations
 
-from fidelity.analysis.localization import ALL_CLASSES
+from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
 from fidelity.presentation.wording import counted, listed, pixels_compared, value_of
@@ -19,15 +19,15 @@ Setting = tuple[str, str, str]
 
 @dataclass(frozen=True)
 class Order:
-    """How often either of two explainers is ahead, over settings (metric, protocol, binarization).
+    """How often each of two explainers is ahead, over settings (metric, protocol, binarization).
 
     Attributes:
-        leader: ahead in more settings.
-        settings: number of settings in which either is ahead.
+        leader: the explainer that is ahead in more settings.
+        settings: number of settings in which one of the two is ahead.
         leader_ahead: settings in which the leader's mean is better.
-        other_ahead: settings in which the other's is.
-        leader_shown: those of `leader_ahead` in which the tests show it.
-        other_shown: those of `other_ahead` in which the tests show it.
+        other_ahead: settings in which the other's mean is better.
+        leader_shown: settings in which the tests show that the leader is better.
+        other_shown: settings in which the tests show that the other is better.
     """
 
     leader: str
@@ -40,12 +40,12 @@ class Order:
 
     @property
     def flips(self) -> bool:
-        """Whether either is ahead somewhere."""
+        """Whether each of the two is ahead in some setting."""
         return bool(self.leader_ahead and self.other_ahead)
 
     @property
     def flips_by_tests(self) -> bool:
-        """Whether tests show either ahead somewhere."""
+        """Whether tests show each of the two to be better in some setting."""
         return bool(self.leader_shown and self.other_shown)
 
 
@@ -82,23 +82,32 @@ def ranking_flips(evidence: Evidence) -> Section:
         groups or [Group("", [nothing])],
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
         "mask) and protocol (conventions of metrics). The counts leave out three things: rules "
-        "that use the reference mask, protocols that only repeat another's numbers, and undefined "
-        "differences. Tests are corrected within each setting. This section shows where a "
-        "conclusion depends on a choice; it is not additional evidence.",
+        "that use the reference mask, protocols that only repeat another's differences and "
+        "intervals, and undefined differences. Tests are corrected within each setting. This "
+        "section shows where a conclusion depends on a choice; it is not additional evidence.",
     )
 
 
 def without_repeats(rows: Iterable[Comparison]) -> list[Comparison]:
-    """Leave out comparisons that a further protocol only repeats: all numbers are the same."""
+    """Leave out comparisons that a further protocol only repeats.
+
+    The difference and its interval are the same, on as many cases. The corrected p may differ: it
+    depends on the other pairs of the protocol. Of equal rows that of the default protocol is kept,
+    else the first.
+    """
     found: dict[str, Comparison] = {}
     for row in rows:
+        what = (row.metric, row.binarization, row.cls, row.first, row.second)
         # As text, in which two undefined numbers are equal.
-        found.setdefault(repr(replace(row, protocol="", family="")), row)
+        numbers = (row.n, row.n_units, row.difference, row.low, row.high)
+        key = repr((what, numbers))
+        if key not in found or row.protocol == DEFAULT_PROTOCOL:
+            found[key] = row
     return list(found.values())
 
 
 def _by_class(evidence: Evidence) -> list[Sentence]:
-    """Give the means of explainers and best null baseline in each class, if their order differs."""
+    """List the means of explainers and best null baseline per class, if their order differs."""
     metric = evidence.study.statistics["primary"]
     nulls = evidence.of_family("baseline")
     best = [name for name in ranked_means(evidence)["mean"].dropna().index if name in nulls][:1]
@@ -124,14 +133,14 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
 
 
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
-    """Count the settings in which either of two explainers is ahead; None if none compares them.
+    """Count the settings in which each of two explainers is ahead.
 
     Args:
-        b: explainer; of two that are ahead equally often, `a` is called the leader.
+        b: explainer; if both are ahead equally often, `a` is called the leader.
         rows: comparisons of one class.
 
     Returns:
-        The counts; None if no setting compares them.
+        The counts; None if neither is ahead in any setting.
     """
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}
@@ -204,7 +213,7 @@ def _shown(settings: Sequence[Setting], total: int) -> str:
 
 
 def _named(settings: Sequence[Setting], several: bool) -> str:
-    """Name settings, those of one protocol together; of several metrics, count those of each."""
+    """Name settings, grouped by protocol; with several metrics, count the settings of each."""
     if several:
         counts = Counter(metric for metric, *_ in settings)
         return ", ".join(f"{count} by {title_of(metric)}" for metric, count in counts.items())

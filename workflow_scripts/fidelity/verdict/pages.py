@@ -1,4 +1,4 @@
-"""Writers of a verdict: Markdown, a standalone HTML page, JSON."""
+"""Write a verdict as Markdown, a standalone HTML page, or JSON."""
 
 import json
 import math
@@ -13,12 +13,12 @@ from fidelity.presentation.wording import confidence
 from fidelity.verdict.structure import Chapter
 
 SCHEMA = "fidelity-verdict-1"
-# More sentences than these are folded on the page.
+# Larger numbers of sentences are folded on the page.
 UNFOLDED = 12
 
 
 def to_json(chapters: Sequence[Chapter]) -> str:
-    """Write all sentences and numbers; what is undefined is null."""
+    """Write all sentences and numbers; undefined numbers are null."""
     content = {"schema": SCHEMA, "chapters": [asdict(chapter) for chapter in chapters]}
     return json.dumps(_without_nan(content), indent=1, ensure_ascii=False) + "\n"
 
@@ -29,7 +29,7 @@ def to_markdown(chapters: Sequence[Chapter], dataset: str, statistics: Mapping[s
 
 
 def to_html(chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any]) -> str:
-    """Write one standalone page without scripts or outside resources; arguments as above."""
+    """Write one standalone page without scripts or outside resources."""
     return _page("verdict.html.j2", chapters, dataset, statistics)
 
 

@@ -1,4 +1,4 @@
-"""Who beats whom, the null baselines and the ceilings: every pair, class by class."""
+"""Which explainers beat others, null baselines and ceilings: every pair, class by class."""
 
 from collections.abc import Iterator, Sequence
 
@@ -55,7 +55,7 @@ def beats_nulls(evidence: Evidence) -> Section:
 
 
 def below_ceilings(evidence: Evidence) -> Section:
-    """State how far every explainer is from what can be reached, class by class."""
+    """State how far every explainer is from the ceilings, class by class."""
     return Section(
         "How far are explainers below the ceilings?",
         _against(evidence, "ceiling", "No ceiling (U-Net, second reader) was run."),
@@ -66,7 +66,7 @@ def below_ceilings(evidence: Evidence) -> Section:
 
 def _by_class(evidence: Evidence, choose, nothing: str) -> list[Group]:
     groups = []
-    # All classes together first.
+    # All classes together come first.
     for cls in sorted(evidence.classes, key=lambda name: name != evidence.pooled):
         told = [sentence(row, evidence.study.statistics) for row in choose(evidence.primary(cls))]
         if told:

@@ -1,4 +1,4 @@
-"""Is an explainer within human disagreement: sentences from explainers beside readers."""
+"""Is an explainer within human disagreement? Sentences from its comparison with readers."""
 
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ OUTCOMES: dict[str, Outcome] = {
 
 
 def within_disagreement(evidence: Evidence) -> Section:
-    """Say of each explainer of the classifier whether it is within human disagreement."""
+    """State for each explainer of the classifier whether it is within human disagreement."""
     rows = rows_of(keep_test_split(evidence.tables.readers), evidence.dataset, evidence.classifier)
     rows = rows[rows["explainer"].isin(evidence.real)]
     groups = []
@@ -32,7 +32,7 @@ def within_disagreement(evidence: Evidence) -> Section:
         told = []
         for explainer in evidence.real:
             own = of_class[of_class["explainer"] == explainer]
-            # Of two readers, each is compared with the other; of one pair there is no mean.
+            # With two readers, each is compared with the other; a single pair has no mean.
             pooled = own[own["reader"] == ALL] if (own["reader"] == ALL).any() else own
             told += [_sentence(row, evidence) for row in pooled.itertuples()]
         title = "All classes" if cls == ALL_CLASSES else f"Class {cls}"
@@ -45,7 +45,7 @@ def within_disagreement(evidence: Evidence) -> Section:
 def _sentence(row: NamedTuple, evidence: Evidence) -> Sentence:
     name, metric = explainer_title(row.explainer), row.metric
     statistics = evidence.study.statistics
-    # Of other metrics than shares the margin is 0.
+    # For metrics other than shares, the margin is 0.
     margin = f" by more than the margin of {set_value(statistics['margin'])}"
     margin = margin if unit_of(metric) == "1" else ""
     reader = "a reader" if row.reader == ALL else f"the reader {row.reader}"

@@ -22,7 +22,7 @@ from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.pairs import without_primary
 from fidelity.verdict.structure import Outcome, Sentence, note, warning
 
-# How the outcomes against several others are worded, in this order.
+# Words for the outcomes against several others, in this order.
 _TOLD: dict[Outcome, str] = {
     "better": "scored higher than",
     "worse": "scored lower than",
@@ -74,7 +74,7 @@ def _names(ranked: Sequence[Any]) -> list[str]:
 
 
 def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
-    """Give one explainer's mean with its interval and n; `best` of so many null baselines."""
+    """State one explainer's mean with interval and n; `best`: best of so many null baselines."""
     statistics = evidence.study.statistics
     metric = statistics["primary"]
     who = explainer_title(row.explainer)
@@ -111,13 +111,13 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
 
 
 def _pairs(names: Sequence[str], rows: Sequence[Comparison]) -> Iterator[Sentence]:
-    """Say of each pair once what the tests show; the one with the better mean is the subject."""
+    """State once per pair what the tests show; the one with the better mean is the subject."""
     for place, name in enumerate(names):
         yield from _standing(name, names[place + 1 :], "", rows)
 
 
 def _confounded(confounded: Mapping[str, str]) -> Sentence:
-    """Warn that explainers were not treated alike: their differences are not theirs alone."""
+    """Warn that explainers were treated differently, which may explain their differences."""
     parts = [f"{title_of_either(name)} {how}" for name, how in confounded.items()]
     text = f"Confounded: {listed(parts)}. The explainers were treated differently, so their "
     text += "difference cannot be attributed to them alone."
@@ -127,7 +127,7 @@ def _confounded(confounded: Mapping[str, str]) -> Sentence:
 def _outcomes(
     name: str, others: Sequence[str], rows: Sequence[Comparison]
 ) -> dict[Outcome, list[str]]:
-    """Sort the others by what the tests say of this explainer against them."""
+    """Group the others by the outcome of the tests of this explainer against them."""
     found: dict[Outcome, list[str]] = {outcome: [] for outcome in _TOLD}
     for row in rows:
         for other in others:
@@ -139,9 +139,9 @@ def _outcomes(
 def _with_differences(
     name: str, others: Sequence[str], rows: Sequence[Comparison], *, grouped: bool
 ) -> list[str]:
-    """Put the mean difference of an explainer from each other one behind the other's name.
+    """Add the mean difference of an explainer from each of the others to the other's name.
 
-    Where the others are grouped, their kind is named and the list is in brackets.
+    If the others are grouped, their kind is named before the list, which is in brackets.
     """
     told = []
     for other in others:
@@ -161,9 +161,9 @@ def _with_differences(
 def _standing(
     name: str, others: Sequence[str], noun: str, rows: Sequence[Comparison]
 ) -> Iterator[Sentence]:
-    """State how one explainer stands against several others, if it was compared with any.
+    """State how one explainer compares with several others, if it was compared with any.
 
-    With a noun the others are counted, else they are only named.
+    With a noun, the others are counted; without one, they are only named.
     """
     outcomes = _outcomes(name, others, rows)
     against = {kind: names for kind, names in outcomes.items() if names}

@@ -1,4 +1,4 @@
-"""What a verdict consists of: sentences with their numbers, in sections, in chapters."""
+"""The parts of a verdict: sentences with their numbers, in sections, in chapters."""
 
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,9 +11,9 @@ class Sentence:
     """One sentence.
 
     Attributes:
-        outcome: what the tests say of its subject; `note` and `warning` are no test results.
-        family: `primary` or `secondary` if it rests on a comparison, else empty.
-        numbers: what the text says, for programs.
+        outcome: what the tests show about its subject; `note` and `warning` are not test results.
+        family: `primary` or `secondary` if it is based on a comparison, else empty.
+        numbers: the content of the text as values, for programs.
     """
 
     text: str
@@ -23,12 +23,12 @@ class Sentence:
 
 
 def note(text: str, **numbers: Any) -> Sentence:
-    """Make a sentence that no test result and no comparison is behind."""
+    """Make a sentence that is based on no test and no comparison."""
     return Sentence(text, "note", "", numbers)
 
 
 def warning(text: str, **numbers: Any) -> Sentence:
-    """Make such a sentence that readers must not miss."""
+    """Make a warning: a sentence as from `note` that readers must not miss."""
     return Sentence(text, "warning", "", numbers)
 
 
@@ -45,7 +45,7 @@ class Section:
     """A question and its answers.
 
     Attributes:
-        intro: how to read them, may be empty.
+        intro: how to read the answers; may be empty.
     """
 
     title: str
@@ -60,7 +60,7 @@ class Chapter:
     Attributes:
         classifier: key of the config, seed included; `none` if there is no classifier.
         setting: what the primary comparisons are, in one sentence.
-        headline: the answers in short, from primary comparisons alone.
+        headline: the answers in short, only from primary comparisons.
         sections: the answers in full.
         quality: of the classifier, for programs: `status` (above_chance, below_least_accuracy,
             no_better_than_chance, below_chance, unknown), `concludes` (whether conclusions about

@@ -1,4 +1,4 @@
-"""Means over cases with their intervals, as the tables of checks have them."""
+"""Means over cases with their intervals, as used in the tables of checks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,14 +12,14 @@ from fidelity.statistics.resampling import Interval
 
 
 def parts_of(job: Any) -> list[tuple[Mapping[str, str], pd.DataFrame]]:
-    """Read the input of a job, one table for each combination of its param `combos`."""
+    """Read the input of a job: one table for each combination in its param `combos`."""
     return list(zip(job.params.combos, map(read_parquet, job.input), strict=True))
 
 
 def case_means(
     rows: pd.DataFrame, names: Sequence[str], statistics: Mapping[str, Any], seed: int
 ) -> dict[str, dict[str, float]]:
-    """Give counts, mean with interval and median of some columns.
+    """Return counts, mean with interval and median of some columns.
 
     Args:
         rows: one per map, with `case` and `patient`.
@@ -43,6 +43,6 @@ def case_means(
 
 
 def with_ends(name: str, interval: Interval) -> dict[str, float]:
-    """Give mean and bounds as the columns of `name` with each of ENDS."""
+    """Return the mean and its bounds as columns: `name` followed by each of ENDS."""
     values = interval.mean, interval.low, interval.high
     return {f"{name}{end}": value for end, value in zip(ENDS, values, strict=True)}

@@ -1,4 +1,4 @@
-"""Metrics judged by classifiers whose reasons are known: the tables hiding.csv and controls.csv."""
+"""Judge metrics by classifiers whose reasons are known: the tables hiding.csv and controls.csv."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -25,11 +25,11 @@ from fidelity.explainers.registry import explains
 from fidelity.statistics.resampling import nan_mean
 
 DROPS = ("drop_lesion", "drop_elsewhere", "difference")
-# Of the check without an explainer, in controls.csv.
+# Name in controls.csv of the check that needs no explainer.
 HIDING_METRIC = "hiding_difference"
 ALL_EXPLAINERS = "all"
 YES, NO = "yes", "no"
-# Then no metric can pass: the controls are too weak, or not what they should be.
+# If this holds, no metric can pass: the controls are too weak, or not trained as intended.
 NOT_SEPARATED = "hiding the lesion does not tell aligned, plain and misaligned apart"
 
 Kinds = Mapping[str, Sequence[str]]
@@ -46,8 +46,8 @@ def summarize_hiding(
     """Average the drops of each training: does hiding the lesion matter more than elsewhere?
 
     Args:
-        parts: training → what `hiding.hide_lesions` gives.
-        accuracies: training → its validation accuracy; nan where it has none.
+        parts: training → the table that `hiding.hide_lesions` returns.
+        accuracies: training → its validation accuracy; nan if it has none.
 
     Returns:
         The table hiding.csv; see `columns.checks`.
@@ -72,8 +72,8 @@ def summarize_hiding(
 
 
 def doubts(hiding: pd.DataFrame, least_accuracy: float) -> str:
-    """State what speaks against the controls themselves; empty if nothing does."""
-    # Data sets whose images have several labels have no accuracy.
+    """State the doubts about the controls themselves; empty if there are none."""
+    # Accuracy is undefined for data sets whose images have several labels.
     low = hiding[hiding["val_accuracy"] < least_accuracy]["classifier"].unique()
     blind = hiding[(hiding["kind"] == "aligned") & (hiding["uses_lesion"] == NO)]
     found = [
@@ -94,18 +94,20 @@ def judge_metrics(
 ) -> pd.DataFrame:
     """Judge each metric and protocol: does it prefer the classifiers with better reasons?
 
-    A difference is taken within case and seed, and turned so that above 0 is better. It is averaged
-    over the seeds of a case. Its interval is a bootstrap over patients of the mean over cases.
+    Differences are taken within case and seed, with a sign such that positive values are better.
+    They are averaged over the seeds of a case. The interval of their mean over cases is a bootstrap
+    over patients.
 
     Args:
         kinds: kind → its trainings, in the same order of seeds.
-        note: what `doubts` finds, repeated in each row. If the check without an explainer fails,
-            that is added.
+        note: the result of `doubts`, repeated in each row. If the check without an explainer fails,
+            a note on that is added.
 
     Returns:
-        The table controls.csv: the check without an explainer first; then, for each binarization,
-        protocol and class, the mean over all explainers (baselines left out), and each explainer.
-        Metrics that see the reference, and those of empty references, are not judged.
+        The table controls.csv. The check without an explainer comes first. Then, for each
+        binarization, protocol and class, follow the mean over all explainers (without baselines)
+        and each explainer. Metrics that use the reference, and metrics of empty references, are not
+        judged.
     """
     rows = []
     dataset = scores["dataset"].iloc[0] if len(scores) else ""
@@ -160,7 +162,11 @@ def _cube(
     kinds: Kinds,
     known: pd.DataFrame | None = None,
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Align the values of all trainings: (kinds, seeds, cases, metrics), and the cases' rows."""
+    """Align the values of all trainings.
+
+    Returns:
+        Values (kinds, seeds, cases, metrics), and the rows of these cases.
+    """
     key = ["case", "class"]
     rows = pd.concat(parts.values()) if known is None else known
     cases = rows[[*key, "patient", "split"]].drop_duplicates(key).sort_values(key)
@@ -182,11 +188,11 @@ def _judged(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> Iterator[dict[str, Any]]:
-    """Give one row per metric."""
+    """Yield one row per metric."""
     directions = [direction_of(name) for name in metrics]
     signs = np.array([1 if direction == "higher" else -1 for direction in directions])
     kind = dict(zip(kinds, cube, strict=True))
-    with np.errstate(invalid="ignore"):  # between infinite distances there is no difference
+    with np.errstate(invalid="ignore"):  # the difference of two infinite distances is undefined
         steps = {
             "aligned_over_plain": signs * (kind["aligned"] - kind["plain"]),
             "plain_over_misaligned": signs * (kind["plain"] - kind["misaligned"]),
@@ -215,7 +221,7 @@ def _judged(
 
 
 def _mean_over_seeds(step: np.ndarray) -> np.ndarray:
-    """Average (seeds, cases, metrics) over the seeds that have a value; nan where none has."""
+    """Average (seeds, cases, metrics) over the seeds with a value; nan if no seed has one."""
     defined = ~np.isnan(step)
     with np.errstate(invalid="ignore"):
         return np.where(defined, step, 0).sum(axis=0) / defined.sum(axis=0)

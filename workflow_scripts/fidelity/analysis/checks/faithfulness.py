@@ -1,4 +1,4 @@
-"""Means of faithfulness, and its rank correlation with localization: is what looks right used?"""
+"""Average faithfulness and correlate it with localization: is what looks right also used?"""
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from fidelity.faithfulness.registry import METRICS
 
 KEY = ["case", "class", "split"]
 GIVEN = "its maps are read, not computed: a changed image has none"
-# Fewer pairs do not show a correlation.
+# With fewer pairs, no correlation can be shown.
 SMALLEST = 4
 
 
@@ -24,17 +24,18 @@ def join(
     primary: str,
     sensitivity: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Put each case's localization beside its faithfulness.
+    """Join each case's localization score to its faithfulness.
 
     Args:
-        faithfulness: as `case_rows.measure_maps` returns it.
+        faithfulness: the table that `case_rows.measure_maps` returns.
         scores: scores.parquet or ranking.parquet of the same maps.
-        primary: the column to take; NaN where the reference is empty.
-        sensitivity: as `sensitivity.measure_sensitivity` returns it, of some of the cases.
+        primary: the column of `scores` to use; set to NaN where the reference is empty.
+        sensitivity: the table that `sensitivity.measure_sensitivity` returns, for some of the
+            cases.
 
     Returns:
-        The first table with the columns `sensitivity_asked` (whether the case is one of those),
-        `sensitivity_max` and `primary` more.
+        The first table with three more columns: `sensitivity_asked` (whether sensitivity was
+        measured for the case), `sensitivity_max` and `primary`.
     """
     if sensitivity is None:
         sensitivity = SENSITIVITY.typed()
@@ -57,15 +58,16 @@ def summarize(
     """Average over cases and correlate with localization.
 
     Args:
-        parts: per classifier and explainer {dataset, classifier, explainer} and what `join` gives.
-        given: explainers whose maps are read, which have no sensitivity: `note` states it.
+        parts: {dataset, classifier, explainer} and the table from `join`, per classifier and
+            explainer.
+        given: explainers whose maps are imported. They have no sensitivity, as `note` states.
 
     Returns:
-        The table faithfulness.csv. `spearman` is Spearman's rank correlation over cases of the
-        metric, turned so that higher is better, with the localization metric; `p_value` is
-        scipy's, of no correlation, not adjusted and blind to patients. NaN where fewer than four
-        pairs are there or one of the two is constant. Sensitivity is over the cases it was
-        measured on.
+        The table faithfulness.csv. `spearman` is Spearman's rank correlation, over cases, of the
+        metric with the localization metric; its sign is turned so that higher is better. `p_value`
+        is scipy's, for no correlation; it is not adjusted and ignores that cases share patients.
+        Both are NaN with fewer than four pairs, or if one of the two is constant. Sensitivity is
+        averaged over the cases it was measured on.
     """
     rows = []
     groups = class_groups_of(parts)
@@ -88,7 +90,7 @@ def summarize(
 def _summary(
     part: pd.DataFrame, name: str, primary: str, statistics: Mapping[str, Any], seed: int
 ) -> dict[str, Any]:
-    """Give the columns of one metric, from `metric` on."""
+    """Return the columns of one metric, starting at `metric`."""
     if METRICS[name].by == "sensitivity":
         part = part[part["sensitivity_asked"]]
     return {

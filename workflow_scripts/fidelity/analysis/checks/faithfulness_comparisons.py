@@ -25,8 +25,8 @@ def compare(
         The table faithfulness_comparisons.csv: the tests and columns of `comparisons.compare`,
         with Holm's correction over the pairs of one data set, split, classifier, class and metric.
         `direction` states which values are better. `more_faithful` names the explainer that was
-        shown to be so; it is empty if none was. There is no agreed margin of equal faithfulness, so
-        no pair is called equivalent. Pairs without a case in common are left out.
+        shown to be more faithful; it is empty if neither was. No margin of equal faithfulness is
+        agreed on, so no pair is called equivalent. Pairs without a case in common are left out.
     """
     parts = []
     for (dataset, split), of_split in cases.groupby(["dataset", "split"], sort=False):

@@ -56,14 +56,15 @@ def _is_point(point: object) -> bool:
 
 
 def is_hit(reference: np.ndarray, points: Iterable[Iterable[float]], field: str) -> bool:
-    """Check whether any point lies in the reference: coordinates cut to whole pixels, no tolerance.
+    """Check whether any point lies in the reference; coordinates are truncated, no tolerance.
 
     Args:
         reference: boolean (H, W).
         points: [x, y] in pixels.
 
     Returns:
-        True if one of them does (rajpurkarlab/cheXlocalize, eval.py); False without a point.
+        True if a point lies in the reference (rajpurkarlab/cheXlocalize, eval.py); False without
+        points.
 
     Raises:
         InputError: a point lies outside the image.
@@ -87,13 +88,13 @@ def hit_rates(
 ) -> pd.DataFrame:
     """Average the hits over the images with a non-empty reference, as CheXlocalize does.
 
-    An image that has a reference and no point is a miss. Splits without any point are left out.
+    An image with a reference but no point counts as a miss. Splits without any point are left out.
 
     Returns:
         One row per split and class, and for "all" classes together; intervals resample patients.
 
     Raises:
-        InputError: a point lies outside its image, or no case has one.
+        InputError: a point lies outside its image, or no case has a point.
     """
     rows = []
     for case in cases:

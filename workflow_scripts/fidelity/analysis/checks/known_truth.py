@@ -1,4 +1,4 @@
-"""Which explainers point at the planted mark, and which at the lesion that nothing depends on."""
+"""Show which explainers point at the planted mark, and which at the unused lesion."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from fidelity.base.errors import InputError
 from fidelity.known_truth.dependence import refusal
 from fidelity.known_truth.two_truths import TRUTHS
 
-# Names of the metrics in this table: pixel ROC-AUC, pointing game, relevance rank.
+# Column prefix → name of the metric.
 SHORT = {"auc": "roc_auc", "hit": "pointing_game", "rank": "relevance_rank"}
 
 Part = tuple[Mapping[str, str], pd.DataFrame]
@@ -22,13 +22,13 @@ Part = tuple[Mapping[str, str], pd.DataFrame]
 def check_known(
     found: Mapping[str, Mapping[str, Any]], least: float, level: float, dataset: str
 ) -> None:
-    """See that every classifier lives on the mark alone.
+    """Check that every classifier depends on the mark alone.
 
     Args:
         found: classifier → its facts, from `dependence`.
 
     Raises:
-        InputError: one does not; the message has the accuracies of all that do not.
+        InputError: a classifier does not; the message lists the accuracies of all such classifiers.
     """
     why = {name: refusal(dict(row), least, level) for name, row in found.items()}
     wrong = [f"{name}: {text}" for name, text in why.items() if text is not None]
@@ -50,11 +50,11 @@ def summarize(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
-    """Average over cases.
+    """Average the scores against mark and lesion over cases.
 
     Args:
-        parts: per classifier and explainer {dataset, classifier, explainer} and the scores of
-            `score_truths`.
+        parts: {dataset, classifier, explainer} and the scores from `score_truths`, per classifier
+            and explainer.
         found: classifier → its facts, from `dependence`.
 
     Returns:
@@ -65,7 +65,7 @@ def summarize(
         - `auc_difference` is the mean difference within cases, mark minus lesion.
         - `points_at` is `mark` (or `lesion`) if the interval of its AUC lies above .5 and that of
           the difference lies on its side of 0; else `neither`.
-        - `nulls_beaten` counts, of the `nulls` null baselines, those with a lower AUC against the
+        - `nulls_beaten` counts how many of the `nulls` null baselines have a lower AUC against the
           mark on the same cases. The interval of the difference must lie above 0.
     """
     rows = []
@@ -89,7 +89,7 @@ def summarize(
 
 
 def _wide(table: pd.DataFrame) -> pd.DataFrame:
-    """One row per case whose map was made, a column per metric and truth."""
+    """Return one row per case with a map, and one column per metric and truth."""
     sides = []
     for truth in TRUTHS:
         side = table[table["truth"] == truth].set_index(["case", "patient"])
@@ -106,7 +106,7 @@ def _nulls(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> tuple[int, int]:
-    """Count the null baselines beside an explainer, and those that find the mark less well."""
+    """Count the null baselines, and those that find the mark less well than an explainer."""
     beaten = nulls = 0
     for other, table in parts:
         if families[other["explainer"]] != "baseline" or other["explainer"] == head["explainer"]:

@@ -1,4 +1,4 @@
-"""Agreement between training seeds: do networks trained alike give the same maps."""
+"""Measure whether networks that differ only in the training seed give the same maps."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -34,13 +34,13 @@ def compare_seeds(
     """Compare the maps and masks of one explainer between the training seeds of a classifier.
 
     Args:
-        maps: per seed its map files, one per shard.
-        masks: per seed its binarized maps.
+        maps: the map files of each seed, one file per shard.
+        masks: the binarized maps of each seed.
 
     Returns:
-        One row per case and class, sorted: `n_seeds` with a map, and means over all pairs of them.
-        One mean is of each similarity of the maps at the working image's size
-        (`similarity.similarities`). The last is of the IoU of the masks (1 for two empty ones).
+        One row per case and class, sorted: `n_seeds` with a map, and means over all pairs of seeds.
+        There is one mean per similarity of the maps at the working image's size
+        (`similarity.similarities`). The last mean is the IoU of the masks (1 if both are empty).
         Values are nan where fewer than two seeds have a map.
     """
     rows = []
@@ -80,7 +80,7 @@ def _compare(
 
 
 def _mean(values: Sequence[float]) -> float:
-    """Mean of the defined values; nan if there is none."""
+    """Average the defined values; nan if there are none."""
     known = [value for value in values if not np.isnan(value)]
     return float(np.mean(known)) if known else float("nan")
 
@@ -94,10 +94,10 @@ def summarize(
 
     Args:
         parts: {dataset, classifier (its key before seeds were expanded), explainer, binarization}
-            and the table of each, as `compare_seeds` gives it.
+            and the table of each, as `compare_seeds` returns it.
 
     Returns:
-        The table repeatability.csv; `n_seeds` is the most that a case has.
+        The table repeatability.csv; `n_seeds` is the largest number of seeds of any case.
     """
     rows = []
     groups = class_groups_of(parts)

@@ -1,4 +1,4 @@
-"""How stable and how exact the maps are: the table stability.csv, from what maps carry."""
+"""Summarize how stable and how exact the maps are, as stored with them: stability.csv."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ def stability_cases(blocks: Iterable[tuple[str, str, Iterable[MapRecord]]]) -> p
     """List what the maps of explainers report of their own stability.
 
     Args:
-        blocks: (explainer, split, records).
+        blocks: (explainer, split, records) each.
 
     Returns:
         One row per map, in the order of the blocks: explainer, case, split, class and one column
@@ -41,12 +41,12 @@ def summarize_stability(
     """Summarize what maps report of their own stability.
 
     Args:
-        tables: classifier → its table of `stability_cases`.
+        tables: classifier → its table from `stability_cases`.
 
     Returns:
-        The table stability.csv: per split and quantity that some map has, the number of maps that
-        have it, their mean, median, smallest and largest value. Explainers without any of the
-        quantities have no row.
+        The table stability.csv, with a row per split and quantity that at least one map reports. It
+        has the number of such maps, and the mean, median, smallest and largest value. Explainers
+        that report none of the quantities have no row.
     """
     rows: list[dict[str, Any]] = []
     for classifier, explainer in combos:

@@ -1,4 +1,4 @@
-"""How far the predicted masks of different explainers agree with each other: agreement.csv."""
+"""Measure how far the predicted masks of different explainers agree: agreement.csv."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import combinations
@@ -21,10 +21,10 @@ def pair_ious(
 
     Args:
         masks: explainer → its masks, in the order of the config.
-        own: only pairs with one of these explainers; None takes all pairs.
+        own: use only pairs with one of these explainers; None uses all pairs.
 
     Returns:
-        The table AGREEMENT_CASES, one row per case, class and pair that both have a mask of; two
+        The table AGREEMENT_CASES, one row per pair, case and class where both have a mask; two
         empty masks agree fully (IoU 1).
 
     Raises:
@@ -52,7 +52,7 @@ def agree(
     """Average the agreement of every two explainers over the cases.
 
     Args:
-        explainers: in the order of the config; pairs of others are left out.
+        explainers: in the order of the config; pairs with other explainers are left out.
 
     Returns:
         The table agreement.csv: one row per split, class and pair, over the cases and classes
@@ -85,7 +85,7 @@ def agree(
 def _pairs(
     masks: Mapping[str, Masks], case: str, cls: str, own: Collection[str] | None
 ) -> Iterator[tuple[str, str, float]]:
-    """Give the IoU of every two masks of a case and class, each mask decoded once."""
+    """Yield the IoU of every two masks of a case and class; each mask is decoded once."""
     packed: dict[str, np.ndarray] = {}
     areas: dict[str, int] = {}
     sizes = set()
@@ -94,7 +94,7 @@ def _pairs(
             continue
         mask = decode(rle)
         sizes.add(mask.shape)
-        # A bit per pixel: intersections of all pairs at once would not fit in memory.
+        # One bit per pixel: byte masks of all explainers at once would not fit in memory.
         packed[name], areas[name] = np.packbits(mask), int(np.count_nonzero(mask))
     if len(sizes) > 1:
         raise InputError(

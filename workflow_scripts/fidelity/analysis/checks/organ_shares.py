@@ -1,4 +1,4 @@
-"""Means of the shares of attribution per organ: the table organs.csv."""
+"""Average the shares of attribution per organ: the table organs.csv."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -19,12 +19,12 @@ def summarize(
 
     Args:
         parts: {dataset, classifier, explainer} and the table of each, as `scoring.organ_shares`
-            gives it.
+            returns it.
 
     Returns:
-        The table organs.csv: maps of cases with a reference that is not empty and, where any case
-        has one, a heart mask. The reference's shares are of the same cases. Where no case has a
-        heart mask, there are rows of the lungs alone.
+        The table organs.csv, over the maps of cases with a non-empty reference. If any case has a
+        heart mask, only cases with a heart mask count; if none has, there are rows for the lungs
+        only. The reference's own shares are computed on the same cases.
     """
     classes = class_groups_of(parts)
     rows = []

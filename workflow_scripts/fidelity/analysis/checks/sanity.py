@@ -1,4 +1,4 @@
-"""Means of the sanity checks: the table sanity.csv."""
+"""Average the sanity checks: the table sanity.csv."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -18,11 +18,12 @@ def summarize(
     """Average the similarities over cases, all classes together.
 
     Args:
-        parts: {dataset, classifier, explainer} and the table of each, as `measure.check` gives it.
+        parts: {dataset, classifier, explainer} and the table of each, as `measure.check` returns
+            it.
 
     Returns:
         The table sanity.csv. `n` counts maps, `n_undefined` those without a value (a map could not
-        be made, or one of the two is constant).
+        be computed, or one of the two is constant).
     """
     rows = []
     for head, table in parts:

@@ -1,4 +1,4 @@
-"""The primary result without the cases whose image has a near-duplicate in another split."""
+"""Recompute the primary result without cases that have a near-duplicate in another split."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from fidelity.analysis.localization import MEASURED, summarize
 
 
 def cases_with_twins(pairs: pd.DataFrame) -> set[str]:
-    """Name the cases that have a near-duplicate in another split, among the cases that are used.
+    """Name the used cases that have a near-duplicate among the used cases of another split.
 
     Args:
         pairs: near_duplicates.csv; pairs with an excluded case do not count.
@@ -35,8 +35,8 @@ def primary_result(
         statistics: the config's `statistics`, the primary binarization resolved.
 
     Returns:
-        Rows of localization.csv and of comparisons.csv, of the primary metric alone. Both are empty
-        where no case is to be left out, or none is left.
+        Rows of localization.csv and of comparisons.csv, for the primary metric only. Both are empty
+        if there is no case to leave out, or if none would remain.
     """
     primary = statistics["primary"]
     kept = scores[~scores["case"].isin(list(twins))]

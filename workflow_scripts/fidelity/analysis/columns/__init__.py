@@ -1,5 +1,5 @@
 """The columns of every result table: name, kind, meaning, unit. Imports nothing heavy.
 
-What writes a table, formats it, draws it or concludes from it asks here, so that no list of columns
-is listed twice. A column that several tables share is in `shared`.
+Code that writes, formats, draws or interprets a table takes its columns from here, so that each
+list of columns exists once. Columns that several tables share are in `shared`.
 """

@@ -5,7 +5,7 @@ from fidelity.analysis.columns.described_table import Column, Table, count, numb
 from fidelity.analysis.columns.localization import SCORES
 from fidelity.study import paths
 
-# Of each map.
+# One row per map.
 BOX_SCORES = Table(
     paths.BOX_SCORES,
     (
@@ -24,19 +24,19 @@ BOX_SCORES = Table(
         numbers("reference_boxes", "y0, x0, y1, x1 of each reference box", "px"),
     ),
 )
-# Under the protocol `wsol`, for its values of the set.
+# Added by the protocol `wsol`, for its metrics of the set.
 WSOL = (
     numbers("wsol_iou", "best IoU at each threshold, largest contour", "0 to 1"),
     numbers("wsol_iou_v2", "the same of all contours", "0 to 1"),
     numbers("wsol_inside", "pixels inside the boxes by value of the map"),
     numbers("wsol_outside", "pixels outside the boxes by value of the map"),
 )
-# Under the protocol `chestxray8`, of each box of its two thresholds.
+# Added by the protocol `chestxray8`, for each box of its two thresholds.
 CHESTXRAY8 = (
     numbers("chestxray8_iou", "highest IoU of each predicted box with a reference box", "0 to 1"),
     numbers("chestxray8_iobb", "highest share of each predicted box in a reference box", "0 to 1"),
 )
-# Columns that a protocol adds.
+# Protocol → the columns that it adds.
 OF_PROTOCOL = {"wsol": WSOL, "chestxray8": CHESTXRAY8}
 _OF = (
     common.DATASET,

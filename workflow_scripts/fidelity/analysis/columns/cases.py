@@ -1,4 +1,4 @@
-"""Which cases there are, and which images look the same."""
+"""Tables of cases: which there are, and which images are near-duplicates."""
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Table, count, number, text
@@ -17,7 +17,7 @@ DATA_WARNINGS = Table(
     paths.DATA_WARNINGS,
     (text("warning", "what may be wrong with the data; left-out cases and twins have tables"),),
 )
-# Of CheXmask.
+# Organ masks from CheXmask.
 ORGAN_MASKS = Table(
     paths.table("organ_masks"),
     (
@@ -29,7 +29,7 @@ ORGAN_MASKS = Table(
         text("organs", "organs that the row has masks of"),
     ),
 )
-# Between two data sets.
+# Near-duplicates between two data sets.
 ACROSS = Table(
     paths.summary_table("near_duplicates"),
     (

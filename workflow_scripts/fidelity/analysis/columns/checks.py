@@ -1,4 +1,4 @@
-"""What is computed beside localization: of the maps themselves, and against known answers."""
+"""Tables of checks other than localization: of the maps themselves, and against known truths."""
 
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,7 @@ _MAPS_OF = (common.DATASET, common.SPLIT, common.CLASSIFIER, common.EXPLAINER)
 _MASK_IOU = common.similarity("mask_iou", "intersection over union of the masks", "0 to 1")
 _QUANTITY = text("quantity", "what was measured of the maps")
 
-# What explainers report of each map.
+# Quantities that explainers report for each map.
 _REPORTED = (
     number("surrogate_r2", "R² of the surrogate model", "up to 1"),
     number("stability_iou", "IoU of the maps of two seeds of the explainer", "0 to 1"),
@@ -89,7 +89,7 @@ SANITY = Table(
     (*_MAPS_OF, *_CHECK, text("similarity", "how the two maps are compared"), *common.CASE_MEANS),
 )
 
-# Of each map; a column per metric follows.
+# One row per map; one column per metric is appended.
 FAITHFULNESS_CASES = Table(
     paths.FAITHFULNESS,
     (

@@ -1,4 +1,4 @@
-"""How well classifiers, and the network that segments lungs, do."""
+"""Tables of how well the classifiers, and the network that segments the lungs, perform."""
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Column, Table, count, number, text

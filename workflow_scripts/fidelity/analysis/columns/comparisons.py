@@ -21,7 +21,7 @@ _FAMILY_OF_FAITHFULNESS = (
     common.CLASS,
     common.METRIC,
 )
-# Holm's correction is over the rows that agree in these.
+# Holm's correction is over the rows that agree in these columns.
 HOLM_WITHIN = names_of(_FAMILY)
 HOLM_WITHIN_FAITHFULNESS = names_of(_FAMILY_OF_FAITHFULNESS)
 

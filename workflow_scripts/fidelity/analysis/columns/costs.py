@@ -1,4 +1,4 @@
-"""What explainers cost, added up and job by job."""
+"""Tables of what explainers cost: summed, and job by job."""
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Table, count, number, text
@@ -23,7 +23,7 @@ COST = Table(
         *_PASSES,
     ),
 )
-# Of one job in a unit's cost.csv, beside its rule and wildcards.
+# Measured for one job; in a unit's cost.csv next to its rule and wildcards.
 MEASURED = (
     number("seconds", "time from start to end", "seconds"),
     number("cpu_seconds", "time of processors; empty where it was never sampled", "seconds"),

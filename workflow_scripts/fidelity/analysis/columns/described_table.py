@@ -1,4 +1,4 @@
-"""A described table: its columns, frames with exactly these, and its reader."""
+"""A described table: its columns, data frames with exactly these columns, and its reader."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -96,7 +96,7 @@ class Table:
         return replace(self, columns=(*self.columns, *more))
 
     def of_metrics(self, names: Iterable[str]) -> "Table":
-        """Keep the texts alone, and add a column per metric: to read these of a table of cases."""
+        """Keep the text columns and add a column per metric, for a table of cases read in part."""
         texts = tuple(column for column in self.columns if column.kind == "text")
         return replace(self, columns=texts).with_metrics(names)
 
@@ -107,17 +107,17 @@ class Table:
         return pd.DataFrame(list(rows), columns=self.names)
 
     def typed(self, rows: Any = ()) -> "pd.DataFrame":
-        """Make a table of rows whose columns have their types, which an empty table has too."""
+        """Make a table whose columns have their types even if it has no rows."""
         return self.frame(rows).astype(self.types)
 
     def read(self, path: str | Path) -> "pd.DataFrame":
-        """Read the CSV file; names stay as they are written ("NA" and "001" stay text).
+        """Read the CSV file; text stays as it is written ("NA" and "001" stay text).
 
         Returns:
             The table: counts and numbers as such, an empty cell as nan; all other columns as text.
 
         Raises:
-            InputError: the file is damaged, or a column of numbers is absent or holds none.
+            InputError: the file is damaged, a number column is missing, or it holds something else.
         """
         import pandas as pd
 
@@ -133,19 +133,19 @@ class Table:
 
 
 def read_if(table: Table, path: str | Path | None) -> "pd.DataFrame | None":
-    """Read a table's file as `Table.read` does; None where a job has none (an empty path)."""
+    """Read a table's file as `Table.read` does; None if the job has no such file (empty path)."""
     return table.read(path) if path else None
 
 
 def joined(tables: "Sequence[pd.DataFrame]") -> "pd.DataFrame":
-    """Put tables of the same columns below each other; at least one."""
+    """Concatenate tables with the same columns; at least one is required."""
     import pandas as pd
 
-    # Empty tables have no types to agree with; keep one so that its columns stay.
+    # Empty tables have no column types that could match; keep one for its columns.
     filled = [table for table in tables if len(table)] or tables[:1]
     return pd.concat(filled, ignore_index=True)
 
 
 def names_of(columns: Iterable[Column]) -> list[str]:
-    """Names of some columns, for grouping."""
+    """Return the names of some columns, for grouping."""
     return [column.name for column in columns]

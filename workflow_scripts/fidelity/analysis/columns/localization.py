@@ -1,14 +1,14 @@
-"""Scores of maps and masks: per case, their means, by strata of cases, by layer, by seed."""
+"""Tables of the scores of maps and masks: per case, and means by strata, layer and seed."""
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Column, Table, count, names_of, number, text
 from fidelity.study import paths
 
 COMBO = names_of(common.COMBINATION)
-# Beside the data set, which each table of results is of.
+# Without the data set: a table of results is about a single one.
 WITHIN_DATASET = [name for name in COMBO if name != "dataset"]
 
-# Of each map or mask; a column per metric follows.
+# One row per map or mask; one column per metric is appended.
 SCORES = Table(
     paths.SCORES,
     (
@@ -27,7 +27,7 @@ SCORES = Table(
         count("image_area", "pixels of the image"),
     ),
 )
-# Of each reference that is not empty, as the classifier sees it.
+# One row per non-empty reference, measured on the image that the classifier sees.
 LESIONS = Table(
     paths.LESIONS,
     (
@@ -61,7 +61,7 @@ THRESHOLDS = Table(
         common.N,
     ),
 )
-# Of each map and threshold.
+# One row per map and threshold.
 CASE_CURVES = Table(
     paths.CURVES,
     (
@@ -105,7 +105,7 @@ _MEANS = (
     common.REFERENCES,
 )
 LOCALIZATION = Table(paths.table("localization"), (*common.RESULT, *_MEANS))
-# Of each explainer over the data sets of a source; on the right, OF_INPUT of each data set.
+# One row per explainer over the data sets of a source; OF_INPUT of each data set is appended.
 INPUT_ABLATION = Table(
     paths.summary_table("inputs"),
     (
@@ -131,7 +131,7 @@ STRATA = Table(
         *_MEANS,
     ),
 )
-# Of each case and class; it has the columns that the setting `strata` requests.
+# One row per case and class; has only the columns that the setting `strata` requests.
 STRATA_CASES = Table(
     paths.STRATA_CASES,
     (

@@ -1,14 +1,14 @@
-"""Where attribution lies: its shares of lungs, heart and what is outside."""
+"""Tables of where attribution lies: its shares in the lungs, the heart and outside of both."""
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Table, count, number, text
 from fidelity.study import paths
 
-# Regions of an image, which share no pixel; "outside" is the rest.
+# Regions of an image; no two share a pixel, and "outside" is the rest.
 REGIONS = ("left_lung", "right_lung", "heart", "outside")
 REFERENCE, AREA = "reference_", "area_"
 
-# Of each map.
+# One row per map.
 ORGAN_SHARES = Table(
     paths.ORGAN_SHARES,
     (

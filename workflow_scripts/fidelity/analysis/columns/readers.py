@@ -1,4 +1,4 @@
-"""Several readers of the same images: how far they agree, and explainers beside each of them."""
+"""Tables of several readers of the same images: their agreement, and explainers against each."""
 
 from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Column, Table, count, number, text
@@ -9,7 +9,7 @@ _READER = text("reader", "the reader who is left out, or `all`: their mean, case
 _A, _B = (text(f"reader_{x}", f"{nth} reader of the pair, or `all` pairs") for x, nth in
           (("a", "first"), ("b", "second")))  # fmt: skip
 
-# Of each map or mask; the column of the primary metric follows.
+# One row per map or mask; the column of the primary metric is appended.
 SCORES_WITHOUT = Table(paths.READER_SCORES, (_READER, *SCORES.columns))
 PAIR_CASES = Table(
     paths.READER_PAIRS,

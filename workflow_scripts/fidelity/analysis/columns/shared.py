@@ -43,17 +43,17 @@ P_VALUE = number("p_value", "p value, not adjusted", "0 to 1")
 EXPLAINER_A = text("explainer_a", "first explainer of the pair")
 EXPLAINER_B = text("explainer_b", "second explainer of the pair")
 
-# The same for rows of several cases.
+# How the references of several cases were drawn.
 REFERENCES = text("reference", "what the references were drawn as: `mask`, `box` or `mask and box`")
 
-# Whose scores: one file of scores per combination.
+# What a file of scores is about; there is one file per combination.
 COMBINATION = (DATASET, CLASSIFIER, EXPLAINER, BINARIZATION, PROTOCOL)
-# The same as the keys of a row of results.
+# The key columns of a row of results.
 RESULT = (DATASET, SPLIT, CLASSIFIER, EXPLAINER, BINARIZATION, PROTOCOL, CLASS)
 INTERVAL = (MEAN, CI_LOW, CI_HIGH)
-# What tables of checks give of each quantity.
+# The columns that tables of checks give for each quantity.
 CASE_MEANS = (N, N_PATIENTS, N_UNDEFINED, *INTERVAL, MEDIAN)
-# A map: of one case and class.
+# What identifies a map: one case and class.
 MAP = (CASE, PATIENT, SPLIT, CLASS)
 
 

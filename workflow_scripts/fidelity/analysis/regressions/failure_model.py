@@ -1,4 +1,4 @@
-"""Why localization fails: scores against facts of lesion and case, the table failure_model.csv."""
+"""Model localization scores by properties of lesion and case: the table failure_model.csv."""
 
 from collections.abc import Collection, Mapping
 from typing import Any
@@ -20,13 +20,13 @@ from fidelity.analysis.localization import (
 from fidelity.explainers.registry import explains
 from fidelity.statistics.mixed_model import fit_regression
 
-# Covariate → how it is taken from the facts of a lesion.
+# Covariate → how it is transformed.
 SCALES = {
     "lesions": np.log, "size": np.log, "elongation": np.log,
     "contrast": None, "height": None, "from_midline": None,
 }  # fmt: skip
 CONFIDENCE, VIEW = "confidence", "view"
-# `class` is a word of Python, which the formula could not name.
+# The formula cannot use the name `class`, a Python keyword.
 FINDING = "finding"
 
 
@@ -39,7 +39,7 @@ def failure_model(
     bases: Mapping[str, str],
     useless: Collection[str] = (),
 ) -> pd.DataFrame:
-    """Model the primary metric of each explainer by what the lesions and cases are like.
+    """Model the primary metric of each explainer by properties of the lesions and cases.
 
     Args:
         views: case → its view; empty where it is not known.
@@ -50,7 +50,7 @@ def failure_model(
     Returns:
         The table failure_model.csv: one fit per explainer and class on the test split, under the
         default protocol. Counts, sizes and elongation enter as logarithms. All covariates are in
-        standard deviations; the classifier is a factor, the view is one where it is known.
+        standard deviations. The classifier is a factor, and so is the view where it is known.
     """
     metric = statistics["primary"]
     chosen = primary_setting(scores, statistics)
@@ -105,6 +105,6 @@ def _data(rows: pd.DataFrame, metric: str, unit: str, bases: Mapping[str, str]) 
             "class": rows["class"].to_numpy(dtype=object),
         }
     )
-    # As in the other mixed model: training seeds would count one case several times.
+    # As in the mixed model, average over training seeds, which would count a case several times.
     by = ["case", "patient", "class", "classifier"]
     return data.groupby(by, sort=False)[["score", CONFIDENCE]].mean().reset_index()

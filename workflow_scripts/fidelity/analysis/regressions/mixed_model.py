@@ -1,4 +1,4 @@
-"""Mixed model of the primary metric: the table mixed_model.csv."""
+"""Fit a mixed model of the primary metric: the table mixed_model.csv."""
 
 import logging
 from collections.abc import Collection, Mapping
@@ -32,15 +32,15 @@ def mixed_model(
 
     Args:
         statistics: `primary`, `primary_binarization`, alpha, cluster.
-        families: explainer → family; null baselines and ceilings are left out unless only they
-            exist.
+        families: explainer → family; null baselines and ceilings are left out, unless no other
+            explainers exist.
         bases: classifier → its key in the config: training seeds of a classifier are pooled.
         useless: classifiers that allow no conclusion; they are left out and named in `note`.
 
     Returns:
         The table mixed_model.csv, one fit per data set, split and class, under the default
-        protocol. The first explainer and classifier of the scores are the reference. `status` shows
-        whether the fit holds; if it does not, the table has one row without a term.
+        protocol. The first explainer and classifier of the scores are the reference levels.
+        `status` shows whether the fit is valid; if it is not, the table has one row without a term.
     """
     metric = statistics["primary"]
     rows: list[dict[str, Any]] = []
@@ -92,7 +92,7 @@ def _data(rows: pd.DataFrame, metric: str, unit: str, bases: Mapping[str, str]) 
     )
     data["class"] = rows["class"].to_numpy(dtype=object)
     data = data[np.isfinite(data["score"])]
-    # Training seeds share what a case does to an explainer: as rows of their own they would count
+    # Training seeds share the effect of a case on an explainer. As separate rows, they would count
     # one case several times.
     by = ["case", "patient", "class", "explainer", "classifier"]
     data = data.groupby(by, sort=False, observed=True)["score"].mean().reset_index()

@@ -1,4 +1,4 @@
-"""Predicted masks as CheXlocalize's own evaluation reads them."""
+"""Export predicted masks in the format of CheXlocalize's own evaluation."""
 
 import re
 from collections.abc import Iterable
@@ -16,30 +16,30 @@ PARTS = re.compile(r"(patient[^/]+)/(study[^/]+)/(view[^/]+)$")
 
 
 def image_id(case: Case) -> str:
-    """Name an image as CheXlocalize does: patient, study and view joined by "_".
+    """Return the id of an image as in CheXlocalize: patient, study and view joined by "_".
 
     Args:
-        case: its `image` is a path in CheXpert's layout; if not, its id is taken as it is.
+        case: if its `image` is not a path in CheXpert's layout, its id is returned unchanged.
 
     Returns:
-        Such as patient64541_study1_view1_frontal.
+        An id such as patient64541_study1_view1_frontal.
     """
     found = PARTS.search(PurePosixPath(case.image).with_suffix("").as_posix())
     return "_".join(found.groups()) if found else case.case
 
 
 def export(masks: Masks, cases: Iterable[Case]) -> Masks:
-    """Give every image all ten pathologies.
+    """Return an entry for all ten pathologies of every image.
 
     Args:
         masks: {case: {class: encoding}} at the images' original size.
-        cases: the images to write; those without a mask are written too.
+        cases: the images to write, including those without a mask.
 
     Returns:
-        {image id: {pathology: encoding}}; a mask of zeros where nothing was predicted.
+        {image id: {pathology: encoding}}; the encoding is a mask of zeros if nothing was predicted.
 
     Raises:
-        InputError: no class is one of the pathologies, or a mask is not of the original size.
+        InputError: no class is one of the pathologies, or a mask does not have the original size.
     """
     found: Masks = {}
     for case in cases:

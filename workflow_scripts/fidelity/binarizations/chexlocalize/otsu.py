@@ -1,4 +1,4 @@
-"""Otsu's threshold with its contours filled, pixel by pixel as CheXlocalize's code does it."""
+"""Otsu's threshold with filled contours, with exactly the same pixels as CheXlocalize's code."""
 
 import cv2
 import numpy as np
@@ -7,12 +7,12 @@ from fidelity.binarizations import otsu
 
 
 def binarize(map01: np.ndarray) -> tuple[np.ndarray, float]:
-    """Keep what Otsu's threshold keeps, drop single pixels and fill all contours.
+    """Apply Otsu's threshold, drop single pixels and fill all contours.
 
-    The steps of heatmap_to_segmentation.py in rajpurkarlab/cheXlocalize (Saporta et al. 2022): Otsu
-    on uint8(255 · map), then contours of all levels. Each contour with more than one point is drawn
-    as a filled polygon. Contours of holes are filled like the others, so no hole is left. Their
-    code draws with Pillow; OpenCV fills the same pixels.
+    These are the steps of heatmap_to_segmentation.py in rajpurkarlab/cheXlocalize (Saporta et al.
+    2022). Otsu's threshold is computed on uint8(255 · map), then contours of all levels are found.
+    Each contour with more than one point is drawn as a filled polygon. Contours of holes are filled
+    too, so no hole remains. Their code draws with Pillow; OpenCV fills the same pixels.
 
     Args:
         map01: float32 (H, W) in [0, 1].

@@ -1,11 +1,12 @@
-"""The layer whose activation a class activation map reads, and how its output becomes a grid.
+"""Choose the layer whose activation a CAM reads, and how its output becomes a grid.
 
-Families by the names of their classes: a pattern lists the layers of a family from early to late.
-`auto` is the last; `depth-k` is the one k quarters of the way. In other networks `auto` is the last
-layer that everything the logits know of the image passes through. A layer is used only after a
-probe has shown that its cells respond to places (`cam_probe`). A forward and a backward pass check
-the rest: more than one position each way, a gradient that arrives, an output that nothing
-overwrites.
+Known families are recognised by the names of their classes. A pattern lists the layers of a family
+from early to late. `auto` is the last one; `depth-k` is the one after k quarters of them. In other
+networks, `auto` is the last layer through which all information about the image reaches the logits.
+
+A layer is used only after a probe has shown that its cells respond to places in the image
+(`probe`). A forward and a backward pass check the rest. The layer needs more than one position in
+each direction, and a gradient must reach it. No later operation may overwrite its output.
 """
 
 import math
@@ -25,8 +26,8 @@ from fidelity.classifiers.model import Classifier
 
 # `depth-1` … `depth-4`.
 DEPTHS = 4
-# `auto` outside the known families: a layer with a smaller share of the layers before it is part of
-# the stem; so many layers are tried.
+# For `auto` outside the known families. DEEP: at least this share of the layers with parameters
+# must have run before; earlier layers are part of the stem. TRIED: how many layers are tried.
 DEEP, TRIED = 0.5, 40
 OTHERS = "Use an explainer that only calls the classifier, such as lime"
 
@@ -36,16 +37,17 @@ class Family:
     """The layers of an architecture that a CAM may read.
 
     Attributes:
-        candidates: pattern of their dotted names; of those with equal first group the last counts.
-        last: the layer that `auto` means, if it is none of the candidates.
+        candidates: pattern of their dotted names. Among names with an equal first group, the last
+            one is used.
+        last: the layer that `auto` means, if it is not one of the candidates.
     """
 
     candidates: str
     last: str = ""
 
 
-# Last blocks as in pytorch-grad-cam's list; of transformers the first norm of the last block, since
-# what follows the last attention reaches the class token alone.
+# The last blocks are those of pytorch-grad-cam's list. For transformers, it is the first norm of
+# the last block: after the last attention, only the class token reaches the logits.
 FAMILIES: dict[str, Family] = {
     "torchvision.models.alexnet.AlexNet": Family(r"features\.(\d+)", "features"),
     "torchvision.models.resnet.ResNet": Family(r"(layer\d)"),
@@ -57,7 +59,8 @@ FAMILIES: dict[str, Family] = {
     "torchvision.models.mobilenetv3.MobileNetV3": Family(r"features\.(\d+)", "features"),
     "torchvision.models.regnet.RegNet": Family(r"trunk_output\.(block\d)", "trunk_output"),
     "torchvision.models.squeezenet.SqueezeNet": Family(r"features\.(\d+)", "features"),
-    # Its norms end the branches (Swin v2), so that the stages are read. It shares Swin's class.
+    # In Swin v2, the norms are at the end of the branches, so the stages are used instead. Swin v2
+    # has the same network class as Swin, so it is recognised by its blocks.
     "torchvision.models.swin_transformer.SwinTransformerBlockV2": Family(
         r"features\.([1357])", "permute"
     ),
@@ -83,10 +86,10 @@ class CamLayer:
     """A layer that a CAM can read.
 
     Attributes:
-        name: dotted, below the network.
+        name: dotted name within the network.
         size: positions (h, w).
-        reshape: None if its output is (n, channels, h, w); else its channels are last, and this
-            gives (n, channels, h, w); pytorch-grad-cam's reshape_transform.
+        reshape: None if the output is (n, channels, h, w). Otherwise the channels are last, and
+            this function returns (n, channels, h, w); pytorch-grad-cam's reshape_transform.
     """
 
     name: str
@@ -96,7 +99,7 @@ class CamLayer:
 
 
 def candidates(network: nn.Module) -> list[str]:
-    """List the layers of a network from early to late; empty for a family that is not known."""
+    """List the layers of a network from early to late; empty if the family is not known."""
     own = getattr(network, "cam_layers", None)
     if isinstance(own, (list, tuple)):
         return list(own)
@@ -110,7 +113,7 @@ def candidates(network: nn.Module) -> list[str]:
             last.pop(found.group(1), None)
             last[found.group(1)] = name
     names = list(last.values())
-    # The block of layers as a whole ends where its last candidate ends, or a norm later.
+    # The whole block of layers ends at its last candidate, or at a norm after it.
     return [*names[:-1], family.last] if family.last else names
 
 
@@ -120,10 +123,10 @@ def find_cam_layer(classifier: Classifier, name: str | None = "auto") -> CamLaye
     Args:
         classifier: on any device; its mode is restored.
         name: "auto", "depth-1" … "depth-4" (quarters of the family's layers), or a dotted name
-            below the network ("layer3", "features.denseblock4").
+            within the network ("layer3", "features.denseblock4").
 
     Raises:
-        InputError: no such layer, or its output is not a feature map that a CAM can use.
+        InputError: the layer does not exist, or a CAM cannot use its output.
     """
     network = classifier.network
     if any(isinstance(module, torch.jit.ScriptModule) for module in network.modules()):
@@ -183,7 +186,7 @@ def _path(kind: type) -> str:
 
 
 def _checked(classifier: Classifier, name: str, probe: Probe) -> CamLayer:
-    """Check a layer by a pass of an image forwards and backwards, and by the probe."""
+    """Check a layer by a forward and a backward pass of an image, and by the probe."""
     where = f"layer {name!r} of {classifier.architecture}"
     output, overwritten, gradient = _passes(classifier, name)
     possible = [] if output is None else layouts(output.shape, 1)
@@ -227,7 +230,7 @@ def _too_small(classifier: Classifier, where: str, size: Sequence[int]) -> Input
 
 
 def _proven_layout(classifier: Classifier, name: str, probe: Probe) -> Layout:
-    """Return the layout that the probe has shown; InputError names layers that pass."""
+    """Return the layout that the probe has proven; InputError lists layers that pass."""
     seen = probe.look([name]).get(name)
     if seen is not None and seen.layout is not None and probe.separates_images(name):
         return seen.layout
@@ -241,7 +244,7 @@ def _proven_layout(classifier: Classifier, name: str, probe: Probe) -> Layout:
 
 
 def _near(name: str, seen: dict[str, Seen]) -> list[str]:
-    """Name the layers that pass and finish last before the given one and first after it."""
+    """List layers that pass: the last one before the given layer and the first two after it."""
     order = list(seen)
     at = order.index(name) if name in seen else len(order)
     passing = [i for i, each in enumerate(seen.values()) if each.layout and each.share >= DEEP]
@@ -252,11 +255,11 @@ def _near(name: str, seen: dict[str, Seen]) -> list[str]:
 def _passes(
     classifier: Classifier, name: str
 ) -> tuple[torch.Tensor | None, bool, torch.Tensor | None]:
-    """Run an image forwards and backwards.
+    """Pass an image forwards and backwards through the network.
 
     Returns:
-        The layer's output (None if it is not a tensor of three or four axes that a gradient can
-        reach), whether a later operation has overwritten it, and its gradient, if one arrives.
+        The layer's output, whether a later operation has overwritten it, and its gradient if one
+        reaches it. The output is None if it is not a tensor of three or four axes with a gradient.
     """
     network = classifier.network
     kept: list[tuple[torch.Tensor, int]] = []
@@ -273,7 +276,7 @@ def _passes(
     generator = torch.Generator().manual_seed(0)
     image = torch.randn(1, classifier.channels, side, side, generator=generator)
     image = image.to(classifier.device).requires_grad_()
-    # A head or a block that starts at zero would let no gradient through, before any training.
+    # Before training, a head or block initialised to zero would let no gradient through.
     waking = {
         key: torch.full_like(value, 0.1)
         if value.ndim == 1
@@ -286,8 +289,8 @@ def _passes(
         with torch.enable_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             logits = functional_call(classifier, waking, (image,))
-            # Not the plain sum: the two columns of a one-logit head cancel each other. All of them:
-            # SqueezeNet's logits follow a ReLU, and one of them may be 0.
+            # A plain sum fails: the two columns of a one-logit head cancel each other. A single
+            # logit fails: SqueezeNet's logits follow a ReLU, so one of them may be 0.
             weights = torch.arange(1.0, logits.shape[1] + 1, device=logits.device)
             torch.autograd.grad((logits * weights).sum(), image, allow_unused=True)
     finally:
@@ -300,10 +303,10 @@ def _passes(
 
 
 def _last_of_all(classifier: Classifier) -> CamLayer:
-    """Choose the last layer that passes every check and carries all the logits know of the image.
+    """Choose the last layer that passes every check and carries all information for the logits.
 
     Raises:
-        InputError: there is none; the network's stem is none.
+        InputError: there is no such layer; layers of the network's stem are not accepted.
     """
     probe = Probe(classifier)
     seen = probe.look()

@@ -1,7 +1,7 @@
-"""Proof that a cell of a layer's output answers to the same place of the same image.
+"""Prove that each cell of a layer's output responds to the same place of the same image.
 
-What is proven is a property of the architecture. The probe runs on a copy with weights from a fixed
-seed, so the check before training and every later job find the same layer.
+This is a property of the architecture. The probe runs on a copy with weights from a fixed seed. So
+the check before training and every later job find the same layer.
 """
 
 import copy
@@ -18,15 +18,16 @@ from torch import nn
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.randomised import draw_weights
 
-# One image for each: where (y, x) it is changed, in parts of its side. Each is inside one quadrant.
+# One image for each place: the centre (y, x) of its changed square, as a share of the image's side.
+# Each square is inside one quadrant.
 PLACES = ((0.25, 0.25), (0.25, 0.75), (0.75, 0.25), (0.75, 0.75), (0.375, 0.625), (0.625, 0.375))
-# Side of the changed square, in parts of the image's side.
+# Side of the changed square, as a share of the image's side.
 PATCH = 0.25
-# The first size tried: small, and the layout does not depend on it. Not every network takes it.
+# The first size tried: small, and the layout does not depend on it. Some networks refuse it.
 SIDE = 128
-# The last size tried: in grids of few cells, strides shift the centres by too large a part.
+# The last size tried. In grids of few cells, strides shift the centres by too large a share.
 LARGER = 224
-# Class and register tokens; with more, the output is taken for something else than a grid.
+# Class and register tokens. An output with more of them is not treated as a grid.
 MAX_PREFIX = 32
 SEED = 0
 
@@ -37,14 +38,14 @@ class Layout:
 
     Attributes:
         kind: `channels first` (n, c, h, w), `channels last` (n, h, w, c) or `tokens` (n, t, c).
-        prefix: tokens before those of the grid (class, distillation, registers).
+        prefix: number of tokens before those of the grid (class, distillation, registers).
     """
 
     kind: str
     prefix: int = 0
 
     def grid(self, x: torch.Tensor) -> torch.Tensor:
-        """Turn an output, or its gradient, into (n, channels, h, w)."""
+        """Reshape an output, or its gradient, to (n, channels, h, w)."""
         if self.kind == "channels first":
             return x
         if self.kind == "channels last":
@@ -58,12 +59,12 @@ class Layout:
 
 
 def layouts(shape: torch.Size, images: int, prefix: int | None = None) -> list[Layout]:
-    """List the layouts that a shape allows; empty where the first axis is not that of the images.
+    """List the layouts that a shape allows; empty if the first axis is not the number of images.
 
     Args:
-        shape: of an output.
-        images: number of images that went in.
-        prefix: tokens before the grid, where the network declares them.
+        shape: shape of an output.
+        images: number of input images.
+        prefix: number of tokens before the grid, if the network declares it.
     """
     if not shape or shape[0] != images:
         return []
@@ -77,15 +78,15 @@ def layouts(shape: torch.Size, images: int, prefix: int | None = None) -> list[L
 
 
 def in_place(change: torch.Tensor) -> bool:
-    """Tell whether each image's cells answer to its own place.
+    """Check whether the cells of each image respond to the place that was changed in it.
 
     Args:
         change: (places, channels, h, w), changed minus unchanged image.
 
     Returns:
-        Whether the cell that changes most is within a cell of the changed square. One of the places
-        may be missed by one cell more: strides shift the centres of cells. An order of cells that
-        has nothing to do with places passes in less than one of 300 cases.
+        Whether the cell that changes most touches the changed square, for all places but one. One
+        place may be missed by up to one more cell, because strides shift the centres of cells. A
+        random order of cells passes in fewer than one of 300 cases.
     """
     heat = change.float().square().sum(1)
     height, width = heat.shape[1:]
@@ -101,13 +102,13 @@ def in_place(change: torch.Tensor) -> bool:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a pass of the probe saw of a layer.
+    """What a pass of the probe measured for a layer.
 
     Attributes:
-        layout: the proven one; None if a cell does not answer to its place.
-        share: of the layers with parameters, those that had run.
-        calls: how often the network used it.
-        passes_on: its output is its input (dropout, identity).
+        layout: the proven layout; None if a cell does not respond to its place.
+        share: share of the layers with parameters that had run before or with this layer.
+        calls: how often the network called the layer.
+        passes_on: whether its output is its input (dropout, identity).
     """
 
     layout: Layout | None
@@ -117,26 +118,26 @@ class Seen:
 
 
 class Probe:
-    """A network of the same architecture, and what its layers answer to."""
+    """A copy of a network, used to find what its layers respond to."""
 
     def __init__(self, classifier: Classifier) -> None:
         """Copy a classifier, with weights from a fixed seed.
 
         Args:
-            classifier: on any device; stays as it is.
+            classifier: on any device; it is not changed.
         """
         self.twin = _twin_of(classifier)
         self.sides = list(dict.fromkeys((SIDE, classifier.image_size, LARGER)))
 
     def look(self, names: Collection[str] | None = None) -> dict[str, Seen]:
-        """Find out which layers respond to places.
+        """Find the layers that respond to places.
 
         Args:
-            names: of layers; all if None.
+            names: names of layers; None for all.
 
         Returns:
-            Layers whose output is of 3 or 4 axes, in the order in which they finish. They are
-            tried at several sizes, the next one where the last shows none of them.
+            Layers whose output has 3 or 4 axes, in the order in which they finish. Several image
+            sizes are tried: the next one is used if no layer responds at the previous one.
         """
         found: dict[str, Seen] = {}
         for side in self.sides:
@@ -152,7 +153,7 @@ class Probe:
         return found
 
     def separates_images(self, name: str) -> bool:
-        """Tell whether a layer's rows stay as they are when another image of the batch changes."""
+        """Check that a layer's output for an image does not depend on other images of the batch."""
         outputs: list[torch.Tensor] = []
 
         def note(_module: nn.Module, _inputs: tuple, output: torch.Tensor) -> None:
@@ -174,10 +175,11 @@ class Probe:
         return False
 
     def carries_all(self, name: str) -> bool:
-        """Tell whether the logits know of the image through this layer alone.
+        """Check whether the logits depend on the image through this layer only.
 
-        Two images change places in the layer's output; the logits have to change places with them.
-        A branch beside a shortcut, or one of several that are joined later, does not do that.
+        Two images are exchanged in the layer's output; then the logits must be exchanged too. This
+        is not the case for a branch beside a shortcut, or for one of several branches that are
+        joined later.
         """
         images, plain = self._pair
         module = self.twin.network.get_submodule(name)
@@ -194,7 +196,7 @@ class Probe:
 
     @cached_property
     def _pair(self) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Two images of a size that the network takes, and their logits."""
+        """Two images of a size that the network accepts, and their logits."""
         for side in self.sides:
             images = self._images(side)[:2]
             with _loud(self.twin):
@@ -205,7 +207,7 @@ class Probe:
 
     @torch.no_grad()
     def _runs(self, images: torch.Tensor) -> torch.Tensor | None:
-        """Return the network's outputs; None if the network does not take images of this size."""
+        """Return the network's outputs; None if the network does not accept images of this size."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", UserWarning)
@@ -269,7 +271,7 @@ def _proven(output: torch.Tensor, prefix: int | None) -> Layout | None:
 
 
 def _declared_prefix(network: nn.Module) -> int | None:
-    # torchvision's ViT has one class token, but no attribute for it.
+    # torchvision's ViT has one class token, but no attribute that states it.
     default = 1 if hasattr(network, "class_token") else None
     found = getattr(network, "num_prefix_tokens", default)
     return found if isinstance(found, int) else None
@@ -280,7 +282,7 @@ def _has_own_weights(module: nn.Module) -> bool:
 
 
 def _norm_weights(twin: Classifier) -> list[nn.Parameter]:
-    """Weights of normalisations within an image: of layers, groups, root mean squares."""
+    """Weights of normalisations within an image: layer norm, group norm, RMS norm."""
     return [
         module.weight
         for module in twin.network.modules()
@@ -292,7 +294,7 @@ def _norm_weights(twin: Classifier) -> list[nn.Parameter]:
 
 @contextmanager
 def _loud(twin: Classifier) -> Iterator[None]:
-    """Let each block of a transformer add as much as it passes on, so that no path is faint."""
+    """Set the norm weights to 1, so that each block adds as much as it passes on."""
     weights = _norm_weights(twin)
     kept = [weight.clone() for weight in weights]
     try:
@@ -305,12 +307,12 @@ def _loud(twin: Classifier) -> Iterator[None]:
 
 
 def _twin_of(classifier: Classifier) -> Classifier:
-    """Copy a classifier, with weights that let a deep network show what changed where.
+    """Copy a classifier, with weights for which changes stay visible in a deep network.
 
-    - No biases: in a deep network without normalisation they drown the image.
-    - No parameters of zeros (heads, gates of blocks): nothing would pass.
-    - Norms that get quieter from block to block: what a transformer's block adds, from all places,
-      is then less than what it passes on.
+    - No biases: in a deep network without normalisation, they would dominate the image.
+    - No parameters of zeros (heads, gates of blocks): no information would pass.
+    - Weights of norms that decrease from block to block: a transformer's block mixes all places.
+      What it adds is then less than what it passes on.
     """
     twin = copy.deepcopy(classifier).cpu().eval()
     with torch.random.fork_rng(devices=[]), torch.no_grad():

@@ -1,4 +1,4 @@
-"""Which class each output of a classifier fits best: is the order of classes right? No torch."""
+"""Check the order of the classes: which class does each output fit best? No torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,24 +11,24 @@ from fidelity.analysis.columns.classifiers import OUTPUTS
 from fidelity.analysis.columns.described_table import names_of
 from fidelity.classifiers.weights.header import noted
 
-# Of orders that agree equally well the present one is kept.
+# Small bonus for the present order: it is kept if another order agrees equally well.
 TIE = 1e-6
 
 
 def fitting_order(truth: np.ndarray, scores: np.ndarray) -> tuple[list[int], np.ndarray]:
-    """Assign outputs to classes so that they agree with the labels best.
+    """Assign outputs to classes so that they agree best with the labels.
 
     Args:
-        truth: (n, k), 1 where a case has the class, nan where that is not known.
+        truth: (n, k), 1 if a case has the class, nan if that is not known.
         scores: (n, k), probabilities of the outputs, in the present order of the classes.
 
     Returns:
-        The class that each output fits, and the AUC of every output (row) for every class (column),
-        nan for a class whose AUC is undefined. The assignment is one to one and has the largest
-        sum of AUCs. Where all cases have a class, the mean probability takes the place of the AUC;
-        a class without a case decides nothing.
+        The class that each output fits, and the AUC of every output (row) for every class (column).
+        The AUC is nan for a class whose AUC is undefined. The assignment is one to one and has the
+        largest sum of AUCs. If all cases have a class, its mean probability replaces the AUC. A
+        class without a case does not affect the assignment.
     """
-    from sklearn.metrics import roc_auc_score  # a second that tables of the results do without
+    from sklearn.metrics import roc_auc_score  # slow import (a second), not needed by result tables
 
     k = truth.shape[1]
     aucs = np.full((k, k), np.nan)
@@ -48,15 +48,16 @@ def fitting_order(truth: np.ndarray, scores: np.ndarray) -> tuple[list[int], np.
 def class_order(
     truth: np.ndarray, scores: np.ndarray, classes: Sequence[str], outputs: Sequence[str]
 ) -> pd.DataFrame:
-    """Say for every output of a network which class it is called, and which it fits best.
+    """List for every output of a network its class and the class that it fits best.
 
     Args:
         truth: as in `fitting_order`, columns in the order of `classes`.
-        outputs: class names of the network's outputs, in its order; may name more than `classes`.
+        outputs: class names of the network's outputs, in its order; may contain more names than
+            `classes`.
 
     Returns:
-        One row per output, the columns OUTPUTS. An output that no class of the
-        data set has keeps its name, and has no AUC.
+        One row per output, with the columns OUTPUTS. If no class of the data set matches an output,
+        the output keeps its name and has no AUC.
     """
     fits, aucs = fitting_order(truth, scores)
     rows = []

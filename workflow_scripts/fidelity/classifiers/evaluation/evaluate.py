@@ -1,4 +1,4 @@
-"""How well a classifier separates the classes, from its predictions alone. No torch."""
+"""Evaluate how well a classifier separates the classes, from its predictions only. No torch."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ BY_CLASS = ("precision", "recall", "f1", "auc", "support")
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The tables on one classifier, with the columns of this module.
+    """The evaluation tables of one classifier, with the columns of this module.
 
     Attributes:
-        order: which class every output fits, the columns of CLASS_ORDER.
+        order: the class that every output fits, with the columns CLASS_ORDER.
     """
 
     classification: pd.DataFrame
@@ -51,10 +51,10 @@ def evaluate(
     """Evaluate one classifier on every split.
 
     Args:
-        task: `multiclass` or `multilabel`, as in classes.json. Of multilabel cases the labels that
-            are uncertain count in no metric; `n` is the number of cases that count.
-        outputs: class names of the network's outputs, in its order; empty where the order of the
-            classes is right by construction (trained in this study): `order` is then empty.
+        task: `multiclass` or `multilabel`, as in classes.json. In multilabel tasks, uncertain
+            labels are excluded from every metric; `n` is the number of cases that are included.
+        outputs: class names of the network's outputs, in its order. Empty if the order of the
+            classes is correct by construction (trained in this study); `order` is then empty too.
 
     Returns:
         The tables. Undefined values (AUC of a single class, precision of a class never predicted)
@@ -84,7 +84,7 @@ def evaluate(
 
 
 def _checked_classes(predictions: pd.DataFrame, classifier: str, task: str) -> list[str]:
-    """Return the classes. Every case must have each class once."""
+    """Return the classes; raise InputError unless every case has each class once."""
     classes = list(dict.fromkeys(predictions["class"]))
     if predictions.duplicated(["case", "class"]).any():
         raise InputError("a case has two predictions for one class", field=classifier)
@@ -105,9 +105,9 @@ class _Split:
     """The predictions for n cases of a split and k classes.
 
     Attributes:
-        truth: (n, k), 1 where the case has the class, nan where that is uncertain, else 0.
+        truth: (n, k), 1 if the case has the class, nan if that is uncertain, else 0.
         scores: (n, k) probabilities.
-        patients: of the cases, which are the index.
+        patients: patients of the cases; the index holds the cases.
     """
 
     truth: np.ndarray
@@ -118,7 +118,7 @@ class _Split:
 
     @classmethod
     def of(cls, rows: pd.DataFrame, classes: list[str], multilabel: bool) -> "_Split":
-        """Take the rows of one split."""
+        """Select the rows of one split."""
         truth, scores = (
             rows.pivot(index="case", columns="class", values=name)[classes]
             for name in ("label", "probability")
@@ -127,7 +127,7 @@ class _Split:
         return cls(truth.to_numpy(), scores.to_numpy(), patients, classes, multilabel)
 
     def rated(self, statistics: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
-        """Give every measure with its interval, and the number of cases that count."""
+        """Return every measure with its interval, and the number of cases that are included."""
         predicted = _predicted(self.scores, self.multilabel)
         given = self.truth, self.scores, predicted
         patients = self.patients
@@ -164,10 +164,10 @@ class _Split:
             }
 
     def confidence(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return confidences and whether they came true.
+        """Return confidences and whether the predictions were correct.
 
         Multi-class: probability of the top class (Guo et al. 2017). Multi-label: probability of
-        each class in each case, against its label where that is known.
+        each class in each case, compared with its label if that is known.
         """
         truth, scores = self.truth, self.scores
         if self.multilabel:
@@ -176,7 +176,7 @@ class _Split:
         return scores.max(axis=1), (scores.argmax(axis=1) == truth.argmax(axis=1)).astype(int)
 
     def confusion(self) -> Iterator[dict[str, Any]]:
-        """Count true against predicted; for multi-label each class against "not <class>"."""
+        """Count true and predicted classes; for multi-label, each class against "not <class>"."""
         if not self.multilabel:
             size = len(self.classes)
             counts = _counts(self.truth.argmax(axis=1), self.scores.argmax(axis=1), size)
@@ -189,16 +189,16 @@ class _Split:
 
 
 def chance_of(metric: str, classes: int, *, multilabel: bool) -> float:
-    """Give the value of a measure that needs no knowledge of the image.
+    """Return the value that a measure has without any knowledge of the image.
 
     Args:
         metric: name in classification.csv.
-        classes: that the classifier tells apart, those without a case in the split too.
-        multilabel: each class is then a question of its own, with two answers.
+        classes: number of classes of the classifier, including those without a case in the split.
+        multilabel: whether each class is a separate question with two answers.
 
     Returns:
         .5 for an AUC; 1/k for balanced accuracy (.5 in a multi-label task); nan for measures whose
-        chance depends on how common the classes are.
+        chance value depends on the class frequencies.
     """
     if metric in ("auc", "macro_auc"):
         return CHANCE_AUC
@@ -208,7 +208,7 @@ def chance_of(metric: str, classes: int, *, multilabel: bool) -> float:
 
 
 def _predicted(scores: np.ndarray, multilabel: bool) -> np.ndarray:
-    """Give 1 where a class is predicted: at .5 or more, or the one of highest probability."""
+    """Return 1 for predicted classes: probability at least .5, or the highest one (multi-class)."""
     if multilabel:
         return (scores >= 0.5).astype(int)
     return np.eye(scores.shape[1], dtype=int)[scores.argmax(axis=1)]
@@ -220,10 +220,11 @@ def reliability(confidence: np.ndarray, correct: np.ndarray, bins: int = BINS) -
     Args:
         confidence: (n,) in [0, 1].
         correct: (n,) 0 or 1.
-        bins: of equal width; a bin holds low < confidence <= high, the first also 0.
+        bins: number of bins of equal width. A bin contains low < confidence <= high; the first one
+            also contains 0.
 
     Returns:
-        bin_low, bin_high, n, confidence (mean), accuracy (mean of correct); means NaN where n = 0.
+        bin_low, bin_high, n, confidence (mean), accuracy (mean of correct); means are NaN if n = 0.
     """
     edges = np.linspace(0, 1, bins + 1)
     index = np.clip(np.searchsorted(edges, confidence, side="left") - 1, 0, bins - 1)
@@ -245,7 +246,7 @@ def calibration_error(confidence: np.ndarray, correct: np.ndarray, bins: int = B
     """Expected calibration error (Guo et al. 2017): mean over predictions of their bin's gap.
 
     Returns:
-        In [0, 1]; NaN for no predictions.
+        In [0, 1]; NaN without predictions.
     """
     if len(confidence) == 0:
         return float("nan")

@@ -1,4 +1,4 @@
-"""Measures of a classifier's quality, and their intervals by resampling patients. No torch."""
+"""Quality measures of a classifier, and their intervals by resampling patients. No torch."""
 
 from collections.abc import Iterator, Sequence
 
@@ -22,25 +22,25 @@ def quality_intervals(
     alpha: float,
     seed: int,
 ) -> dict[tuple[str, str], Bounds]:
-    """Give the percentile interval of every measure but the calibration error.
+    """Compute the percentile interval of every measure except the calibration error.
 
-    Patients are resampled whole, as for the scores of explainers. A resample in which a measure is
-    undefined (no case of the class) does not count for it.
+    Whole patients are resampled, as for the scores of explainers. For each measure, resamples in
+    which it is undefined (no case of the class) are excluded.
 
     Args:
-        truth: (n, k), 1 where a case has the class, nan where that is not known.
+        truth: (n, k), 1 if a case has the class, nan if that is not known.
         scores: (n, k), probabilities.
-        predicted: (n, k), 1 where the class was predicted.
-        clusters: (n,) patients, or cases where these are resampled.
+        predicted: (n, k), 1 if the class was predicted.
+        clusters: (n,) patients, or cases if cases are resampled.
 
     Returns:
-        (class or `all`, metric) → (low, high); nan where fewer than two patients have what the
-        measure is about, since resampling is then meaningless.
+        (class or `all`, metric) → (low, high). Both are nan if fewer than two patients contribute
+        to the measure, because resampling is then meaningless.
     """
     _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     weights = resampling_weights(int(index.max(initial=-1)) + 1, replicates, seed)
     drawn: dict[tuple[str, str], list[np.ndarray]] = {}
-    # A chunk of resamples at a time bounds the memory.
+    # Resamples are processed in chunks, to limit the memory.
     step = max(1, CHUNK_VALUES // max(1, len(index)))
     for start in range(0, replicates, step):
         part = weights[start : start + step][:, index].astype(float)
@@ -63,21 +63,21 @@ def measures(
 ) -> Iterator[tuple[tuple[str, str], np.ndarray]]:
     """Compute every measure in every resample.
 
-    Each class is rated against the rest. Means over classes leave out those without a case. Of
-    several labels, accuracy is over all known pairs of case and class. A case is right as a whole
-    (subset accuracy) if all its known labels are.
+    Each class is compared with all other classes. Means over classes leave out classes without a
+    case. In a multi-label task, accuracy is over all known pairs of case and class. For subset
+    accuracy, a case is correct if all its known labels are.
 
     Args:
         weights: (r, n), how often each case counts.
-        truth: see `quality_intervals`, as the others. A case does not count for a class for which
-            its label is nan.
+        truth: see `quality_intervals`, also for the other arrays. A case is excluded for a class
+            for which its label is nan.
         scores: (n, k).
         predicted: (n, k).
         classes: the k names.
         multilabel: whether a case may have several classes.
 
     Yields:
-        (class or `all`, metric) and (r,) values, nan where undefined.
+        (class or `all`, metric) and values (r,), nan where undefined.
     """
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("recall", "f1", "auc", "both")}
     for cls, t, p, s in zip(classes, truth.T, predicted.T, scores.T, strict=True):
@@ -133,7 +133,7 @@ def _aucs(
 def _informative(
     truth: np.ndarray, predicted: np.ndarray, index: np.ndarray, classes: Sequence[str]
 ) -> dict[tuple[str, str], bool]:
-    """Say of each measure whether at least two clusters have what it is about."""
+    """Check for each measure whether at least two clusters contribute to it."""
 
     def several(chosen: np.ndarray) -> bool:
         return len(np.unique(index[chosen])) > 1
@@ -158,7 +158,7 @@ def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
 
 
 def _mean(columns: Sequence[np.ndarray], length: int) -> np.ndarray:
-    """Mean over classes, those left out that are undefined in a resample."""
+    """Mean over classes; classes for which a resample is undefined are left out."""
     if not columns:
         return np.full(length, np.nan)
     values = np.stack(columns)

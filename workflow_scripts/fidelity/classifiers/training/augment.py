@@ -1,4 +1,7 @@
-"""Random variation of training images, one set of parameters per image, in one vectorised pass."""
+"""Random augmentation of training images, with one set of parameters per image.
+
+A batch is augmented in one vectorised pass.
+"""
 
 import math
 
@@ -7,14 +10,14 @@ from torch.nn import functional
 
 from fidelity.settings.classifiers import Augmentation
 
-# Masks move with their images, and are not shaded.
+# Settings for masks: they move with their images, but keep their values.
 UNSHADED = {"brightness": 0, "contrast": 0}
 
 
 def augment(
     images: torch.Tensor, settings: Augmentation, generator: torch.Generator
 ) -> torch.Tensor:
-    """Vary a batch of images.
+    """Augment a batch of images.
 
     Args:
         images: float (n, H, W) in [0, 1].
@@ -24,7 +27,7 @@ def augment(
         generator: on the CPU; the only source of randomness.
 
     Returns:
-        Float (n, H, W) in [0, 1]; what comes in from outside the image is black.
+        Float (n, H, W) in [0, 1]. Areas that come from outside the image are black.
     """
     count = len(images)
 
@@ -32,7 +35,8 @@ def augment(
         draws = torch.rand(count, columns, generator=generator)
         return ((draws * 2 - 1) * half_width).to(images.device)
 
-    # All numbers are drawn whatever the settings, so that switching one off leaves the others.
+    # All numbers are drawn whatever the settings are. So switching one setting off does not change
+    # the others.
     flip = (torch.rand(count, generator=generator) < settings.flip).to(images.device)
     angle = spread(settings.rotation * math.pi / 180)[:, 0]
     shift = spread(2 * settings.translation, 2)  # the sampling grid spans [-1, 1]
@@ -54,15 +58,15 @@ def augment(
 
 
 def move_masks(masks: torch.Tensor, settings: Augmentation, state: torch.Tensor) -> torch.Tensor:
-    """Move masks as `augment` moves their images, which draws the same numbers.
+    """Move masks as `augment` moves their images, with the same random numbers.
 
     Args:
         masks: bool (n, H, W).
-        settings: of the images.
-        state: of the images' generator, before `augment` draws from it.
+        settings: settings of the images.
+        state: state of the images' generator, before `augment` draws from it.
 
     Returns:
-        Float (n, H, W), 0 or 1; what comes in from outside is 0.
+        Float (n, H, W), 0 or 1. Areas that come from outside the image are 0.
     """
     again = torch.Generator()
     again.set_state(state)

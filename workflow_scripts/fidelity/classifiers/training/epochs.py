@@ -1,4 +1,4 @@
-"""A classifier's passes over examples: learning from them, and measuring it."""
+"""The epochs of a classifier: one pass of training, or of measuring the loss."""
 
 import math
 from dataclasses import dataclass
@@ -22,14 +22,14 @@ from fidelity.settings.classifiers import Training
 
 @dataclass(frozen=True)
 class Result:
-    """Mean loss and accuracy over examples; NaN over none."""
+    """Mean loss and accuracy over examples; NaN without examples."""
 
     loss: float = math.nan
     accuracy: float = math.nan
 
 
 class Learner:
-    """Learns from examples in one stage of a training.
+    """Trains on examples in one stage of a training.
 
     Attributes:
         rate: learning rate of the last step; NaN before the first.
@@ -43,10 +43,10 @@ class Learner:
         dtype: str,
         generator: torch.Generator,
     ) -> None:
-        """Make the optimiser of the parameters that are to be trained.
+        """Make the optimiser of the trainable parameters.
 
         Args:
-            generator: of order and augmentation.
+            generator: random generator of the order of examples and of the augmentation.
         """
         self.classifier, self.training, self.stage = classifier, training, stage
         self.dtype, self.generator = dtype, generator
@@ -55,7 +55,7 @@ class Learner:
         self.rate = math.nan
 
     def state(self) -> dict[str, Any]:
-        """Return what `resume` takes."""
+        """Return the state that `resume` takes."""
         return {
             "network": self.classifier.state_dict(),
             "optimizer": self.optimizer.state_dict(),
@@ -64,7 +64,7 @@ class Learner:
         }
 
     def resume(self, saved: dict[str, Any]) -> None:
-        """Go back to a state."""
+        """Restore a state."""
         self.classifier.load_state_dict(saved["network"])
         self.optimizer.load_state_dict(saved["optimizer"])
         if self.scheduler is not None:
@@ -72,7 +72,7 @@ class Learner:
         self.generator.set_state(saved["generator"])
 
     def epoch(self) -> Result:
-        """Learn from every example once.
+        """Train on every example once.
 
         Raises:
             InputError: the loss is not finite.
@@ -90,7 +90,7 @@ class Learner:
         return tally.result()
 
     def settle(self, loss: float) -> None:
-        """Lower the rate where the scheduler waits for a lower loss of an epoch."""
+        """Report an epoch's loss to a plateau scheduler, which may lower the learning rate."""
         if isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step(loss)
 
@@ -119,7 +119,7 @@ class Learner:
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
         self.optimizer.step()
-        # Before the scheduler moves on: after the last step it is past the end of its course.
+        # Read before the scheduler moves on: after the last step, the scheduler is past its end.
         self.rate = self.optimizer.param_groups[0]["lr"]
         if self.scheduler is not None and not isinstance(self.scheduler, ReduceLROnPlateau):
             self.scheduler.step()
@@ -129,7 +129,7 @@ class Learner:
 def evaluate(
     classifier: Classifier, examples: Examples | None, objective: Objective, batch: int, dtype: str
 ) -> Result:
-    """Measure without learning."""
+    """Measure loss and accuracy without training."""
     if examples is None:
         return Result()
     classifier.eval()
@@ -141,7 +141,7 @@ def evaluate(
 
 
 class _Tally:
-    """Counts the loss and the hits of batches."""
+    """Accumulates the loss and the correct predictions of batches."""
 
     def __init__(self, objective: Objective) -> None:
         self.objective = objective
@@ -168,14 +168,14 @@ def _parts(order: np.ndarray, batch: int) -> list[np.ndarray]:
 
 
 def _batch(examples: Examples, part: np.ndarray, device: torch.device) -> list[torch.Tensor]:
-    """Give images in [0, 1], labels, and which labels are known."""
+    """Return images in [0, 1], labels, and which labels are known."""
     arrays = examples.images[part], examples.labels[part], examples.known[part]
     images, labels, known = (torch.from_numpy(array).to(device) for array in arrays)
     return [images.float() / 255, labels, known]
 
 
 def _logits(classifier: Classifier, images: torch.Tensor, dtype: str) -> torch.Tensor:
-    """Compute the logits; for `three_way` those of all states."""
+    """Compute the logits; for `three_way`, those of all states."""
     x = classifier.normalise(images)
     with autocast(classifier.device, dtype):
         return classifier.states(x) if classifier.activation == "three_way" else classifier(x)

@@ -1,4 +1,4 @@
-"""What a classifier is trained on, in memory."""
+"""The data that a classifier is trained on, in memory."""
 
 from dataclasses import dataclass
 
@@ -7,12 +7,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Examples:
-    """Images with what they show.
+    """Images with their labels.
 
     Attributes:
         images: uint8 (n, H, W).
-        labels: uint8 (n, classes), 1 where the image has the class; columns as in the classifier.
-        known: bool (n, classes), False where a label is uncertain; None = all are known.
+        labels: uint8 (n, classes), 1 if the image has the class; columns as in the classifier.
+        known: bool (n, classes), False if a label is uncertain; None = all are known.
         irrelevant: bool (n, H, W), the pixels that should not matter; None without guidance.
     """
 
@@ -28,7 +28,7 @@ class Examples:
             object.__setattr__(self, "known", np.ones(self.labels.shape, bool))
 
     def arrays(self) -> list[np.ndarray]:
-        """Give the arrays that it has."""
+        """Return the arrays that are not None."""
         return [array for array in vars(self).values() if array is not None]
 
     def __len__(self) -> int:

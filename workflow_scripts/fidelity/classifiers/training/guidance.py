@@ -1,4 +1,4 @@
-"""Guidance of a training by masks: the input gradients are kept inside them."""
+"""Guide a training by masks: penalise input gradients outside the masks."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -19,19 +19,20 @@ from fidelity.maps.pixel_frames import reference_in_frame
 def irrelevant_pixels(
     paths: Sequence[str | Path], masks: Literal["reference", "other_cases", "outside"], seed: int
 ) -> np.ndarray:
-    """Find the pixels of the training images that should not matter: those outside of a mask.
+    """Find the pixels of the training images that should not matter: those outside a mask.
 
     Args:
-        masks: the image's own reference masks (all its classes together), or those of another
-            image with the same labels (which one is random; no mask is used twice). `outside`: the
-            rest of the image, so that the pixels of its own masks should not matter.
+        masks: `reference`: the image's own reference masks (all its classes together).
+            `other_cases`: the masks of another image with the same labels; it is chosen at random,
+            and no mask is used twice. `outside`: the rest of the image, so that the pixels of its
+            own masks should not matter.
 
     Returns:
-        (n, S, S) bool, sorted by case as `read_examples` sorts the images. All False where the
-        image has no mask, or an empty one: nothing is known of its reasons.
+        (n, S, S) bool, sorted by case as `read_examples` sorts the images. All False if the image
+        has no mask or an empty one, because the relevant pixels are then not known.
 
     Raises:
-        InputError: no image has a mask, or the only one of its labels has no other image's.
+        InputError: no image has a mask, or there are labels for which only one image has a mask.
     """
     found: dict[str, np.ndarray] = {}
     alike: dict[tuple[str, ...], list[str]] = defaultdict(list)
@@ -56,7 +57,7 @@ def irrelevant_pixels(
     if masks == "other_cases":
         for labels, cases in sorted(alike.items()):
             rng = np.random.default_rng(seed_for(seed, "masks of other cases", *labels))
-            # Each takes the mask of the next in a random circle.
+            # The cases are put in a random circle; each one takes the mask of its neighbour.
             circle = [sorted(cases)[index] for index in rng.permutation(len(cases))]
             own |= {case: found[circle[place - 1]] for place, case in enumerate(circle)}
     return np.stack([own[case] for case in sorted(own)])
@@ -73,14 +74,14 @@ def penalty(
 
     Args:
         logits: (n, classes) of the images; `three_way`: (n, classes, 3).
-        images: (n, H, W) in [0, 1], which the logits were computed from, requiring gradients.
-        irrelevant: (n, H, W), 1 where a pixel should not matter, else 0.
+        images: (n, H, W) in [0, 1], from which the logits were computed, with gradients enabled.
+        irrelevant: (n, H, W), 1 if a pixel should not matter, else 0.
 
     Returns:
-        Scalar, 0 or more, with a graph, mean over the images. Of the gradients of the sum of all
-        log probabilities: `squared`, their squares, summed over the irrelevant pixels (Ross et al.
-        2017, equation 1); `share`, the share of their absolute values in the irrelevant pixels
-        (the energy loss of Rao et al. 2023, of these gradients), 0 to 1.
+        Scalar, 0 or more, with a graph; the mean over the images. Both losses use the gradients of
+        the sum of all log probabilities. `squared` is the sum of their squares over the irrelevant
+        pixels (Ross et al. 2017, equation 1). `share` is the share of their absolute values in the
+        irrelevant pixels, 0 to 1. It is the energy loss of Rao et al. 2023, for these gradients.
     """
     logits = logits.float()
     if activation in ("softmax", "three_way"):

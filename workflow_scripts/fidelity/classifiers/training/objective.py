@@ -1,4 +1,4 @@
-"""The loss that a classifier is trained to lower, and the share of its answers that are right."""
+"""The loss that training minimises, and the share of correct predictions."""
 
 from dataclasses import dataclass
 
@@ -16,18 +16,19 @@ MULTILABEL = ("sigmoid", "three_way")
 def class_weights(
     labels: np.ndarray, mode: str, multilabel: bool, known: np.ndarray | None = None
 ) -> np.ndarray:
-    """Weigh classes against their frequency.
+    """Weight classes by the inverse of their frequency.
 
     Args:
         labels: (n, classes), 0 or 1.
-        known: (n, classes), False for labels that do not count; None = all do.
+        known: (n, classes), False for labels that are excluded; None = all are included.
 
     Returns:
         float32 (classes,). Balanced: n / (k · n_c) (scikit-learn's "balanced"), 0 for a class
-        without an image; for multilabel the weight of positives against negatives (n - n_c) / n_c.
+        without an image. For multilabel: the weight of positives against negatives, (n - n_c) /
+        n_c.
 
     Raises:
-        InputError: unknown mode.
+        InputError: the mode is unknown.
     """
     if mode == "none":
         return np.ones(labels.shape[1], np.float32)
@@ -52,10 +53,10 @@ def class_weights(
 
 @dataclass(frozen=True)
 class Objective:
-    """What logits should be, by the activation of their network.
+    """The loss of logits, by the activation of their network.
 
     Attributes:
-        weights: of the classes, see `class_weights`; float (classes,).
+        weights: weights of the classes, see `class_weights`; float (classes,).
     """
 
     activation: Activation
@@ -63,7 +64,7 @@ class Objective:
 
     @classmethod
     def weighed(cls, classifier: Classifier, mode: str, training: Examples) -> "Objective":
-        """Weigh the classes by the known training labels."""
+        """Make an objective whose class weights come from the known training labels."""
         multilabel = classifier.activation in MULTILABEL
         weights = class_weights(training.labels, mode, multilabel, training.known)
         return cls(classifier.activation, torch.from_numpy(weights).to(classifier.device))
@@ -73,14 +74,15 @@ class Objective:
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the loss of each image and its weight: cross-entropy, or binary cross-entropy.
 
-        Of several labels the unknown ones have no part: an image weighs as much as the share of
-        its labels that are known. `three_way` knows all: uncertain is a state of its own.
+        In a multi-label task, unknown labels are excluded: the weight of an image is the share of
+        its labels that are known. In `three_way`, all labels are known, because uncertain is its
+        own state.
         """
         logits = logits.float()
         if self.activation == "three_way":
             state = torch.where(known, 2 * labels.long(), 1)
             each = functional.cross_entropy(logits.transpose(1, 2), state, reduction="none")
-            # As in binary cross-entropy, the weight is that of positives against the others.
+            # As in binary cross-entropy, the weight is for positives against all others.
             each = each * torch.where(state == 2, self.weights, 1.0)
             return each.mean(dim=1), torch.ones(len(logits), device=logits.device)
         if self.activation == "sigmoid":
@@ -101,7 +103,7 @@ class Objective:
     def hits(
         self, logits: torch.Tensor, labels: torch.Tensor, known: torch.Tensor
     ) -> tuple[float, float]:
-        """Count correct classes, and all that are judged: one per image, or all known labels."""
+        """Count correct and counted predictions: one per image, or one per known label."""
         if self.activation == "three_way":
             logits = logits[:, :, 2] - logits[:, :, 0]
         if self.activation in MULTILABEL:

@@ -14,10 +14,10 @@ from fidelity.datasets.prepared import PreparedShard
 def read_examples(
     paths: Sequence[str | Path], classes: Mapping[str, Any], names: Sequence[str], image_size: int
 ) -> Examples:
-    """Read shards into memory, sorted by case so that sharding changes nothing.
+    """Read shards into memory, sorted by case so that sharding does not change the result.
 
     Args:
-        paths: prepared shards; empty ones are fine.
+        paths: prepared shards; they may be empty.
 
     Returns:
         The images and labels of all cases, and which labels are known.
@@ -31,7 +31,8 @@ def read_examples(
             cases += [(case.case, tuple(case.labels), case.uncertain) for case in shard]
     order = sorted(range(len(cases)), key=lambda index: cases[index][0])
     place = np.argsort(order)
-    # Read into its final place shard by shard: a training split can fill half of the memory.
+    # Each shard is read directly into its final place: a training split can fill half of the
+    # memory.
     images = np.empty((len(cases), image_size, image_size), np.uint8)
     start = 0
     for path in paths:

@@ -1,4 +1,4 @@
-"""The stages of a training: what is trained in each, by which optimiser, at which rate."""
+"""The stages of a training: trainable parameters, optimiser and learning rate of each."""
 
 import math
 
@@ -14,13 +14,13 @@ OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
     "adamw": torch.optim.AdamW,
     "sgd": torch.optim.SGD,
 }
-MOMENTUM = 0.9  # of SGD
+MOMENTUM = 0.9  # momentum of SGD
 PLATEAU_PATIENCE, PLATEAU_FACTOR = 2, 0.2
 Scheduler = torch.optim.lr_scheduler.LRScheduler | None
 
 
 def stages_of(settings: Training) -> list[tuple[str | float, Training]]:
-    """State what each stage trains, and how: its own keys over those around it."""
+    """Return what each stage trains, and its settings: its own keys override the common ones."""
     found = []
     for stage in settings.stages or [Stage()]:
         own = dict(stage)
@@ -32,17 +32,17 @@ def stages_of(settings: Training) -> list[tuple[str | float, Training]]:
 
 
 def freeze(network: nn.Module, trainable: str | float) -> int:
-    """Choose what is trained.
+    """Choose the trainable parameters.
 
     Args:
-        trainable: "all", "head" (the last layer with parameters) or a share in 0..1; a share means
-            the last layers that together hold at least this share of all parameters.
+        trainable: "all", "head" (the last layer with parameters) or a share in 0..1. A share means
+            the last layers that together have at least this share of all parameters.
 
     Returns:
-        Number of parameters that are trained.
+        Number of trainable parameters.
 
     Raises:
-        InputError: neither of these.
+        InputError: another value.
     """
     named = list(network.named_parameters())
     layers: dict[str, list[nn.Parameter]] = {}
@@ -73,7 +73,7 @@ def freeze(network: nn.Module, trainable: str | float) -> int:
 
 
 def frozen_norms_to_eval(network: nn.Module) -> None:
-    """Keep the running statistics of frozen batch normalisations as they are."""
+    """Keep the running statistics of frozen batch normalisations unchanged."""
     for module in network.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             own = list(module.parameters(recurse=False))
@@ -87,7 +87,7 @@ def optimizer_of(
     """Make the optimiser of a stage and its scheduler (None for a constant rate).
 
     Args:
-        images: from which every epoch learns.
+        images: number of training images per epoch.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     rate = float(stage.learning_rate)
@@ -102,7 +102,7 @@ def optimizer_of(
         return optimizer, schedulers.ReduceLROnPlateau(
             optimizer, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE
         )
-    # A single step has no course to follow (and OneCycleLR would divide by zero).
+    # With so few steps a schedule makes no sense (and OneCycleLR would divide by zero).
     if kind == "none" or total < 4:
         return optimizer, None
     if kind == "cosine":

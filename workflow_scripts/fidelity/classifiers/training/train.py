@@ -1,4 +1,4 @@
-"""Training of a classifier: one loop over stages and epochs, the best epoch kept, fully seeded."""
+"""Train a classifier: one loop over stages and epochs; keeps the best epoch and is fully seeded."""
 
 import logging
 import math
@@ -30,8 +30,8 @@ class _Course:
     """The epochs of a training so far, and the best one.
 
     Attributes:
-        rows: of the table, one per epoch.
-        stage: the present one, from 1; 0 before the first.
+        rows: rows of the table, one per epoch.
+        stage: the current stage, from 1; 0 before the first.
         waited: epochs of this stage since its validation loss was lowest.
         best: weights of the best epoch.
     """
@@ -45,15 +45,15 @@ class _Course:
 
     @classmethod
     def saved(cls, state: Mapping[str, Any]) -> "_Course":
-        """Read what `state` returned, together with the weights of the last epoch (`network`)."""
+        """Restore the state of `state`, with the weights of the last epoch (`network`)."""
         found = cls(**{key: state[key] for key in cls.__dataclass_fields__})
         if found.best_epoch == len(found.rows):
             found.best = state["network"]
         return found
 
     def state(self) -> dict[str, Any]:
-        """Return what `saved` reads."""
-        # Written once where it is the same.
+        """Return the state that `saved` reads."""
+        # If the last epoch is the best, its weights are already stored as `network`.
         best = None if self.best_epoch == len(self.rows) else self.best
         return {**vars(self), "best": best}
 
@@ -64,7 +64,7 @@ class _Course:
             classifier.load_state_dict(self.best)
 
     def row(self, fitted: Result, checked: Result, rate: float, seconds: float) -> dict[str, Any]:
-        """Describe the next epoch."""
+        """Return the table row of the next epoch."""
         return {
             "epoch": len(self.rows) + 1,
             "stage": self.stage,
@@ -78,7 +78,7 @@ class _Course:
         }
 
     def add(self, row: dict[str, Any], classifier: Classifier, checked: bool) -> None:
-        """Take an epoch in; it is the best if its validation loss is lowest, or none is checked."""
+        """Add an epoch; it is the best if its validation loss is lowest, or if none is measured."""
         self.rows.append(row)
         if checked and not row["val_loss"] < self.best_loss:
             self.waited += 1
@@ -100,23 +100,24 @@ def train(
     """Train a classifier.
 
     Args:
-        classifier: changed in place; ends on the CPU, in eval mode, in its best epoch's state.
-        training: at least one example. Where it states which pixels are irrelevant, the penalty of
-            `guidance.penalty`, times `guidance.weight`, is added to the loss that is learned from;
-            the table has the loss without it.
-        validation: decides the best epoch (lowest loss) and early stopping; None or empty: the
-            last epoch is kept, with a warning.
-        settings: the `training` section of a classifier's config; a stage overrides any of them
-            (its augmentation key by key) and states what is trainable. Validation is weighed by the
-            classes' weights of the section itself, so that epochs of all stages compare.
-        seed: of shuffling, augmentation and dropout. With equal seed, threads and machine type
-            the result is equal to the bit.
-        store: keeps the state after every epoch. A training that was stopped resumes from there
-            and ends in the same weights. The caller clears it once these are written.
+        classifier: changed in place. At the end, it is on the CPU, in eval mode, with the state of
+            the best epoch.
+        training: at least one example. If it states which pixels are irrelevant, the training loss
+            also includes `guidance.penalty` times `guidance.weight`; the table shows the loss
+            without it.
+        validation: decides the best epoch (lowest loss) and early stopping. If it is None or empty,
+            the last epoch is kept, with a warning.
+        settings: the `training` section of a classifier's config. A stage overrides any of its keys
+            (the augmentation key by key) and states what is trainable. Validation always uses the
+            class weights of the section itself, so that epochs of all stages are comparable.
+        seed: seed of shuffling, augmentation and dropout. With equal seed, threads and machine
+            type, the result is equal to the bit.
+        store: stores the state after every epoch. A stopped training resumes from there and gives
+            the same weights. The caller clears the store after writing the weights.
 
     Returns:
         One row per epoch: epoch and stage (from 1); learning_rate (of its last step); train_loss,
-        train_accuracy (on augmented images, while training); val_loss, val_accuracy (NaN without
+        train_accuracy (on augmented images, during training); val_loss, val_accuracy (NaN without
         validation); best (1 for the kept epoch, else 0).
 
     Raises:

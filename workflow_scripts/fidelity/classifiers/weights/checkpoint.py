@@ -1,8 +1,8 @@
-"""Weights files made elsewhere, read without running any code in them: tensors, and what is noted.
+"""Read weights files of other programs without running any code in them: tensors and notes.
 
 A training script saves more than weights: its arguments, scores as numpy scalars, the state of its
-optimiser. The reader of torch (`weights_only`) refuses a file for any class it does not know. Here
-such classes become empty shells, so that the weights beside them can be read.
+optimiser. Torch's reader (`weights_only`) refuses a file that contains any class it does not know.
+Here, objects of such classes become empty shells, so that the weights next to them can be read.
 """
 
 import io
@@ -25,7 +25,7 @@ from fidelity.base.errors import InputError, first_line
 from fidelity.classifiers.weights.header import Shell
 
 MORE_MEMORY = "Give the job more memory. If the file is small, it is damaged: fetch it again"
-# The package's own files are pickled modules.
+# Weights files of torchxrayvision are pickled modules.
 EXPORT_XRV = (
     "Export it once where you trust its origin: import torch, torchxrayvision as xrv; "
     "torch.save(xrv.models.DenseNet(weights='densenet121-res224-all').state_dict(), 'xrv.pt')"
@@ -66,14 +66,14 @@ NUMBERED_CLASSES = ("idx_to_class", "index_to_class", "id2label")
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a weights file holds.
+    """The content of a weights file.
 
     Attributes:
-        sets: where in the file ("" for the top, "model_ema") → name → tensor; all on the CPU.
+        sets: place in the file ("" for the top, "model_ema") → name → tensor; all on the CPU.
         classes: names of the outputs in their order, if the file states them.
-        mean: per channel, what the inputs (0 to 1) were normalised with, if the file states it.
-        std: the same for the standard deviation.
-        ours: this project wrote the file; mean and std are then all that happens to the input.
+        mean: per channel, the mean by which inputs (0 to 1) were normalised, if the file states it.
+        std: the standard deviation of the same normalisation.
+        ours: whether this project wrote the file; then nothing but mean and std changes the input.
     """
 
     path: Path
@@ -88,7 +88,7 @@ def read_checkpoint(path: str | Path) -> Checkpoint:
     """Read a weights file without running any code in it.
 
     Args:
-        path: safetensors (this project's own included), or a file of torch.save.
+        path: safetensors (also files of this project), or a file of torch.save.
 
     Raises:
         InputError: the file is missing, corrupt, TorchScript, without tensors, or a pickle of
@@ -172,7 +172,7 @@ def _is_mapping(value: object) -> bool:
 
 
 def _mapping(value: object) -> dict[str, Any]:
-    """Give a mapping, or the attributes of a shell, as a dict; else an empty one."""
+    """Return a mapping, or the attributes of a shell, as a dict; otherwise an empty dict."""
     if isinstance(value, Shell):
         return dict(vars(value))
     return dict(value) if _is_mapping(value) else {}
@@ -202,15 +202,15 @@ def _load(path: Path) -> object:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise _refused(path, error) from error
-    except Exception as error:  # damaged bytes make the unpickler raise almost anything
+    except Exception as error:  # damaged bytes can raise almost any error
         raise corrupt(path, error) from error
 
 
 def _shells(path: Path) -> list[tuple[type, str]]:
-    """Give each class of an object that is saved next to weights its own empty shell."""
+    """Return an empty shell for each class whose objects are saved next to weights."""
     try:
         names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    except Exception:  # not a zip archive, or damaged: torch.load shows which
+    except Exception:  # not a zip archive, or damaged: torch.load reports which
         return []
     found: list[tuple[type, str]] = []
     for name in sorted(names):
@@ -220,7 +220,7 @@ def _shells(path: Path) -> list[tuple[type, str]]:
 
 
 def _shell(name: str) -> Callable:
-    """Choose what stands for a class: torch's reader fills no mapping but dict and OrderedDict."""
+    """Choose the replacement of a class: torch's reader fills only dict and OrderedDict."""
     if name == "collections.defaultdict":
         return lambda *_: OrderedDict()
     return OrderedDict if name.endswith(("Dict", "CfgNode")) else type("Shell", (Shell,), {})
@@ -231,7 +231,7 @@ def missing(path: str | Path) -> InputError:
 
 
 def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
-    """Name the code that a pickle would run; or call the file corrupt if it would run none."""
+    """Name the code that a pickle would run; if it would run none, report a corrupt file."""
     text = str(error)
     found = re.search(r"(?:GLOBAL|global|function|class) `?([\w]+(?:\.[\w]+)+)", text)
     if found is None:
@@ -275,7 +275,7 @@ def is_torchscript(path: Path) -> bool:
 
 
 def _check_unpacked(path: Path) -> None:
-    """Refuse compressed members: torch.save makes none, and a small file could fill the memory."""
+    """Refuse compressed members: torch.save writes none, and a small file could fill the memory."""
     if not zipfile.is_zipfile(path):
         return
     with zipfile.ZipFile(path) as archive:
@@ -291,10 +291,10 @@ def _check_unpacked(path: Path) -> None:
 
 
 class ScriptedNetwork(nn.Module):
-    """A TorchScript network that keeps its archive, so that it can be saved as it came.
+    """A TorchScript network that keeps its archive, so that it can be saved unchanged.
 
     Attributes:
-        channels: channels its first convolution reads (3 where it has none).
+        channels: input channels of its first convolution (3 if it has none).
     """
 
     def __init__(self, archive: bytes, path: str | Path) -> None:
@@ -303,7 +303,7 @@ class ScriptedNetwork(nn.Module):
         self.archive = archive
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", FutureWarning)  # that torch.jit is to be replaced
+                warnings.simplefilter("ignore", FutureWarning)  # torch.jit is deprecated
                 self.script = torch.jit.load(io.BytesIO(archive), map_location="cpu")
         except RuntimeError as error:
             raise corrupt(path, error) from error
@@ -311,7 +311,7 @@ class ScriptedNetwork(nn.Module):
         self.channels = int(kernels[0].shape[1]) if kernels else 3
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return what the script returns."""
+        """Return the output of the script."""
         return self.script(x)
 
 
@@ -319,7 +319,7 @@ def trusted_torchscript(path: str | Path, trusted: bool) -> ScriptedNetwork:
     """Load a TorchScript file.
 
     Raises:
-        InputError: it is not trusted, missing or corrupt.
+        InputError: the file is not trusted, missing or corrupt.
     """
     if not trusted:
         raise InputError(

@@ -1,4 +1,4 @@
-"""A weights file and an architecture: whether they fit, how many outputs there are, which classes.
+"""Check that a weights file fits an architecture; find the number of outputs and the classes.
 
 What neither the file nor the network states, the user must state. A wrong guess (such as the order
 of the classes) would give wrong numbers without any message.
@@ -39,8 +39,8 @@ class Foreign:
     """A weights file that fits its architecture.
 
     Attributes:
-        checkpoint: what the file holds; None for TorchScript.
-        match: its tensors that are the network's; None for TorchScript.
+        checkpoint: the content of the file; None for TorchScript.
+        match: the tensors of the file that belong to the network; None for TorchScript.
         script: the network; None for a state dict.
     """
 
@@ -63,13 +63,13 @@ class Foreign:
         """Decide which class each output is.
 
         Args:
-            classes: of the config; None if it has none.
+            classes: classes of the config; None if it has none.
 
         Returns:
-            The config's classes, else those that the file states.
+            The config's classes, or else those that the file states.
 
         Raises:
-            InputError: neither does, or the two contradict each other.
+            InputError: neither of them states the classes, or the two contradict each other.
         """
         if self.by_name:
             return tuple(classes or example)
@@ -91,7 +91,7 @@ class Foreign:
         raise self._unnamed(example, activation)
 
     def _unnamed(self, example: Sequence[str], activation: Activation) -> InputError:
-        """State how many outputs there are and which line to write."""
+        """Return an error that states the number of outputs and the config line to write."""
         names, count = list(example), self.outputs
         what = f"{count} outputs" if count > 1 else "1 output"
         one_logit = count == 1 and activation != "sigmoid"
@@ -117,7 +117,7 @@ class Foreign:
 
     @property
     def by_name(self) -> bool:
-        """Whether outputs are chosen by name: the file has all of torchxrayvision's."""
+        """Whether outputs are selected by name: the file has all outputs of torchxrayvision."""
         of_xrv = self.architecture.startswith(xrv.PREFIX)
         return of_xrv and self.outputs == len(xrv.output_names(self.architecture))
 
@@ -127,7 +127,7 @@ class Foreign:
         """Build the network with the file's weights.
 
         Args:
-            mapping: class → output of torchxrayvision, where outputs are chosen by name.
+            mapping: class → output of torchxrayvision, if outputs are selected by name.
         """
         if self.script is not None:
             return self.script
@@ -139,7 +139,7 @@ class Foreign:
 
 
 def _line(names: Sequence[str]) -> str:
-    """Give the line of the config; names that YAML would read as something else in quotes."""
+    """Return the line of the config; names that YAML would misread are quoted."""
     dumped = yaml.safe_dump(list(names), default_flow_style=True, allow_unicode=True, width=10_000)
     return f"classes: {dumped.strip()}"
 
@@ -153,16 +153,16 @@ def read_foreign(
     plugins: Sequence[str | Path] = (),
     entry: str | None = None,
 ) -> Foreign:
-    """Read a weights file and see that it fits its architecture, whatever its number of outputs.
+    """Read a weights file and check that it fits its architecture, for any number of outputs.
 
     Args:
         path: a file of torch.save, safetensors, or TorchScript with architecture "torchscript".
         trusted: allow TorchScript, which is code.
-        entry: which weights of the file, where it holds several (`weights_entry`).
+        entry: which weights to use, if the file has several (`weights_entry`).
 
     Raises:
-        InputError: missing or corrupt file, a pickle that runs code, TorchScript without trust,
-            weights that do not fit, or are for images of another size.
+        InputError: the file is missing, corrupt, a pickle that runs code, or TorchScript without
+            trust; or its weights do not fit, or are for images of another size.
     """
     path = Path(path)
     if architecture == TORCHSCRIPT:
@@ -206,7 +206,7 @@ def own_shapes(
     channels: int | None = None,
     plugins: Sequence[str | Path] = (),
 ) -> tuple[dict[str, torch.Tensor], set[str]]:
-    """Give a network's state without its values, and what depends on the outputs' number."""
+    """Return a network's state without values, and the names that depend on the output count."""
     one, two = (_shapes(architecture, outputs, image_size, channels, plugins) for outputs in (5, 7))
     return one, {key for key in one if key in two and one[key].shape != two[key].shape}
 
@@ -227,7 +227,7 @@ def _shapes(
                 return {key: torch.empty_like(value) for key, value in state.items()}
             except InputError:
                 raise
-            except Exception:  # a network whose building computes with values
+            except Exception:  # a network whose constructor computes with values
                 log.debug("%s cannot be built without values", architecture)
         return build(architecture, outputs, **arguments).state_dict()
 
@@ -243,7 +243,10 @@ def _built(foreign: Foreign, outputs: int) -> nn.Module:
 
 
 def _channels(found: Match, own: Mapping[str, torch.Tensor]) -> int | None:
-    """State that the file's first layer reads one channel where the network's reads three."""
+    """Return 1 if the file's first layer reads one channel and the network's reads three.
+
+    Otherwise return None.
+    """
     for key in found.misshapen(own):
         mine, theirs = own[key].shape, found.state[key].shape
         if len(mine) == len(theirs) == 4 and mine[1] == 3 and theirs == (mine[0], 1, *mine[2:]):
@@ -254,7 +257,7 @@ def _channels(found: Match, own: Mapping[str, torch.Tensor]) -> int | None:
 def _expected_channels(
     architecture: str, own: Mapping[str, torch.Tensor], plugins: Sequence[str | Path]
 ) -> int:
-    """Count the channels that a network reads; a plugin's function may leave them to its layers."""
+    """Return the channels a network reads; for a plugin, its first layer may determine them."""
     if architecture.startswith(PLUGIN):
         function = load_plugin_function(architecture, plugins)
         kernels = [value for value in own.values() if value.ndim == 4]
@@ -270,7 +273,7 @@ def _raise_misshapen(
     channels: int | None,
     foreign: dict[str, Any],
 ) -> None:
-    """Raise InputError; it names the size of images where that is what does not fit."""
+    """Raise InputError; it names the image size if the size is the reason for the misfit."""
     architecture, size = foreign["architecture"], foreign["image_size"]
     wrong = set(found.misshapen(own)) - heads
     for side in SIDES:
@@ -281,14 +284,14 @@ def _raise_misshapen(
         except InputError:
             continue
         if all(other[key].shape == own[key].shape for key in wrong):
-            break  # no matter of size
+            break  # the size is not the reason
         if not wrong & set(found.misshapen(other)):
             raise wrong_size(foreign["path"], side, size)
     raise_misfit(own, found.state, found.unexpected, foreign["path"], architecture, heads)
 
 
 def wrong_size(path: str | Path | None, taken: int, size: int) -> InputError:
-    """Give the error of a network that takes images of one size, and gets another."""
+    """Return the error for a network that accepts another image size than the given one."""
     return InputError(
         f"the network takes images of {taken} px, and image_size is {size}",
         file=path,
@@ -314,7 +317,7 @@ def _ask_script(script: nn.Module, path: Path, size: int) -> tuple[int, int]:
             return channels, count_outputs(script, channels, size)
         except InputError as error:
             raise InputError(error.problem, file=path, field="architecture") from error
-        except Exception as error:  # whatever the script raises
+        except Exception as error:  # the script may raise any error
             reason = error
     for channels in candidates:
         side = next(sides_taken(script, channels), None)
@@ -330,7 +333,7 @@ def _ask_script(script: nn.Module, path: Path, size: int) -> tuple[int, int]:
 
 @torch.no_grad()
 def count_outputs(network: nn.Module, channels: int, size: int) -> int:
-    """Count the values a network returns per image.
+    """Count the values that a network returns per image.
 
     Raises:
         InputError: it does not return one row of values.

@@ -1,4 +1,4 @@
-"""Classifiers made elsewhere: how the input was normalised, what the outputs are."""
+"""Classifiers of other programs: how their input is normalised and what their outputs are."""
 
 import logging
 from collections.abc import Sequence
@@ -23,17 +23,18 @@ log = logging.getLogger(__name__)
 def classifier_of(
     foreign: Foreign, classes: Sequence[str], activation: Activation, entry: Entry
 ) -> Classifier:
-    """Make a classifier of a weights file, which is not trained here.
+    """Make a classifier from a weights file; it is not trained here.
 
     Args:
         classes: see `Foreign.order`.
-        entry: of the classifier: `mean`, `std`, `outputs`, `output_values`, `transform_input`.
+        entry: the classifier's entry in the config: `mean`, `std`, `outputs`, `output_values`,
+            `transform_input`.
 
     Returns:
         The classifier on the CPU, in eval mode.
 
     Raises:
-        InputError: a number of outputs that does not fit, outputs that are no logits; see
+        InputError: the number of outputs does not fit, or the outputs are not logits; see
             `input_normalisation`.
     """
     outputs, architecture = outputs_of(activation, len(classes)), foreign.architecture
@@ -67,7 +68,7 @@ def classifier_of(
 
 
 def _check_finite(network: nn.Module, foreign: Foreign) -> None:
-    """Refuse the weights of a training that has diverged."""
+    """Refuse weights that are not finite, from a training that diverged."""
     state = [(key, value) for key, value in network.named_parameters()]
     state += [(key, value) for key, value in network.named_buffers() if ".running_" in key]
     bad = [key for key, value in state if not value.isfinite().all()]
@@ -81,7 +82,7 @@ def _check_finite(network: nn.Module, foreign: Foreign) -> None:
 
 
 def _wrong_number(foreign: Foreign, classes: Sequence[str], activation: Activation) -> InputError:
-    """State that the outputs are not as many as the classes, and what to write."""
+    """Return an error for outputs that do not match the classes, with the line to write."""
     values = "1 value" if foreign.outputs == 1 else f"{foreign.outputs} values"
     expected = outputs_of(activation, len(classes))
     field = "classes"
@@ -124,14 +125,14 @@ def untrained(
     seed: int,
     foreign: Foreign | None,
 ) -> Classifier:
-    """Make the classifier that a training starts with, of ImageNet's weights or random ones.
+    """Make the classifier that a training starts with, with ImageNet weights or random ones.
 
     Args:
-        seed: of what is random; torch's global generator is set to it.
-        foreign: the file that `initialise` will take other weights from.
+        seed: seed of the random weights; torch's global generator is set to it.
+        foreign: the file from which `initialise` will later load other weights.
 
     Raises:
-        InputError: an unknown architecture, or weights that cannot be had.
+        InputError: the architecture is unknown, or weights are not available.
     """
     torch.manual_seed(seed)
     network = build(
@@ -149,13 +150,13 @@ def untrained(
 
 
 def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
-    """Start a training from a checkpoint; a head with another number of outputs stays fresh.
+    """Load a checkpoint to start a training; a head with another number of outputs stays random.
 
     Args:
         network: as `build` returns it, with the file's channels; changed in place.
 
     Returns:
-        Names of the parameters left fresh (those of the head).
+        Names of the parameters that keep their random values (those of the head).
     """
     own, found = network.state_dict(), foreign.match
     fresh = sorted(found.misshapen(own))
@@ -175,15 +176,16 @@ def input_normalisation(
     plugins: Sequence[str | Path] = (),
     foreign: Foreign | None = None,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Decide what images in [0, 1] are normalised with.
+    """Decide the mean and std by which images in [0, 1] are normalised.
 
     Args:
-        entry: of the classifier: `architecture`, `mean`, `std`, `transform_input`, `weights`.
-        foreign: the file of its weights; None for fresh or ImageNet's weights.
+        entry: the classifier's entry in the config: `architecture`, `mean`, `std`,
+            `transform_input`, `weights`.
+        foreign: the file of its weights; None for random or ImageNet weights.
 
     Returns:
-        (mean, std), one value per channel: the config's, else the file's own, else the
-        architecture's; with what `transform_input` does.
+        (mean, std), one value per channel. They come from the config, or else from the file, or
+        else from the architecture; the effect of `transform_input` is included.
 
     Raises:
         InputError: the file's values are not for images in [0, 1], or it is not stated how a loaded
@@ -224,7 +226,7 @@ def input_normalisation(
 def _own_normalisation(
     foreign: Foreign,
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Give the mean and std that the file states, or that a layer of its network holds."""
+    """Return the mean and std that the file states, or that a layer of its network has."""
     for holder in (foreign.match, foreign.checkpoint):
         mean, std = getattr(holder, "mean", None), getattr(holder, "std", None)
         if mean is None or std is None:
@@ -254,7 +256,7 @@ def _not_for_unit_range(
 
 
 def _spread(values: Sequence[float], channels: int) -> tuple[float, ...]:
-    """Give values per channel: grey takes the average of three, three take that of grey."""
+    """Return one value per channel: average three for grey, or repeat the grey value."""
     if len(values) == channels:
         return tuple(values)
     return (float(np.mean(values)),) * channels

@@ -1,4 +1,4 @@
-"""The shapes in a weights file, read without torch: the config is loaded once per job."""
+"""Read the shapes in a weights file without torch, because every job loads the config once."""
 
 import io
 import json
@@ -9,13 +9,13 @@ from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
-# Networks of torchvision that rescale their input if they are built with transform_input, as they
-# always are from ImageNet's weights; a weights file does not state it.
+# Networks of torchvision that rescale their input if they are built with transform_input. They
+# always are if they start from ImageNet weights; a weights file does not state it.
 RESCALING = ("googlenet", "inception_v3")
-# A header larger than this is not read; the check of the classifier finds what is wrong.
+# A larger header is not read; the check of the classifier then finds what is wrong.
 LARGEST = 64_000_000
-# Position embeddings and the layer that makes the patches, behind the same prefix: timm's names and
-# torchvision's.
+# Position embeddings and the layer that makes the patches, after the same prefix: the names in timm
+# and in torchvision.
 NAMES = (
     ("pos_embed", "patch_embed.proj.weight"),
     ("encoder.pos_embedding", "conv_proj.weight"),
@@ -27,7 +27,7 @@ class _Shape(tuple):
 
 
 class Shell(list):
-    """Stands for an object of a class that is not loaded; keeps its attributes, runs nothing."""
+    """Replaces an object of a class that is not loaded; keeps its attributes and runs nothing."""
 
     def __new__(cls, *_args: object, **_kwargs: object) -> "Shell":
         return super().__new__(cls)
@@ -42,14 +42,14 @@ class Shell(list):
 
 
 class _Nothing(Shell):
-    """The same for any object of a pickle, mappings too."""
+    """Replaces any object of a pickle, including mappings."""
 
     def __setitem__(self, key: object, value: object) -> None:
         pass
 
 
 class _Shapes(pickle.Unpickler):
-    """Reads shapes from a pickle of torch.save; loads no class and calls no function of it."""
+    """Reads shapes from a pickle of torch.save; loads none of its classes and calls no function."""
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -63,13 +63,13 @@ class _Shapes(pickle.Unpickler):
 
 
 def fixed_size(path: str | Path) -> int | None:
-    """Read the side of the images in pixels that weights are bound to.
+    """Read the side in pixels of the images for which weights were made.
 
     Args:
         path: safetensors, or a file of torch.save (as a zip archive).
 
     Returns:
-        The side, from the numbers of position embeddings and the size of their patches (ViT, DeiT,
+        The side, from the number of position embeddings and the size of their patches (ViT, DeiT,
         BEiT, …); None if the file does not show it.
     """
     shapes = _shapes(path)
@@ -78,27 +78,30 @@ def fixed_size(path: str | Path) -> int | None:
         for positions, patches in NAMES:
             patch = shapes.get(name.removesuffix(positions) + patches, ())
             if name.endswith(positions) and len(shape) == 3 and _cuts_image(patch):
-                # Class and register tokens come on top of the square.
+                # The square root rounds down: class and register tokens are added to the square.
                 found.add(math.isqrt(shape[1]) * patch[-1])
     return found.pop() if len(found) == 1 else None
 
 
 def _cuts_image(patch: tuple[int, ...]) -> bool:
-    """Check whether a convolution cuts the image itself into patches side by side.
+    """Check whether a convolution cuts the image itself into adjacent patches.
 
-    Not where it reads the features of another network (ViT hybrids), or overlaps (Hiera: 7 px with
-    a stride of 4).
+    It does not if it reads the features of another network (ViT hybrids), or if its patches overlap
+    (Hiera: 7 px with a stride of 4).
     """
     return len(patch) == 4 and patch[1] in (1, 3) and patch[-1] % 2 == 0
 
 
 def noted(path: str | Path) -> dict[str, Any]:
-    """Read what this project notes in the files of its classifiers (`own_format.save`)."""
+    """Read the metadata that this project stores with its classifiers (`own_format.save`)."""
     return json.loads(_header(path)["__metadata__"]["fidelity"])
 
 
 def trained_size(path: str | Path) -> int | None:
-    """Read the side that a file of this project says its classifier was trained with."""
+    """Read the image side with which a classifier of this project was trained.
+
+    None if the file does not state it.
+    """
     try:
         return int(noted(path)["image_size"])
     except (ValueError, KeyError, TypeError):
@@ -115,7 +118,7 @@ def _shapes(path: str | Path) -> dict[str, tuple[int, ...]]:
             if len(names) != 1 or archive.getinfo(names[0]).file_size > LARGEST:
                 return {}
             content = _Shapes(io.BytesIO(archive.read(names[0]))).load()
-    except Exception:  # not an archive, or damaged: reading the weights shows what is wrong
+    except Exception:  # not an archive, or damaged: reading the weights reports what is wrong
         return {}
     return dict(_named(content))
 

@@ -28,7 +28,7 @@ def save(
     """Write a classifier, atomically; equal classifiers give equal bytes.
 
     Args:
-        training: JSON-able facts about how it came about; without times and paths.
+        training: facts about the training that JSON can store; without times and paths.
     """
     network = classifier.network
     if classifier.architecture == TORCHSCRIPT:
@@ -53,7 +53,7 @@ def save(
         "training": dict(training or {}),
     }
     meta["checksum"] = _checksum(tensors, meta)
-    # One metadata entry alone: safetensors does not keep an order between several.
+    # All metadata are in one entry, because safetensors does not keep the order of entries.
     text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
         temporary.write_bytes(to_bytes(tensors, metadata={"fidelity": text}))
@@ -66,11 +66,12 @@ def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
         The classifier on the CPU, in eval mode.
 
     Raises:
-        InputError: missing, corrupt or foreign file; weights that do not fit the architecture.
+        InputError: the file is missing, corrupt or not of this project, or the weights do not fit
+            the architecture.
     """
     meta, tensors = _read_saved(path)
     if meta["architecture"] == TORCHSCRIPT:
-        # Reaches this file only through an import with trusted: true.
+        # Such a file exists only after an import with trusted: true.
         network: nn.Module = ScriptedNetwork(tensors[_CODE].numpy().tobytes(), path)
     else:
         outputs = outputs_of(meta["activation"], len(meta["classes"]))
@@ -98,7 +99,7 @@ def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
         meta["image_size"],
         meta.get("output_values", "logits"),
     )
-    # The layout that convolutions are fastest in, on CPU and GPU alike.
+    # The fastest memory layout for convolutions, on CPU and GPU.
     return classifier.eval().to(memory_format=torch.channels_last)
 
 
@@ -134,7 +135,7 @@ def _read_saved(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tenso
 
 
 def _checksum(tensors: Mapping[str, torch.Tensor], meta: Mapping[str, Any]) -> str:
-    """Hash names, values and metadata; safetensors itself would not notice that they changed."""
+    """Hash names, values and metadata; safetensors itself would not detect changes."""
     digest = hashlib.blake2b(digest_size=16)
     noted = {key: value for key, value in meta.items() if key != "checksum"}
     digest.update(json.dumps(noted, sort_keys=True).encode())

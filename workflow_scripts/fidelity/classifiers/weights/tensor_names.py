@@ -1,7 +1,8 @@
-"""Which tensors of a weights file are a network's: prefixes, heads and extra tensors.
+"""Find the tensors of a weights file that belong to a network: prefixes, heads, extra tensors.
 
-Rules, not names of training scripts: the weights are where every name of the network's body is
-found behind one prefix. What is left over must be of a known kind, or the file is refused.
+General rules are used, not the names of training scripts. The weights are the set in which every
+name of the network's body has the same prefix. Any other tensor must be of a known kind, or the
+file is refused.
 """
 
 import logging
@@ -19,11 +20,11 @@ from fidelity.classifiers.weights.checkpoint import Checkpoint
 
 log = logging.getLogger(__name__)
 
-# A layer of torchvision's DenseNet as its files name it: denselayer1.norm.1.weight.
+# The name of a DenseNet layer in torchvision's files: denselayer1.norm.1.weight.
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.([12]\.)")
 SHOWN = 4
 COUNTER = "num_batches_tracked"
-# Tensors beside a network that change no output, by a part of their name between two dots.
+# Tensors that do not affect the output, by a part of their name between two dots.
 BESIDE = {
     "loss weights": re.compile(
         r"criteri\w*|(\w+_)?loss(es)?(_\w+)?|(\w+_)?(pos|class)_?weights?|bce\w*|ce|focal\w*", re.I
@@ -45,15 +46,15 @@ NORMALISATION = re.compile(r"(.*?)_?(?:(pixel|image|img|input)_)?(mean|std)")
 
 @dataclass
 class Match:
-    """The tensors of a file that are a network's.
+    """The tensors of a file that belong to a network.
 
     Attributes:
         place: where in the file they were found, in words; "" for the top.
-        state: the network's name → tensor; shapes may differ, names that are missing are absent.
-        unexpected: names of tensors that nobody knows.
-        dropped: kind → names of tensors beside the network.
-        renamed: name in the file of a head that has another name in the network; None if none has.
-        mean: per channel, of a layer that normalises the input.
+        state: the network's name → tensor; shapes may differ, missing names are absent.
+        unexpected: names of tensors of unknown kinds.
+        dropped: kind → names of tensors that are not used.
+        renamed: the head's name in the file, if it differs from that in the network; else None.
+        mean: per channel, from a layer that normalises the input.
     """
 
     place: str
@@ -69,7 +70,7 @@ class Match:
         return not self.unexpected and own.keys() == self.state.keys() and not self.misshapen(own)
 
     def misshapen(self, own: Mapping[str, torch.Tensor]) -> list[str]:
-        """Name the tensors whose shape is not the network's."""
+        """List the tensors whose shape differs from the network's."""
         return [k for k in own if k in self.state and own[k].shape != self.state[k].shape]
 
 
@@ -82,12 +83,12 @@ def match(
     """Find a network's tensors in a file.
 
     Args:
-        own: the network's state; shapes and names count.
+        own: the network's state; only names and shapes are used.
         heads: names of the tensors whose shape depends on the number of outputs.
-        entry: which set of weights to take, where a file holds several (`weights_entry`).
+        entry: which set of weights to use, if the file has several (`weights_entry`).
 
     Returns:
-        The best match; whether it fits is for the caller to say.
+        The best match; the caller decides whether it fits.
 
     Raises:
         InputError: several sets of weights fit, and `entry` names none of them.
@@ -119,8 +120,8 @@ def current_names(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Rename the layers of torchvision's DenseNet files, which are older than its code.
 
     Returns:
-        The state with `denselayer1.norm.1.weight` written `denselayer1.norm1.weight`; unchanged
-        where there is no such name.
+        The state with `denselayer1.norm.1.weight` renamed to `denselayer1.norm1.weight`; unchanged
+        if there is no such name.
     """
     return {OLD_DENSENET.sub(r"\1\2", key): value for key, value in state.items()}
 
@@ -145,7 +146,7 @@ def _choose(
     entry: str | None,
     checkpoint: Checkpoint,
 ) -> str:
-    """Choose one of several sets of weights; equal ones count as one."""
+    """Choose one of several sets of weights; identical sets count as one."""
     distinct: dict[str, tuple[dict[str, torch.Tensor], str]] = {}
     for place, candidate in found.items():
         if not any(_equal(candidate, other, body) for other in distinct.values()):
@@ -189,9 +190,9 @@ def _match(
     heads: set[str],
     others: Sequence[str] = (),
 ) -> Match:
-    """Sort a set of tensors; `others` are the prefixes of further weights of this network."""
+    """Sort the tensors of a set; `others` are the prefixes of other weights of this network."""
     state = {key: tensors[prefix + key] for key in own if prefix + key in tensors}
-    # Files of old versions of torch lack this counter, which no result depends on.
+    # Files of old versions of torch lack this counter; no result depends on it.
     state = {key: v for key, v in own.items() if key.endswith(COUNTER)} | state
     left = {key: v for key, v in tensors.items() if key.removeprefix(prefix) not in own}
     result = Match(place, state)
@@ -210,7 +211,7 @@ def _match(
 def _of_others(
     key: str, prefix: str, others: Sequence[str], own: Mapping[str, torch.Tensor]
 ) -> bool:
-    """Check whether a tensor is of a set that was not chosen (a teacher, an average)."""
+    """Check whether a tensor is part of a set that was not chosen (a teacher, an average)."""
     return any(
         key.startswith(other) and (not prefix.startswith(other) or key.removeprefix(other) in own)
         for other in others
@@ -218,7 +219,7 @@ def _of_others(
 
 
 def _kind(key: str) -> str | None:
-    """Name the kind of an extra tensor; None if it is not known."""
+    """Return the kind of an extra tensor; None if it is not known."""
     parts = key.split(".")
     return next(
         (kind for kind, rule in BESIDE.items() if any(rule.fullmatch(part) for part in parts)),
@@ -229,7 +230,7 @@ def _kind(key: str) -> str | None:
 def _normalisation(
     left: dict[str, torch.Tensor],
 ) -> tuple[tuple[float, ...] | None, tuple[float, ...] | None]:
-    """Take out the mean and the standard deviation of a layer that normalises the input."""
+    """Remove and return the mean and standard deviation of a layer that normalises the input."""
     found: dict[str, dict[str, str]] = {}
     for key, value in left.items():
         parent, _, last = key.rpartition(".")
@@ -251,10 +252,10 @@ def _find_head(
     own: Mapping[str, torch.Tensor],
     heads: set[str],
 ) -> None:
-    """Take the one layer that is left over for the head, where that is missing.
+    """Use the only remaining layer as the head, if the head is missing.
 
-    So are read a head that is a Sequential of dropout and one linear layer, a linear layer in place
-    of a Sequential, and a head stored next to the network.
+    This covers a head that is a Sequential of dropout and one linear layer, a linear layer in place
+    of a Sequential, and a head that is stored next to the network.
     """
     lacking = heads - result.state.keys()
     layers = {name.rpartition(".")[0] for name in lacking}
@@ -290,7 +291,7 @@ def raise_misfit(
     """Raise InputError that names what does not fit.
 
     Args:
-        heads: names of tensors whose shape follows the number of outputs; they may differ.
+        heads: names of tensors whose shape depends on the number of outputs; they may differ.
     """
     shapes = [
         f"{key} {tuple(state[key].shape)} instead of {tuple(own[key].shape)}"

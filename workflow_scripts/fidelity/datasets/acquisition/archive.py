@@ -1,4 +1,4 @@
-"""Unpacking a zip archive that is not trusted, once."""
+"""Unpack a zip archive that is not trusted, once."""
 
 import fcntl
 import hashlib
@@ -19,8 +19,8 @@ from fidelity.datasets.acquisition.folders import is_clutter
 if TYPE_CHECKING:
     from fidelity.digests.markers import Message
 
-# COVID-QU-Ex has some 85,000 files and 1.2 GB; an archive that claims much more is a mistake or
-# an attack.
+# COVID-QU-Ex has about 85,000 files and 1.2 GB. An archive that claims much more is a mistake or an
+# attack.
 MAX_MEMBERS = 1_000_000
 MAX_BYTES = 50 * 10**9
 RESERVE = 100 * 10**6
@@ -32,10 +32,10 @@ log = logging.getLogger(__name__)
 def unpack(archive: str | Path, store: str | Path, *, max_bytes: int = MAX_BYTES) -> Path:
     """Unpack a zip archive below a folder, unless that has been done.
 
-    The folder's name holds a fingerprint of the archive's list of contents (names, sizes,
-    checksums). So a copy that was moved or touched is not unpacked again. It gets that name when
-    everything is in it: a killed job leaves no half-filled folder behind that looks whole. Jobs
-    that want the same archive wait for one another.
+    The folder's name contains a fingerprint of the archive's list of contents (names, sizes,
+    checksums). So a copy that was moved or touched is not unpacked again. The folder gets this name
+    only when it is complete, so a killed job leaves no incomplete folder that looks complete. Jobs
+    that need the same archive wait for one another.
 
     Raises:
         InputError: the file is missing, damaged, encrypted or larger than `max_bytes` unpacked; the
@@ -73,8 +73,8 @@ def unpack(archive: str | Path, store: str | Path, *, max_bytes: int = MAX_BYTES
 def _checked_members(
     opened: zipfile.ZipFile, archive: Path, max_bytes: int
 ) -> list[zipfile.ZipInfo]:
-    """List the files in the archive after a look at every name and the sizes."""
-    # What macOS adds beside the data is never unpacked.
+    """List the files in the archive after checking every name and the sizes."""
+    # The files that macOS adds next to the data are never unpacked.
     entries = [entry for entry in opened.infolist() if not is_clutter(entry.filename)]
     names: set[PurePosixPath] = set()
     for entry in entries:
@@ -105,12 +105,12 @@ def _fault(entry: zipfile.ZipInfo, *, is_repeated: bool) -> "Message | None":
         return "has an absolute path or a backslash in its name"
     if ".." in PurePosixPath(name).parts:
         return "leads out of the folder ('..')"
-    # Archives of Windows have no kind at all (0).
+    # Archives made on Windows state no file type at all (0).
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or another special file"
     if entry.flag_bits & 1:
         return "is encrypted"
-    return "stands twice in it" if is_repeated else None
+    return "is in it twice" if is_repeated else None
 
 
 def _fingerprint(members: list[zipfile.ZipInfo]) -> str:
@@ -131,14 +131,14 @@ def _unpack_all(
             field="archive",
             remedy="Make room, or run in a folder on a larger disk",
         )
-    # Whatever lies there is of a job that was killed: the lock is ours.
+    # Existing files are from a job that was killed, because this job holds the lock.
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     log.info("%s: unpacking %d files, %.2f GB", archive.name, len(members), total / 1e9)
     for entry in members:
         path = partial / entry.filename
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Reading ends at the size that was checked above, and checks the CRC.
+        # Reading stops at the size that was checked above, and checks the CRC.
         with opened.open(entry) as source, open(path, "xb") as out:
             shutil.copyfileobj(source, out, CHUNK)
     partial.mkdir(exist_ok=True)

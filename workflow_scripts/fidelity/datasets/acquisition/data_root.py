@@ -1,4 +1,4 @@
-"""Where the files of a data set that is not generated come from: a folder, a zip, a download."""
+"""Find the files of a data set that is not generated: a folder, a zip or a download."""
 
 from pathlib import Path
 
@@ -8,17 +8,17 @@ from fidelity.settings.datasets import Dataset
 
 
 def locate(settings: Dataset, store: Path) -> Path:
-    """Give the folder with the files, absolute, after unpacking or downloading them if need be.
+    """Return the folder with the files, absolute; unpack or download them first if necessary.
 
     Args:
-        settings: of the data set: `root` (a folder), `archive` (a zip file) or `download: kaggle`
-            with `kaggle_dataset`; the first that is set counts.
-        store: folder below which an archive is unpacked, kept between runs.
+        settings: settings of the data set: `root` (a folder), `archive` (a zip file) or `download:
+            kaggle` with `kaggle_dataset`; the first one that is set is used.
+        store: folder below which an archive is unpacked; it is kept between runs.
 
     Raises:
-        InputError: there is no such folder or archive, or the download failed.
+        InputError: the folder or archive does not exist, or the download failed.
     """
-    # A job is given only the one that is set.
+    # A job gets only the setting that is used.
     given = getattr(settings, "root", None)
     if not given and getattr(settings, "archive", None):
         return archive.unpack(settings.archive, store).resolve()

@@ -1,4 +1,4 @@
-"""Listing the folders of a data set: sorted, and without what operating systems leave in them."""
+"""List the folders of a data set: sorted, and without files that operating systems add."""
 
 import os
 import unicodedata
@@ -10,12 +10,12 @@ from fidelity.base.errors import InputError
 # macOS writes `__MACOSX`, `.DS_Store` and one `._name` per file; Windows writes the others.
 CLUTTER = frozenset({"__macosx", ".ds_store", "thumbs.db", "desktop.ini"})
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".gif", ".webp"})
-# Folders of this workflow and of tools: a data root may be the working folder itself.
+# Folders of this workflow and of tools: the data root may be the working folder itself.
 PASSED_OVER = {"results", ".snakemake", ".git", ".venv", "__pycache__"}
 
 
 def check_root(root: Path | None, what: str) -> None:
-    """Raise InputError if a data root is absent or a file; the remedy says `what` it should be."""
+    """Raise InputError if a data root is absent or a file; the remedy states `what` it must be."""
     if root is None or not root.is_dir():
         raise InputError(
             f"the data root {'is not a folder' if root and root.exists() else 'does not exist'}",
@@ -26,19 +26,19 @@ def check_root(root: Path | None, what: str) -> None:
 
 
 def is_clutter(path: str | PurePosixPath) -> bool:
-    """Check whether any part of a path is a file or folder that an operating system made."""
+    """Check whether any part of a path is a file or folder that an operating system added."""
     return any(
         part.startswith("._") or part.lower() in CLUTTER for part in PurePosixPath(path).parts
     )
 
 
 def folders_in(folder: Path) -> list[Path]:
-    """List the folders in a folder by name, without clutter; an absent folder has none."""
+    """List the folders in a folder by name, without clutter; empty if the folder is absent."""
     return [Path(entry.path) for entry in entries_of(folder) if entry.is_dir()]
 
 
 def entries_of(folder: Path) -> list[os.DirEntry[str]]:
-    """List a folder's entries by name, without clutter; an absent folder has none."""
+    """List a folder's entries by name, without clutter; empty if the folder is absent."""
     if not folder.is_dir():
         return []
     with os.scandir(folder) as entries:
@@ -47,9 +47,9 @@ def entries_of(folder: Path) -> list[os.DirEntry[str]]:
 
 
 def folder_named(folder: Path, name: str) -> Path:
-    """Give the folder of a name: as it is written or, failing that, in other upper and lower case.
+    """Return the folder with a name, either as it is written or in other upper and lower case.
 
-    Without such a folder, or with several, it is `folder / name`.
+    If there is no such folder, or if there are several, it is `folder / name`.
     """
     exact = folder / name
     if exact.is_dir():
@@ -65,9 +65,9 @@ def images_in(folder: Path) -> list[Path]:
 
 
 def similar_file(root: Path, path: str) -> str | None:
-    """Find the file that a path below a root may mean, if there is exactly one.
+    """Find the file that a path below a root probably means, if there is exactly one.
 
-    Its name differs only in upper and lower case, in the ending, or in how accents are coded.
+    Its name differs only in upper and lower case, in the ending, or in the encoding of accents.
     """
     folder = root
     for part in PurePosixPath(path).parts[:-1]:

@@ -1,8 +1,8 @@
-"""Downloading a data set with Kaggle's own client.
+"""Download a data set with Kaggle's own client.
 
-Credentials are the client's business: it looks for them in the environment and in its own files.
-They pass neither through the config nor through the params or logs of a rule. No error text of the
-client is repeated, because it may quote an address that grants access.
+The client handles the credentials: it looks for them in the environment and in its own files. They
+appear neither in the config nor in the params or logs of a rule. No error text of the client is
+repeated, because it may quote an address that grants access.
 """
 
 import logging
@@ -12,7 +12,7 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 
-# The client continues where a broken download stopped, so trying again costs little.
+# The client continues an interrupted download, so another attempt costs little.
 ATTEMPTS = 5
 REFUSED = (401, 403)
 MISSING = 404
@@ -21,11 +21,12 @@ log = logging.getLogger(__name__)
 
 
 def download(dataset: str) -> Path:
-    """Download and unpack a data set into the client's cache, unless it is there.
+    """Download and unpack a data set into the client's cache, unless it is already there.
 
-    The cache is `~/.cache/kagglehub`, or the folder in the variable KAGGLEHUB_CACHE. It holds the
-    part of a broken download, which the client continues. Without a version in the name, the newest
-    one in the cache is taken and no network is needed; else the newest at Kaggle.
+    The cache is `~/.cache/kagglehub`, or the folder in the variable KAGGLEHUB_CACHE. It keeps the
+    part of an interrupted download, which the client continues. If the name has no version, the
+    newest version in the cache is used, without network access. If the cache has none, the newest
+    version at Kaggle is downloaded.
 
     Args:
         dataset: `owner/name` or `owner/name/versions/number`.
@@ -48,14 +49,14 @@ def download(dataset: str) -> Path:
             raise _answered(dataset, getattr(error.response, "status_code", None)) from None
         except (requests.RequestException, DataCorruptionError) as error:
             kept = _partial_size(dataset)
-            # Without progress another try would end the same way, unless the client has deleted
-            # what did not fit its checksum.
+            # Without progress, another attempt would end in the same way, unless the client has
+            # deleted a file with a wrong checksum.
             damaged = isinstance(error, DataCorruptionError)
             if attempt == ATTEMPTS or (kept <= before and not damaged):
                 raise _broken(dataset, type(error).__name__, kept) from None
             log.warning("the download stopped after %.1f MB, trying again", kept / 1e6)
         except (ValueError, zipfile.BadZipFile, tarfile.TarError) as error:
-            # The client has no error of its own for a malformed kaggle.json.
+            # The client raises no error of its own for a malformed kaggle.json.
             if "credentials" in str(error):
                 raise _refused(dataset) from None
             raise InputError(
@@ -90,7 +91,7 @@ def _folder(dataset: str) -> Path:
 
 
 def _cached_handle(dataset: str) -> str | None:
-    """Name the newest version that was downloaded whole; the client marks these."""
+    """Return the newest version that was downloaded completely; the client marks these."""
     if dataset.count("/") != 1:
         return None
     done = [path.stem for path in _folder(dataset).glob("*.complete")]

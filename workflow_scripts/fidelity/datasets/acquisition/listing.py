@@ -1,4 +1,4 @@
-"""Notice that files were added, removed or changed, without reading them."""
+"""Detect that files were added, removed or changed, without reading them."""
 
 import hashlib
 import logging
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
     from fidelity.datasets.cases import Case
     from fidelity.settings.datasets import Dataset
 
-# What was found below a root for settings, as text.
+# (root, settings as text) → hash of the files that were found.
 _digests: dict[tuple[Path, str], str] = {}
 
 
 def source_digest(root: Path | None, settings: "Dataset") -> str:
     """Hash names, sizes and modification times of the files that a source reads below its root.
 
-    Other files (notes, `.DS_Store`, a folder of old images) do not count. Where the source cannot
-    list its files, every file counts: any change may be the one that fixes it. For a root that is
-    None or an archive, and the form of the hash, see `listing_digest`.
+    Other files (notes, `.DS_Store`, a folder of old images) are ignored. If the source cannot list
+    its files, every file counts, because any change may fix the problem. For a root that is None or
+    an archive, and for the form of the hash, see `listing_digest`.
     """
     if root is None or not root.is_dir():
         return listing_digest(root)
@@ -51,7 +51,7 @@ def files_of(root: Path, settings: "Dataset") -> set[str]:
     A table may name files that do not exist.
 
     Raises:
-        InputError: the files are not laid out as the source's.
+        InputError: the files do not have the layout of the source.
     """
     reader = registry.reader(settings.source)
     listed = getattr(reader, "tables", lambda root, settings: [])(root, settings)
@@ -62,7 +62,7 @@ def files_of(root: Path, settings: "Dataset") -> set[str]:
 
 
 def image_files(cases: Iterable["Case"]) -> set[str]:
-    """List the files of cases: images and masks (a JSON file of many masks once)."""
+    """List the files of cases: images and masks (a JSON file of many masks is listed once)."""
     return {
         file
         for case in cases
@@ -76,9 +76,9 @@ def listing_digest(root: Path | None, pattern: str = "*") -> str:
     """Hash names, sizes and modification times of all files below a folder.
 
     Args:
-        root: the folder, or one file such as an archive; links are followed, PASSED_OVER is not
-            looked into. None (generated or downloaded data) gives an empty text.
-        pattern: of the paths below the folder that count, as of `fnmatch`.
+        root: the folder, or one file such as an archive. Links are followed; the folders
+            PASSED_OVER are skipped. None (generated or downloaded data) gives an empty text.
+        pattern: `fnmatch` pattern of the paths below the folder that are included.
 
     Returns:
         16 hexadecimal digits, or "".
@@ -92,7 +92,7 @@ def listing_digest(root: Path | None, pattern: str = "*") -> str:
 
 
 def _digest(files: Iterable[tuple[str, str]]) -> str:
-    """Hash files given by name and path; one that does not exist counts with its name."""
+    """Hash files given by name and path; a missing file contributes only its name."""
     digest = hashlib.blake2b(digest_size=8)
     for name, path in files:
         try:
@@ -105,7 +105,7 @@ def _digest(files: Iterable[tuple[str, str]]) -> str:
 
 
 def _below(root: Path) -> Iterator[str]:
-    # Folders by device and number: a link may lead back to a folder that it lies in.
+    # Folders are recognised by device and number, because a link may lead back to a parent folder.
     pending: list[tuple[str, frozenset]] = [(str(root), frozenset())]
     while pending:
         folder, entered = pending.pop()
@@ -118,13 +118,13 @@ def _below(root: Path) -> Iterator[str]:
                         pending.append((entry.path, entered | {place}))
                 elif entry.is_file():
                     yield entry.path
-            except OSError:  # a link that leads nowhere, or to itself: no file
+            except OSError:  # not a file: a link that leads nowhere, or to itself
                 continue
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave a reader's warnings to the job that reads the data set for good."""
+    """Suppress the warnings of a source's module; the job that reads the data set repeats them."""
     log = logging.getLogger("fidelity.datasets")
     before = log.level
     log.setLevel(logging.ERROR)

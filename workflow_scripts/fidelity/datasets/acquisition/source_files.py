@@ -1,4 +1,4 @@
-"""The files below a data root that a source reads: images by name, and annotation files."""
+"""Find the files below a data root that a source reads: images by name, and annotation files."""
 
 import logging
 import os
@@ -21,8 +21,8 @@ class TableFile(NamedTuple):
     """An annotation file.
 
     Attributes:
-        names: of the file as it is downloaded; the first that is found counts.
-        key: of the config that may name another file; "root" if none does.
+        names: possible names of the downloaded file; the first one that is found is used.
+        key: the config key that may name another file; "root" if there is none.
     """
 
     names: Sequence[str]
@@ -34,7 +34,7 @@ class ImageFiles:
     """The image files below a data root, by name."""
 
     def __init__(self, root: Path) -> None:
-        """List them; InputError if the root does not exist."""
+        """List the image files; InputError if the root does not exist."""
         check_root(root, "its folder")
         self.root = root
         self.used: set[str] = set()
@@ -45,11 +45,12 @@ class ImageFiles:
                 self.by_name.setdefault(key, []).append(path)
 
     def find(self, name: str, within: Callable[[str], bool] = lambda path: True) -> str:
-        """Give the path of an image relative to the root; without a file, the name itself.
+        """Return the path of an image relative to the root; if there is no file, the name itself.
 
         Args:
-            name: of its file, with or without ending and folder; the ending may be another one.
-            within: which of several files of one name are meant.
+            name: name of its file, with or without ending and folder; the file may have another
+                ending.
+            within: which file is meant if several have the same name.
 
         Raises:
             InputError: several files match.
@@ -88,7 +89,7 @@ class ImageFiles:
 
 
 def files_below(root: Path, suffixes: Collection[str]) -> list[str]:
-    """List files with some endings below a folder, sorted, relative to it, with "/"."""
+    """List files with given endings below a folder, sorted, relative to it, with "/"."""
     found = []
     for folder, inside, names in os.walk(root, followlinks=True):
         inside[:] = sorted(
@@ -115,14 +116,15 @@ def locate(
         settings: with the keys that may name other files, relative to the root.
 
     Returns:
-        The path of each; None for one that need not be there.
+        The path of each; None for an optional file that is missing.
 
     Raises:
         InputError: a file is missing, or several have its name.
     """
     chosen = [(file, None if file.key == "root" else getattr(settings, file.key)) for file in files]
     sought = [name for file, given in chosen if given is None for name in file.names]
-    # Listing a large data set takes long: once, and not at all if the config names all files.
+    # Listing a large data set takes long: it is done once, and not at all if the config names all
+    # files.
     below = files_below(root, endings(sought)) if sought else []
     found = []
     for (names, key, needed), given in chosen:
@@ -144,7 +146,7 @@ def locate_by_split(files: Mapping[str, Sequence[str]], where: str, root: Path) 
     """Locate the annotation files of the splits, {split: names}; one may be missing.
 
     Raises:
-        InputError: no file is found, or several have one name.
+        InputError: no file is found, or several have the same name.
     """
     below = files_below(root, endings(name for names in files.values() for name in names))
     found = {split: find_file(root, names, below=below) for split, names in files.items()}
@@ -155,18 +157,18 @@ def locate_by_split(files: Mapping[str, Sequence[str]], where: str, root: Path) 
 
 
 def endings(names: Iterable[str]) -> set[str]:
-    """Give the endings of names of files in lower case, as `files_below` takes them."""
+    """Return the endings of file names in lower case, as `files_below` takes them."""
     return {os.path.splitext(name)[1].lower() for name in names}
 
 
 def find_file(
     root: Path, names: Sequence[str], field: str = "root", below: Sequence[str] | None = None
 ) -> Path | None:
-    """Find the first file of some names below a root; None without any.
+    """Find the first file with one of some names below a root; None if there is none.
 
     Args:
-        field: key of the config that may choose one of several files.
-        below: what `files_below` lists. A caller that looks for several files lists them once.
+        field: config key that may choose one of several files.
+        below: the result of `files_below`. A caller that looks for several files lists them once.
 
     Raises:
         InputError: several files have the name.

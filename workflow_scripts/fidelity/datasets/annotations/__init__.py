@@ -1,1 +1,1 @@
-"""Rows and boxes of annotation files, and formats of annotations that several data sets share."""
+"""Rows and boxes of annotation files, and annotation formats that several data sets share."""

@@ -1,7 +1,8 @@
 """A CSV file with a row for each box: case, class, corners or x, y, width, height, and reader.
 
-Columns may have the names that annotation tools give them. A row without coordinates means
-that the case was read for the class and nothing was found. Without a class, it means every class.
+Columns may have the names that annotation tools use. A row without coordinates means that the case
+was read for the class and nothing was found. A row without coordinates and class means this for
+every class.
 """
 
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from fidelity.datasets.annotations.drawn import ImageBoxes, Row
 from fidelity.datasets.readers.names import check_reader
 from fidelity.datasets.sources.table.spreadsheet import filled, plain, read_sheet
 
-# What is read → the names it goes under.
+# Field → the column names that it may have.
 COLUMNS = {
     "case": ("case", "image", "image_file", "image_id", "file_name", "filename", "image_index"),
     "class": ("class", "label", "class_name", "category", "finding_label"),
@@ -33,8 +34,9 @@ class ReadCase:
     """What the file states about one case.
 
     Attributes:
-        read: (class, reader) without a box, the class "" for all: read, and nothing found.
-        line: first of the case.
+        read: (class, reader) without a box: read, and nothing found. The class "" means all
+            classes.
+        line: first line of the case.
     """
 
     boxes: ImageBoxes
@@ -43,7 +45,9 @@ class ReadCase:
 
 
 def read_boxes(path: str | Path) -> dict[str, ReadCase]:
-    """Read boxes and empty references by case; next to corners, width and height are the image's.
+    """Read boxes and empty references by case.
+
+    If there are also corners, width and height are those of the image.
 
     Raises:
         InputError: the file cannot be read, lacks columns, or a row is not a box.
@@ -55,7 +59,7 @@ def read_boxes(path: str | Path) -> dict[str, ReadCase]:
         return next((named[one] for one in COLUMNS[key] if one in named), None)
 
     case, cls, reader = column("case"), column("class"), column("reader")
-    # x1 is the left side beside x2, and the right one beside x0.
+    # x1 is the left side if there is x2, and the right side if there is x0.
     corners = [named.get(key) if "x0" in named else column(key) for key in CORNERS]
     sides = [s for s in SIDES if all(name in named for name in s)]
     if case is None or cls is None or not (all(corners) or sides):

@@ -1,7 +1,8 @@
 """CheXmask: lung and heart masks for six data sets, one CSV file for each.
 
-Columns are read by name: their order differs between files, and the id has the name that the data
-set gives it. Left and right are the patient's: the left lung is on the right of a frontal image.
+Columns are read by name, because their order differs between files. The id column has the name that
+the data set uses. Left and right are the patient's: the left lung is on the right of a frontal
+image.
 """
 
 import csv
@@ -16,20 +17,20 @@ from fidelity.datasets.sources.table.spreadsheet import plain
 IDS = ("Image Index", "image_id", "dicom_id", "ImageID", "Path")
 ORGANS = ("Left Lung", "Right Lung", "Heart")
 HEART = "heart"
-# Organ as cases, tables and figures name it → its column.
+# Organ, as cases, tables and figures name it → its column.
 COLUMN_OF = dict(zip(("left_lung", "right_lung", HEART), ORGANS, strict=True))
 QUALITY = "Dice RCA (Mean)"
-# Both lungs as one mask.
+# Name for both lungs as one mask.
 LUNGS = "Lungs"
 COLUMNS = (*IDS, *ORGANS, QUALITY, "Dice RCA (Max)", "Height", "Width")
 
 
 class Row(NamedTuple):
-    """Which organs an image has masks of, and their estimated quality.
+    """The organs for which an image has masks, and their estimated quality.
 
     Attributes:
-        quality: mean Dice from 0 to 1; None where the file has no such column.
-        organs: of ORGANS, those whose cell is not blank.
+        quality: mean Dice from 0 to 1; None if the file has no such column.
+        organs: those of ORGANS whose cell is not blank.
     """
 
     quality: float | None
@@ -39,9 +40,9 @@ class Row(NamedTuple):
 class Entries(Mapping[str, dict[str, Any]]):
     """The masks as entries of `mask_entries`, {image: {organ: entry}}, read when they are needed.
 
-    A whole file has gigabytes; in memory is where each image's row begins. The file may be of
-    original resolution or preprocessed. Corrections of physicians give no size, and are 1024 x
-    1024.
+    A whole file has gigabytes; only the position of each image's row is in memory. The file may
+    have original resolution or be preprocessed. The corrections by physicians state no size; they
+    are 1024 x 1024.
     """
 
     def __init__(self, path: str | Path) -> None:
@@ -54,10 +55,10 @@ class Entries(Mapping[str, dict[str, Any]]):
         self._rows = {image: place for place, image, _ in _scanned(path)}
 
     def __getitem__(self, image: str) -> dict[str, Any]:
-        """Give of an image the organs that the file has columns of, and LUNGS, both lungs.
+        """Return the masks of an image: one per organ column of the file, and LUNGS for both lungs.
 
         Raises:
-            KeyError: it has no row.
+            KeyError: the image has no row.
             InputError: the row has no size.
         """
         _, _, cells = next(_scanned(self.path, self._rows[image]))
@@ -72,7 +73,7 @@ class Entries(Mapping[str, dict[str, Any]]):
         return {organ: {"size": size, "absolute_runs": runs} for organ, runs in parts.items()}
 
     def __iter__(self) -> Iterator[str]:
-        """Name the images in the order of the file."""
+        """Yield the images in the order of the file."""
         return iter(self._rows)
 
     def __len__(self) -> int:
@@ -81,11 +82,11 @@ class Entries(Mapping[str, dict[str, Any]]):
 
 
 def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
-    """Read which masks there are, and how good they are estimated to be.
+    """Read which masks there are, and their estimated quality.
 
     Raises:
-        InputError: the file cannot be read, or lacks a column; without `quality`, that of the
-            quality may be missing.
+        InputError: the file cannot be read, or lacks a column. If `quality` is False, the column of
+            the quality may be missing.
     """
     found = {}
     for _, image, cells in _scanned(path):
@@ -107,7 +108,7 @@ def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
 
 
 def _scanned(path: str | Path, start: int = 0) -> Iterator[tuple[int, str, dict[str, str]]]:
-    """Read row by row from a place on (0: the first row): place in the file, image, and cells."""
+    """Yield (position in the file, image, cells) of each row from a position on (0: first row)."""
     try:
         with open(path, "rb") as handle:
             header = _cells(handle.readline(), path)
@@ -131,7 +132,7 @@ def _scanned(path: str | Path, start: int = 0) -> Iterator[tuple[int, str, dict[
 
 
 def _cells(line: bytes, path: str | Path, width: int = 0) -> list[str]:
-    """Part a row; `width` is the number of cells that it must have."""
+    """Split a row into cells; `width` is the number of cells that it must have."""
     try:
         cells = next(csv.reader([line.decode("utf-8-sig").strip("\r\n")], strict=True), [])
     except (UnicodeDecodeError, csv.Error) as error:

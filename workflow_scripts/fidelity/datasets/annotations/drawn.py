@@ -1,4 +1,4 @@
-"""Rows of annotation files, what readers drew in them, and the checks that every row passes."""
+"""Rows of annotation files, the boxes that readers drew, and the checks for every row."""
 
 import json
 import math
@@ -14,7 +14,7 @@ from fidelity.datasets.sources.table.spreadsheet import plain, read_sheet
 from fidelity.masks.boxes import FloatBox
 
 RESTORE = "Restore the file as it was downloaded"
-# Coordinates that are shares of the image's height and width.
+# The image size for coordinates that are shares of the image's height and width.
 RELATIVE = (1, 1)
 
 
@@ -24,7 +24,7 @@ class Drawn(NamedTuple):
     Attributes:
         box: (y0, x0, y1, x1), continuous.
         place: file and row, for errors.
-        reader: who drew it; empty where the file does not name them.
+        reader: who drew it; empty if the file does not name the readers.
     """
 
     box: FloatBox
@@ -37,10 +37,10 @@ class ImageBoxes:
     """The boxes of one image.
 
     Attributes:
-        boxes: instances per class, in the order of the file. A class that is not here has no box;
-            whether it was looked for is decided by the adapter of the data set.
-        size: (height, width) of the image that the coordinates are pixels of, RELATIVE for shares;
-            None where the file does not give it.
+        boxes: instances per class, in the order of the file. A class that is missing here has no
+            box; the module of the source decides whether the image was read for it.
+        size: (height, width) of the image whose pixels the coordinates count; RELATIVE for shares;
+            None if the file does not state it.
     """
 
     boxes: dict[str, list[Drawn]] = field(default_factory=dict)
@@ -51,16 +51,16 @@ class ImageBoxes:
         self.boxes.setdefault(cls, []).append(drawn)
 
     def only(self, keep: Callable[[Drawn], bool]) -> "ImageBoxes":
-        """Give the boxes that count, such as those of one reader."""
+        """Return the boxes to keep, such as those of one reader."""
         kept = {cls: [one for one in drawn if keep(one)] for cls, drawn in self.boxes.items()}
         return ImageBoxes({cls: drawn for cls, drawn in kept.items() if drawn}, self.size)
 
     def fields(self, read: Iterable[str] = ()) -> dict[str, Any]:
-        """Give the fields `boxes`, `box_size` and `box_places` of a case.
+        """Return the fields `boxes`, `box_size` and `box_places` of a case.
 
         Args:
-            read: classes that were read for: without a box, nothing was found. All others without
-                a box were not annotated.
+            read: classes for which the image was read; without a box, nothing was found. All other
+                classes without a box were not annotated.
         """
         drawn = self.boxes
         return {
@@ -72,14 +72,14 @@ class ImageBoxes:
     def by_reader(
         self, read: Mapping[str, Iterable[str]]
     ) -> dict[str, dict[str, tuple[FloatBox, ...]]]:
-        """Give the boxes by reader and class, for the field `reader_boxes` of a case.
+        """Return the boxes by reader and class, for the field `reader_boxes` of a case.
 
         Args:
             read: reader → classes that this reader looked for, with or without a box.
 
         Returns:
-            Nothing if no reader has a name. Where some have one, the boxes without a name are those
-            of the reader `first`.
+            An empty dictionary if no reader has a name. If some have one, the boxes without a name
+            are those of the reader `first`.
         """
         found = {reader or FIRST: {cls: () for cls in classes} for reader, classes in read.items()}
         for cls, drawn in self.boxes.items():
@@ -94,7 +94,7 @@ class Row:
     """A row of an annotation file, or an entry of another kind.
 
     Attributes:
-        name: what it is called in errors, such as "line 3".
+        name: its name in errors, such as "line 3".
     """
 
     path: str | Path
@@ -109,11 +109,11 @@ class Row:
     def wrong(
         self, problem: str, column: str | None = None, remedy: str = "Correct the row, or remove it"
     ) -> InputError:
-        """Describe a mistake in the row."""
+        """Return an error for a mistake in the row."""
         return InputError(f"{self.name}: {problem}", file=self.path, field=column, remedy=remedy)
 
     def known(self, name: str, classes: tuple[str, ...]) -> str:
-        """Give a class as the data set writes it, whatever its case, blanks and underscores.
+        """Return a class as the data set writes it, ignoring case, blanks and underscores.
 
         Raises:
             InputError: the data set does not have the class.
@@ -124,10 +124,10 @@ class Row:
         return cls
 
     def corners(self, corners: Sequence[Any], reader: str = "") -> Drawn:
-        """Make a box of (x0, y0, x1, y1), numbers or their texts.
+        """Make a box from (x0, y0, x1, y1), given as numbers or text.
 
         Raises:
-            InputError: one is not a finite number, or the box has no width or height.
+            InputError: a value is not a finite number, or the box has no width or height.
         """
         x0, y0, x1, y1 = self._numbers(corners)
         if x1 <= x0 or y1 <= y0:
@@ -138,7 +138,7 @@ class Row:
         return Drawn((y0, x0, y1, x1), self.place, reader)
 
     def sides(self, sides: Sequence[Any], reader: str = "") -> Drawn:
-        """Make a box of (x, y, width, height); see `corners`."""
+        """Make a box from (x, y, width, height); see `corners`."""
         x, y, width, height = self._numbers(sides)
         return self.corners((x, y, x + width, y + height), reader)
 
@@ -160,7 +160,7 @@ def _spellings(classes: tuple[str, ...]) -> dict[str, str]:
 def read_rows(
     path: str | Path, needed: Sequence[str], optional: Sequence[str] = (), remedy: str = RESTORE
 ) -> Iterator[Row]:
-    """Read a CSV file whose columns have fixed names, needed ones and some that may be there.
+    """Read a CSV file whose columns have fixed names, required and optional ones.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.
@@ -173,7 +173,7 @@ def read_rows(
 def check_present(
     columns: Iterable[str], needed: Iterable[str], path: str | Path, remedy: str = RESTORE
 ) -> None:
-    """Raise InputError for the first column that a table lacks."""
+    """Raise InputError for the first column that is missing in a table."""
     for name in needed:
         if name not in columns:
             raise InputError("the column is missing", file=path, field=name, remedy=remedy)
@@ -183,7 +183,7 @@ def read_text(path: str | Path, encoding: str = "utf-8-sig") -> str:
     """Read a text file.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: the file cannot be read.
     """
     try:
         return Path(path).read_text(encoding)
@@ -194,7 +194,7 @@ def read_text(path: str | Path, encoding: str = "utf-8-sig") -> str:
 
 
 def unreadable(path: str | Path, error: OSError) -> InputError:
-    """Describe a file that cannot be opened."""
+    """Return an error for a file that cannot be opened."""
     return InputError(f"the file cannot be read ({error.strerror})", file=path, remedy=RESTORE)
 
 
@@ -202,7 +202,7 @@ def read_json(path: str | Path) -> Any:
     """Read an annotation file in JSON.
 
     Raises:
-        InputError: it cannot be read, or is not JSON.
+        InputError: the file cannot be read, or is not JSON.
     """
     text = read_text(path)
     try:

@@ -1,9 +1,9 @@
-"""Reading one grey image from a DICOM file, and of its header only what the image needs.
+"""Read one grey image from a DICOM file; from its header, read only what the image needs.
 
 The steps are those of DICOM PS3.3: modality LUT or rescale (C.11.1), VOI LUT or window (C.11.2),
-MONOCHROME1 turned round. Only the elements named in ELEMENTS are read from the header. So no
-patient data can reach a table, a log or an error. View, sex and age are read
-only where the setting `strata` requests them (FACTS).
+inversion of MONOCHROME1. Only the elements in ELEMENTS are read from the header. So no patient data
+can appear in a table, a log or an error. View, sex and age are read only if the setting `strata`
+requests them (FACTS).
 """
 
 import io
@@ -33,7 +33,7 @@ from fidelity.datasets.pixel_spacing import is_plausible
 if TYPE_CHECKING:
     from fidelity.digests.markers import Message
 
-# pydicom's messages quote the values they complain about.
+# Suppressed, because pydicom's messages quote the values they complain about.
 config.settings.reading_validation_mode = config.IGNORE
 logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
 warnings.filterwarnings("ignore", module="pydicom")
@@ -85,15 +85,15 @@ FACTS = {
 
 @dataclass(frozen=True)
 class DicomImage:
-    """Grey values as the file wants them shown, greater = brighter.
+    """Grey values as the file states that they should be shown; greater values are brighter.
 
     Attributes:
         values: (H, W), integer or float64.
         bits: stored bits per pixel.
         padding: (H, W) bool, pixels that the file declares to be padding; None if it declares none.
-        notes: what the file should declare and does not, or declares wrongly.
-        stored: the largest stored value and the stored bits, if no LUT or window states what is
-            white; else None.
+        notes: what the file should declare but does not, or declares wrongly.
+        stored: the largest stored value and the number of stored bits, if no LUT or window states
+            which value is white; else None.
     """
 
     values: np.ndarray
@@ -108,18 +108,18 @@ class DicomImage:
 def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
     """Decode the bytes of a file with a single-frame grey image of at most `max_pixels`.
 
-    A VOI LUT goes before a window, the first of several counts, as pydicom's `apply_voi_lut`
-    has it. LUTs are applied here: pydicom 3.0 overflows where a LUT's output has fewer bits than
-    its input.
+    A VOI LUT has priority over a window, and the first of several is used, as in pydicom's
+    `apply_voi_lut`. LUTs are applied by this module: pydicom 3.0 overflows if a LUT's output has
+    fewer bits than its input.
 
     Returns:
-        The image. Without a VOI transform, black and white are the ends of the stored range
-        (by BitsStored) after the modality transform.
+        The image. Without a VOI transform, black and white are the ends of the stored range (by
+        BitsStored) after the modality transform.
 
     Raises:
-        InputError: the file is damaged, too large, no grey image, has several frames, or is
-            compressed by a method that no installed plugin reads. It quotes nothing of the header
-            that could be a patient's.
+        InputError: the file is damaged, too large, not a grey image, has several frames, or is
+            compressed by a method that no installed plugin reads. The error quotes nothing of the
+            header that could be patient data.
     """
     header, assumed = _read_header(data, path)
     _check(header, path, max_pixels)
@@ -145,13 +145,13 @@ def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
 
 
 def _is_plain(header: Dataset) -> bool:
-    """Check whether nothing but the number of stored bits states what is white."""
+    """Check whether only the number of stored bits states which value is white."""
     shown = ("ModalityLUTSequence", "VOILUTSequence", "WindowCenter", "WindowWidth")
     return not header.PixelRepresentation and not any(header.get(name) for name in shown)
 
 
 def _has_high_bits(header: Dataset) -> bool:
-    """Check whether uncompressed values of 16 bits have bits above those that are stored."""
+    """Check whether uncompressed 16-bit values use bits above the stored bits."""
     bits = int(header.BitsStored)
     if int(header.BitsAllocated) != 16 or bits == 16 or header.PixelRepresentation:
         return False
@@ -167,13 +167,14 @@ def _has_high_bits(header: Dataset) -> bool:
 def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | None:
     """Read the size of a pixel from the bytes of a DICOM file.
 
-    PixelSpacing goes first: where a projection radiograph has it, it is calibrated or equal to
-    ImagerPixelSpacing. The latter is measured at the detector. It is not corrected for the
-    magnification of the patient before it (PS3.3 C.8.7.1.1.3), some 5 to 20 % in chest X-rays.
+    PixelSpacing has priority: if a projection radiograph has it, it is calibrated or equal to
+    ImagerPixelSpacing. ImagerPixelSpacing is measured at the detector. It is not corrected for the
+    magnification of the patient in front of it (PS3.3 C.8.7.1.1.3), about 5 to 20 % in chest
+    X-rays.
 
     Returns:
-        (row, column) spacing in mm and the name of the element it comes from; None if the header
-        has none that can be true.
+        (row, column) spacing in mm and the name of its element; None if the header has no plausible
+        spacing.
 
     Raises:
         InputError: the header cannot be read.
@@ -190,10 +191,10 @@ def dicom_spacing(data: bytes, path: str) -> tuple[tuple[float, float], str] | N
 
 
 def dicom_facts(data: bytes, path: str, wanted: Iterable[str]) -> dict[str, str]:
-    """Read the `wanted` ones of FACTS as the header writes them; no other element is read.
+    """Read the `wanted` entries of FACTS as the header writes them; read no other element.
 
     Returns:
-        Arguments of `facts_of`; blank where the header lacks the element.
+        Arguments of `facts_of`; blank if the header lacks the element.
 
     Raises:
         InputError: the header cannot be read.
@@ -204,11 +205,11 @@ def dicom_facts(data: bytes, path: str, wanted: Iterable[str]) -> dict[str, str]
 
 
 def _read_header(data: bytes, path: str, more: tuple[str, ...] = ()) -> tuple[Dataset, str]:
-    """Read the needed elements (and `more`), and state what the file left to be assumed.
+    """Return the required elements (and `more`), and a note on what the file does not declare.
 
-    A file without preamble begins with its first element. One without a Transfer Syntax UID is
-    read by the standard's default, implicit VR little endian (PS3.5 10.1), unless its first element
-    has an explicit VR: writers who leave the UID out often leave the rest as it was.
+    A file without preamble begins with its first element. A file without a Transfer Syntax UID is
+    read by the standard's default, implicit VR little endian (PS3.5 10.1). If its first element has
+    an explicit VR, that is used: programs that leave the UID out often do not change the rest.
     """
     marked = data[MARK_AT : MARK_AT + len(MARK)] == MARK
     try:
@@ -225,7 +226,7 @@ def _read_header(data: bytes, path: str, more: tuple[str, ...] = ()) -> tuple[Da
             header = pydicom.dcmread(
                 io.BytesIO(data), specific_tags=[*ELEMENTS, *more], force=not marked
             )
-            list(header)  # pydicom decodes a value when it is first read; damage shows here
+            list(header)  # pydicom decodes a value when it is first read, so damage is found here
             if not syntax:
                 _assume_syntax(header, path)
             return header, NO_SYNTAX if not syntax else "" if marked else NO_PREAMBLE
@@ -233,7 +234,7 @@ def _read_header(data: bytes, path: str, more: tuple[str, ...] = ()) -> tuple[Da
         raise
     except Exception as error:
         raise _damaged(path, error) from None
-    # Its size is not known before it is inflated: a small file may fill the memory.
+    # Its size is not known before decompression: a small file may fill the memory.
     raise InputError(
         "the whole DICOM file is compressed (transfer syntax Deflated Explicit VR)",
         file=path,
@@ -242,7 +243,7 @@ def _read_header(data: bytes, path: str, more: tuple[str, ...] = ()) -> tuple[Da
 
 
 def _assume_syntax(header: Dataset, path: str) -> None:
-    """Write down the syntax by which pydicom has read a file that names none."""
+    """Set the syntax with which pydicom has read a file that does not name one."""
     implicit, little = header.original_encoding
     if not little:
         syntax = ExplicitVRBigEndian
@@ -259,7 +260,7 @@ def _assume_syntax(header: Dataset, path: str) -> None:
 
 
 def _check(header: Dataset, path: str, max_pixels: int) -> None:
-    """See that this is one grey image of 8 to 16 bit, before any pixel is decoded."""
+    """Check that this is one grey image of 8 to 16 bit, before any pixel is decoded."""
     try:
         rows, columns = int(header.Rows), int(header.Columns)
         frames = int(header.get("NumberOfFrames") or 1)
@@ -268,7 +269,7 @@ def _check(header: Dataset, path: str, max_pixels: int) -> None:
         syntax = header.file_meta.TransferSyntaxUID
         int(header.PixelRepresentation)
         present = "PixelData" in header and rows > 0 and columns > 0
-    except Exception:  # absent, or of a kind that it may not be
+    except Exception:  # an element is absent, or of a wrong type
         present = False
     if not present:
         raise InputError(
@@ -309,7 +310,7 @@ def _check(header: Dataset, path: str, max_pixels: int) -> None:
 def _check_decoder(syntax: pydicom.uid.UID, path: str) -> None:
     try:
         decoder = get_decoder(syntax)
-    except (NotImplementedError, TypeError, ValueError):  # unknown, or damaged: no UID at all
+    except (NotImplementedError, TypeError, ValueError):  # unknown, or damaged: not a UID
         raise InputError(
             "the DICOM file's transfer syntax is unknown",
             file=path,
@@ -325,7 +326,7 @@ def _check_decoder(syntax: pydicom.uid.UID, path: str) -> None:
 
 def _plugins(syntax: pydicom.uid.UID) -> str:
     missing = "; or ".join(get_decoder(syntax).missing_dependencies)
-    # gdcm is the module's name, python-gdcm the package's.
+    # gdcm is the name of the module; the package is python-gdcm.
     missing = missing.replace("gdcm - requires gdcm", "python-gdcm - requires python-gdcm")
     installed = f"Install a pydicom plugin: {missing}. " if missing else ""
     return f"{installed}Or save the file uncompressed"
@@ -361,7 +362,7 @@ def _stored_range(header: Dataset) -> tuple[int, int]:
 
 
 def _modality(stored: np.ndarray, header: Dataset) -> tuple[np.ndarray, float, float]:
-    """Apply the modality LUT or rescale; give the range of values that it can reach too."""
+    """Apply the modality LUT or rescale; also return the range of values that it can give."""
     low, high = _stored_range(header)
     if header.get("ModalityLUTSequence"):
         return _looked_up(stored, header.ModalityLUTSequence[0])
@@ -385,13 +386,13 @@ def _voi(
         return values, black, white
     shown = apply_windowing(values, header)
     if not header.get("ModalityLUTSequence") and float(header.get("RescaleSlope") or 1) < 0:
-        # pydicom's output range runs backwards then; a greater value stays brighter.
+        # pydicom's output range is then reversed; greater values must stay brighter.
         shown = black + white - shown
     return shown, black, white
 
 
 def _looked_up(values: np.ndarray, item: Dataset) -> tuple[np.ndarray, float, float]:
-    """Apply a LUT: below its first value the first entry counts, above its last one the last."""
+    """Apply a LUT: values below its range get its first entry, values above it the last entry."""
     entries, first, bits = (int(value) for value in item.LUTDescriptor)
     entries = entries % 2**16 or 2**16
     if not 8 <= bits <= 16:

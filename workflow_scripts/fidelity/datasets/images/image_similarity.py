@@ -1,9 +1,9 @@
-"""How alike two images look: a perceptual hash to find candidates, a correlation to confirm them.
+"""Similarity of two images: a perceptual hash finds candidates, a correlation confirms them.
 
-Chest radiographs resemble one another, so a perceptual hash alone takes strangers for twins.
-Measured on 900 images of COVID-QU-Ex: 721 of 404,550 pairs have hashes that differ by 10 bits of 64
+Chest radiographs resemble one another, so a perceptual hash alone finds false duplicates. This was
+measured on 900 images of COVID-QU-Ex. 721 of 404,550 pairs have hashes that differ by 10 bits of 64
 or fewer. One of these pairs correlates above 0.97. Recompressing (JPEG, quality 20), halving or
-brightening 300 of them moved the hash by up to 10 bits and left the correlation above 0.98.
+brightening 300 of them changed the hash by up to 10 bits and left the correlation above 0.98.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from PIL import Image
 THUMBNAIL = 32
 # Elements of one block of the distance matrix: 32 MB of 64-bit integers.
 BLOCK = 1 << 22
-# Pairs correlated at once: 128 MB.
+# Number of pairs that are correlated at once: 128 MB.
 PAIRS = 1 << 14
 
 
@@ -35,7 +35,7 @@ class Look:
 
 
 def look_at(image: np.ndarray) -> Look:
-    """Give hash and thumbnail, about 1 KB, of an image: (H, W) grey values in 0 … 255."""
+    """Compute hash and thumbnail, about 1 KB, of an image: (H, W) grey values in 0 … 255."""
     grey = image if image.dtype == np.uint8 else np.rint(image).astype(np.uint8)
     bits = imagehash.phash(Image.fromarray(grey)).hash
     phash = int.from_bytes(np.packbits(bits.ravel()).tobytes(), "big")
@@ -47,8 +47,8 @@ def close_pairs(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Find all pairs of hashes whose Hamming distance is small, in blocks of little memory.
 
-    Every pair is counted: for 34,000 images in three splits that is 300 million, in one to two
-    seconds. A search tree would gain nothing: at these distances it would visit most nodes.
+    Every pair is compared: for 34,000 images in three splits that is 300 million pairs, in one to
+    two seconds. A search tree would not be faster: at these distances it would visit most nodes.
 
     Args:
         left: uint64 (n,).
@@ -93,14 +93,14 @@ def alike_pairs(
 
 
 def correlations(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Correlate thumbnails pairwise (Pearson), which no change of brightness or contrast moves.
+    """Correlate thumbnails pairwise (Pearson); brightness and contrast do not change the result.
 
     Args:
         left: (n, 32, 32).
         right: (n, 32, 32), the partner of each.
 
     Returns:
-        (n,) in -1 … 1; 0 where one of the two is constant.
+        (n,) in -1 … 1; 0 if one of the two is constant.
     """
     found = [
         _correlate(left[start : start + PAIRS], right[start : start + PAIRS])

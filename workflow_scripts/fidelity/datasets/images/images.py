@@ -1,4 +1,4 @@
-"""Reading images and masks from files that are not trusted to be sound."""
+"""Read images and masks from files that may be damaged."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,25 +16,25 @@ if TYPE_CHECKING:
     from fidelity.settings.datasets import Dataset
 
 MAX_BYTES = 1_000_000_000
-# Deeper images that span less of their range than this would be left with 32 grey values or fewer.
+# A deeper image that spans less of its range than this would have 32 grey values or fewer.
 USED_RANGE = 1 / 8
 JSRT_SIDE, JSRT_WHITE = 2048, 4095
-# A DICOM file may lack its mark; its name then still states what it is meant to be.
+# A DICOM file may lack its mark; its name then still shows that it should be DICOM.
 DICOM_SUFFIXES = (".dcm", ".dicom")
 
 
 @dataclass(frozen=True)
 class Intensity:
-    """Which grey value of a file becomes black (0) and which white (255).
+    """Which grey value of a file becomes black (0) and which becomes white (255).
 
     Attributes:
-        mode: `full`, the ends of the range that the file declares: 0 and 2^bits − 1 (floats: 0 and
-            1); of DICOM the ends of the modality or VOI transform's output. `percentile`, two
-            percentiles of the image itself; what lies beyond them is clipped.
+        mode: `full`: the ends of the range that the file declares, 0 and 2^bits − 1 (floats: 0 and
+            1); for DICOM, the ends of the output range of the modality or VOI transform.
+            `percentile`: two percentiles of the image itself; values beyond them are clipped.
         low: percentile that becomes black.
         high: percentile that becomes white.
-        bits: of the grey values that `full` expects in files deeper than 8 bits; None takes the
-            bits of the file.
+        bits: bits of the grey values that `full` expects in files deeper than 8 bits; None takes
+            the bits of the file.
     """
 
     mode: Literal["full", "percentile"] = "full"
@@ -54,14 +54,16 @@ def intensity_of(settings: "Dataset") -> Intensity:
 
 @dataclass
 class Findings:
-    """What reading one case shows that is worth reporting once per data set.
+    """Facts found while reading one case that are reported once per data set.
 
     Attributes:
         notes: sentences without a full stop, whose subject is a number of files.
-        largest: the largest value of an image deeper than 8 bits, scaled by the file's own bits;
-            None for other images.
-        stored: largest stored value and bits of a DICOM image without a LUT or window, likewise.
-        span: distance of the ends of an 8-bit image that is taken as it is, likewise.
+        largest: the largest value of an image deeper than 8 bits that is scaled by the file's own
+            bits; None for other images.
+        stored: largest stored value and bits of a DICOM image without a LUT or window; None for
+            other images.
+        span: largest minus smallest value of an 8-bit image that is not scaled; None for other
+            images.
     """
 
     notes: list[str] = field(default_factory=list)
@@ -73,7 +75,7 @@ class Findings:
 TURNED = "are turned upright, as their orientation tag (EXIF) says"
 COLOURED = "are in colour; their brightness (luma) was taken as the grey value"
 TRANSPARENT = "have transparent pixels; their colours count as if they were opaque"
-# Mean distance of the lightest and darkest channel from which an image counts as coloured: JPEG
+# An image counts as coloured from this mean distance of its lightest and darkest channel. JPEG
 # compression tints grey images by less.
 TINT = 8
 UNIT_FLOATS = "hold floating-point grey values from 0 to 1; 1 is white"
@@ -84,7 +86,7 @@ OTHER_FLOATS = (
 
 
 def read_bytes(path: str | Path) -> bytes:
-    """Read a file; InputError if it cannot be read, has zero bytes or more than MAX_BYTES."""
+    """Read a file; InputError if it cannot be read, is empty or has more than MAX_BYTES bytes."""
     try:
         size = Path(path).stat().st_size
         data = Path(path).read_bytes() if size <= MAX_BYTES else None
@@ -105,7 +107,7 @@ def read_bytes(path: str | Path) -> bytes:
     return data
 
 
-# Where an image uses next to nothing of the range that its file declares.
+# The remedy for an image that uses almost nothing of the range that its file declares.
 CONTRAST_REMEDY = (
     "Set intensity_bits for the data set (12 if no image has a value above 4095), or"
     " intensity: percentile"
@@ -125,21 +127,21 @@ def decode_image(
 ) -> np.ndarray:
     """Decode an image to grey values in 0 … 255.
 
-    Colour becomes luma (ITU-R BT.601, as OpenCV does), alpha is dropped. An orientation tag is
-    applied. Grey values are scaled linearly as `intensity` says, never truncated; a DICOM file's
-    own transforms come before. Floating-point values have 1 as white, or are scaled from minimum
-    to maximum where they leave the range from 0 to 1.
+    Colour becomes luma (ITU-R BT.601, as OpenCV does), and alpha is dropped. An orientation tag is
+    applied. Grey values are scaled linearly by `intensity`, never truncated; a DICOM file's own
+    transforms are applied first. For floating-point values, 1 is white. If they leave the range
+    from 0 to 1, they are scaled from minimum to maximum.
 
     Args:
         data: the bytes of a PNG, JPEG, TIFF, BMP, WebP or DICOM file, or of JSRT's .IMG.
 
     Returns:
-        (H, W) uint8 where all values are whole, so that an image is the same whatever file it
-        comes in; else float32. A DICOM file's padding is black.
+        (H, W) uint8 if all values are whole numbers, so that the result does not depend on the file
+        type; else float32. A DICOM file's padding is black.
 
     Raises:
         InputError: the image is unreadable, too large or has values that are not finite.
-        IntensityError: the file does not declare a range, or uses next to nothing of it.
+        IntensityError: the file does not declare a range, or uses almost nothing of it.
     """
     findings = Findings() if findings is None else findings
     if is_dicom(data) or Path(path).suffix.lower() in DICOM_SUFFIXES:
@@ -174,7 +176,7 @@ def decode_image(
 
 
 def _is_coloured(pixels: np.ndarray) -> bool:
-    """Check whether the channels (H, W, 3) of an image differ by more than compression makes."""
+    """Check whether the channels (H, W, 3) of an image differ by more than compression causes."""
     white = np.iinfo(pixels.dtype).max if pixels.dtype.kind == "u" else 1
     tint = pixels.max(axis=2).astype(np.float32) - pixels.min(axis=2)
     return bool(tint.mean() * 255 > TINT * white)
@@ -193,7 +195,7 @@ def _decode_jsrt(data: bytes, path: str | Path) -> np.ndarray:
 
 
 def _inverted_within(pixels: np.ndarray, bits: int) -> np.ndarray:
-    """Turn values round within so many bits that were turned round within 16."""
+    """Redo an inversion that was made within 16 bits, so that it is within `bits` bits."""
     stored, white = np.iinfo(pixels.dtype).max - pixels, 2**bits - 1
     return white - stored if stored.max() <= white else pixels
 
@@ -201,7 +203,7 @@ def _inverted_within(pixels: np.ndarray, bits: int) -> np.ndarray:
 def _white(
     pixels: np.ndarray, path: str | Path, intensity: Intensity, findings: Findings
 ) -> float | None:
-    """Give the value that the file calls white; None for floats that leave 0 to 1."""
+    """Return the value that is white in the file; None for floats that leave 0 to 1."""
     low, high = float(pixels.min()), float(pixels.max())
     if pixels.dtype.kind == "f":
         unit = low >= 0 and high <= 1
@@ -232,8 +234,8 @@ def _white(
 def is_dicom(data: bytes) -> bool:
     """Check whether the bytes are a DICOM file; pydicom is not imported.
 
-    By the mark of PS3.10 or, in files without preamble, by the first element. It must be of group
-    0002 or 0008, with a value representation or a length that the file can hold.
+    The check uses the mark of PS3.10 or, in files without preamble, the first element. That element
+    must be of group 0002 or 0008, with a value representation or a length that fits the file.
     """
     if data[128:132] == b"DICM":
         return True
@@ -246,7 +248,7 @@ def is_dicom(data: bytes) -> bool:
 def _decode_dicom(
     data: bytes, path: str | Path, findings: Findings
 ) -> tuple[np.ndarray, float, float, np.ndarray | None]:
-    # Not at the top: pydicom takes a third of a second, and most data sets have no DICOM file.
+    # Imported here: pydicom takes a third of a second, and most data sets have no DICOM file.
     from fidelity.datasets.images.dicom import decode_dicom
 
     if not is_dicom(data):
@@ -271,7 +273,7 @@ def _scaled(
     intensity: Intensity,
     remedy: str = CONTRAST_REMEDY,
 ) -> np.ndarray:
-    """Scale values linearly so that black becomes 0 and white 255; beyond them, clip."""
+    """Scale values linearly so that black becomes 0 and white 255; clip values beyond them."""
     values = pixels.astype(np.float64)
     seen = values if padding is None or padding.all() else values[~padding]
     low, high = float(seen.min()), float(seen.max())
@@ -281,7 +283,7 @@ def _scaled(
         )
     if intensity.mode == "percentile":
         black, white = (float(v) for v in np.percentile(seen, [intensity.low, intensity.high]))
-        if white <= black:  # nearly all pixels are alike
+        if white <= black:  # nearly all pixels are equal
             black, white = low, high
         if white <= black:
             return np.zeros(values.shape, np.uint8)
@@ -316,7 +318,7 @@ def decode_mask(
     """Decode a PNG, JPEG, TIFF, BMP, WebP or GIF file; see `mask_foreground.foreground`.
 
     Returns:
-        (H, W) bool. A file of zeros alone is an empty mask.
+        (H, W) bool. A file that contains only zeros is an empty mask.
 
     Raises:
         InputError: the file is unreadable, or its foreground is not clear.
@@ -331,7 +333,7 @@ def decode_values(data: bytes, path: str | Path) -> np.ndarray:
     """Decode a grey image of 8 or 16 bit or of floats to the numbers in the file, unscaled.
 
     Returns:
-        (H, W) of the file's own type.
+        (H, W), with the data type of the file.
 
     Raises:
         InputError: the file is unreadable, too large, in colour (a colour map's values are lost) or
@@ -356,4 +358,4 @@ def decode_values(data: bytes, path: str | Path) -> np.ndarray:
 
 
 class IntensityError(InputError):
-    """An image whose grey values do not fit the intensity setting: true of all its kind."""
+    """The grey values of an image, and of all its kind, do not fit the intensity setting."""

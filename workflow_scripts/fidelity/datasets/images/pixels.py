@@ -1,6 +1,6 @@
-"""Decoding an image file to its pixels, as every viewer shows them.
+"""Decode an image file to its pixels, as every viewer shows them.
 
-OpenCV decodes; Pillow reads headers and those files whose palette or transparency OpenCV loses.
+OpenCV decodes. Pillow reads headers, and the files whose palette or transparency OpenCV loses.
 """
 
 import io
@@ -21,7 +21,7 @@ ORIENTATION = 0x0112
 WIDTH, HEIGHT, BITS, PHOTOMETRIC, SAMPLES = 256, 257, 258, 262, 277
 WHITE_IS_ZERO = 0
 
-# Its own lines on standard error name no file.
+# OpenCV's own messages on standard error name no file, so they are suppressed.
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
@@ -30,13 +30,13 @@ class Pixels:
     """A decoded image, upright.
 
     Attributes:
-        values: (H, W) grey values of the file's own type, or (H, W, 3) blue, green and red.
-        alpha: (H, W) opacity; None where every pixel is opaque.
-        index: (H, W) uint8, the places in the palette; None in files without one.
-        turned: the file has an orientation tag other than upright, which was applied.
+        values: (H, W) grey values with the data type of the file, or (H, W, 3) blue, green and red.
+        alpha: (H, W) opacity; None if every pixel is opaque.
+        index: (H, W) uint8, the positions in the palette; None in files without one.
+        turned: whether the file has an orientation tag other than upright, which was applied.
         format: a name of MASK_FORMATS.
-        inverted: the file has white as zero, and its values were turned round within the range of
-            their type.
+        inverted: whether zero is white in the file; the values were then inverted within the range
+            of their type.
     """
 
     values: np.ndarray
@@ -47,7 +47,7 @@ class Pixels:
     inverted: bool = False
 
     def grey(self) -> np.ndarray | None:
-        """Give the grey values (H, W); None if the image is in colour."""
+        """Return the grey values (H, W); None if the image is in colour."""
         if self.values.ndim == 2:
             return self.values
         first = self.values[:, :, 0]
@@ -66,13 +66,13 @@ class _Header:
 
 
 def decode(data: bytes, path: object, formats: tuple[str, ...] = FORMATS) -> Pixels:
-    """Decode an image of some formats after a look at its header alone.
+    """Decode an image in one of some formats, after checking its header.
 
     The orientation tag (EXIF in JPEG, PNG and WebP, tag 274 in TIFF) is applied once. TIFF files in
-    which white is zero are turned round.
+    which zero is white are inverted.
 
     Raises:
-        InputError: the file is unreadable, too large or holds several images.
+        InputError: the file is unreadable, too large or has several images.
     """
     header = _read_header(data, path, formats)
     width, height = header.size
@@ -96,7 +96,8 @@ def decode(data: bytes, path: object, formats: tuple[str, ...] = FORMATS) -> Pix
         ends = np.iinfo(values.dtype).max if kind == "u" else values.max() + values.min()
         values = ends - values
     layers = (values, alpha, index)
-    # Both libraries apply the tag of a TIFF file themselves, and no other file's.
+    # Both libraries apply the orientation tag of TIFF files themselves, but not that of other
+    # files.
     if header.orientation != 1 and header.format != "TIFF":
         layers = tuple(None if layer is None else _upright(layer, header) for layer in layers)
     values, alpha, index = layers
@@ -130,7 +131,7 @@ def _tiff_header(data: bytes) -> _Header:
         tags.load(file)
         width, height = int(tags[WIDTH]), int(tags[HEIGHT])
         samples, bits = int(tags.get(SAMPLES, 1)), tags.get(BITS, (1,))
-    except Exception as error:  # Pillow lets errors of struct and of its own dictionaries through
+    except Exception as error:  # Pillow does not catch errors of struct and of its own dictionaries
         raise ValueError("not a TIFF directory") from error
     palette, transparent = tags.get(PHOTOMETRIC) == 3, samples in (2, 4)
     if transparent and max(bits) > 8 and samples == 2:
@@ -146,12 +147,12 @@ def _tiff_header(data: bytes) -> _Header:
 
 
 def _orientation(image: Image.Image, data: bytes) -> int:
-    """Read the orientation tag; of a PNG only where it has EXIF: Pillow decodes it to look."""
+    """Read the orientation tag; of a PNG only if it has EXIF: Pillow must decode it to check."""
     if image.format == "PNG" and b"eXIf" not in data and b"Raw profile type" not in data:
         return 1
     try:
         return _known(image.getexif().get(ORIENTATION))
-    except Exception:  # a damaged tag hides nothing else
+    except Exception:  # a damaged tag is ignored
         return 1
 
 

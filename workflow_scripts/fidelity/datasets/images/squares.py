@@ -1,4 +1,4 @@
-"""Images as squares, the shape that networks take."""
+"""Resize images to squares, the shape that networks take."""
 
 import cv2
 import numpy as np
@@ -7,11 +7,12 @@ import numpy as np
 def resize_square(values: np.ndarray, side: int) -> np.ndarray:
     """Resize (H, W) uint8 or float32 to a square of the same type.
 
-    Area averages along axes that shrink, bilinear along axes that grow.
+    Axes that shrink are area-averaged; axes that grow are interpolated bilinearly.
     """
     height, width = values.shape
     values = np.ascontiguousarray(values)
-    # OpenCV's area mode turns bilinear as soon as one axis grows, and would alias the other one.
+    # OpenCV's area mode becomes bilinear as soon as one axis grows; the other axis would then
+    # alias.
     for size, mode in (
         ((min(width, side), min(height, side)), cv2.INTER_AREA),
         ((side, side), cv2.INTER_LINEAR),

@@ -1,4 +1,4 @@
-"""Bringing the boxes of a case to its image: resized copies, and boxes that leave the image."""
+"""Scale the boxes of a case to its image: resized copies, and boxes that leave the image."""
 
 from pathlib import Path
 from typing import Literal
@@ -10,9 +10,9 @@ from fidelity.masks.boxes import FloatBox, scale_boxes
 
 OutsideBoxes = Literal["refuse", "clip"]
 
-# Relative difference of aspect ratios above which masks and boxes cannot belong to an image.
+# With a larger relative difference of aspect ratios, masks or boxes cannot belong to an image.
 ASPECT_TOLERANCE = 0.01
-# Pixels by which a rounded share of a side may miss it.
+# Tolerance in pixels for coordinates that were rounded.
 ROUNDING = 0.51
 SCALED = "have boxes in pixels of another size of the image, which were scaled to it"
 REPEATED = "have a box more than once; each counts as a lesion of its own"
@@ -20,7 +20,7 @@ CLIPPED = "have boxes that leave the image, which were cut at its border"
 
 
 class BoxMisfitError(InputError):
-    """A box that does not fit its image: a fault of the data set, not of one file."""
+    """A box does not fit its image: a fault of the data set, not of one file."""
 
 
 def fitted_boxes(
@@ -31,13 +31,13 @@ def fitted_boxes(
     root: Path,
     notes: list[str],
 ) -> dict[str, tuple[FloatBox, ...]]:
-    """Give the boxes of a case in pixels of its native image, per class, in the source's order.
+    """Return the boxes of a case in pixels of its native image, per class, in the source's order.
 
     Args:
         image: (height, width) of the image file.
         native: (height, width) at which the case is scored.
         outside: `refuse` a box that leaves the image by more than rounding, or `clip` it.
-        notes: what is worth reporting once per data set is appended here.
+        notes: facts that are reported once per data set are appended here.
 
     Raises:
         BoxMisfitError: boxes are of an image of another shape, or leave the image.
@@ -73,7 +73,7 @@ def fitted_boxes(
 
 
 def _check_pixels(case: Case, image: tuple[int, int], root: Path) -> None:
-    """Refuse shares of the sides where pixels are expected: such boxes lie in one pixel."""
+    """Refuse shares of the sides if pixels are expected: such boxes would lie within one pixel."""
     for cls, boxes in case.boxes.items():
         for box in boxes:
             if min(box) >= 0 and max(box) <= 1 < min(image):
@@ -88,14 +88,14 @@ def _check_pixels(case: Case, image: tuple[int, int], root: Path) -> None:
 
 
 def differ_in_shape(drawn: tuple[int, ...], image: tuple[int, ...]) -> bool:
-    """Check whether the aspect ratios of two sizes (height, width) are too far apart."""
-    # Cross-multiplied: |(w/h of the one) / (w/h of the image) - 1| > tolerance.
+    """Check whether the aspect ratios of two sizes (height, width) differ too much."""
+    # Cross-multiplied form of |(w/h of drawn) / (w/h of image) - 1| > tolerance.
     cross = drawn[1] * image[0], image[1] * drawn[0]
     return abs(cross[0] - cross[1]) > ASPECT_TOLERANCE * cross[1]
 
 
 def _inside(box: FloatBox, size: tuple[int, int]) -> FloatBox | None:
-    """Cut a box at the border of its image; None where nothing is left."""
+    """Cut a box at the border of its image; None if nothing is left."""
     y0, x0, y1, x1 = box
     y0, x0 = max(y0, 0.0), max(x0, 0.0)
     y1, x1 = min(y1, float(size[0])), min(x1, float(size[1]))

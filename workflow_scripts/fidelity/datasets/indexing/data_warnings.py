@@ -1,4 +1,4 @@
-"""The warnings about a data set, kept for the verdict: a log is read by few."""
+"""Keep the warnings about a data set for the verdict, because few people read a log."""
 
 import logging
 from collections.abc import Iterator
@@ -7,19 +7,19 @@ from logging.handlers import BufferingHandler
 from pathlib import Path
 from sys import maxsize
 
-# Marks a warning (`extra=`) whose facts the case tables have.
+# Marks a warning (`extra=`) whose facts are in the case tables.
 IN_TABLES = {"in_tables": True}
 
 
 @contextmanager
 def kept_warnings(root: Path) -> Iterator[list[str]]:
-    """Collect what is warned of while a data set is indexed, without what the case tables show.
+    """Collect the warnings of indexing a data set, except those whose facts the case tables show.
 
     Args:
         root: folder of the data; paths of files below it are shortened.
 
     Yields:
-        A list, which is filled at the end: each warning once, in their order.
+        A list, which is filled at the end: each warning once, in order.
     """
     log, buffer, kept = logging.getLogger("fidelity.datasets"), BufferingHandler(maxsize), []
     buffer.setLevel(logging.WARNING)

@@ -1,4 +1,4 @@
-"""What looks like a mistake in a data set as a whole, although each file can be read."""
+"""Find what is probably a mistake in a whole data set, although each file can be read."""
 
 import logging
 from collections import Counter, defaultdict
@@ -19,10 +19,10 @@ from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Dataset
 
-# An image without a value in the upper three quarters of its range is dark.
+# An image is dark if no value is in the upper three quarters of its range.
 DARK, DEEP = 1 / 4, 2**16
-# Correlation of an image's thumbnail with the median of all. Of 904 chest radiographs, 99 % were
-# above .25 and none was below -.2; the median was .7.
+# Correlation of an image's thumbnail with the median of all thumbnails. Of 904 chest radiographs,
+# 99 % were above .25 and none was below -.2; the median was .7.
 NEGATIVE, ALIKE = -0.4, 0.3
 FEWEST_LOOKS = 5
 
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 
 def tell_several_labels(cases: list[Case], settings: Dataset, adapter: ModuleType) -> None:
-    """Warn where a few labels have made the whole data set multi-label."""
+    """Warn if a few images with several labels have made the whole data set multi-label."""
     several = [case for case in cases if len(case.labels) > 1]
     if several and not (getattr(adapter, "multilabel", False) or getattr(settings, "task", None)):
         log.warning(
@@ -44,7 +44,7 @@ def tell_several_labels(cases: list[Case], settings: Dataset, adapter: ModuleTyp
 
 
 def tell_unused_masks(before: list[Case], after: list[Case], root: Path, settings: Dataset) -> None:
-    """Report the user's masks and boxes of classes that the labels of their images lack."""
+    """Report masks and boxes of the user for classes that are not labels of their images."""
     marked, empty = [], []
     for given, used in zip(before, after, strict=True):
         for cls in settings.annotated_classes if given.place else ():
@@ -70,7 +70,7 @@ def tell_unused_masks(before: list[Case], after: list[Case], root: Path, setting
 
 
 def _is_marked(root: Path, path: str, cls: str, settings: Dataset) -> bool:
-    """Check whether a mask that is not used has any foreground; one that is unclear counts too."""
+    """Check whether an unused mask has any foreground; an unclear mask counts as foreground."""
     if not settings.outside_links and not is_inside(root, path):
         return False
     try:
@@ -81,7 +81,7 @@ def _is_marked(root: Path, path: str, cls: str, settings: Dataset) -> bool:
 
 
 def check_brightness(examined: list[Examined], root: Path) -> None:
-    """Refuse images that are all nearly black; warn of others that are dark for their file's range.
+    """Refuse images if all are nearly black; warn of some that are dark for their file's range.
 
     Raises:
         IntensityError: no 8-bit image has any contrast.
@@ -121,7 +121,7 @@ def check_brightness(examined: list[Examined], root: Path) -> None:
 
 
 def tell_copies(examined: list[Examined], used: set[str]) -> None:
-    """Warn of images that are in a split more than once, under several ids."""
+    """Warn of images that are in a split several times, under several ids."""
     by_split: dict[tuple[str, str], list[str]] = defaultdict(list)
     for one in examined:
         if one.case.case in used:
@@ -158,7 +158,7 @@ def tell_shared_masks(examined: list[Examined]) -> None:
             other[1],
             other[0].case.case,
         )
-    # In 65 of 450 images of a COVID-QU-Ex sample the infection mask is the lung mask: no mistake.
+    # Not always a mistake: in 65 of 450 images of a COVID-QU-Ex sample, both masks are the same.
     lungs = [one for one in examined if _is_lesion_of_lungs(one)]
     both = [one for one in examined if one.case.lung_mask and one.case.mask_paths]
     if 2 * len(lungs) > len(both) or any(o.case.lung_mask in o.case.mask_paths for o in lungs):
@@ -171,13 +171,13 @@ def tell_shared_masks(examined: list[Examined]) -> None:
 
 
 def _is_lesion_of_lungs(one: Examined) -> bool:
-    """Check whether a class has exactly the mask of the lungs."""
+    """Check whether the mask of a class equals the mask of the lungs."""
     of_lungs = {digest for digest, path in one.drawn if path == one.case.lung_mask}
     return any(path in one.case.mask_paths and digest in of_lungs for digest, path in one.drawn)
 
 
 def check_lungs(examined: list[Examined], root: Path) -> None:
-    """Refuse lung masks that are all empty; warn of empty ones, and of lesions outside the lungs.
+    """Refuse lung masks if all are empty; warn of empty ones, and of lesions outside the lungs.
 
     Raises:
         InputError: no lung mask has any foreground.
@@ -212,7 +212,7 @@ def check_lungs(examined: list[Examined], root: Path) -> None:
 
 
 def tell_negatives(examined: list[Examined]) -> None:
-    """Warn of images that look like negatives of the others, as MONOCHROME1 saved as PNG does."""
+    """Warn of images that look like negatives of the others, such as MONOCHROME1 saved as PNG."""
     seen = [one for one in examined if one.look is not None]
     if len(seen) < FEWEST_LOOKS:
         return
@@ -233,7 +233,7 @@ def tell_negatives(examined: list[Examined]) -> None:
 
 
 def only_empty(examined: list[Examined], explained: Sequence[str], root: Path) -> list[InputError]:
-    """Find annotated classes whose images all have an empty reference, although labelled so."""
+    """Find annotated classes whose labelled images all have an empty reference."""
     counts: Counter[str] = Counter()
     marked: set[str] = set()
     first: dict[str, Examined] = {}

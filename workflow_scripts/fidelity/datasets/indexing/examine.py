@@ -1,4 +1,4 @@
-"""Checking the files of one case before anything is computed from them."""
+"""Check the files of one case before anything is computed from them."""
 
 import hashlib
 import os
@@ -45,31 +45,32 @@ class MisfitError(InputError):
 
 
 class OutsideError(InputError):
-    """A file of the data set is a link to one elsewhere."""
+    """A file of the data set is a link to a file outside the data root."""
 
 
-# Faults of the data set or of its settings, which every file of a kind shares.
+# Faults of the data set or of its settings, which affect all files of a kind.
 FATAL = (MaskValueError, MisfitError, IntensityError, OutsideError, BoxMisfitError)
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What the files of a case turned out to be.
+    """The result of reading the files of a case.
 
     Attributes:
-        case: with width, height and digest filled in, if the files can be used.
+        case: with width, height and digest, if the files can be used.
         image_digest: hash of the image's size and grey values; empty if unreadable. Two files of
-            one image have one hash, whatever their format, compression and metadata.
-        problem: what is wrong with the first bad file, else None.
+            the same image have the same hash, whatever their format, compression and metadata are.
+        problem: the problem of the first bad file, else None.
         file: that file, relative to the data root.
-        fatal: the problem is one of the data set, not of a single damaged file; leaving such cases
-            out would bias the scores unnoticed.
-        look: what the image looks like, to compare it with others; None if not needed.
-        other_size: masks, relative to the data root, that are not of their image's size although
-            that is the size they are scored at. Each with its reader, empty for none by name.
-        findings: what reading the files showed that is worth reporting once per data set.
-        marked: (reader, class) of masks and boxes that are not empty; the reader is empty for
-            those that name none.
+        fatal: whether the problem is one of the data set, not of a single damaged file. Leaving
+            such cases out would bias the scores without notice.
+        look: hash and thumbnail of the image, to compare it with others; None if not needed.
+        other_size: masks, relative to the data root, that do not have their image's size although
+            they are scored at that size. Each has its reader; the reader is empty if it has no
+            name.
+        findings: facts found while reading that are reported once per data set.
+        marked: (reader, class) of masks and boxes that are not empty; the reader is empty for those
+            that name none.
         drawn: hash and path of each mask that is not empty.
         outside: classes whose mask has no pixel within the mask of the lungs.
     """
@@ -91,13 +92,13 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
     """Read the image and masks of a case and check that they fit together.
 
     Args:
-        case: with no other masks than those that are used.
-        settings: of the data set. If the lung mask decides the classifier's `input`, it must not be
-            empty. Only the `strata` that are requested are read from a DICOM header.
+        case: only with masks that are used.
+        settings: settings of the data set. If the lung mask decides the classifier's `input`, it
+            must not be empty. Only the requested `strata` are read from a DICOM header.
 
     Returns:
-        The case with size, digest, boxes in native pixels, pixel spacing and the requested facts,
-        or the first problem. Spacing and facts are the table's, else those of a DICOM header.
+        The case with size, digest, boxes in native pixels, pixel spacing and the requested facts;
+        or the first problem. Spacing and facts are from the table, or else from a DICOM header.
     """
     found = _Examination(case, root, settings, adapter)
     try:
@@ -117,11 +118,11 @@ def examine(case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> E
 
 
 class _Examination:
-    """Reads the files of a case in turn, and notes what they show.
+    """Reads the files of a case one after another, and records what is found.
 
     Attributes:
-        file: the one that is read, relative to the data root; the bad one after an error.
-        shape: of the image; None before it is read.
+        file: the file that is read, relative to the data root; after an error, the bad file.
+        shape: shape of the image; None before it is read.
     """
 
     def __init__(self, case: Case, root: Path, settings: Dataset, adapter: ModuleType) -> None:
@@ -195,9 +196,9 @@ class _Examination:
         return data
 
     def _header(self, data: bytes) -> tuple[tuple[float, float] | None, str, dict[str, str]]:
-        """Give the pixel spacing, where it is from, and the requested facts.
+        """Return the pixel spacing, its origin, and the requested facts.
 
-        Each is the table's, else that of a DICOM header; other files have none.
+        All are from the table, or else from a DICOM header; other files have none.
         """
         case, name = self.case, str(self.root / self.case.image)
         spacing, origin = case.spacing, (case.spacing_from or "table") if case.spacing else ""
@@ -215,7 +216,7 @@ class _Examination:
         return spacing, origin, {**facts, **case.facts}
 
     def _mask(self, prefix: str, name: str, path: str, reader: str = "") -> np.ndarray:
-        """Read a mask that fits the image."""
+        """Read a mask and check that it fits the image."""
         data = read_reference(self.root, path)
         notes = self.findings.notes
         values = decode_reference(
@@ -231,7 +232,7 @@ class _Examination:
         return values
 
     def _lung(self) -> np.ndarray | None:
-        """Read the mask of the lungs, and see that it is there if it is expected or needed."""
+        """Read the mask of the lungs, and check that it exists if it is expected or needed."""
         case, settings = self.case, self.settings
         self.file = case.lung_mask or case.image
         needed = settings.input != "full"
@@ -269,7 +270,7 @@ class _Examination:
             for name, path in sorted(masks.items()):
                 self.file = path
                 column = reader_column(reader, name) if reader else f"{MASK_PREFIX}{name}"
-                # False too where a name is too long.
+                # `isfile` is also False if a name is too long.
                 if path != NONE and not os.path.isfile(self.root / file_of(path)):
                     raise _absent_mask(self.case, reader, name, column, self.root, path)
                 drawn = self._mask(column.removesuffix(name), name, path, reader)
@@ -283,7 +284,7 @@ class _Examination:
         return native
 
     def _boxes(self, native: tuple[int, int]) -> tuple[Boxes, dict[str, Boxes]]:
-        """Give the boxes in native pixels: those that name no reader, and by reader."""
+        """Return the boxes in native pixels: those without a reader's name, and those by reader."""
         case, outside = self.case, self.settings.boxes_outside
         boxes = fitted_boxes(case, self.shape, native, outside, self.root, self.findings.notes)
         if boxes:
@@ -305,19 +306,19 @@ def compares_looks(settings: Dataset) -> bool:
 
 
 def pixel_digest(image: np.ndarray) -> str:
-    """Hash an image's size and grey values (H, W): equal for equal images alone."""
+    """Hash an image's size and grey values (H, W): only equal images have equal hashes."""
     kind = f"{image.dtype.name} {image.shape}\n".encode()
     return hashlib.blake2b(kind + np.ascontiguousarray(image).tobytes(), digest_size=16).hexdigest()
 
 
 def is_inside(root: Path, path: str) -> bool:
-    """Check that the file of a reference is below the data root when links are followed."""
+    """Check that the file of a reference is below the data root after links are followed."""
     home = os.path.realpath(root)
     return os.path.commonpath([home, os.path.realpath(root / file_of(path))]) == home
 
 
 def check_inside(case: Case, root: Path) -> None:
-    """Raise InputError if a file of a case is a link out of the data root, or below such a link."""
+    """Raise InputError if a link leads from a file of a case out of the data root."""
     masks = (*case.mask_paths, *case.organs.values())
     for path in (case.image, *([case.lung_mask] if case.lung_mask else []), *masks):
         if path == NONE:
@@ -334,7 +335,7 @@ def check_inside(case: Case, root: Path) -> None:
 
 
 def _check_grey_values(image: np.ndarray, path: Path) -> None:
-    """Refuse a blank image, and a mask in the place of an image."""
+    """Refuse a blank image, and a mask that was given as an image."""
     low, high = image.min(), image.max()
     if ((image == low) | (image == high)).all():
         count = "one grey value" if low == high else "two grey values, as a mask has"
@@ -346,13 +347,13 @@ def _check_grey_values(image: np.ndarray, path: Path) -> None:
 
 
 def _meant(root: Path, path: str) -> str:
-    """Suggest the file whose name is nearly that of one that does not exist."""
+    """Suggest an existing file whose name is similar to that of a missing one."""
     found = similar_file(root, path)
     return f"Did you mean {found!r}? " if found else ""
 
 
 def _check_annotated(case: Case, root: Path, settings: Dataset) -> None:
-    """See that a case of an annotated class has a reference."""
+    """Check that a case of an annotated class has a reference."""
     for name in sorted({*settings.annotated_classes}.intersection(case.labels) - case.annotated):
         where = f"{case.place}: " if case.place else ""
         raise MisfitError(

@@ -1,4 +1,4 @@
-"""Indexing a data set: find its cases, check everything, state what is used and what is not."""
+"""Index a data set: find its cases, check everything, and state what is used and what is not."""
 
 import logging
 from collections import Counter, defaultdict
@@ -39,18 +39,18 @@ from fidelity.datasets.label_names import model_class, name_errors, respelled
 from fidelity.datasets.readers.folders import with_folders
 from fidelity.settings.datasets import Dataset
 
-# Reading waits for the disk and OpenCV releases the interpreter lock while it decodes.
+# Threads help: reading waits for the disk, and OpenCV releases the interpreter lock.
 READERS = 4
 
 log = logging.getLogger(__name__)
 
 
 class Index(NamedTuple):
-    """What indexing a data set found.
+    """The result of indexing a data set.
 
     Attributes:
         cases: by split and id, with size, digest and only the masks that are used.
-        left_out: what is not used, by split and id.
+        left_out: cases that are not used, by split and id.
         classes: facts of the classes:
 
             - "classes": model classes in order, those of annotated_classes first;
@@ -60,7 +60,7 @@ class Index(NamedTuple):
             - "uncertain": "multi-class", if uncertain labels are a third class of each task.
         near: near-duplicates across splits, and exact copies if `duplicates` keeps them.
         counts: rows of case_counts.csv.
-        looks: what the used images look like, to compare data sets.
+        looks: hashes and thumbnails of the used images, to compare data sets.
     """
 
     cases: list[Case]
@@ -77,7 +77,7 @@ class Index(NamedTuple):
         counts: str | Path | None = None,
         looks: str | Path | None = None,
     ) -> None:
-        """Write what was left out, and of the other files those that have a path."""
+        """Write the cases that were left out, and each of the other files that has a path."""
         write_quarantine(quarantine, self.left_out)
         if near_duplicates is not None:
             write_near_duplicates(near_duplicates, self.near)
@@ -97,8 +97,8 @@ def index_cases(
 ) -> Index:
     """Find and check the cases of a data set.
 
-    A damaged file puts its case into quarantine. Under `strict`, or if there are more than
-    `max_unusable`, damaged files are fatal. Problems of the data set as a whole are always fatal:
+    The case of a damaged file is put into quarantine. Damaged files are fatal under `strict`, or if
+    there are more than `max_unusable`. Problems of the data set as a whole are always fatal:
 
     - ambiguous ids, and labels that are one name written in two ways;
     - masks that are unclear or missing, and grey values that do not fit `intensity`;
@@ -108,11 +108,11 @@ def index_cases(
     Args:
         explained: splits in which every annotated class must have a case.
         trained: whether a classifier is trained, on cases of every class.
-        others: {data set: what `write_looks` wrote of it} of the setting near_duplicates_of.
+        others: {data set: its file of `write_looks`} for the setting near_duplicates_of.
         hearts: whether masks of the heart are needed.
 
     Raises:
-        InputError: names the first problems and counts them.
+        InputError: states the first problems and counts all of them.
     """
     indexing = _Indexing.found(Path(root), settings)
     indexing.select(hearts)
@@ -134,14 +134,14 @@ def index_cases(
 
 @dataclass
 class _Indexing:
-    """A data set on its way through the checks.
+    """A data set while it is checked.
 
     Attributes:
-        settings: with the classes as the images name them.
-        cases: those that are still used.
-        left_out: those that are not, although their files were to be read.
-        dropped: number of cases that a setting leaves out before, by split and setting.
-        unscored: used cases that lack a reference mask, where labels do not decide on masks.
+        settings: with the classes named as in the images.
+        cases: the cases that are still used.
+        left_out: cases that are not used, although their files were to be read.
+        dropped: number of cases that a setting leaves out before that, by split and setting.
+        unscored: used cases that lack a reference mask, if labels do not decide on masks.
     """
 
     root: Path
@@ -178,11 +178,11 @@ class _Indexing:
         return getattr(self.adapter, "masks_follow_labels", True)
 
     def select(self, hearts: bool) -> None:
-        """Choose cases and masks by what the source states of them; no file is read for it."""
+        """Choose cases and masks by what the source states about them; no file is read for this."""
         root, settings = self.root, self.settings
         cases = selection.without_dropped_labels(self.cases, settings, self.multilabel)
         selection.count_lost(self.dropped, "labels", self.cases, cases)
-        # Every case is its own patient where the source knows none, so this finds nothing then.
+        # If the source has no patient ids, every case is its own patient, and this finds nothing.
         patients = find_leaks(((c.patient, c) for c in cases), "patient")
         cases = selection.separate(patients, cases, settings, self.left_out)
         few = selection.limited(cases, settings.limit)
@@ -200,7 +200,7 @@ class _Indexing:
             check_hearts(self.cases, root, settings)
 
     def read_files(self, explained: Sequence[str], trained: bool) -> list[Examined]:
-        """Read images and masks, leave out damaged ones, and check that enough is left."""
+        """Read images and masks, leave out damaged ones, and check that enough cases remain."""
         root, settings, adapter = self.root, self.settings, self.adapter
         with ThreadPoolExecutor(READERS) as pool:
             check = partial(examine, root=root, settings=settings, adapter=adapter)
@@ -214,7 +214,7 @@ class _Indexing:
         self.left_out += [_quarantined(one) for one in bad]
         if not self.follow:
             self.unscored = _unscored(self.cases, settings, explained)
-        # Some data sets draw only some of the images that have a label.
+        # In some data sets, only some of the images with a label have a reference by design.
         missing = [] if getattr(adapter, "partly_annotated", False) else self.unscored
         problems.raise_first(
             problems.too_many_unusable(self.cases, self.left_out, missing, settings, root)
@@ -224,17 +224,17 @@ class _Indexing:
         problems.raise_first(
             problems.absent_in_split(self.cases, bad, settings, self.follow, explained, trained)
         )
-        # Where labels and references are of two sources, a rare finding may be outlined nowhere.
+        # If labels and references are from two sources, a rare finding may have no outline at all.
         problems.raise_first(doubts.only_empty(good, explained, root) if self.follow else [])
         return good
 
     def separate(
         self, good: list[Examined], others: Mapping[str, str | Path]
     ) -> tuple[list[NearDuplicate], Looks]:
-        """Deal with images that are in two splits or data sets.
+        """Handle images that are in two splits or data sets.
 
         Returns:
-            The near-duplicates, and what the remaining images look like.
+            The near-duplicates, and the hashes and thumbnails of the remaining images.
         """
         settings, left_out = self.settings, self.left_out
         leaks = find_leaks(((one.image_digest, one.case) for one in good), "image")
@@ -253,10 +253,10 @@ class _Indexing:
 
 
 def _is_multilabel(cases: list[Case], settings: Dataset, adapter: ModuleType) -> bool:
-    """Check whether images may have several classes, or none: by the source, `task` or a label."""
+    """Check whether images may have several classes or none: by the source, `task` or a label."""
     if getattr(adapter, "multilabel", False) or getattr(settings, "task", None) == "multilabel":
         return True
-    # Those that 'labels' leaves out count too.
+    # Labels that 'labels' leaves out are included.
     return any(
         len({model_class(label, settings.labels) for label in case.labels}) > 1 for case in cases
     )
@@ -265,7 +265,7 @@ def _is_multilabel(cases: list[Case], settings: Dataset, adapter: ModuleType) ->
 def _near_duplicates(
     cases: list[Case], examined: list[Examined], settings: Dataset
 ) -> list[NearDuplicate]:
-    """Find the near-duplicates among the remaining cases, marked as the settings say."""
+    """Find the near-duplicates among the remaining cases, marked as the settings state."""
     if settings.near_duplicates in ("off", False):
         return []
     by_id = {one.case.case: one for one in examined}
@@ -285,14 +285,14 @@ def _near_duplicates(
 
 
 def _report_findings(examined: list[Examined]) -> None:
-    """Log once per data set what single files left to be assumed."""
+    """Log once per data set the assumptions that were made for single files."""
     counts = Counter(note for one in examined for note in one.findings.notes)
     for note, count in sorted(counts.items()):
         log.warning("%d files %s", count, note)
 
 
 def _tell_without_marks(examined: list[Examined]) -> None:
-    """Warn of readers who read images for a class, and marked it in none."""
+    """Warn of readers who read images for a class, but marked it in no image."""
     read: Counter[tuple[str, str]] = Counter()
     marked: set[tuple[str, str]] = set()
     for one in examined:
@@ -309,14 +309,14 @@ def _tell_without_marks(examined: list[Examined]) -> None:
 
 
 def _quarantined(one: Examined) -> Quarantined:
-    """Word a problem for the quarantine table, which has a column for the file."""
+    """Make the quarantine entry of a problem; the table has its own column for the file."""
     problem = one.problem
     reason = f"{problem.problem}. {problem.remedy}" if problem.remedy else problem.problem
     return Quarantined(one.case.case, one.case.split, one.file, reason, cause_of(problem))
 
 
 def _unscored(cases: list[Case], settings: Dataset, explained: Sequence[str]) -> list[Quarantined]:
-    """List the cases that show an annotated class, and have no reference mask of any."""
+    """List the cases that show an annotated class, but have no reference mask at all."""
     annotated = set(settings.annotated_classes)
     return [
         Quarantined(
@@ -347,7 +347,7 @@ def _classes(cases: list[Case], settings: Dataset, multilabel: bool) -> dict[str
 
 
 def _report_absent(cases: list[Case], classes: dict[str, Any]) -> None:
-    """Warn of classes that no image of a split has: measures of them are undefined there."""
+    """Warn of classes that no image of a split has: their metrics are undefined in that split."""
     seen: dict[str, set[str]] = defaultdict(set)
     for case in cases:
         seen[case.split] |= {classes["labels"].get(label) for label in case.labels}

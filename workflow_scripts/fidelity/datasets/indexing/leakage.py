@@ -1,4 +1,4 @@
-"""Finding images and patients that are in two splits."""
+"""Find images and patients that are in two splits."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 
-# Where a copy is kept: the test split must not shrink for a mistake in the training split.
+# A copy is kept in the first of these splits: a mistake in training must not reduce the test.
 PRIORITY = ("test", "val", "train")
 
 
@@ -25,14 +25,14 @@ class Leak:
 
 
 def find_leaks(keyed: Iterable[tuple[str, Case]], kind: str) -> list[Leak]:
-    """Name the cases that would have to go for each key to be in one split alone, in input order.
+    """Find the cases to remove so that each key is in one split only, in input order.
 
     Args:
-        keyed: (key, case), the key being a patient or the hash of an image.
+        keyed: (key, case); the key is a patient or the hash of an image.
         kind: `patient` or `image`, for messages.
 
     Returns:
-        One leak per case outside the first of test, val, train that has its key.
+        One leak per case that is outside the first split (test, val, train) with its key.
     """
     keyed = list(keyed)
     best: dict[str, Case] = {}
@@ -44,7 +44,7 @@ def find_leaks(keyed: Iterable[tuple[str, Case]], kind: str) -> list[Leak]:
 
 
 def leak_errors(leaks: Iterable[Leak]) -> list[InputError]:
-    """Describe leaks as errors, one per twin."""
+    """Return errors for leaks, one per twin."""
     grouped: dict[str, list[Leak]] = defaultdict(list)
     for leak in leaks:
         grouped[leak.twin.case].append(leak)

@@ -1,4 +1,4 @@
-"""Cases that are not used: why, how many, and whether they are too many to go on."""
+"""Cases that are not used: why, how many, and whether there are too many to continue."""
 
 import math
 import re
@@ -11,12 +11,12 @@ from fidelity.base.errors import InputError
 from fidelity.base.files import write_csv
 from fidelity.datasets.indexing.leakage import PRIORITY
 
-# Of the schema, for callers that come without the config.
+# The default of the schema, for callers without a config.
 MAX_UNUSABLE = 0.05
-# One damaged file does not make a pattern, however small the split is.
+# A single damaged file is never too many, however small the split is.
 FEWEST = 2
 NO_REFERENCE = "no reference mask"
-# A name as Python quotes it (not the apostrophe of "reader's"), and what is between parentheses.
+# A name as Python quotes it (not the apostrophe of "reader's"), or text in parentheses.
 _VARYING = re.compile(r"(?<!\w)'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|\([^()]*\)")
 _NUMBER = re.compile(r"[\d.,]*\d")
 
@@ -26,10 +26,10 @@ class Quarantined:
     """A case that is left out.
 
     Attributes:
-        file: the file concerned, relative to the data root.
-        cause: the same text for all cases with the same reason; for what a setting excludes on
-            purpose, the setting.
-        on_purpose: a setting excludes it; it is not a fault of its files.
+        file: the affected file, relative to the data root.
+        cause: the same text for all cases with the same reason. If a setting excludes the case on
+            purpose, it is that setting.
+        on_purpose: whether a setting excludes it, instead of a fault of its files.
     """
 
     case: str
@@ -41,7 +41,7 @@ class Quarantined:
 
 
 def cause_of(problem: InputError) -> str:
-    """Reduce a problem to what all cases with this problem share: no names, numbers, details."""
+    """Reduce a problem to the text that all similar problems share: no names, numbers, details."""
     text = _NUMBER.sub("…", _VARYING.sub("", problem.problem))
     return re.sub(r"\s+", " ", text).strip(" :;,")
 
@@ -49,10 +49,10 @@ def cause_of(problem: InputError) -> str:
 def check_unusable(
     left_out: Iterable[Quarantined], totals: Mapping[str, int], share: float, root: Path
 ) -> list[InputError]:
-    """Find the splits that lose too many cases to one cause; what goes on purpose does not count.
+    """Find splits that lose too many cases to one cause; exclusions on purpose do not count.
 
     Args:
-        totals: cases per split that the settings request, the unusable ones included.
+        totals: cases per split that the settings request, including the unusable ones.
         share: largest share of a split that one cause may take.
 
     Returns:
@@ -77,8 +77,11 @@ def check_unusable(
 
 
 def write_quarantine(path: str | Path, entries: Iterable[Quarantined]) -> None:
-    """Write what was left out as CSV: case, split, file, reason, cause, on_purpose (yes, no)."""
-    import pandas as pd  # not at the top: explainers need only the constants
+    """Write the cases that were left out as CSV.
+
+    Columns: case, split, file, reason, cause, on_purpose (yes, no).
+    """
+    import pandas as pd  # imported here: explainers need only the constants of this module
 
     names = [field.name for field in fields(Quarantined)]
     table = pd.DataFrame(map(vars, entries), columns=names)
@@ -91,15 +94,15 @@ def count_rows(
     excluded: Mapping[tuple[str, str], int],
     unscored: Mapping[str, int],
 ) -> list[tuple[str, str, str, int]]:
-    """Count the cases of each split by what became of them.
+    """Count the cases of each split by their status.
 
     Args:
         excluded: cases that a setting leaves out before their files are read, by split and setting.
-        unscored: cases per split that are used, and not scored for want of a reference mask.
+        unscored: cases per split that are used, but not scored because they lack a reference mask.
 
     Returns:
-        Rows of (split, status, cause, n). Status `used`; `unusable` by cause; `excluded` by
-        setting; `unscored` by cause, which are among the used ones.
+        Rows of (split, status, cause, n). The status is `used`; `unusable`, by cause; `excluded`,
+        by setting; or `unscored`, by cause. The unscored cases are also among the used ones.
     """
     counts: Counter[tuple[str, str, str]] = Counter()
     for split, n in used.items():
@@ -116,5 +119,5 @@ def count_rows(
 
 
 def _rounded_up(share: float) -> float:
-    """Round up to hundredths: a limit that the share itself does not exceed."""
+    """Round up to hundredths, so that a limit of this value is not exceeded by the share itself."""
     return min(1.0, math.ceil(share * 100 - 1e-9) / 100)

@@ -1,7 +1,7 @@
-"""What the images of a data set look like, kept to compare them with other data sets'.
+"""Hashes and thumbnails of the images of a data set, to compare them with other data sets.
 
-NIH's images are also those of RSNA, SIIM-ACR and ChestX-Det, and COVID-QU-Ex shares some with QaTa.
-A classifier trained on one and tested on the other may have seen its test images.
+NIH's images are also in RSNA, SIIM-ACR and ChestX-Det, and COVID-QU-Ex shares some with QaTa. A
+classifier trained on one data set may have seen the test images of another one.
 """
 
 import csv
@@ -22,7 +22,7 @@ from fidelity.datasets.images.image_similarity import THUMBNAIL, Look, alike_pai
 
 @dataclass(frozen=True)
 class Looks:
-    """The images of a data set, as `write_looks` kept them.
+    """The images of a data set, as `write_looks` wrote them.
 
     Attributes:
         cases: (n,) ids.
@@ -39,7 +39,7 @@ class Looks:
 
 @dataclass(frozen=True)
 class Across:
-    """Two images of two data sets that look the same."""
+    """Near-duplicate images of two data sets."""
 
     dataset: str
     case: str
@@ -52,7 +52,7 @@ class Across:
 
 
 def looks_of(cases: Iterable[Case], looks: Mapping[str, Look | None]) -> Looks:
-    """Put what images look like into arrays; those that were not compared (None) are left out."""
+    """Put hashes and thumbnails into arrays; images that were not compared (None) are left out."""
     kept = [(case, look) for case in cases if (look := looks[case.case]) is not None]
     thumbnails = np.array([look.thumbnail for _, look in kept], np.uint8)
     return Looks(
@@ -64,7 +64,7 @@ def looks_of(cases: Iterable[Case], looks: Mapping[str, Look | None]) -> Looks:
 
 
 def write_looks(path: str | Path, found: Looks) -> None:
-    """Keep what images look like."""
+    """Write hashes and thumbnails."""
     with atomic_path(path) as temporary, open(temporary, "wb") as out:
         np.savez_compressed(out, **vars(found))
 
@@ -83,7 +83,7 @@ def read_looks(path: str | Path) -> Looks:
 
 
 def twins_across(looks: Mapping[str, Looks], distance: int, correlation: float) -> Iterator[Across]:
-    """Find the images of any two data sets that look the same, exact copies included."""
+    """Find near-duplicate images of any two data sets, including exact copies."""
     for (name, own), (other, theirs) in combinations(looks.items(), 2):
         sides = [(side.hashes, side.thumbnails) for side in (own, theirs)]
         for i, j, *how in alike_pairs(*sides, distance, correlation):

@@ -1,4 +1,4 @@
-"""Images that look the same and are in two splits: finding, reporting and leaving them out."""
+"""Near-duplicates in two splits: find, report and leave out images that look the same."""
 
 import csv
 from collections.abc import Iterable, Sequence
@@ -21,10 +21,10 @@ class NearDuplicate:
     """A case whose image looks like one in a split of higher priority (test, val, train).
 
     Attributes:
-        case: the one that would have to go.
-        twin: the one that would stay.
-        distance: differing bits of their 64-bit perceptual hashes.
-        excluded: whether `case` was left out for it.
+        case: the case that would be left out.
+        twin: the case that would be kept.
+        distance: number of bits that differ between their 64-bit perceptual hashes.
+        excluded: whether `case` was left out because of this pair.
     """
 
     case: Case
@@ -49,11 +49,11 @@ def find_near_duplicates(
     distance: int,
     correlation: float,
 ) -> list[NearDuplicate]:
-    """Find the pairs of like images in two splits.
+    """Find the pairs of similar images in two splits.
 
     Args:
-        digests: hash of the pixels of each case's image; pairs with the same digest are exact
-            copies. The setting `duplicates` is about these; they are not listed here.
+        digests: hash of the pixels of each case's image. Pairs with the same digest are exact
+            copies; the setting `duplicates` handles them, so they are not listed here.
 
     Returns:
         The pairs, by split, case and twin.
@@ -73,9 +73,9 @@ def find_near_duplicates(
 
 
 def excluded(pairs: Iterable[NearDuplicate]) -> list[NearDuplicate]:
-    """Mark which cases go: those with a twin in a split of higher priority that itself stays."""
+    """Mark the cases to leave out: those with a kept twin in a split of higher priority."""
     pairs, gone = list(pairs), set()
-    # Validation before training: a training image may stay if its twin in validation has gone.
+    # Validation before training: a training image may stay if its twin in validation was left out.
     for split in PRIORITY:
         gone |= {p.case.case for p in pairs if p.case.split == split and p.twin.case not in gone}
     return [replace(pair, excluded=pair.case.case in gone) for pair in pairs]

@@ -1,4 +1,4 @@
-"""Organ masks of CheXmask: rows are matched to cases, and what is missing is counted."""
+"""Organ masks of CheXmask: match rows to cases, and count what is missing."""
 
 import logging
 from collections import Counter
@@ -17,7 +17,7 @@ from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.settings.datasets import Dataset
 
-# A row has no case if its image is not there, or if the study does not use it.
+# A row has no case if its image is missing, or if the study does not use the image.
 USED, LOW, NO_ROW, NO_CASE = "used", "low quality", "no row", "no case"
 
 log = logging.getLogger(__name__)
@@ -30,9 +30,9 @@ class Match:
     Attributes:
         row: the row's image as the file names it; empty for a case without a row.
         case: the case; None for a row without one.
-        status: USED, LOW (under `lung_quality`), NO_ROW or NO_CASE.
-        quality: the row's estimated quality; None where it has none.
-        organs: that the row has masks of.
+        status: USED, LOW (below `lung_quality`), NO_ROW or NO_CASE.
+        quality: the row's estimated quality; None if it has none.
+        organs: organs for which the row has masks.
     """
 
     row: str
@@ -45,12 +45,12 @@ class Match:
 def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
     """Match the rows of CheXmask's file to cases.
 
-    A row names its image by path, by name or by name without ending, as its data set does. The
-    image with the longest path in common counts; a case has one row. `least` is the quality that a
-    row must have to be used.
+    A row names its image by path, by name or by name without ending, depending on its data set. The
+    longest path that fits is used; a case has one row. `least` is the lowest quality at which a row
+    is used.
 
     Returns:
-        The cases in their order, then the rows without a case in that of the file.
+        The cases in their order, then the rows without a case in the order of the file.
 
     Raises:
         InputError: the file cannot be read, or lacks a column.
@@ -72,14 +72,14 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
 
 
 def with_organs(cases: Sequence[Case], root: Path, settings: Dataset) -> list[Case]:
-    """Give all cases the lung masks of CheXmask's file, and under `chexmask` those of each organ.
+    """Add the lung masks of CheXmask's file to all cases; under `chexmask`, also those per organ.
 
-    What is missing is counted in the log, in one sentence each.
+    Missing masks are counted in the log, with one sentence for each kind.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or is of other images.
+        InputError: the file cannot be read, lacks a column, or is for other images.
     """
-    # Jobs are given the keys of a file of lungs only where there is one.
+    # Jobs get the keys of a file of lung masks only if there is such a file.
     if not getattr(settings, "lungs", None):
         return list(cases)
     path = root / settings.lungs
@@ -106,7 +106,7 @@ def with_organs(cases: Sequence[Case], root: Path, settings: Dataset) -> list[Ca
 
 
 def check_hearts(cases: Iterable[Case], root: Path, settings: Dataset) -> None:
-    """Raise InputError if no case has a heart mask for the baseline `heart_mask` to answer with."""
+    """Raise InputError if no case has a heart mask, which the baseline `heart_mask` needs."""
     if not any(HEART in case.organs for case in cases):
         raise InputError(
             "no case has a heart mask, which the explainer heart_mask needs",
@@ -117,7 +117,7 @@ def check_hearts(cases: Iterable[Case], root: Path, settings: Dataset) -> None:
 
 
 def table_of(matches: Iterable[Match]) -> pd.DataFrame:
-    """List matches as the table organ_masks.csv."""
+    """Convert matches to the table organ_masks.csv."""
     names = {column: organ for organ, column in COLUMN_OF.items()}
     return ORGAN_MASKS.frame(
         (
@@ -173,15 +173,15 @@ def _report(matches: Sequence[Match], path: Path, least: float) -> None:
 
 
 def _plain(name: str) -> str:
-    """Bring a path to one form: "/" between folders, without the image's ending."""
+    """Normalise a path: "/" between folders, without the image's ending."""
     name = name.strip().replace("\\", "/")
     folder, cut, file = name.rpartition("/")
     stem, dot, ending = file.rpartition(".")
-    # Ids hold dots too ("1.2.826.0.1"): an ending is of letters.
+    # Ids contain dots too ("1.2.826.0.1"), so only letters count as an ending.
     return folder + cut + (stem if dot and ending.isalpha() else file)
 
 
 def _endings(image: str) -> Iterable[str]:
-    """Give a path without ending, then the same without its first folder, and so on."""
+    """Yield a path without ending, then the same without its first folder, and so on."""
     parts = _plain(image).split("/")
     return ("/".join(parts[start:]) for start in range(len(parts)))

@@ -1,4 +1,4 @@
-"""What is wrong with a data set as a whole: each check gives its problems, or raises the first."""
+"""Find faults of a whole data set: each check returns its problems, or raises the first one."""
 
 import logging
 from collections import Counter, defaultdict
@@ -15,7 +15,7 @@ from fidelity.datasets.indexing.left_out import Quarantined, check_unusable
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Dataset
 
-# Problems of a data set that are quoted: the user fixes them in one round.
+# Number of problems that an error quotes, so that the user can fix them together.
 SHOWN = 5
 
 log = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ log = logging.getLogger(__name__)
 def raise_first(problems: Sequence[InputError]) -> None:
     """Raise one InputError for all problems; do nothing if there is none.
 
-    The error is the problem itself if it is the only one. Else it quotes the first few, in their
-    fixed order, and counts the rest.
+    A single problem is raised itself. Otherwise the error quotes the first few, in their fixed
+    order, and counts the others.
     """
     if not problems:
         return
@@ -37,7 +37,7 @@ def raise_first(problems: Sequence[InputError]) -> None:
 
 
 def check_counts(adapter: ModuleType, cases: list[Case], root: Path, settings: Dataset) -> None:
-    """Compare the number of images with what the source is known to have, if it is known."""
+    """Compare the number of images with the known number of the source, if there is one."""
     difference = getattr(adapter, "unexpected_counts", lambda cases, settings: None)(
         cases, settings
     )
@@ -85,7 +85,7 @@ def unknown_classes(cases: list[Case], settings: Dataset) -> list[InputError]:
 
 
 def blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
-    """Refuse cases without a class where each has one; a table names their rows earlier."""
+    """Refuse cases without a class if each needs one; a table reports their rows earlier."""
     blank = [] if multilabel else [case for case in cases if not case.labels]
     if not blank:
         return []
@@ -100,7 +100,7 @@ def blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
 
 
 def check_depth(examined: list[Examined], root: Path) -> None:
-    """Refuse grey scales that the files leave unknown, as only all images together show it."""
+    """Refuse images whose white level is unknown; only all images together show this."""
     largest = {one.findings.largest: one for one in examined if one.findings.largest is not None}
     bits = max(largest, default=0).bit_length()
     if 0 < bits < 16:
@@ -124,7 +124,7 @@ def check_depth(examined: list[Examined], root: Path) -> None:
 
 
 def check_other_sizes(examined: list[Examined], root: Path, strict: bool) -> None:
-    """Warn of masks that are brought to their image's size; under `strict`, refuse them."""
+    """Warn of masks that are resized to their image's size; under `strict`, refuse them."""
     by_reader: dict[str, list[str]] = defaultdict(list)
     for one in examined:
         for path, reader in one.other_size:
@@ -187,13 +187,13 @@ def absent_in_split(
     explained: Sequence[str],
     trained: bool,
 ) -> list[InputError]:
-    """Find annotated classes without a case to explain, and classes without one to train on."""
+    """Find annotated classes without a case to explain, and classes without a training case."""
     by_split = {
         split: {
             name
             for case in cases
             if case.split == split
-            # What is explained is what has a mask; where labels state which these are, labels.
+            # Cases with a mask are explained; if labels decide on masks, cases with the label.
             for name in (case.labels if follow or split == "train" else case.annotated)
         }
         for split in SPLITS
@@ -216,7 +216,7 @@ def absent_in_split(
 
 
 def _lost_to(one: Examined | None) -> str:
-    """State which case was left out for a file that cannot be used, if one was."""
+    """State which case was left out because of an unusable file, if there is one."""
     if one is None or one.problem is None:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""Which cases, classes and masks of a data set are used, as its settings decide."""
+"""Select the cases, classes and masks of a data set that are used, by its settings."""
 
 import logging
 from collections import Counter, defaultdict
@@ -27,8 +27,9 @@ log = logging.getLogger(__name__)
 def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
     """Keep the first cases of each class and split by the hash of their id, in their given order.
 
-    The choice depends on no order of files; a greater limit contains a smaller one. A case of
-    several classes counts for each; without a limit (None), all are kept.
+    The choice does not depend on the order of files, and a greater limit includes the choice of a
+    smaller one. A case of several classes counts for each of them. Without a limit (None), all are
+    kept.
     """
     cases = list(cases)
     if limit is None:
@@ -42,7 +43,7 @@ def limited(cases: Iterable[Case], limit: int | None) -> list[Case]:
 
 
 def without_absent_classes(cases: list[Case], settings: Dataset, adapter: ModuleType) -> Dataset:
-    """Leave classes out that no image has, where the source's own list states that they exist."""
+    """Leave out classes that no image has, if the source's own list states that they exist."""
     own = getattr(adapter, "known_classes", ())
     present = {name for case in cases for name in (*case.labels, *case.annotated)}
     absent = [name for name in settings.annotated_classes if name not in present]
@@ -63,7 +64,7 @@ def without_absent_classes(cases: list[Case], settings: Dataset, adapter: Module
 
 
 def without_dropped_labels(cases: list[Case], settings: Dataset, multilabel: bool) -> list[Case]:
-    """Leave out what 'labels' maps to null: images of that class, or that one of several labels."""
+    """Leave out what 'labels' maps to null: the images, or in multilabel only the label."""
 
     def kept(labels: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(label for label in labels if model_class(label, settings.labels) is not None)
@@ -74,9 +75,9 @@ def without_dropped_labels(cases: list[Case], settings: Dataset, multilabel: boo
 
 
 def only_used_masks(case: Case, settings: Dataset, follow: bool) -> Case:
-    """Drop masks that mean "not annotated": the config states which these are, never the pixels."""
+    """Drop masks that mean "not annotated"; the config decides which these are, not the pixels."""
     empty = settings.empty_references
-    # Where masks follow labels, those of another class are not annotated, unless they are `none`.
+    # If masks follow labels, masks of other classes mean "not annotated", unless they are `none`.
     said = {
         c
         for c in case.annotated
@@ -114,7 +115,7 @@ def separate(
     settings: Dataset,
     quarantine: list[Quarantined],
 ) -> list[Case]:
-    """Deal with leaks as `duplicates` says; excluded cases are added to the quarantine."""
+    """Handle leaks as `duplicates` states; excluded cases are added to the quarantine."""
     rule = settings.duplicates
     if rule == "error":
         raise_first(leak_errors(leaks))
@@ -130,7 +131,7 @@ def separate(
 def _left_out(
     reasons: Mapping[str, str], setting: str, cases: list[Case], quarantine: list[Quarantined]
 ) -> list[Case]:
-    """Give the cases that have no reason to go; a setting moves the others to the quarantine."""
+    """Return the cases without a reason; move the others to the quarantine because of a setting."""
     quarantine += [
         Quarantined(c.case, c.split, c.image, reasons[c.case], setting, on_purpose=True)
         for c in cases
@@ -142,8 +143,8 @@ def _left_out(
 def without_near_duplicates(
     pairs: list[NearDuplicate], cases: list[Case], quarantine: list[Quarantined]
 ) -> list[Case]:
-    """Leave out the marked cases."""
-    # Each enters with its first twin.
+    """Leave out the cases that are marked as excluded."""
+    # Reversed, so that each case gets the reason of its first pair.
     reasons = {pair.case.case: pair.reason for pair in reversed(pairs) if pair.excluded}
     return _left_out(reasons, "near_duplicates", cases, quarantine)
 
@@ -155,7 +156,7 @@ def without_twins_elsewhere(
     settings: Dataset,
     quarantine: list[Quarantined],
 ) -> list[Case]:
-    """Leave out cases of training and validation that another data set is tested or tuned on."""
+    """Leave out train and val cases whose near-duplicates another data set uses in val or test."""
     mine = looks_of((case for case in cases if case.split != "test"), looks)
     reasons: dict[str, str] = {}
     for name, path in others.items():

@@ -1,6 +1,6 @@
-"""Reading a mask, from an image file or from a file of many masks, by its reference.
+"""Read a mask by its reference, from an image file or from a file of many masks.
 
-References are those of `mask_places`. Files of many masks are known by their content:
+`mask_places` explains the references. Files of many masks are recognised by their content:
 
 - CheXlocalize's JSON: {image id: {class: COCO run lengths}}, which is also the masks.json that this
   project writes, or {image id: {"img_size": [h, w], class: [polygon, …]}};
@@ -42,9 +42,9 @@ _reading = Lock()
 
 
 def read_reference(root: Path, reference: str) -> bytes:
-    """Read the bytes that a mask is made of: the whole file, or the entry as JSON.
+    """Read the bytes of a mask: the whole file, or the entry as JSON.
 
-    They change if and only if the mask's own content does.
+    They change if and only if the mask's own content changes.
 
     Raises:
         InputError: the file cannot be read or lacks the entry.
@@ -56,7 +56,7 @@ def read_reference(root: Path, reference: str) -> bytes:
     if rest is None:
         return read_bytes(file)
     entries = read_entries(file)
-    # Images and classes may have a "/" in their names ("Nodule/Mass").
+    # Names of images and classes may contain "/" ("Nodule/Mass").
     cuts = [place for place, sign in enumerate(rest) if sign == "/"]
     named = [(rest[:cut], rest[cut + 1 :]) for cut in reversed(cuts) if rest[:cut] in entries]
     image, _, cls = rest.rpartition("/") if not named else (named[0][0], "", named[0][1])
@@ -81,16 +81,16 @@ def decode_reference(
     notes: list[str] | None = None,
     size: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """Decode what `read_reference` returned; run lengths and shapes are taken as written.
+    """Decode the result of `read_reference`; run lengths and shapes are not corrected.
 
     Args:
         reference: see `mask_places`.
-        name: of an image file: see `mask_foreground.foreground`, as the two others.
-        notes: what is worth reporting once per data set is appended here.
-        size: (height, width) of the image, which an empty reference (NONE) takes.
+        name: for image files, as `values` and `notes`: see `mask_foreground.foreground`.
+        notes: facts that are reported once per data set are appended here.
+        size: (height, width) of the image, which is the size of an empty reference (NONE).
 
     Returns:
-        Boolean (H, W), at the size the mask was drawn at.
+        Boolean (H, W), at the size at which the mask was drawn.
 
     Raises:
         InputError: the mask is damaged or not binary.
@@ -137,10 +137,10 @@ def is_drawn(by_class: dict[str, Any], cls: str) -> bool:
 
 
 def read_entries(path: Path) -> Mapping[str, dict[str, Any]]:
-    """Read a file of many masks, once as long as it does not change.
+    """Read a file of many masks; it is read again only after it has changed.
 
     Returns:
-        {image id: {class: entry}}, the entries not yet checked.
+        {image id: {class: entry}}; the entries are not checked yet.
 
     Raises:
         InputError: the file cannot be read or has another layout.
@@ -151,21 +151,21 @@ def read_entries(path: Path) -> Mapping[str, dict[str, Any]]:
         raise InputError(
             f"the mask file cannot be read ({error.strerror})", file=path, remedy=REMEDY
         ) from error
-    # Several readers ask at once; the file is to be in memory once.
+    # Several threads may ask at once, but the file must be in memory only once.
     with _reading:
         return _entries(path, stat.st_mtime_ns, stat.st_size)
 
 
 @lru_cache(maxsize=4)
 def _entries(path: Path, changed: int, size: int) -> Mapping[str, dict[str, Any]]:
-    del changed, size  # part of the cache's key alone
+    del changed, size  # they are only part of the cache's key
     suffix = path.suffix.lower()
     if suffix == ".xml":
         return voc.read_entries(path)
     if suffix == ".txt":
         return jsrt.read_entries(path)
     if suffix == ".csv":
-        # The first line says which of the two it is; the rest may have gigabytes.
+        # The first line shows which of the two it is; the rest may have gigabytes.
         with open(path, "rb") as file:
             first = file.readline()
         return siim.read_entries(path) if b"EncodedPixels" in first else chexmask.Entries(path)
@@ -183,7 +183,7 @@ def _entries(path: Path, changed: int, size: int) -> Mapping[str, dict[str, Any]
 
 
 def _decode_coco(segmentations: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
-    """Unite COCO's segmentations (polygons or run lengths) as pycocotools does."""
+    """Merge COCO's segmentations (polygons or run lengths) as pycocotools does."""
     mask = np.zeros(size, bool)
     for shape in segmentations:
         if isinstance(shape, dict):

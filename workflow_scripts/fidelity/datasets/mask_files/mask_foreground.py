@@ -1,7 +1,7 @@
-"""Which pixels of a mask file are foreground: by what the file shows, or by `mask_values`.
+"""Find the foreground pixels of a mask file: from the file itself, or by `mask_values`.
 
-A file is read without settings only where it can mean one thing. Either black (0) is background,
-and the one other value is foreground. Or what is transparent is background, and all else has one
+Without settings, a file is only read if its meaning is clear. Either black (0) is background, and
+the only other value is foreground. Or transparent pixels are background, and all others have one
 colour.
 """
 
@@ -22,13 +22,13 @@ from fidelity.datasets.mask_files.mask_values import (
 
 LOSSY = ("JPEG", "WEBP")
 BLACK = (0, 0, 0)
-# Values from 64 to 191 of a mask that JPEG has blurred: few, and only along its edges.
+# In a mask blurred by JPEG, values from 64 to 191 are few, and only along its edges.
 MIDDLE = (64, 192)
 MIDDLE_SHARE = 0.25
 EDGE = np.ones((9, 9), np.uint8)
 SHOWN = 4
 NAMED = 6
-# Whole numbers below this are counted in a table, without sorting.
+# Smaller whole numbers are counted in a table, without sorting.
 COUNTED = 1 << 22
 
 BLURRED = "are masks blurred by JPEG or WebP compression; they were cut at half of the grey range"
@@ -37,7 +37,7 @@ BY_ALPHA = "are masks in an alpha channel; transparent pixels were read as backg
 
 
 class MaskValueError(InputError):
-    """A mask that can mean several things: true of all masks of its kind."""
+    """A mask that can have several meanings; this affects all masks of its kind."""
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,9 @@ class Level:
     """One of the values in a mask.
 
     Attributes:
-        number: the grey value, or the place in the palette; None in colour.
+        number: the grey value, or the position in the palette; None in colour.
         colour: red, green and blue, 0 to 255; None for values that are deeper than 8 bits.
-        alpha: opacity; None where the file has none.
+        alpha: opacity; None if the file has none.
         share: share of the pixels.
     """
 
@@ -82,16 +82,17 @@ def foreground(
     """Find the foreground of a mask.
 
     Args:
-        name: class of the reference mask, or LUNG. Unless `values` confirm it, a mask of a class
-            may not cover more than half of the image. A mask of the lungs may not cover half of it
-            with all corners. None for masks that are no reference: any size is right.
-        notes: what is worth reporting once per data set is appended here.
+        name: class of the reference mask, or LUNG. A mask of a class may not cover more than half
+            of the image, unless `values` confirm it. A mask of the lungs may not cover more than
+            half of it and all corners. None for masks that are not references: any size is
+            accepted.
+        notes: facts that are reported once per data set are appended here.
 
     Returns:
         (H, W) bool.
 
     Raises:
-        MaskValueError: the file can mean several things, or has values that `values` do not name.
+        MaskValueError: the file can have several meanings, or has values that `values` do not name.
     """
     values, notes = values or {}, [] if notes is None else notes
     pixels = _sharpened(pixels, notes)
@@ -113,7 +114,7 @@ def foreground(
 
 
 def _sharpened(pixels: Pixels, notes: list[str]) -> Pixels:
-    """Undo the blur of lossy compression where a mask clearly had black and white alone."""
+    """Undo the blur of lossy compression if a mask clearly had only black and white."""
     grey = pixels.grey()
     if pixels.format not in LOSSY or pixels.alpha is not None or grey is None:
         return pixels
@@ -131,7 +132,7 @@ def _sharpened(pixels: Pixels, notes: list[str]) -> Pixels:
 
 
 def _levels(pixels: Pixels, path: object) -> tuple[np.ndarray, list[Level]]:
-    """List the values of a mask, and give for each pixel the number of its value in that list."""
+    """List the values of a mask, and return for each pixel the index of its value in that list."""
     grey = pixels.grey()
     if pixels.index is None and pixels.alpha is None and grey is not None:
         found, codes, counts = _counted(grey)
@@ -153,7 +154,7 @@ def _levels(pixels: Pixels, path: object) -> tuple[np.ndarray, list[Level]]:
         )
     colours = np.atleast_3d(pixels.values)
     channels = [colours[:, :, n] for n in ((0, 0, 0) if colours.shape[2] == 1 else (2, 1, 0))]
-    # Layer by layer, so that codes stay small and need no sorting.
+    # Channel by channel, so that codes stay small and need no sorting.
     packed, codes = np.zeros(1, np.int64), np.zeros(colours.shape[:2], np.int64)
     for layer in (*channels, pixels.alpha, pixels.index):
         if layer is None:
@@ -177,11 +178,11 @@ def _levels(pixels: Pixels, path: object) -> tuple[np.ndarray, list[Level]]:
 
 
 def _counted(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Give the different values, the place of each pixel's value among them, and their counts."""
+    """Return the different values, the index of each pixel's value among them, and their counts."""
     if values.dtype.kind not in "iu" or values.min() < 0 or values.max() >= COUNTED:
         found, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
         return found, codes.reshape(values.shape), counts
-    counts = np.bincount(values.ravel())  # no sorting: radiographs have millions of pixels
+    counts = np.bincount(values.ravel())  # without sorting: radiographs have millions of pixels
     found = np.flatnonzero(counts)
     places = np.zeros(counts.size, np.int32)
     places[found] = np.arange(found.size)
@@ -211,7 +212,7 @@ def _by_settings(
             file=path,
             remedy=f"Add them to a class, or to the background: {BACKGROUND}: [{listed}]",
         )
-    # One value confirms a mask of the whole image; of several, some were hardly meant.
+    # A single value confirms a mask of the whole image. With several, a mistake is likely.
     if len(chosen) == len(levels) and len(own) > 1 and name != LUNG:
         raise MaskValueError(
             f"the mask has {_described(levels)}, and mask_values makes all of it foreground",
@@ -223,7 +224,7 @@ def _by_settings(
 
 def _by_alpha(levels: list[Level], path: object) -> list[Level]:
     seen = [level for level in levels if not level.transparent]
-    # Nothing seen in one colour is an empty mask of this kind.
+    # A fully transparent file of one colour is an empty mask of this kind.
     if (len(seen) == 1 and len(levels) > 1) or (not seen and len(levels) == 1):
         return seen
     raise MaskValueError(
@@ -256,12 +257,12 @@ def _by_black(levels: list[Level], path: object, name: str | None, kind: str) ->
 def _check_size(
     mask: np.ndarray, chosen: list[Level], levels: list[Level], path: object, name: str
 ) -> None:
-    """Refuse what seems to be a mask turned round: black on white."""
+    """Refuse a mask that seems to be inverted: black on white."""
     corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]]
     if mask.mean() <= 0.5 or (name == LUNG and not corners.all()):
         return
     where = " and all of its corners" if name == LUNG else ""
-    # Transparent pixels are background whatever `mask_values` says.
+    # Transparent pixels are background, whatever `mask_values` states.
     others = [level for level in levels if level not in chosen and not level.transparent]
     turned = _line(others[0], levels, name) if others else "export it again"
     raise MaskValueError(
@@ -272,7 +273,7 @@ def _check_size(
 
 
 def _line(level: Level, levels: list[Level], name: str | None) -> str:
-    """Write the setting that makes one value foreground and the others background."""
+    """Return the setting that makes one value foreground and the others background."""
     if name is None:
         return "save it as PNG with 0 for the background and one other value"
     written = dict(zip(levels, _written(levels), strict=True)) or {level: _written([level])[0]}
@@ -296,7 +297,7 @@ def _described(levels: list[Level]) -> str:
 
 
 def _written(levels: list[Level]) -> list[str]:
-    """Write values as `mask_values` wants them."""
+    """Format values as `mask_values` expects them."""
     if all(level.number is not None for level in levels):
         return [f"{level.number:g}" for level in levels]
     return [f'"{level.hexadecimal}"' for level in levels]

@@ -1,6 +1,7 @@
-"""Where a mask lies: in an image file of its own, or as one entry of a file of many masks.
+"""References to masks: an image file for each mask, or an entry of a file of many masks.
 
-A reference is a path relative to the data root, with "#<image id>/<class>" behind a file of many:
+A reference is a path relative to the data root. For a file of many masks, "#<image id>/<class>" is
+appended:
 
     masks/patient1.png
     gt_segmentations_val.json#patient64541_study1_view1_frontal/Edema
@@ -17,16 +18,16 @@ _MARK = re.compile(r"^(.*?\.(?:json|csv|xml|txt))#(.*)$", re.DOTALL | re.IGNOREC
 
 
 def reference_to(file: str, image: str, cls: str) -> str:
-    """Write the reference to an entry of a file of many masks."""
+    """Return the reference to an entry of a file of many masks."""
     return f"{file}#{image}/{cls}"
 
 
 def file_of(reference: str) -> str:
-    """Give the file of a reference, without the entry; empty for NONE."""
+    """Return the file of a reference, without the entry; empty for NONE."""
     return "" if reference == NONE else parts_of(reference)[0]
 
 
 def parts_of(reference: str) -> tuple[str, str | None]:
-    """Split a reference into its file and, of a file of many masks, the entry."""
+    """Split a reference into its file and, for a file of many masks, the entry."""
     match = _MARK.match(reference)
     return (reference, None) if match is None else (match[1], match[2])

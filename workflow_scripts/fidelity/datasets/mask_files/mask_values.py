@@ -1,6 +1,6 @@
-"""The setting `mask_values`: what the values in a data set's mask files mean.
+"""The setting `mask_values`: the meaning of the values in a data set's mask files.
 
-Imports nothing heavy: config checks ask too.
+Imports nothing heavy: config checks use it too.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 LUNG, FOREGROUND, BACKGROUND = "lung", "foreground", "background"
 
 Colour = tuple[int, int, int]
-# Numbers (grey values or places in a palette) and colours per class, lung, foreground, background.
+# Numbers (grey values or palette positions) and colours per class, lung, foreground, background.
 MaskValues = Mapping[str, frozenset[float | Colour]]
 
 

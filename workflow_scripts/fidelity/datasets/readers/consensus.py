@@ -1,4 +1,4 @@
-"""What several readers agree on: one mask, or one set of boxes, from those of each."""
+"""Merge the masks or boxes of several readers into one mask or one set of boxes."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import combinations
@@ -8,16 +8,16 @@ import numpy as np
 from fidelity.datasets.annotations.drawn import Drawn
 from fidelity.datasets.readers.names import RULES
 
-# Boxes of two readers that overlap at least so much (IoU) are of one finding.
+# Boxes of two readers with at least this overlap (IoU) belong to one finding.
 SAME = 0.25
 
 
 def agreed_mask(masks: Mapping[str, np.ndarray], rule: str) -> np.ndarray | None:
-    """Join the masks of one image and class.
+    """Merge the masks of one image and class.
 
     Args:
-        masks: reader → boolean (H, W), of equal size; those who read the image for the class, with
-            an empty mask where they found nothing.
+        masks: reader → boolean (H, W), all of equal size. It includes all who read the image for
+            the class; the mask is empty if they found nothing.
         rule: `union`, `intersection`, `majority` (pixels that more than half of the readers
             marked), `staple`, or the name of a reader.
 
@@ -35,14 +35,14 @@ def agreed_mask(masks: Mapping[str, np.ndarray], rule: str) -> np.ndarray | None
 
 
 def agreed_boxes(drawn: Sequence[Drawn], readers: Collection[str], rule: str) -> list[Drawn] | None:
-    """Join the boxes of one image and class.
+    """Merge the boxes of one image and class.
 
-    Boxes of two readers with an IoU of SAME or more are of one finding, and so are all that are
-    connected in this way. A finding counts if enough readers drew it; its box is the mean of its
-    boxes' sides. Under `union` every box is an instance.
+    Boxes of two readers with an IoU of SAME or more belong to one finding. Boxes that are connected
+    through other boxes do too. A finding is kept if enough readers drew it; its box is the mean of
+    its boxes' sides. Under `union`, every box is an instance.
 
     Args:
-        rule: as in `agreed_mask`; `staple` is of pixels alone.
+        rule: as in `agreed_mask`, except `staple`, which is only for pixels.
 
     Returns:
         One box per finding, in the order of its first box; None as in `agreed_mask`.
@@ -64,12 +64,12 @@ def agreed_boxes(drawn: Sequence[Drawn], readers: Collection[str], rule: str) ->
 
 
 def _least(rule: str, readers: int) -> int:
-    """Count the readers that must agree."""
+    """Return the number of readers that must agree."""
     return {"union": 1, "majority": readers // 2 + 1, "intersection": readers}[rule]
 
 
 def _findings(drawn: Sequence[Drawn]) -> list[list[Drawn]]:
-    """Group the boxes that are of one finding, in the order of their first box."""
+    """Group the boxes that belong to one finding, in the order of their first box."""
     group = list(range(len(drawn)))
     for a, b in combinations(range(len(drawn)), 2):
         if drawn[a].reader != drawn[b].reader and _iou(drawn[a], drawn[b]) >= SAME:
@@ -89,14 +89,14 @@ def _iou(one: Drawn, other: Drawn) -> float:
 
 
 def _staple(stack: np.ndarray) -> np.ndarray:
-    """Estimate the mask behind several (Warfield et al. 2004, as SimpleITK does), at 0.5.
+    """Estimate the true mask from several (Warfield et al. 2004, as SimpleITK does), at 0.5.
 
-    Where all readers agree there is nothing to estimate: without a marked pixel, or without an
-    unmarked one, the readers' sensitivity or specificity is undefined.
+    If all readers agree, their mask is returned. There is nothing to estimate then. Without a
+    marked pixel, or without an unmarked one, the readers' sensitivity or specificity is undefined.
     """
     if (stack == stack[0]).all():
         return stack[0]
-    # Not at the top: most data sets have no several readers, and it takes half a second.
+    # Imported here: few data sets have several readers, and the import takes half a second.
     import SimpleITK as sitk  # noqa: N813 - its own name for itself
 
     images = [sitk.GetImageFromArray(mask.astype(np.uint8)) for mask in stack]

@@ -1,4 +1,4 @@
-"""Readers' masks in folders of their own: the setting `readers` of a data set."""
+"""Masks of readers in their own folders: the setting `readers` of a data set."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -24,17 +24,17 @@ log = logging.getLogger(__name__)
 
 
 def with_folders(cases: Iterable[Case], root: Path, settings: "Dataset") -> Iterator[Case]:
-    """Add the masks of the folders of `readers` to the cases that they are of.
+    """Add the masks in the folders of `readers` to their cases.
 
-    A folder holds a folder per annotated class with masks `<case>.png`, or masks alone where one
-    class is annotated. A mask is named after its case or its image's file; its ending may be
-    another one. The folders are relative to the data root.
+    A folder contains a folder per annotated class with masks `<case>.png`. If only one class is
+    annotated, it may contain the masks directly. A mask has the name of its case or of its image's
+    file; its ending may differ. The folders are relative to the data root.
 
     Raises:
-        InputError: a folder is missing, or holds no mask of any class or case.
+        InputError: a folder is missing, or has no mask of any class or case.
     """
     folders = settings.readers
-    # VinDr-CXR and PadChest-GR have readers of their own.
+    # VinDr-CXR and PadChest-GR have their own setting `readers`.
     if isinstance(folders, str) or not folders:
         yield from cases
         return

@@ -1,6 +1,6 @@
-"""Another data set that has some of the same images: which they are, and its masks as a reader's.
+"""Use the masks of another data set with some of the same images as those of a reader.
 
-Only pixels show which images two data sets share: names, sizes and files differ.
+Shared images are found by their pixels, because names, sizes and files differ.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,10 +22,10 @@ from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.masks.run_lengths import at_size
 from fidelity.metrics import overlap
 
-# Columns of a table of masks; the last two place a mask that is a piece of the image.
+# Columns of a table of masks. If a mask is only a piece of the image, the last two give its place.
 COLUMNS = ("filename", "class", "mask")
 PLACE = ("left", "top")
-# Bits of a perceptual hash: all pairs are compared by the correlation alone.
+# With all bits of a perceptual hash as the largest distance, only the correlation decides.
 ALL_BITS = 64
 
 
@@ -46,7 +46,7 @@ class Piece:
 
 @dataclass(frozen=True)
 class Match:
-    """A case and the image of the other data set that shows the same.
+    """A case and the same image in the other data set.
 
     Attributes:
         size: (height, width) of that image.
@@ -69,8 +69,7 @@ def read_pieces(table: Path) -> dict[str, list[Piece]]:
         Masks by the name of the image's file. An image without a mask file has an empty list.
 
     Raises:
-        InputError: a column is missing, a path leaves the folder, or a place is not a whole
-            number.
+        InputError: a column is missing, a path leaves the folder, or a place is not a whole number.
     """
     found: dict[str, list[Piece]] = {}
     remedy = f"A table of masks has the columns {', '.join(COLUMNS)}"
@@ -104,13 +103,13 @@ def check_labels(labels: Iterable[str], pieces: Mapping[str, Sequence[Piece]], t
 def match(
     cases: Sequence[Case], looks: Looks, images: Iterable[Path], correlation: float
 ) -> list[Match]:
-    """Find the images that are those of cases.
+    """Find the images that are equal to those of cases.
 
-    A case and an image are matched if each correlates with the other more than with any other one.
-    So copies within a data set do not count twice.
+    A case and an image match if each correlates with the other more than with any other image. So
+    copies within a data set are not counted twice.
 
     Returns:
-        The matches, by falling correlation.
+        The matches, by decreasing correlation.
     """
     images = list(images)
     by_name = {case.case: case for case in cases}
@@ -142,7 +141,7 @@ def match(
 def united(
     pieces: Iterable[Piece], labels: Iterable[str], drawn_on: tuple[int, int], size: tuple[int, int]
 ) -> np.ndarray:
-    """Unite the masks of some labels.
+    """Merge the masks of some labels.
 
     Returns:
         Boolean mask of the size of the case, by nearest neighbour; empty without such a mask.
@@ -175,11 +174,11 @@ def write_reader(
     cls: str,
     root: Path,
 ) -> Iterator[dict[str, object]]:
-    """Write a mask `<case>.png` of each match, as the setting `readers` takes them.
+    """Write a mask `<case>.png` for each match, as the setting `readers` expects them.
 
     Yields:
-        A row of the list of matches: a row of a case table, and how well both masks agree. `iou` is
-        nan if the case has no mask, or if both marked nothing.
+        A row of the list of matches: a row of a case table, and the agreement of both masks. `iou`
+        is nan if the case has no mask, or if both masks are empty.
     """
     for found in matches:
         case, size = found.case, (found.case.height, found.case.width)

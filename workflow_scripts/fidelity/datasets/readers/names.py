@@ -1,23 +1,25 @@
-"""Names of readers, and the rules by which several readings become one reference."""
+"""Names of readers, and the rules that turn several readings into one reference."""
 
 from typing import Any
 
 from fidelity.base.errors import InputError
 
-# Whose masks and boxes have no reader's name, and whose are in the columns `second_mask:<class>`.
+# FIRST: masks and boxes without a reader's name. SECOND: those in columns `second_mask:<class>`.
 FIRST, SECOND = "first", "second"
 RULES = ("union", "intersection", "majority", "staple")
-# In place of a reader: one of each case's; in tables, what the others agree on, and all readers.
+# Used in place of a reader. ANY: one reader of each case. In tables, OTHERS: what the others agree
+# on; ALL: all readers.
 ANY, OTHERS, ALL = "any", "others", "all"
 RESERVED = (*RULES, ANY, OTHERS, ALL)
 LONGEST = 60
 
 
 def check_reader(name: str, **where: Any) -> str:
-    """Give a reader's name; refuse one that means something else, or that no column could hold.
+    """Return a reader's name; refuse names with another meaning, or that no column can contain.
 
     Raises:
-        InputError: it is reserved, empty, too long, or has a colon; `where` is its file or field.
+        InputError: the name is reserved, empty, too long, or has a colon; `where` is its file or
+            field.
     """
     if name in RESERVED or not 0 < len(name) <= LONGEST or ":" in name or not name.isprintable():
         raise InputError(

@@ -1,4 +1,4 @@
-"""The reference of a case from what its readers drew, by a rule that can be changed at any time."""
+"""Make the reference of a case from its readings, by a rule that can be changed at any time."""
 
 import csv
 import logging
@@ -22,15 +22,16 @@ log = logging.getLogger(__name__)
 
 
 def refer(cases: Iterable[PreparedCase], rule: str) -> Iterator[PreparedCase]:
-    """Give cases the reference that a rule makes of their readings.
+    """Give cases the reference that a rule makes from their readings.
 
     Args:
-        rule: see `consensus.agreed_mask`; a reader's name, or `first`, is this reader's reference.
+        rule: see `consensus.agreed_mask`; with a reader's name or `first`, the reference is that
+            reader's.
 
     Yields:
         The cases with `references`, `reference_boxes`, `filled` and `unread`. `without` has for
-        each reader what the others agree on by the same rule. Where the rule is the reader who is
-        left out, they agree by majority. A class that nobody is named for keeps its reference.
+        each reader what the others agree on by the same rule. If the rule names the reader who is
+        left out, the majority rule is used. A class without any reader's name keeps its reference.
     """
     counts: Counter[str] = Counter()
     for case in cases:
@@ -60,7 +61,7 @@ def check_rule(rule: str, cases: str | Path) -> None:
         )
 
 
-# A mask, its boxes where the readers drew boxes, and whether the mask is these boxes, filled.
+# A mask, its boxes if the readers drew boxes, and whether the mask is these filled boxes.
 Joined = tuple[RLE, tuple[FloatBox, ...] | None, bool]
 
 
@@ -91,7 +92,7 @@ def _referred(case: PreparedCase, rule: str, counts: Counter[str]) -> PreparedCa
         reference_boxes=found.boxes,
         filled=found.filled,
         unread=tuple(cls for cls in case.references if cls not in chosen),
-        # What no reader is named for is no longer the reference, but still a reading.
+        # A mask without a reader's name is no longer the reference, but is still a reading.
         readers=case.readers | ({FIRST: case.readers.get(FIRST, {}) | first} if first else {}),
         agreed=tuple(cls for cls in case.references if cls in case.agreed or cls in first),
         without={reader: _reference(joined) for reader, joined in without.items()},
@@ -99,11 +100,11 @@ def _referred(case: PreparedCase, rule: str, counts: Counter[str]) -> PreparedCa
 
 
 def _joined(case: PreparedCase, cls: str, read: Sequence[str], rule: str) -> Joined | None:
-    """Join the readings of a class: their boxes where all of them are boxes, else their masks."""
+    """Merge the readings of a class: their boxes if all of them are boxes, else their masks."""
     boxes = {
         reader: found[cls]
         for reader, found in case.reader_boxes.items()
-        # A drawn mask goes before the class's boxes.
+        # A drawn mask has priority over the class's boxes.
         if reader in read and cls in found and cls not in case.readers.get(reader, {})
     }
     if FIRST in read and cls in case.filled:

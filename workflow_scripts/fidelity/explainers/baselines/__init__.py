@@ -1,4 +1,5 @@
 """Null baselines: maps that ignore the trained classifier. An explainer must beat them.
 
-And ceilings: answers that know what no explanation of the classifier can know.
+The package also has ceilings: maps that use information which no explanation of the classifier can
+have.
 """

@@ -1,7 +1,7 @@
-"""Null baselines: boxes that know where lesions of a class lie, how large they are, or that alone.
+"""Null baselines: boxes at a typical place, of a typical size, or both, for lesions of a class.
 
 `mean_box` is the mean of the training boxes of a class. `centre_box` is a box of their mean size at
-the centre of the image. `random_box` has the size of a training box and is anywhere.
+the centre of the image. `random_box` has the size of a training box at a random place.
 """
 
 import logging
@@ -43,10 +43,10 @@ def fit(
 
     Args:
         train: prepared training shards.
-        output: the file; float64 (boxes, 4) and int64 (boxes,) of classes: y0, x0, y1, x1 as shares
-            of the native sides. Where a class has masks alone, the rectangles that bound their
-            8-connected parts.
-        code: not used; there is nothing to resume in seconds of work.
+        output: the file to write: float64 (boxes, 4) with y0, x0, y1, x1 as shares of the native
+            sides, and int64 (boxes,) with their classes. If a class has only masks, its boxes are
+            the rectangles that bound their 8-connected parts.
+        code: not used; fitting takes seconds, so there is nothing to resume.
 
     Raises:
         InputError: no training case has a box.
@@ -60,7 +60,7 @@ def fit(
     ]
     if not found:
         raise no_training_masks()
-    # Sorted, so that neither shards nor their order change a digit of the sums.
+    # Sorted, so that neither the shards nor their order change the sums, not even by rounding.
     found.sort()
     classes = sorted({cls for _, cls, *_ in found})
     for cls in classes:
@@ -73,7 +73,7 @@ def fit(
 
 
 def _shares(case: PreparedCase, cls: str) -> np.ndarray:
-    """Give the boxes of a class, float64 (k, 4), as shares of the native sides."""
+    """Return the boxes of a class, float64 (k, 4), as shares of the native sides."""
     boxes = case.reference_boxes.get(cls)
     if boxes is None:
         boxes = boxes_of_mask(decode(case.references[cls]))

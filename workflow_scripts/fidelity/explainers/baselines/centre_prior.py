@@ -1,4 +1,4 @@
-"""Null baseline: the middle of the original image, whatever part of it is shown."""
+"""Null baseline: a Gaussian at the centre of the original image."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ from fidelity.settings.explainers import CentrePrior
 def make(context: Context, settings: CentrePrior) -> Explain:
     """Give every case the same Gaussian at the centre of its original image.
 
-    Of a crop it shows the part that the crop shows: centred on the crop, it would know where the
-    lung is.
+    In a crop, the map is the part of the Gaussian that the crop shows. A Gaussian at the centre of
+    the crop would use where the lung is.
 
     Args:
         context: not used.
@@ -31,7 +31,7 @@ def make(context: Context, settings: CentrePrior) -> Explain:
 
 
 def gaussian(case: PreparedCase, sigma: float) -> np.ndarray:
-    """Evaluate exp(-r²/2σ²) at the pixels of a working image; r and σ are shares of the side.
+    """Evaluate exp(-r²/2σ²) at a working image's pixels; r and σ are shares of the native side.
 
     Args:
         case: its working image shows the native pixels of its box.

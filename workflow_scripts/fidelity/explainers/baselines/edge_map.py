@@ -12,8 +12,8 @@ def make(context: Context, settings: EdgeMap) -> Explain:
     """Give every case the gradient magnitude of its smoothed working image.
 
     Some explanations are hardly more than edge detectors (Adebayo et al. 2018, Sanity checks for
-    saliency maps). Edges that the input setting makes, such as that of a masked lung, belong to it:
-    the classifier sees them too.
+    saliency maps). Edges that the input setting creates, such as the border of a masked lung, are
+    included, because the classifier sees them too.
 
     Returns:
         A function from tasks to maps of kind `dense` at working size.

@@ -1,4 +1,4 @@
-"""What was fitted to the training split for a baseline, as a file."""
+"""Read and write what was fitted to the training split for a baseline."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ SCHEMA = "fidelity-fitted-1"
 
 
 def annotated_cases(shards: Sequence[Path]) -> Iterator[PreparedCase]:
-    """Give the cases that have a reference mask, shard by shard."""
+    """Yield the cases that have a reference mask, shard by shard."""
     return (case for case in cases_in(shards) if case.references)
 
 
 def no_training_masks() -> InputError:
-    """Describe a training split without anything to learn from."""
+    """Describe a training split that has nothing to learn from."""
     return InputError(
         "no training case has a reference mask to train on",
         field="datasets",
@@ -36,13 +36,13 @@ def write_fitted(
     classes: Sequence[str],
     settings: Mapping[str, Any],
 ) -> None:
-    """Write tensors and what they belong to, atomically; equal contents give equal bytes.
+    """Write tensors and their classes atomically; equal contents give equal bytes.
 
     Args:
-        classes: source classes that it was fitted to, in the order of the tensors.
+        classes: source classes that the tensors were fitted to, in the order of the tensors.
     """
     meta = {"schema": SCHEMA, "classes": list(classes), "settings": dict(settings)}
-    # One metadata entry alone: safetensors does not keep an order between several.
+    # A single metadata entry: safetensors does not keep the order of several entries.
     text = json.dumps(meta, sort_keys=True, ensure_ascii=False)
     with atomic_path(path) as temporary:
         temporary.write_bytes(save(dict(tensors), metadata={"fidelity": text}))
@@ -61,7 +61,7 @@ def read_fitted(path: Path, method: str) -> tuple[dict[str, np.ndarray], list[st
         The arrays by name, and the source classes.
 
     Raises:
-        InputError: the file is damaged, or another method's.
+        InputError: the file is damaged, or was fitted for another method.
     """
     remedy = "Delete the file and run again"
     try:

@@ -1,4 +1,4 @@
-"""Lungs and boxes in native pixels, and the way from there to what a working image shows."""
+"""Lungs and boxes in native pixels, and their conversion to what a working image shows."""
 
 import cv2
 import numpy as np
@@ -13,7 +13,7 @@ from fidelity.settings.explainers import Explainer
 
 
 def has_lung(task: Task, settings: Explainer) -> bool:
-    """Check whether the case has a lung mask: one of low quality is not used."""
+    """Check whether the case has a lung mask; masks of low quality do not count."""
     del settings
     return task.case.lung_native is not None
 
@@ -22,7 +22,7 @@ def native_lung(case: PreparedCase) -> np.ndarray:
     """Decode the lung mask: (H, W) bool at native size.
 
     Raises:
-        ValueError: the case has none.
+        ValueError: the case has no lung mask.
     """
     if case.lung_native is None:
         raise ValueError("the case has no lung mask")
@@ -30,16 +30,16 @@ def native_lung(case: PreparedCase) -> np.ndarray:
 
 
 def shown(case: PreparedCase, mask: np.ndarray) -> SaliencyMap:
-    """Cut a native mask to what the working image shows: a map of kind `binary`."""
+    """Crop a native mask to what the working image shows: a map of kind `binary`."""
     y0, x0, y1, x1 = case.box
     return SaliencyMap("binary", mask[y0:y1, x0:x1].astype(np.uint8))
 
 
 def bounds(mask: np.ndarray) -> Box:
-    """Bound a mask that is not empty: (y0, x0, y1, x1), half-open.
+    """Compute the bounding box of a non-empty mask: (y0, x0, y1, x1), half-open.
 
     Raises:
-        ValueError: it is empty.
+        ValueError: the mask is empty.
     """
     box = box_of(mask)
     if box is None:
@@ -48,12 +48,12 @@ def bounds(mask: np.ndarray) -> Box:
 
 
 def to_grid(values: np.ndarray, side: int) -> np.ndarray:
-    """Resize (H, W) of any real type to a square as images are: (side, side) float32."""
+    """Resize (H, W) of any real type to a square like the images: (side, side) float32."""
     return resize_square(values.astype(np.float32), side)
 
 
 def from_grid(grid: np.ndarray, box: Box, window: Box, border: int) -> np.ndarray:
-    """Read a grid that lies over one box of the native image at the places of another.
+    """Resample a grid that covers one box of the native image to another box.
 
     Args:
         grid: (n, n) float32, spread over `box`.

@@ -1,4 +1,4 @@
-"""Null baseline: the whole heart, the one to beat where the finding is cardiomegaly."""
+"""Null baseline: the whole heart; the most relevant baseline if the finding is cardiomegaly."""
 
 from fidelity.datasets.annotations.chexmask import HEART
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
@@ -8,13 +8,13 @@ from fidelity.settings.explainers import HeartMask
 
 
 def has_answer(task: Task, settings: HeartMask) -> bool:
-    """Check whether the case has a heart mask: one of low quality is not used."""
+    """Check whether the case has a heart mask; masks of low quality do not count."""
     del settings
     return HEART in task.case.organs
 
 
 def make(context: Context, settings: HeartMask) -> Explain:
-    """Give every case with a heart mask this mask at native size, whatever the image shows.
+    """Give every case with a heart mask this mask at native size, also where the image is cropped.
 
     Returns:
         A function from tasks to maps of kind `binary`.

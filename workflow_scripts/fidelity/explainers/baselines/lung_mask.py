@@ -8,7 +8,7 @@ has_answer = has_lung
 
 
 def make(context: Context, settings: LungMask) -> Explain:
-    """Give every case its lung mask at native size, whatever the image shows.
+    """Give every case its lung mask at native size, also where the image is cropped or masked.
 
     Returns:
         A function from tasks to maps of kind `binary`.

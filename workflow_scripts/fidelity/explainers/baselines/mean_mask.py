@@ -1,4 +1,4 @@
-"""Null baseline: where lesions of a class lay, on average, in the training split."""
+"""Null baseline: the average position of a class's lesions in the training split."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -42,16 +42,17 @@ def fit(
 
     Args:
         train: prepared training shards.
-        output: the file; float32 (classes, 256, 256), shares of the training masks in 0 … 1.
-        code: not used; there is nothing to resume in seconds of work.
+        output: the file to write: float32 (classes, 256, 256), the share of training masks that
+            cover a pixel, 0 to 1.
+        code: not used; fitting takes seconds, so there is nothing to resume.
 
     Raises:
-        InputError: there is no mask, or (under `lung_box`) none with a lung; also where more than
-            5 % of the cases, and two or more, have no lung.
+        InputError: there is no mask or, under `lung_box`, no mask with a lung. Also if more than
+            5 % of the cases, and at least two, have no lung.
     """
     del val, seed, compute, code
     where = REGIONS[settings.align]
-    # Sorted by case, so that neither shards nor their order change a digit of the sums.
+    # Sorted by case, so that neither the shards nor their order change the sums by rounding.
     found: list[tuple[str, str, Any, Box]] = []
     passed_over = count = 0
     for case in annotated_cases(train):
@@ -117,6 +118,6 @@ def _lung_box(case: PreparedCase) -> Box:
     return bounds(native_lung(case))
 
 
-# Native region that the grid is laid over, and what lies beyond its outermost pixel centres.
+# Native region that the grid covers, and the values beyond its outermost pixel centres.
 REGIONS: dict[str, Callable[[PreparedCase], Box]] = {"image": _whole, "lung_box": _lung_box}
 BORDERS = {"image": cv2.BORDER_REPLICATE, "lung_box": cv2.BORDER_CONSTANT}

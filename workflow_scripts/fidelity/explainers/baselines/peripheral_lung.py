@@ -31,12 +31,12 @@ def make(context: Context, settings: PeripheralLung) -> Explain:
 
 
 def periphery(lung: np.ndarray, width: float) -> np.ndarray:
-    """Keep the pixels near the edge.
+    """Keep the pixels near the edge of the lung.
 
     Args:
         lung: (H, W) bool, both lungs together.
         width: of the band, as a share of the largest distance from the edge inside the lung; 1
-            keeps all.
+            keeps all pixels.
 
     Returns:
         (H, W) bool. A pixel's distance is that to the nearest pixel outside the lung (Euclidean);

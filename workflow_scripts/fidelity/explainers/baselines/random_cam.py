@@ -1,4 +1,4 @@
-"""Null baseline: a class activation map's grid filled with noise."""
+"""Null baseline: noise on the coarse grid of a class activation map."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from fidelity.settings.explainers import RandomCam
 def make(context: Context, settings: RandomCam) -> Explain:
     """Give every case standard normal values on a coarse grid.
 
-    What a CAM scores above this comes from its values, not from their being few and smooth.
+    If a CAM scores higher, its values are the reason, not their low resolution and smoothness.
 
     Returns:
         A function from tasks to maps of kind `grid`.

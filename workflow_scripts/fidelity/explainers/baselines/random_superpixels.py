@@ -12,7 +12,7 @@ from fidelity.settings.explainers import RandomSuperpixels
 def make(context: Context, settings: RandomSuperpixels) -> Explain:
     """Give every case standard normal weights on its superpixels.
 
-    What LIME scores above this comes from the classifier, not from the segmentation.
+    If LIME scores higher, the classifier is the reason, not the segmentation.
 
     Returns:
         A function from tasks to maps of kind `superpixels`.

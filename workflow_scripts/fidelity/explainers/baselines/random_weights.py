@@ -11,14 +11,14 @@ from fidelity.settings.explainers import RandomWeights
 
 
 def make(context: Context, settings: RandomWeights) -> Explain:
-    """Set another explainer up on a randomised copy of the classifier.
+    """Set up another explainer on a randomised copy of the classifier.
 
-    The model parameter randomisation test of Adebayo et al. 2018 (Sanity checks for saliency maps).
-    An explanation that scores no better than this owes its score to the architecture and the image,
-    not to the classifier's training.
+    This is the model parameter randomisation test of Adebayo et al. 2018 (Sanity checks for
+    saliency maps). An explanation that scores no better owes its score to the architecture and the
+    image, not to the classifier's training.
 
     Args:
-        settings: of, the config entry of the explainer. It gets the random numbers that it has on
+        settings: `of` is the config entry of the explainer. It gets the same random numbers as on
             the trained classifier, so that the weights are the only difference.
 
     Returns:
@@ -34,7 +34,7 @@ def make(context: Context, settings: RandomWeights) -> Explain:
             field="explainers.of",
             remedy="Name an explainer of the classifier, such as gradcam",
         )
-    # Each trained network (each training seed) has a random twin of its own.
+    # Each trained network (each training seed) has its own random copy.
     trained = weights_digest(context.classifier)
     network = randomised(context.classifier, seed_for(context.seed, "random weights", trained))
     inner_context = dataclasses.replace(context, classifier=network, method=inner.method)

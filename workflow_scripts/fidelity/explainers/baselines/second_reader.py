@@ -1,4 +1,4 @@
-"""Ceiling: what another reader has drawn. People agree with each other no better than this."""
+"""Ceiling: the mask of another reader. Human readers agree with each other only this well."""
 
 from fidelity.datasets.readers.names import ANY, SECOND
 from fidelity.explainers.base import Context, Explain, Explanation, Task, one_by_one
@@ -8,7 +8,7 @@ from fidelity.settings.explainers import SecondReader
 
 
 def has_answer(task: Task, settings: SecondReader) -> bool:
-    """Check whether the reader has read the class: a case read once is not a failure."""
+    """Check whether the reader has read the class; a case with a single reader is not a failure."""
     return _reader(task, settings) in task.case.readers_of(task.cls)
 
 

@@ -34,9 +34,9 @@ def fit(
     """Train the U-Net on working images; see `segmentation.train_network`.
 
     Args:
-        val: prepared validation shards; they choose the epoch.
-        compute: threads and device; with these fixed, equal to the bit on one type of CPU.
-        code: digest of the code that trains; a stopped training resumes if it is the same.
+        val: prepared validation shards, used to choose the epoch.
+        compute: threads and device; with these fixed, results are bit-identical on one type of CPU.
+        code: digest of the training code; an interrupted training resumes if it is unchanged.
 
     Raises:
         InputError: no training case has a reference mask.
@@ -56,7 +56,7 @@ def fit(
 
 
 def read_examples(shards: Sequence[Path]) -> Examples:
-    """Read the annotated cases of shards, sorted by case so that sharding changes nothing."""
+    """Read the annotated cases of shards, sorted by case so that sharding has no effect."""
     found = [
         (case.case, cls, case.image, reference_in_frame(case, cls, "working"))
         for case in annotated_cases(shards)
@@ -93,7 +93,7 @@ def make(context: Context, settings: Unet) -> Explain:
             if task.cls not in classes:
                 raise ValueError(f"no training case has a reference mask of the class {task.cls!r}")
         images = np.stack([task.case.image for task in tasks])
-        # A fixed batch size: kernels round by batch size.
+        # A fixed batch size, because rounding depends on it.
         full = np.zeros((context.batch, *images.shape[1:]), np.uint8)
         full[: len(images)] = images
         probabilities = network(torch.from_numpy(full).to(device).float() / 255).sigmoid().cpu()

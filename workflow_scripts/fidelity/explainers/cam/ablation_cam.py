@@ -1,18 +1,19 @@
-"""Ablation-CAM (Desai & Ramaswamy 2020): channels weighted by what the class loses without them.
+"""Ablation-CAM (Desai & Ramaswamy 2020): weighs channels by what the class loses without them.
 
-As in pytorch-grad-cam, whose maps it gives where these are sound; four things differ.
+Where the maps of pytorch-grad-cam are sound, this module gives the same maps. It differs in four
+points.
 
 - A weight is the drop of the logit. The package divides it by the logit. A negative logit inverts
   the map, so that a class seems to be where it is not (its issue 555). Near 0 it overflows.
-- A channel is set to 0, as in the paper. The package sets it to its batch's minimum - 1e7 unless
-  that is 0, for each row of a batch lower than for the row before. So maps depend on the batch
-  size, and after a LayerNorm on nothing else.
-- Channels are set in a hook. The package replaces the layer in the network, and leaves it replaced
-  when a pass raises: every later map is of another network.
-- What precedes the layer sees one image per pass. The package sends a batch of copies through.
+- A channel is set to 0, as in the paper. The package sets it to its batch's minimum - 1e7, unless
+  that minimum is 0. In a batch, each row gets a lower value than the row before. So maps depend on
+  the batch size, and after a LayerNorm they depend on nothing else.
+- Channels are set in a hook. The package replaces the layer in the network, and does not restore
+  it if a pass raises: every later map is of another network.
+- The layers before see one image per pass. The package sends a batch of copies through them.
 
-It needs no gradients: it perturbs a layer. It is in the CAM family because its map is a weighted
-sum of that layer's activations, with a CAM's resolution.
+The method needs no gradients: it perturbs a layer. It is in the CAM family because its map is a
+weighted sum of that layer's activations, with a CAM's resolution.
 """
 
 import torch
@@ -27,13 +28,13 @@ from fidelity.settings.explainers import Ablationcam
 
 
 def make(context: Context, settings: Ablationcam) -> Explain:
-    """Set Ablation-CAM up.
+    """Set up Ablation-CAM.
 
     Returns:
         A function from tasks to maps of kind `grid`, signed, in logits × activation. Extras: layer.
 
     Raises:
-        InputError: no such layer, or one without spatial extent.
+        InputError: there is no such layer, or it has no spatial extent.
     """
     classifier = context.classifier
     layer = find_cam_layer(classifier, settings.layer)
@@ -49,7 +50,7 @@ def make(context: Context, settings: Ablationcam) -> Explain:
         logit = reader(image)[0, task.target].cpu()
         activations = reader.activations[0]
         reader.release()
-        # Where a channel is 0 already, nothing can be taken from it.
+        # A channel that is 0 already loses nothing.
         alive = activations.flatten(1).abs().amax(1).nonzero().flatten()
         weights = torch.zeros(len(activations))
         for channels in alive.split(context.batch):
@@ -69,9 +70,9 @@ def ablated(
     """Classify an image without one channel of a layer, for several channels at once.
 
     Args:
-        classifier: in eval mode; as it was afterwards, whatever is raised.
+        classifier: in eval mode; restored afterwards, even if an error is raised.
         layer: whose output loses a channel. Tokens have their channels last; a class token loses
-            its own with the others, as in the package's layer for transformers.
+            the channel too, as in the package's layer for transformers.
         images: the image, once (n = 1) or as often as there are channels.
         channels: int64 (k,).
 
@@ -95,9 +96,10 @@ def ablated(
 
 
 def broadcasts(classifier: Classifier, layer: CamLayer, image: torch.Tensor) -> bool:
-    """Tell whether what follows the layer takes several outputs of it beside one image's others.
+    """Check whether the rest of the network takes several outputs of the layer for one image.
 
-    Additions around the layer (residual blocks) do; concatenations (inside dense blocks) do not.
+    The other inputs of the later layers are then those of a single image. Additions around the
+    layer (residual blocks) allow this; concatenations (inside dense blocks) do not.
     """
     channels = torch.zeros(2, dtype=torch.int64)
     try:

@@ -16,10 +16,11 @@ from fidelity.settings.explainers import Cam, Finercam, GradcamPlusPlus
 
 
 class NativeGrid:
-    """Mixed into a CAM of the package: returns the weighted activations as they are.
+    """A mixin for the package's CAMs that returns the weighted activations unchanged.
 
-    The package rectifies, scales by minimum and maximum, and resizes to the input in one go. Here
-    the signed low-resolution grid is kept; those steps come at rendering, for all explainers alike.
+    The package rectifies, scales by minimum and maximum, and resizes to the input in one step. Here
+    the signed low-resolution grid is kept. Those steps follow at rendering, in the same way for all
+    explainers.
     """
 
     def compute_cam_per_layer(
@@ -37,14 +38,15 @@ class NativeGrid:
 
 
 def make(context: Context, settings: Cam) -> Explain:
-    """Set a CAM up.
+    """Set up a CAM.
 
     Returns:
         A function from tasks to maps of kind `grid`: the method's map at the layer's resolution,
         signed, before the last ReLU. Extras: layer.
 
     Raises:
-        InputError: no such layer, or one without spatial extent; no class to compare with.
+        InputError: there is no such layer, it has no spatial extent, or there is no class to
+            compare with.
     """
     classifier = context.classifier
     if isinstance(settings, Finercam) and len(classifier.classes) < 2:
@@ -55,7 +57,7 @@ def make(context: Context, settings: Cam) -> Explain:
         )
     layer = find_cam_layer(classifier, settings.layer)
     method = METHODS[settings.method]
-    # Without target layers the package sets no hooks of its own.
+    # Without target layers, the package sets no hooks of its own.
     cam = type(f"Native{method.__name__}", (NativeGrid, method), {})(classifier, [])
     cam.activations_and_grads = LayerReader(classifier, layer, cam.uses_gradients)
     if isinstance(settings, GradcamPlusPlus):
@@ -70,7 +72,7 @@ def make(context: Context, settings: Cam) -> Explain:
         images, categories = padded(tasks, context.batch)
         with torch.set_grad_enabled(cam.uses_gradients):
             grids = cam(classifier.preprocess(images), list(map(target, categories)))
-        cam.outputs = None  # holds the graph
+        cam.outputs = None  # would keep the graph alive
         cam.activations_and_grads.release()
         return [
             Explanation(SaliencyMap("grid", g), {"layer": layer.name}) for g in grids[: len(tasks)]

@@ -1,4 +1,4 @@
-"""The package's CAMs with their traps removed: what each makes of activations and gradients."""
+"""The package's CAMs, with corrections: how each combines activations and gradients."""
 
 from typing import Any
 
@@ -15,20 +15,20 @@ from pytorch_grad_cam import (
 )
 from pytorch_grad_cam.base_cam import BaseCAM
 
-# Relative size under which a float32 difference or sum is its own rounding error.
+# Relative size below which a float32 difference or sum is only its own rounding error.
 ROUNDING = 1e-6
 
 
 class BoundedGradCAMPlusPlus(GradCAMPlusPlus):
-    """Grad-CAM++ whose coefficients stay in the range that their derivation gives them.
+    """Grad-CAM++ whose coefficients stay in the range of their derivation.
 
     The coefficient is g² / (2g² + g³·ΣA): at most ½ where activations are not negative, as in the
-    paper (Chattopadhyay et al. 2018). On a layer before its ReLU the denominator may vanish or turn
-    negative. It is kept at g² or more, so that coefficients are in [0, 1].
+    paper (Chattopadhyay et al. 2018). On a layer before its ReLU, the denominator may vanish or
+    become negative. It is kept at g² or more, so that coefficients are in [0, 1].
     """
 
-    # Added to the denominator by the package. Gradients at a 7×7 layer are about 1e-3, so that it
-    # outweighs 2g² and favours channels of large gradient; 0 is the paper's formula.
+    # The package's addition to the denominator; 0 would be the paper's formula. Gradients at a 7×7
+    # layer are about 1e-3, so this value outweighs 2g² and favours channels with large gradients.
     epsilon = 1e-6
 
     def get_cam_weights(self, *given: Any) -> np.ndarray:
@@ -44,20 +44,20 @@ class BoundedGradCAMPlusPlus(GradCAMPlusPlus):
 class StableXGradCAM(XGradCAM):
     """XGrad-CAM that leaves out channels whose activations cancel each other.
 
-    Weights are divided by the sum of a channel's activations. On a layer before its ReLU that sum
-    may be nothing but rounding error; the package adds 1e-7 and gives such a channel the map.
+    Weights are divided by the sum of a channel's activations. On a layer before its ReLU, that sum
+    may be only rounding error. The package adds 1e-7, and such a channel then dominates the map.
     """
 
     def get_cam_weights(self, *given: Any) -> np.ndarray:
         _, _, _, activations, grads = given
-        total = activations.sum(axis=(2, 3)) + 1e-7  # the package's
+        total = activations.sum(axis=(2, 3)) + 1e-7  # as in the package
         used = np.abs(total) > ROUNDING * np.abs(activations).sum(axis=(2, 3))
         relevance = (grads * activations).sum(axis=(2, 3))
         return np.divide(relevance, total, out=np.zeros_like(relevance), where=used)
 
 
 class SignedEigenCAM(EigenCAM):
-    """Eigen-CAM whose sign is declared: it goes with the mean activation. Knows of no class."""
+    """Eigen-CAM with a defined sign: that of the mean activation. It depends on no class."""
 
     def get_cam_image(self, *given: Any) -> np.ndarray:
         activations = given[3]
@@ -65,7 +65,7 @@ class SignedEigenCAM(EigenCAM):
 
 
 class SignedEigenGradCAM(EigenGradCAM):
-    """EigenGrad-CAM whose sign is declared: it goes with the mean of gradient × activation."""
+    """EigenGrad-CAM with a defined sign: that of the mean of gradient × activation."""
 
     def get_cam_image(self, *given: Any) -> np.ndarray:
         _, _, _, activations, grads, _ = given
@@ -75,17 +75,17 @@ class SignedEigenGradCAM(EigenGradCAM):
 def first_component(features: np.ndarray) -> np.ndarray:
     """Project each position's features on their first principal component.
 
-    The package's `get_2d_projection` leaves the sign to LAPACK, so a map may be its own negative on
-    another machine. It turns NaN into 0 silently, and makes a full map of the rounding errors of
-    constant activations. It also computes all singular vectors, but uses one.
+    The package's `get_2d_projection` leaves the sign to LAPACK, so a map may be inverted on another
+    machine. It silently turns NaN into 0. For constant activations, it makes a full map from
+    rounding errors. It also computes all singular vectors, but uses only one.
 
     Args:
         features: (n, channels, h, w).
 
     Returns:
-        float32 (n, h, w), of the sign that correlates positively with the mean of the features over
-        channels. If that mean is flat, the value of largest size is positive. 0 where the features
-        do not vary.
+        float32 (n, h, w), with the sign that correlates positively with the mean of the features
+        over channels. If that mean is flat, the value of largest size is positive. It is 0 where
+        the features do not vary.
 
     Raises:
         ValueError: features that are not finite.
@@ -110,31 +110,31 @@ def _first_component(features: np.ndarray) -> np.ndarray:
 
 
 class ClassTarget:
-    """The logit of a class, as pytorch-grad-cam's targets give it."""
+    """The logit of a class, in the form of pytorch-grad-cam's targets."""
 
     def __init__(self, category: int) -> None:
         self.category = category
 
     def __call__(self, output: torch.Tensor) -> torch.Tensor:
-        """Take it from one image's logits (classes,)."""
+        """Return the class's logit from one image's logits (classes,)."""
         return output[self.category]
 
 
 class FinerTarget:
-    """What tells a class from those like it (Finer-CAM, Zhang et al. 2025).
+    """The target of Finer-CAM (Zhang et al. 2025): what distinguishes a class from similar ones.
 
-    The logit minus alpha times the logit of the classes nearest to it, weighted by their
-    probability. The package takes one class for all images of a batch, and with targets of one's
-    own falls back to Grad-CAM without a word. It divides probabilities by their sum + 1e-9, so a
-    classifier more certain than about 18 logits gets an inverted map. Here they are a softmax over
-    the classes compared, which is the same without that term.
+    It is the logit minus alpha times the mean logit of the classes with the nearest logits,
+    weighted by their probability. The package differs in three points. It uses one class for all
+    images of a batch. With targets set by the caller, it silently falls back to Grad-CAM. It
+    divides probabilities by their sum + 1e-9, so a margin above about 18 logits inverts the map.
+    Here the weights are a softmax over the compared classes, which is the same without that term.
     """
 
     def __init__(self, category: int, comparisons: int, alpha: float) -> None:
         self.category, self.comparisons, self.alpha = category, comparisons, alpha
 
     def __call__(self, output: torch.Tensor) -> torch.Tensor:
-        """Compute it from one image's logits (classes,)."""
+        """Compute the target from one image's logits (classes,)."""
         distance = (output - output[self.category]).abs().tolist()
         others = [index for index in range(len(output)) if index != self.category]
         nearest = output[sorted(others, key=distance.__getitem__)[: self.comparisons]]
@@ -149,5 +149,5 @@ METHODS: dict[str, type[BaseCAM]] = {
     "layercam": LayerCAM,
     "eigencam": SignedEigenCAM,
     "eigengradcam": SignedEigenGradCAM,
-    "finercam": GradCAM,  # of a FinerTarget
+    "finercam": GradCAM,  # with a FinerTarget
 }

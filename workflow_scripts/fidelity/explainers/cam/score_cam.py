@@ -1,9 +1,9 @@
-"""Score-CAM (Wang et al. 2020): channels weighted by the score of the image that they mask.
+"""Score-CAM (Wang et al. 2020): weighs channels by the score of the image that they mask.
 
-The algorithm is pytorch-grad-cam's and gives its maps. The package holds all masked images of a
-batch in memory at once (10 GB for 32 images of 512 channels at 224 px). Here they are made as they
-are needed. It needs no gradients: it perturbs the input. It is in the CAM family because its map is
-a weighted sum of a layer's activations, with a CAM's resolution.
+The algorithm and the maps are those of pytorch-grad-cam. The package holds all masked images of a
+batch in memory at once (10 GB for 32 images of 512 channels at 224 px). Here they are created when
+they are needed. The method needs no gradients: it perturbs the input. It is in the CAM family
+because its map is a weighted sum of a layer's activations, with a CAM's resolution.
 """
 
 import torch
@@ -17,11 +17,11 @@ from fidelity.settings.explainers import Scorecam
 
 
 def make(context: Context, settings: Scorecam) -> Explain:
-    """Set Score-CAM up.
+    """Set up Score-CAM.
 
     Args:
         settings: layer (see `explainers.cam`); output: `logit` (the package's) or `probability`
-            (the paper's). Probabilities differ little between channels, so that the softmax over
+            (the paper's). Probabilities differ little between channels, so the softmax over
             channels gives nearly equal weights.
 
     Returns:
@@ -29,7 +29,7 @@ def make(context: Context, settings: Scorecam) -> Explain:
         that went through the network).
 
     Raises:
-        InputError: no such layer, or one without spatial extent.
+        InputError: there is no such layer, or it has no spatial extent.
     """
     classifier = context.classifier
     layer = find_cam_layer(classifier, settings.layer)
@@ -69,8 +69,8 @@ def channel_scores(
 
     Returns:
         float32 (k,) on the CPU, and the number of images that were classified. Channels that do
-        not vary share one: their mask is 0. The package scales such a channel's rounding errors
-        to a mask, unless it is exactly 0.
+        not vary share one image: their mask is 0. The package scales the rounding errors of such a
+        channel to a mask, unless the channel is exactly 0.
     """
     flat = activations.flatten(1)
     low, high = flat.amin(1), flat.amax(1)

@@ -1,4 +1,4 @@
-"""What all gradient methods share: batches of one size, and no gradients of parameters."""
+"""Shared by all gradient methods: batches of one size, and no gradients of parameters."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from fidelity.settings.explainers import Explainer
 
 @dataclass(frozen=True)
 class Batch:
-    """Images to explain in one go, filled up to the context's batch size.
+    """Images to explain together, padded to the context's batch size.
 
     Attributes:
         grey: float32 (b, H, W) in [0, 1], on the classifier's device.
         targets: int64 (b,), the explained columns of the logits.
-        seeds: one per image; that of an image does not depend on its neighbours.
+        seeds: one per image; an image's seed does not depend on the other images.
     """
 
     grey: torch.Tensor
@@ -46,14 +46,14 @@ class Attributions:
 def explainer(
     context: Context, settings: Explainer, attribute: Callable[[Batch], Attributions]
 ) -> Explain:
-    """Make an explainer of a function from batches to attributions.
+    """Turn a function from batches to attributions into an explainer.
 
     Args:
-        settings: magnitude (take the absolute value of the sum over channels; False where a method
-            has no such key) and smoothing (standard deviation of a Gaussian in pixels of the
-            working image; 0 = none), in this order.
-        attribute: called with batches of one fixed size, since the kernels that a library picks for
-            another batch size round differently.
+        settings: magnitude, applied first, takes the absolute value of the sum over channels; it
+            is False where a method has no such key. smoothing is the standard deviation of a
+            Gaussian in pixels of the working image; 0 means none.
+        attribute: called with batches of one fixed size. A library chooses other kernels, which
+            round differently, for other batch sizes.
 
     Returns:
         A function from tasks to maps of kind `dense` at the working image's size.
@@ -77,7 +77,7 @@ def explainer(
 
 
 def batch_of(context: Context, tasks: Sequence[Task]) -> Batch:
-    """Put tasks into a batch of the context's size; black images fill it up."""
+    """Stack tasks to a batch of the context's size, padded with black images."""
     images, targets = padded(tasks, context.batch)
     device = context.classifier.device
     seeds = [context.seed_of(task) for task in tasks]
@@ -89,7 +89,7 @@ def batch_of(context: Context, tasks: Sequence[Task]) -> Batch:
 
 
 def finished(values: np.ndarray, settings: Explainer) -> np.ndarray:
-    """Take the magnitude, then smooth, as the settings say; see `explainer`."""
+    """Take the magnitude, then smooth, as set in the settings; see `explainer`."""
     if getattr(settings, "magnitude", False):
         values = np.abs(values)
     if settings.smoothing:
@@ -101,7 +101,7 @@ def finished(values: np.ndarray, settings: Explainer) -> np.ndarray:
 def gradient(
     classifier: Classifier, x: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Differentiate the targets' logits at the input.
+    """Compute the gradient of the targets' logits at the input.
 
     Args:
         x: (b, channels, H, W), normalised.
@@ -115,7 +115,7 @@ def gradient(
 
 
 def logits_of(classifier: Classifier, x: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Give the targets' logits (b,)."""
+    """Return the targets' logits (b,)."""
     return classifier(x).gather(1, targets[:, None])[:, 0]
 
 
@@ -127,14 +127,14 @@ def completeness(
     targets: torch.Tensor,
     attributions: torch.Tensor,
 ) -> dict[str, torch.Tensor]:
-    """Compare the sum of attributions with what they claim to explain.
+    """Compare the sum of attributions with what they should add up to.
 
-    Completeness (Sundararajan, Taly & Yan 2017) or summation to delta (Shrikumar et al. 2017). The
-    attributions add up to the difference of the logit between image and baseline.
+    This is completeness (Sundararajan, Taly & Yan 2017), or summation to delta (Shrikumar et al.
+    2017). Attributions add up to the difference of the logit between image and baseline.
 
     Returns:
-        logit_difference (b,), and completeness_error (b,): the sum of attributions minus it, both
-        in units of the logit.
+        logit_difference (b,), and completeness_error (b,): the sum of attributions minus
+        logit_difference, both in units of the logit.
     """
     difference = logits_of(classifier, x, targets) - logits_of(classifier, baseline, targets)
     total = attributions.flatten(1).double().sum(1)

@@ -1,4 +1,4 @@
-"""DeepLift with the rescale rule, by the package captum, its rule for max pooling fixed."""
+"""DeepLift with the rescale rule, by the package captum, with a corrected rule for max pooling."""
 
 import warnings
 
@@ -18,16 +18,16 @@ from fidelity.explainers.gradients.operations import with_known_operations
 from fidelity.explainers.gradients.references import baseline
 from fidelity.settings.explainers import Deeplift
 
-# Differences of activations below this get the plain gradient; captum's own value.
+# Below this difference of activations, the plain gradient is used; the value is captum's.
 EPS = 1e-10
 
 
 def make(context: Context, settings: Deeplift) -> Explain:
-    """Set DeepLift up (Shrikumar, Greenside & Kundaje 2017).
+    """Set up DeepLift (Shrikumar, Greenside & Kundaje 2017).
 
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit_difference between image and
-        baseline, and completeness_error, what the attributions' sum misses it by.
+        baseline, and completeness_error, the sum of attributions minus that difference.
 
     Raises:
         InputError: an operation without a rule; see `with_known_operations`.
@@ -52,21 +52,24 @@ def make(context: Context, settings: Deeplift) -> Explain:
 class RescaledMaxPool(nn.Module):
     """Max pooling whose backward pass is DeepLift's rescale rule.
 
-    In captum 0.9, `max_unpool2d` undoes the pooling and keeps one of the windows that share a
-    maximum. Where windows overlap (ResNet, DenseNet: 3 px wide, 2 px apart), attributions do not
-    add up. Directly after a ReLU its rule has no effect, because the ReLU's hook has read the
-    gradient by then. Attributions then add up only for constant baselines. And where image and
-    baseline are equal it takes the gradient of the batch's first image. Here all windows count,
-    each for its own image.
+    It replaces the rule of captum 0.9, which has three faults:
+
+    - `max_unpool2d` undoes the pooling and keeps only one of the windows that share a maximum. If
+      windows overlap (ResNet, DenseNet: 3 px wide, 2 px apart), attributions do not add up.
+    - Directly after a ReLU, the rule has no effect, because the ReLU's hook has already read the
+      gradient. Attributions then add up only for constant baselines.
+    - Where image and baseline are equal, it uses the gradient of the batch's first image.
+
+    Here all windows count, each for its own image.
     """
 
     def __init__(self, pool: nn.MaxPool2d) -> None:
-        """Take the sizes of a pooling."""
+        """Store the parameters of a pooling."""
         super().__init__()
         self.sizes = (pool.kernel_size, pool.stride, pool.padding, pool.dilation, pool.ceil_mode)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Pool; under DeepLift the first half of the batch are images, the second baselines."""
+        """Pool; under DeepLift, the batch's first half are images, its second half baselines."""
         return _MaxPool.apply(x, *self.sizes)
 
 
@@ -83,8 +86,9 @@ class _MaxPool(torch.autograd.Function):
         change = x[: len(x) // 2] - x[len(x) // 2 :]
         image, reference = pooled.chunk(2)
         above = torch.maximum(image, reference)
-        # What the image's maximum adds to the pooled value, and what the baseline's takes away,
-        # each at its own place: of the two one is zero, window by window.
+        # The image's maximum adds the first part to the pooled value; the baseline's maximum takes
+        # away the second part. Each belongs to its own place, and in each window one of the two is
+        # zero.
         parts = torch.cat([above - reference, image - above])
         to_image, to_reference = _scatter(gradient * parts, where, x.shape).chunk(2)
         multiplier = (to_image + to_reference) / torch.where(change == 0, 1, change)

@@ -1,16 +1,16 @@
 """FullGrad (Srinivas & Fleuret 2019): input and bias gradients of all layers, at input size.
 
-As in pytorch-grad-cam, with these differences.
+It follows pytorch-grad-cam, with these differences.
 
 - A gradient belongs to the layer it came from. The package pairs biases in the order of definition
-  with gradients in the order of the pass, and exchanges them where the two differ.
+  with gradients in the order of the pass, which is wrong where the two differ.
 - The authors' code scales the gradients of a layer to [0, 1] together (`scale: layer`). The package
   scales each channel, so a channel whose gradients are nearly 0 counts as much as the strongest.
-  That is the default, because the defaults of all CAMs are the package's.
+  The package's way is the default here, as for all CAMs.
 - Channels are summed before they are enlarged. This gives the same map without all channels at
   image size.
 - A network that does not decompose (not piecewise linear, or with biases in other layers) is
-  refused. The package gives a map of what it finds.
+  refused. The package gives a map of the parts that it finds.
 """
 
 from collections.abc import Iterable, Sequence
@@ -30,12 +30,13 @@ from fidelity.settings.explainers import Fullgrad
 
 # Exact types: a subclass (timm's BatchNormAct2d) does more than the linear step.
 BIASED = (nn.Conv2d, nn.BatchNorm2d, nn.Linear)
-# Of the logit and all its parts, that may be missing from their sum: float32 in a deep network.
+# Allowed gap between the logit and the sum of its parts, as a share of all their sizes: the
+# rounding of float32 in a deep network.
 TOLERANCE = 1e-3
 
 
 def make(context: Context, settings: Fullgrad) -> Explain:
-    """Set FullGrad up.
+    """Set up FullGrad.
 
     Returns:
         A function from tasks to maps of kind `dense` at input size, at least 0. Linear layers have
@@ -57,7 +58,7 @@ def make(context: Context, settings: Fullgrad) -> Explain:
 
 
 def check(classifier: Classifier) -> None:
-    """See that the parts of a logit add up to it, on one image of noise.
+    """Check on one image of noise that the parts of a logit add up to it.
 
     Raises:
         InputError: they do not.
@@ -89,9 +90,9 @@ def decompose(
         images: (n, channels, H, W), preprocessed.
 
     Returns:
-        Logits (n, classes), and the parts. The first is that of the input (n, channels, H, W).
-        Those of layers follow in the order of the pass, (n, k, h, w) or (n, k). They sum to the
-        class's logit in networks of ReLUs.
+        Logits (n, classes), and the parts. The first part is that of the input (n, channels, H, W).
+        The parts of layers follow in the order of the pass, (n, k, h, w) or (n, k). In networks of
+        ReLUs, the parts sum to the class's logit.
     """
     seen: list[tuple[torch.Tensor, list[torch.Tensor]]] = []
 
@@ -114,8 +115,9 @@ def decompose(
             handle.remove()
     parts = [gradient * images.detach()]
     for bias, gradients in seen:
-        # None where the class does not depend on the layer; a bias of 3 axes is one per channel,
-        # that of a linear layer belongs to the last axis, whatever axes precede it.
+        # There is no gradient where the class does not depend on the layer. A bias of 3 axes has
+        # one value per channel. The bias of a linear layer belongs to the last axis, whatever comes
+        # before.
         parts += [
             found.detach() * bias if bias.ndim == 3 else (found.detach() * bias).flatten(1)
             for found in gradients
@@ -124,10 +126,10 @@ def decompose(
 
 
 def biases(classifier: Classifier) -> Iterable[tuple[nn.Module, torch.Tensor]]:
-    """Give the layers with a bias; batch normalisation has one of its means, too.
+    """Yield the layers with a bias; batch normalisation also has one from its means.
 
     Returns:
-        Layer and bias, shaped (k, 1, 1), of linear layers (k,).
+        Layer and bias, shaped (k, 1, 1), or (k,) for linear layers.
     """
     for module in classifier.network.modules():
         if type(module) not in BIASED:
@@ -146,10 +148,10 @@ def biases(classifier: Classifier) -> Iterable[tuple[nn.Module, torch.Tensor]]:
 
 
 def saliency(parts: Sequence[torch.Tensor], side: int, scale: str) -> np.ndarray:
-    """Add the sizes of all parts up at image size.
+    """Add up the absolute values of all parts at image size.
 
     Args:
-        scale: what is brought to [0, 1] by its minimum and maximum: the `layer` or each `channel`.
+        scale: what is scaled to [0, 1] by its minimum and maximum: the `layer` or each `channel`.
 
     Returns:
         float32 (n, side, side).
@@ -162,7 +164,7 @@ def saliency(parts: Sequence[torch.Tensor], side: int, scale: str) -> np.ndarray
         size = part.abs()
         size = size - size.amin(axes, keepdim=True)
         peak = size.amax(axes, keepdim=True)
-        # The package's own term; per layer only a layer without any gradient needs one.
+        # The 1e-7 is the package's. Per layer, only a layer without any gradient needs such a term.
         size = size / (peak + 1e-7) if scale == "channel" else size / peak.clamp(min=1e-30)
         summed = size.sum(1, keepdim=True)
         total += nn.functional.interpolate(

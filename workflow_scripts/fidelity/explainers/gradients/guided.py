@@ -19,19 +19,20 @@ from fidelity.settings.explainers import GuidedBackprop, GuidedGradcam
 
 
 def make(context: Context, settings: GuidedBackprop | GuidedGradcam) -> Explain:
-    """Set guided backprop (Springenberg et al. 2015) or guided Grad-CAM (Selvaraju et al. 2017) up.
+    """Set up guided backprop (Springenberg et al. 2015) or guided Grad-CAM (Selvaraju et al. 2017).
 
     Returns:
         A function from tasks to maps of kind `dense`. Guided Grad-CAM is guided backprop times the
-        rectified Grad-CAM, enlarged bilinearly as in its paper (captum's own: nearest neighbour).
+        rectified Grad-CAM, which is enlarged bilinearly as in its paper (captum uses nearest
+        neighbours).
 
     Raises:
         InputError: a network without ReLU, or with operations that have no rule; see
-            `with_known_operations`. Of guided_gradcam also: no such layer.
+            `with_known_operations`. For guided_gradcam also: no such layer.
     """
     twin = with_known_operations(context.classifier, settings.method)
     guided = CaptumGuidedBackprop(twin)
-    # Layers are named by blocks, which the rewritten network has lost.
+    # Layers are named by blocks, which the rewritten network no longer has.
     plain = context.classifier
     with_cam = isinstance(settings, GuidedGradcam)
     layer = find_cam_layer(plain, settings.layer) if with_cam else None

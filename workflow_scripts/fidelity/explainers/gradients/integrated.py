@@ -14,11 +14,11 @@ from fidelity.settings.explainers import IntegratedGradients
 
 
 def make(context: Context, settings: IntegratedGradients) -> Explain:
-    """Set integrated gradients up (Sundararajan, Taly & Yan 2017).
+    """Set up integrated gradients (Sundararajan, Taly & Yan 2017).
 
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit_difference between image and
-        baseline, and completeness_error, what the attributions' sum misses it by.
+        baseline, and completeness_error, the sum of attributions minus that difference.
     """
     classifier = context.classifier
     method = CaptumIntegratedGradients(classifier)

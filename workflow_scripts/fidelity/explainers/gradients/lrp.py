@@ -14,14 +14,14 @@ from fidelity.settings.explainers import Lrp
 
 
 def make(context: Context, settings: Lrp) -> Explain:
-    """Set layer-wise relevance propagation up (Bach et al. 2015; Montavon et al. 2019).
+    """Set up layer-wise relevance propagation (Bach et al. 2015; Montavon et al. 2019).
 
-    The target's logit is what is propagated (Bach et al. 2015), so that positive relevance speaks
-    for the class whatever the logit's sign.
+    The target's logit is propagated (Bach et al. 2015), so positive relevance supports the class
+    whatever the logit's sign.
 
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit, and conservation_error, the
-        sum of relevance minus the logit (what biases and stabilisers took or gave).
+        sum of relevance minus the logit (what biases and stabilisers absorbed or added).
 
     Raises:
         InputError: an operation without a rule; see `canonised`.
@@ -44,7 +44,7 @@ def make(context: Context, settings: Lrp) -> Explain:
 
 
 def composite(classifier: Classifier, name: str, epsilon: float) -> Composite:
-    """Build zennit's composite; that with a box gets the range that grey values can take."""
+    """Build zennit's composite; the one with a box gets the possible range of grey values."""
     given = {"epsilon": epsilon}
     if name == "epsilon_gamma_box":
         side = classifier.image_size
@@ -55,10 +55,10 @@ def composite(classifier: Classifier, name: str, epsilon: float) -> Composite:
 
 
 def start(head: Classifier, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Share a target's logit out among the network's own outputs.
+    """Distribute a target's logit over the network's own outputs.
 
-    A logit is one output, its negative, or a difference of two (see `Classifier.forward`): the sum
-    of outputs times its gradient at them.
+    A logit is one output, its negative, or a difference of two (see `Classifier.forward`). So it is
+    the sum of the outputs times its gradient with respect to them.
 
     Args:
         head: turns outputs into logits: the classifier around an identity.

@@ -1,8 +1,8 @@
-"""A copy of a classifier in which every activation and every pooling is a module used once.
+"""Copy a classifier so that every activation and every pooling is a module used once.
 
 captum and zennit change the backward pass through hooks on modules. Hooks fail for a ReLU that is
-called twice (ResNet), works in place or is a function call (DenseNet), silently in the last case.
-So the network is traced (torch.fx) and written again.
+called twice (ResNet) or works in place. For a function call (DenseNet), they fail silently. So the
+network is traced (torch.fx) and rewritten.
 """
 
 import copy
@@ -18,7 +18,7 @@ from fidelity.classifiers.model import Classifier
 
 RELU_FUNCTIONS = {F.relu, torch.relu, torch.relu_}
 RELU_METHODS = {"relu", "relu_"}
-# Every way to call it that a mode sees.
+# All forms of a ReLU call that a TorchFunctionMode sees.
 RELU_CALLS = RELU_FUNCTIONS | {torch.Tensor.relu, torch.Tensor.relu_}
 POOL_ARGUMENTS = ("kernel_size", "stride", "padding", "ceil_mode", "count_include_pad")
 MAX_POOL_ARGUMENTS = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
@@ -33,16 +33,16 @@ REMEDY = (
     "Use gradient, input_x_gradient, integrated_gradients, smoothgrad or gradient_shap, which leave"
     " the backward pass as it is"
 )
-# Largest difference of a logit, relative to the largest logit (or 1), in double precision.
+# Allowed difference of a logit, relative to the largest logit (or 1), in double precision.
 TOLERANCE = 1e-5
 
 
 def with_own_modules(classifier: Classifier) -> Classifier:
-    """Write a classifier's network again, each activation and pooling a module of its own.
+    """Rewrite a classifier's network so that each activation and pooling is a module of its own.
 
     Returns:
-        A copy in eval mode, without parameter gradients, whose network is a `torch.fx.GraphModule`;
-        its logits and its number of ReLUs are checked to be the original's.
+        A copy in eval mode, without parameter gradients, whose network is a `torch.fx.GraphModule`.
+        Its logits and its number of ReLUs are checked against the original.
 
     Raises:
         InputError: the network cannot be traced, or the copy is not equal.
@@ -52,7 +52,7 @@ def with_own_modules(classifier: Classifier) -> Classifier:
         raise _untraceable(classifier, "TorchScript has no modules of Python")
     try:
         graph = fx.Tracer().trace(network)
-    except Exception as error:  # whatever the network's own code raises on symbolic values
+    except Exception as error:  # any error that the network's own code raises on symbolic values
         raise _untraceable(classifier, f"{type(error).__name__}: {error}") from error
     traced = fx.GraphModule(network, graph).eval()
     _own_modules(traced)
@@ -63,7 +63,7 @@ def with_own_modules(classifier: Classifier) -> Classifier:
 
 
 def with_network(classifier: Classifier, network: nn.Module) -> Classifier:
-    """Give a classifier's preprocessing and head to another network, in eval mode."""
+    """Combine another network with a classifier's preprocessing and head, in eval mode."""
     twin = Classifier(
         network,
         classifier.architecture,
@@ -100,10 +100,10 @@ def check_equal(classifier: Classifier, twin: Classifier) -> None:
 
 
 def check_relus(classifier: Classifier, twin: Classifier) -> None:
-    """Check that each ReLU of a classifier is one module of the other, which runs once.
+    """Check that each ReLU of a classifier is one module of its copy, which runs once.
 
     Raises:
-        InputError: some ReLU escapes, or a module runs more than once.
+        InputError: some ReLU is not a module, or a module runs more than once.
     """
     noise = _noise(classifier).float()
     with torch.no_grad(), _ReluCounter() as counter:
@@ -129,7 +129,7 @@ def check_relus(classifier: Classifier, twin: Classifier) -> None:
 
 
 class _ReluCounter(TorchFunctionMode):
-    """Counts the ReLUs that are computed while it is on, modules and function calls alike."""
+    """Counts the ReLUs that are computed while it is active, as modules or as function calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -151,7 +151,8 @@ def _own_modules(traced: fx.GraphModule) -> None:
         given = node.args[0]
         with traced.graph.inserting_before(node):
             if isinstance(module, nn.ReLU):
-                # captum's hooks are on this tensor: another use of it would lose its gradient.
+                # captum's hooks are on this tensor; without a view, its other uses would lose their
+                # gradient.
                 given = traced.graph.call_method("view_as", (given, given))
             new = traced.graph.call_module(name, (given,))
         node.replace_all_uses_with(new)
@@ -162,7 +163,7 @@ def _own_modules(traced: fx.GraphModule) -> None:
 
 
 def _module_for(node: fx.Node, traced: fx.GraphModule) -> nn.Module | None:
-    """Make the module that stands for a node of its own; None where the node can stay."""
+    """Make the module that replaces a node; None if the node can stay."""
     if node.op == "call_module":
         module = traced.get_submodule(node.target)
         if isinstance(module, nn.ReLU):
@@ -177,7 +178,8 @@ def _module_for(node: fx.Node, traced: fx.GraphModule) -> nn.Module | None:
     if node.target in POOLS:
         kind, names = POOLS[node.target]
         given = {**dict(zip(names, node.args[1:], strict=False)), **node.kwargs}
-        # What the module does not take (return_indices, …) keeps its default in classifiers.
+        # Arguments that the module does not take (return_indices, …) have their default values in
+        # classifiers.
         return kind(**{name: value for name, value in given.items() if name in names})
     return None
 

@@ -1,7 +1,7 @@
-"""What a network may compute under methods that change the backward pass; the rest is refused.
+"""List the operations that methods with a changed backward pass support; others are refused.
 
-An operation that a method has no rule for would get the plain gradient, silently. So operations are
-allowed by name, and what is not known is named in the refusal.
+An operation without a rule would silently get the plain gradient. So operations are allowed by
+name, and an error names all others.
 """
 
 import operator
@@ -16,7 +16,7 @@ from fidelity.base.errors import InputError
 from fidelity.classifiers.model import Classifier
 from fidelity.explainers.gradients.modules import REMEDY, with_own_modules
 
-# Linear in their input, or moving values about.
+# These are linear in their input, or only move values, or have a rule in every method.
 MODULES: tuple[type[nn.Module], ...] = (
     nn.Conv2d,
     nn.Linear,
@@ -59,8 +59,8 @@ FUNCTIONS = {
     "view",
     "view_as",
 }
-# Also allowed: under guided backprop gates, whose gradient is plain by the method's definition;
-# under DeepLift what is linear though zennit's rules do not reach it.
+# Additional operations per method. Guided backprop allows gates, whose gradient is plain by the
+# method's definition. DeepLift allows linear operations that zennit's rules do not cover.
 MORE_MODULES: dict[str, tuple[type[nn.Module], ...]] = {
     "guided_backprop": (nn.Sigmoid, nn.Hardsigmoid)
 }
@@ -73,10 +73,11 @@ TITLES = {"guided_backprop": "guided backprop", "deeplift": "DeepLift", "lrp": "
 
 
 def with_known_operations(classifier: Classifier, method: str) -> Classifier:
-    """Write a classifier again for a method and check that the method has a rule for all it does.
+    """Rewrite a classifier for a method and check that the method has a rule for each operation.
 
     Raises:
-        InputError: the network cannot be traced, has no ReLU, or an operation without a rule.
+        InputError: the network cannot be traced, has no ReLU (guided backprop), or has an operation
+            without a rule.
     """
     rules = "guided_backprop" if method == "guided_gradcam" else method
     twin = with_own_modules(classifier)
@@ -108,7 +109,7 @@ def with_known_operations(classifier: Classifier, method: str) -> Classifier:
 
 
 def _operations(network: fx.GraphModule) -> Iterator[tuple[str, Any]]:
-    """Name each operation of a traced network, with its module where it is one."""
+    """Yield the name of each operation of a traced network, and its module if it is one."""
     for node in network.graph.nodes:
         if node.op == "call_module":
             module = network.get_submodule(node.target)
@@ -120,7 +121,7 @@ def _operations(network: fx.GraphModule) -> Iterator[tuple[str, Any]]:
 
 
 def name_of(function: Any) -> str:
-    """Give a function its name, in-place forms that of the plain one."""
+    """Return a function's name; an in-place form has the name of the plain one."""
     if function is operator.iadd or function is torch.Tensor.add_:
         return "add"
     function = function.func if isinstance(function, partial) else function

@@ -1,4 +1,4 @@
-"""Images that stand for the absence of everything: what path methods start from."""
+"""Baseline images, which contain no information: the starting points of path methods."""
 
 import numpy as np
 import torch
@@ -28,7 +28,7 @@ def baseline(grey: torch.Tensor, kind: str) -> torch.Tensor:
 
 
 def blurred(grey: torch.Tensor, sigma: float) -> torch.Tensor:
-    """Blur images (b, H, W) by a Gaussian, in pixels, mirrored at the border."""
+    """Blur images (b, H, W) by a Gaussian; sigma in pixels, mirrored at the border."""
     radius = min(int(np.ceil(3 * sigma)), min(grey.shape[1:]) - 1)
     offsets = torch.arange(-radius, radius + 1, device=grey.device, dtype=grey.dtype)
     kernel = torch.exp(-(offsets**2) / (2 * sigma**2))
@@ -39,13 +39,14 @@ def blurred(grey: torch.Tensor, sigma: float) -> torch.Tensor:
 
 
 class CaseNoise:
-    """Random numbers of a batch: a stream for each image, whatever else is in the batch."""
+    """Random numbers of a batch: one stream per image, independent of the rest of the batch."""
 
     def __init__(self, seeds: tuple[int, ...], device: torch.device) -> None:
         """Start the streams.
 
         Args:
-            device: of the tensors returned. Numbers are drawn on the CPU: the same everywhere.
+            device: of the returned tensors. Numbers are drawn on the CPU, so they are the same
+                everywhere.
         """
         self._streams = [np.random.default_rng(seed) for seed in seeds]
         self._device = device
@@ -55,7 +56,7 @@ class CaseNoise:
         return self._stack([rng.standard_normal(shape, np.float32) for rng in self._streams])
 
     def uniform(self, shape: tuple[int, ...]) -> torch.Tensor:
-        """Draw values evenly from [0, 1), float32 (b, *shape)."""
+        """Draw uniform values from [0, 1), float32 (b, *shape)."""
         return self._stack([rng.random(shape, np.float32) for rng in self._streams])
 
     def _stack(self, arrays: list[np.ndarray]) -> torch.Tensor:
@@ -63,5 +64,5 @@ class CaseNoise:
 
 
 def value_range(grey: torch.Tensor) -> torch.Tensor:
-    """Give each image's range of grey values, (b, 1, 1)."""
+    """Return each image's range of grey values, (b, 1, 1)."""
     return grey.amax((1, 2), keepdim=True) - grey.amin((1, 2), keepdim=True)

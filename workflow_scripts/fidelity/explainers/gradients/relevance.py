@@ -1,6 +1,6 @@
-"""A network brought into the form that relevance propagation has rules for.
+"""Bring a network into the form that relevance propagation has rules for.
 
-zennit's canonizers do this for torchvision's ResNet and VGG by their classes. This module works on
+zennit's canonizers do this for torchvision's ResNet and VGG, by their classes. This module works on
 the traced network of any class. Tests show that both give the same maps.
 """
 
@@ -17,30 +17,30 @@ from fidelity.explainers.gradients.operations import name_of, with_known_operati
 
 
 class Addition(nn.Module):
-    """A sum of two branches as a module, so that relevance is shared by what each contributes."""
+    """A sum of two branches as a module, so that relevance is divided by their contributions."""
 
     def __init__(self) -> None:
-        """Hold the module that zennit's rule is for."""
+        """Create the module that zennit's rule applies to."""
         super().__init__()
         self.sum = Sum()
 
     def forward(self, first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
-        """Add."""
+        """Add the two inputs."""
         return self.sum(torch.stack(torch.broadcast_tensors(first, second), dim=-1))
 
 
 def canonised(classifier: Classifier) -> Classifier:
-    """Write a classifier again for relevance propagation.
+    """Rewrite a classifier for relevance propagation.
 
     Batch normalisations right after a convolution or linear layer are merged into it. Others stay
     (at the start of DenseNet's layers, whose input has other uses). They have one input each and
-    pass relevance on as it is, which is zennit's rule for them.
+    pass relevance on unchanged, which is zennit's rule for them.
 
     Returns:
-        A copy whose logits are checked to be the original's.
+        A copy whose logits are checked against the original.
 
     Raises:
-        InputError: the network cannot be traced, or computes what has no rule.
+        InputError: the network cannot be traced, or has an operation without a rule.
     """
     network = with_known_operations(classifier, "lrp").network
     _merge_norms(network)

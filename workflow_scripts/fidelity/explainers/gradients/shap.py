@@ -15,17 +15,17 @@ from fidelity.settings.explainers import GradientShap
 
 
 def make(context: Context, settings: GradientShap) -> Explain:
-    """Set GradientSHAP up (Lundberg & Lee 2017; Erion et al. 2021), as captum computes it.
+    """Set up GradientSHAP (Lundberg & Lee 2017; Erion et al. 2021), as captum computes it.
 
-    Each sample takes the gradient at a random point of the line from a baseline to the image with
-    noise added. It is multiplied by the difference of the two. The map is the mean over samples.
-    The package captum draws from the generators of the process. Here each case has its own, so
-    neighbours change nothing.
+    Each sample takes a random point on the line from a baseline to the image with added noise. The
+    gradient there is multiplied by the difference of the two ends. The map is the mean over
+    samples. The package captum uses the random generators of the process. Here each case has its
+    own, so other images have no effect.
 
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit_difference, the mean over the
-        samples, and completeness_error, what the attributions' sum misses it by (it falls with the
-        square root of samples).
+        samples, and completeness_error, the sum of attributions minus that difference. This error
+        falls with the square root of the number of samples.
     """
     classifier = context.classifier
 

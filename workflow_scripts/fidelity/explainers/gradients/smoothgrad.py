@@ -1,4 +1,4 @@
-"""SmoothGrad: the mean gradient around the image."""
+"""SmoothGrad: the mean gradient over noisy copies of the image."""
 
 import torch
 
@@ -14,9 +14,9 @@ from fidelity.settings.explainers import Smoothgrad
 
 
 def make(context: Context, settings: Smoothgrad) -> Explain:
-    """Set SmoothGrad up (Smilkov et al. 2017).
+    """Set up SmoothGrad (Smilkov et al. 2017).
 
-    The noise is that of a grey image, the same in all channels, and drawn for each case alone.
+    The noise is that of a grey image, the same in all channels, and is drawn separately per case.
 
     Args:
         context: classifier, batch size and seed.

@@ -1,4 +1,4 @@
-"""The gradient of a logit at the input, alone and times the input."""
+"""The gradient of a logit at the input, alone or times the input."""
 
 from fidelity.explainers.base import Context, Explain
 from fidelity.explainers.gradients.batches import (
@@ -11,10 +11,10 @@ from fidelity.settings.explainers import Gradient, InputXGradient
 
 
 def make(context: Context, settings: Gradient | InputXGradient) -> Explain:
-    """Set the gradient (Simonyan, Vedaldi & Zisserman 2014) or input × gradient up.
+    """Set up the gradient (Simonyan, Vedaldi & Zisserman 2014) or input × gradient.
 
-    Input × gradient (Shrikumar et al. 2016) multiplies by the network's input, which is zero at the
-    grey value that normalisation subtracts, not at black.
+    Input × gradient (Shrikumar et al. 2016) multiplies by the network's input. That input is zero
+    at the grey value that normalisation subtracts, not at black.
 
     Returns:
         A function from tasks to maps of kind `dense`. Extras: logit.

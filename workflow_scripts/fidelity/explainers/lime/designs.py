@@ -1,4 +1,4 @@
-"""What the config's checks must know of LIME's designs. Imports nothing heavy."""
+"""Names of LIME's designs, for the checks of the config. Imports nothing heavy."""
 
 PAIRED = frozenset({"antithetic", "hadamard"})
 """Designs whose rows 2i and 2i + 1 are complements: their number of samples is even."""

@@ -1,9 +1,9 @@
-"""What the classifier would answer for pictures that were not classified: a Gaussian process.
+"""Predict the classifier's output for pictures that were not classified: a Gaussian process.
 
-Over rows of bits, with the covariance ∏ⱼ exp(−hⱼ [zⱼ ≠ z′ⱼ]). Superpixels with a small rate hⱼ
-matter little. The more superpixels an interaction has, the less it counts. Rates and noise are
-those of the highest evidence (Rasmussen & Williams 2006, chapter 5), with a wide prior on the rates
-that keeps them finite.
+Inputs are rows of bits, with the covariance ∏ⱼ exp(−hⱼ [zⱼ ≠ z′ⱼ]). Superpixels with a small rate
+hⱼ matter little. The more superpixels an interaction has, the less it counts. Rates and noise
+maximise the evidence (Rasmussen & Williams 2006, chapter 5), with a wide prior on the rates that
+keeps them finite.
 """
 
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from scipy.optimize import minimize
 
-PRIOR_RATE, PRIOR_SPREAD = 0.1, 2.0  # of the logarithm: a factor of 50 either way is two σ
+PRIOR_RATE, PRIOR_SPREAD = 0.1, 2.0  # σ of the log rate: ± 2 σ is a factor of 50
 RATES, NOISES = (1e-3, 3.0), (1e-6, 0.1)
 START_NOISE = 1e-4
 ITERATIONS = 20
-MOST_ROWS = 512  # rates are fitted to the first so many
+MOST_ROWS = 512  # the rates are fitted to this many first rows
 AT_ONCE = 4096  # outputs predicted at a time
 
 
@@ -26,8 +26,8 @@ class Process:
 
     Attributes:
         rates: float64 (l,).
-        signs: float64 (n, l), the rows it was fitted to as −1 and 1.
-        inverse: float64 (n, n), of their covariance K with noise.
+        signs: float64 (n, l), the fitted rows as −1 and 1.
+        inverse: float64 (n, n), inverse of their covariance K with noise.
         values: float64 (n,), K⁻¹ (outputs − mean).
     """
 
@@ -53,7 +53,7 @@ class Process:
             left_out = torch.arange(group, len(self.signs), groups, device=self.signs.device)
             block = self.inverse[left_out][:, left_out]
             change = torch.linalg.solve(block, self.values[left_out])
-            # At the rows left out this is 0, up to rounding.
+            # These values are 0 at the rows that are left out, up to rounding.
             values.append(self.values - self.inverse[:, left_out] @ change)
         weights = torch.stack(values)
         parts = [
@@ -105,7 +105,11 @@ def _add(matrix: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
 def _loss(
     signs: torch.Tensor, outputs: torch.Tensor, parameters: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Negative log evidence, its scale profiled out, and prior; gradient in log rates and noise."""
+    """Compute the negative log posterior (scale profiled out) and its gradient in log parameters.
+
+    It is the negative log evidence plus the prior's term. The gradient is with respect to the logs
+    of the rates and of the noise.
+    """
     n = len(signs)
     rates, noise = parameters[:-1].exp(), parameters[-1].exp()
     kernel = _kernel(signs, signs, rates)

@@ -1,4 +1,4 @@
-"""What replaces a superpixel that LIME hides."""
+"""Compute what replaces a superpixel that LIME hides."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ def hidden_image(
         segments: labels 0 … k-1 (H, W).
         settings: `hide`: `mean` (of the superpixel); a grey value in [0, 1]; `blur` (Gaussian,
             `hide_sigma` pixels); `noise` (normal, with the image's mean and standard deviation); or
-            `inpaint` (each superpixel filled from what surrounds it, Telea 2004, within
+            `inpaint` (each superpixel filled from its surroundings, Telea 2004, within
             `hide_radius` pixels).
 
     Returns:
@@ -37,8 +37,8 @@ def hidden_image(
 
 
 def _mean_of_superpixels(grey: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    # One np.mean per superpixel, as in the package: sums in another order round differently, and
-    # a flat superpixel would no longer equal its mean exactly.
+    # One np.mean per superpixel, as in the package: sums in another order round differently, and a
+    # flat superpixel would no longer equal its mean exactly.
     out = np.empty_like(grey)
     for label in range(segments.max() + 1):
         inside = segments == label
@@ -47,7 +47,7 @@ def _mean_of_superpixels(grey: np.ndarray, segments: np.ndarray) -> np.ndarray:
 
 
 def _inpainted(image: np.ndarray, segments: np.ndarray, radius: int) -> np.ndarray:
-    """Fill each superpixel by itself, looking at a window around it."""
+    """Fill each superpixel separately, within a window around it."""
     out = np.empty_like(image)
     for label in range(segments.max() + 1):
         y, x = np.nonzero(segments == label)
@@ -57,7 +57,7 @@ def _inpainted(image: np.ndarray, segments: np.ndarray, radius: int) -> np.ndarr
             max(0, x.min() - margin) : x.max() + margin + 1,
         ]
         hole = segments[window] == label
-        if hole.all():  # one superpixel is the whole image: nothing to fill it from
+        if hole.all():  # the only superpixel is the whole image: nothing to fill it from
             out[y, x] = round(image.mean())
             continue
         patch = np.ascontiguousarray(image[window])

@@ -1,4 +1,4 @@
-"""LIME's regression over all subsets of superpixels, those not classified predicted."""
+"""LIME's regression over all subsets of superpixels; outputs not computed are predicted."""
 
 from dataclasses import replace
 
@@ -10,11 +10,12 @@ from fidelity.explainers.lime.subsets import fit_all
 from fidelity.explainers.lime.surrogate import Surrogate, fit, kernel_weights
 from fidelity.settings.explainers import Lime
 
-MOST_LIVE = 13  # up to 2^13 subsets are predicted one and all, of more superpixels a sample
+MOST_LIVE = 13  # up to 2^13 subsets are all predicted; otherwise a sample of them
 PREDICTED, COMPARED = 32768, 4096
-MOST_BITS = 2**23  # of the predicted sample: fewer rows of more than 256 superpixels
+MOST_BITS = 2**23  # of the predicted sample: fewer rows for more than 256 superpixels
 GROUPS = 8
-# Probabilities p become logits of MARGIN + (1 − 2 MARGIN) p: finite, and noise at 0 and 1 is small.
+# A probability p becomes the logit of MARGIN + (1 − 2 MARGIN) p. This keeps it finite, and the
+# noise at 0 and 1 small.
 MARGIN = 1e-4
 
 
@@ -26,28 +27,28 @@ def interpolate(
     alpha: float,
     seed: int,
 ) -> Surrogate:
-    """Estimate the limit that LIME's regression has for ever more samples.
+    """Estimate the limit of LIME's regression for an infinite number of samples.
 
-    If every subset of the live superpixels was classified it is exact. Else a Gaussian process
-    fitted to the outputs, to probabilities as logits, states what the others would have given
-    (Bayesian quadrature, O'Hagan 1991). The standard errors are a jackknife's: how much changes
-    when each eighth of the pictures is left out. If the predicted subsets are a sample, that
-    sample's error is included.
+    If every subset of the live superpixels was classified, the result is exact. Else a Gaussian
+    process is fitted to the outputs (probabilities as logits) and predicts those of all other
+    subsets (Bayesian quadrature, O'Hagan 1991). The standard errors are a jackknife's: how much
+    changes when each eighth of the pictures is left out. If the predicted subsets are a sample,
+    that sample's error is included.
 
     Args:
         rows: float64 (n, k) of 0 and 1.
-        outputs: float64 (n,), which depend on the live superpixels alone.
+        outputs: float64 (n,), which depend only on the live superpixels.
         live: bool (k,), which superpixels change the picture.
         seed: of the predicted sample, and of the jackknife's groups.
 
     Returns:
-        A batch of one, R² over the predicted subsets.
+        A batch of one, with R² over the predicted subsets.
     """
     if live.any():
         pictures, index = torch.unique(rows[:, live], dim=0, return_inverse=True)
     else:
         pictures, index = rows[:1, live], torch.zeros(len(rows), dtype=torch.long)
-    # Where rows show the same picture any of their outputs will do: they are equal.
+    # Rows that show the same picture have equal outputs, so any of them will do.
     answers = outputs.new_empty(len(pictures))
     answers[index] = outputs
     if len(pictures) == 2 ** pictures.shape[1]:
@@ -68,7 +69,7 @@ def interpolate(
 
 
 class _Subsets:
-    """The subsets that are predicted, and LIME's regression over them or the first of them."""
+    """The subsets that are predicted, and LIME's regression over all or the first of them."""
 
     def __init__(self, live: torch.Tensor, width: float, alpha: float, seed: int) -> None:
         self.live, self.width, self.alpha = live, width, alpha

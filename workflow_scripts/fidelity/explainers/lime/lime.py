@@ -1,8 +1,8 @@
 """LIME for images (Ribeiro, Singh & Guestrin 2016), in batches on the classifier's device.
 
-With `sampling: package` it gives the coefficients of the package `lime` for the same superpixels
-and seed. `interpolated` estimates their limit for ever more samples, from fewer images.
-Segmentation and seeds come from outside: the package's own seed does not reach scikit-image.
+With `sampling: package`, it gives the coefficients of the package `lime` for the same superpixels
+and seed. `interpolated` estimates their limit for an infinite number of samples, from fewer images.
+Segmentation and seeds are given by the caller: the package's own seed does not reach scikit-image.
 """
 
 from collections.abc import Sequence
@@ -25,13 +25,13 @@ from fidelity.maps.saliency_map import SaliencyMap
 from fidelity.settings import explainers as entries
 
 LEVEL = 0.95
-# A map's record is an HDF5 attribute, which holds 64 KiB.
+# A map's record is an HDF5 attribute, which holds at most 64 KiB.
 MOST_ERRORS_KEPT = 4000
 
 
 @dataclass(frozen=True)
 class _Drawn:
-    """The rows that were used, their outputs, and how many different images that took."""
+    """The rows that were used, their outputs, and the number of different images classified."""
 
     rows: torch.Tensor
     outputs: torch.Tensor
@@ -39,12 +39,12 @@ class _Drawn:
 
 
 def make(context: Context, settings: entries.Lime) -> Explain:
-    """Set LIME up.
+    """Set up LIME.
 
     Args:
-        settings: samples, kernel_width, hide (see `lime_hide`), alpha (ridge), output
+        settings: samples, kernel_width, hide (see `hidden_fill`), alpha (ridge), output
             ("probability" or "logit"), precision (of the forward passes), superpixels, and:
-            sampling (see `lime_sampling.design`), repeats (seeds to explain with; the map is the
+            sampling (see `sampling.design`), repeats (seeds to explain with; the map is the
             first one's), stability_top (superpixels in the masks that repeats are compared by),
             adaptive (None, or budget, batch, level, top and error).
 
@@ -52,8 +52,8 @@ def make(context: Context, settings: entries.Lime) -> Explain:
         A function from tasks to maps of kind `superpixels`: one signed ridge coefficient per
         superpixel. Extras: surrogate_r2 (weighted, of the local fit), intercept, superpixels (their
         number), samples (used), images (different ones, classified); coefficient_half_width (of the
-        95 % interval, mean over superpixels), coefficient_errors (standard errors); and with
-        repeats stability_iou and stability_rank.
+        95 % interval, mean over superpixels), coefficient_errors (standard errors). With repeats
+        also stability_iou and stability_rank.
     """
 
     @one_by_one
@@ -69,14 +69,15 @@ def make(context: Context, settings: entries.Lime) -> Explain:
 
 @dataclass(frozen=True)
 class Lime:
-    """LIME of one image and one class, the superpixels being given.
+    """LIME of one image and one class, with given superpixels.
 
     Attributes:
         settings: as in `make`; superpixels, hide and repeats are not read.
         pictures: the image's perturbed pictures, ready to be classified.
         target: index of the explained class.
         segments: labels 0 … k-1 (H, W).
-        seeds: the first one's explanation is given, the others are compared with it.
+        seeds: the map comes from the first seed; the explanations by the others are compared with
+            it.
     """
 
     settings: entries.Lime
@@ -94,18 +95,18 @@ class Lime:
         segments: np.ndarray,
         seeds: Sequence[int],
     ) -> "Lime":
-        """Get the pictures of a task ready, its superpixels hidden as `settings.hide` says."""
+        """Prepare the pictures of a task, with its superpixels hidden as set in `settings.hide`."""
         hidden = hidden_image(task.case.image, segments, settings, seeds[0])
         grey = rgb_image(task.case.image)[..., 0]
         pictures = Perturbed(context.classifier, grey, hidden, segments, context.batch)
         return cls(settings, pictures, task.target, segments, seeds)
 
     def weigh(self) -> tuple[np.ndarray, dict[str, Any]]:
-        """Weigh the superpixels: float64 (k,), and the extras that `make` names."""
+        """Compute the superpixels' weights, float64 (k,), and the extras that `make` lists."""
         first = self._draw_enough(self.seeds[0])
         samples = len(first.rows)
         if self._takes_all(self._most_at_first):
-            others = [first] * (len(self.seeds) - 1)  # nothing is drawn
+            others = [first] * (len(self.seeds) - 1)  # all subsets are used: nothing is random
         else:
             others = [self._draw(seed, samples) for seed in self.seeds[1:]]
         drawn = [first, *others]
@@ -133,12 +134,12 @@ class Lime:
 
     @property
     def _most_at_first(self) -> int:
-        """Samples before the first look at the fit."""
+        """Number of samples before the first check of the fit."""
         adaptive = self.settings.adaptive
         return adaptive.batch if adaptive else self.settings.samples
 
     def _draw_enough(self, seed: int) -> _Drawn:
-        """Draw as many samples as the settings say, or as it takes to be sure enough."""
+        """Draw as many samples as set, or (adaptive) until the fit is precise enough."""
         adaptive = self.settings.adaptive
         if not adaptive:
             return self._draw(seed, self.settings.samples)
@@ -155,7 +156,7 @@ class Lime:
         return _Drawn(rows[:end], torch.cat(parts), images)
 
     def _suffices(self, fitted: Surrogate) -> bool:
-        """Whether a fit is as sure as the settings ask; one without standard errors is not."""
+        """Check whether a fit is as precise as required; without standard errors, it is not."""
         adaptive = self.settings.adaptive
         weights, errors = fitted.coefficients[0].cpu().numpy(), fitted.errors[0].cpu().numpy()
         if adaptive.error is not None:
@@ -176,7 +177,7 @@ class Lime:
         return torch.from_numpy(rows).to(self.pictures.live.device)
 
     def _takes_all(self, most: int) -> bool:
-        """Whether the rows are all subsets: `interpolated` takes them where they are that few."""
+        """Check whether to use all subsets: `interpolated` does if there are at most `most`."""
         subsets = 2 ** int(self.pictures.live.sum())
         return self.settings.sampling == "interpolated" and subsets <= most
 
@@ -196,7 +197,7 @@ class Lime:
                     for part, values, seed in zip(bits, outputs, seeds, strict=True)
                 ]
             )
-        if sampling != "package":  # α is meant for the package's number of samples
+        if sampling != "package":  # α is set for the package's number of samples
             alpha *= rows.shape[1] / SAMPLES
         weights = kernel_weights(bits, self.settings.kernel_width)
         return fit(bits, outputs, weights, alpha, 2 if sampling in PAIRED else 1)

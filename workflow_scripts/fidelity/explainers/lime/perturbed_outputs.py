@@ -8,7 +8,7 @@ from fidelity.classifiers.predict import classify_padded
 
 
 class Perturbed:
-    """One image, its hidden twin and its superpixels on the device: rows of bits become outputs."""
+    """One image, its hidden version and its superpixels on the device: turns bits into outputs."""
 
     def __init__(
         self,
@@ -39,7 +39,7 @@ class Perturbed:
     def outputs(
         self, rows: torch.Tensor, target: int, output: str, precision: str
     ) -> tuple[torch.Tensor, int]:
-        """Classify the perturbed images, those that look equal once.
+        """Classify the perturbed images; images that look equal are classified once.
 
         Args:
             rows: uint8 (n, k) on the device, 1 = shown.
@@ -50,7 +50,7 @@ class Perturbed:
         Returns:
             float64 (n,), and the number of different images.
         """
-        # Bits of dead superpixels are set to 1 for the picture alone: they stay in the regression.
+        # Bits of dead superpixels are set to 1 only for the picture; the regression keeps them.
         pictures, index = torch.unique(rows | ~self.live.unsqueeze(0), dim=0, return_inverse=True)
         values = self.classify(pictures.bool(), target, output, precision)
         return values[index], len(pictures)

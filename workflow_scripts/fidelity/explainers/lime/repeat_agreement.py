@@ -1,4 +1,4 @@
-"""How far explanations by other random numbers agree, and how sure one of them is."""
+"""Measure how far explanations with different seeds agree, and how precise one of them is."""
 
 from itertools import combinations
 
@@ -9,12 +9,12 @@ from fidelity.metrics.overlap import agreement
 
 
 def top_mask(weights: np.ndarray, segments: np.ndarray, top: int) -> np.ndarray:
-    """Mask of the `top` superpixels of highest positive weight, as the binarization `superpixels`.
+    """Mask the `top` superpixels of highest positive weight, as the binarization `superpixels`.
 
     Args:
         weights: (k,).
         segments: labels 0 … k-1 (H, W).
-        top: superpixels kept at most; of equal weights the lower label comes first.
+        top: largest number of superpixels to keep; among ties, lower labels come first.
 
     Returns:
         Boolean (H, W).
@@ -25,7 +25,7 @@ def top_mask(weights: np.ndarray, segments: np.ndarray, top: int) -> np.ndarray:
 
 
 def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, float | None]:
-    """Compare the explanations of one image by several seeds, the superpixels being the same.
+    """Compare one image's explanations by several seeds, for the same superpixels.
 
     Args:
         weights: (repeats, k).
@@ -33,9 +33,9 @@ def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, 
         top: see `top_mask`.
 
     Returns:
-        stability_iou: mean IoU over pairs of repeats of the masks of the top superpixels, in
-        pixels, two empty masks counting as 1; stability_rank: mean Spearman correlation of the
-        coefficients over pairs, None where one is constant.
+        stability_iou: the mean IoU, over pairs of repeats, of the masks of the top superpixels;
+        pixels are counted, and two empty masks count as 1. stability_rank: the mean Spearman
+        correlation of the coefficients over pairs; None where one is constant.
     """
     masks = [top_mask(row, segments, top) for row in weights]
     pairs = list(combinations(range(len(weights)), 2))
@@ -53,7 +53,7 @@ def stability(weights: np.ndarray, segments: np.ndarray, top: int) -> dict[str, 
 
 
 def separated(weights: np.ndarray, half_widths: np.ndarray, top: int) -> bool:
-    """Check whether intervals tell the `top` highest coefficients from the rest.
+    """Check whether intervals separate the `top` highest coefficients from the rest.
 
     Args:
         weights: (k,).
@@ -70,5 +70,5 @@ def separated(weights: np.ndarray, half_widths: np.ndarray, top: int) -> bool:
 
 
 def z_of(level: float) -> float:
-    """Give the factor that makes standard errors half widths of intervals of a level."""
+    """Return the factor from standard errors to half widths of intervals of a given level."""
     return float(scipy.stats.norm.ppf((1 + level) / 2))

@@ -1,4 +1,4 @@
-"""Which superpixels LIME shows in each of its perturbed images: the designs, as 0/1 rows."""
+"""Choose which superpixels LIME shows in each perturbed image: the designs, as 0/1 rows."""
 
 import numpy as np
 from scipy.linalg import hadamard
@@ -7,7 +7,7 @@ from fidelity.explainers.lime.designs import PAIRED
 
 
 def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarray:
-    """Draw the rows; a beginning of them is a design of fewer samples.
+    """Draw the rows; the first rows of a design are a design with fewer samples.
 
     Args:
         sampling: `package` (the rows that lime 0.2.0.1 draws from `RandomState(seed)`: Bernoulli ½,
@@ -24,14 +24,14 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
     """
     if sampling == "package":
         state = np.random.RandomState(seed)
-        state.randint(0, high=1000)  # the package's unused seed of its segmentation
+        state.randint(0, high=1000)  # the package's unused segmentation seed
         rows = state.randint(0, 2, samples * superpixels).reshape(samples, superpixels)
         rows[0] = 1
         return rows.astype(np.uint8)
     rng = np.random.default_rng(seed)
     if sampling == "random":
         return rng.integers(0, 2, (samples, superpixels), np.uint8)
-    if sampling == "interpolated":  # rows need not come in pairs here
+    if sampling == "interpolated":  # here rows need not come in pairs
         return design("hadamard", samples + samples % 2, superpixels, seed)[:samples]
     if sampling not in PAIRED:
         raise ValueError(f"unknown sampling {sampling!r}")
@@ -47,10 +47,10 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
 
 
 def all_subsets(live: np.ndarray) -> np.ndarray:
-    """Give a row for each subset of the live superpixels, dead ones shown.
+    """List every subset of the live superpixels as a row, with dead superpixels shown.
 
     Args:
-        live: bool (k,), at most some 20 of them true.
+        live: bool (k,), at most about 20 of them true.
 
     Returns:
         uint8 (2 ** live, k), 1 = shown.
@@ -64,13 +64,13 @@ def all_subsets(live: np.ndarray) -> np.ndarray:
 def hadamard_rows(count: int, superpixels: int, rng: np.random.Generator) -> np.ndarray:
     """Draw rows of Hadamard matrices; with their complements they are a balanced design.
 
-    A Hadamard matrix and its fold-over form a two-level orthogonal array. Its main effects do not
-    mix with one another nor with interactions of two (Plackett & Burman 1946; Box & Wilson 1951).
-    Each block takes other columns of the matrix, in random order and with random signs. So higher
-    interactions mix at random, and the design is unbiased over seeds.
+    A Hadamard matrix and its fold-over form a two-level orthogonal array. Its main effects are not
+    confounded with one another or with interactions of two (Plackett & Burman 1946; Box & Wilson
+    1951). Each block uses other columns of the matrix, in random order and with random signs. So
+    confounding with higher interactions is random, and the design is unbiased over seeds.
 
     Args:
-        superpixels: number of columns; the matrix has the next power of two as order.
+        superpixels: number of columns; the order of the matrix is the next power of two.
 
     Returns:
         uint8 (count, superpixels): whole blocks, the last one cut short.

@@ -10,9 +10,9 @@ from fidelity.explainers.lime.surrogate import Surrogate
 def fit_all(
     rows: torch.Tensor, outputs: torch.Tensor, live: torch.Tensor, width: float, alpha: float
 ) -> Surrogate:
-    """Fit what LIME's regression comes to for ever more samples.
+    """Compute the limit of LIME's regression for an infinite number of samples.
 
-    That is (P + αI)⁻¹ v, with v = E[w z f] − E[w z] E[w f] / E[w]. P is the same with the bits z in
+    It is (P + αI)⁻¹ v, with v = E[w z f] − E[w z] E[w f] / E[w]. P is the same with the bits z in
     place of the output f. Here z is uniform on {0, 1}ᵏ, and w are the kernel's weights. They depend
     only on the number of ones, so P has two different entries. Dead superpixels change w but not f,
     so the mean over their bits is taken in advance.
@@ -21,7 +21,7 @@ def fit_all(
         rows: float64 (2^l, l), every subset of the l live superpixels.
         outputs: float64 (2^l,).
         live: bool (k,), which superpixels the output depends on.
-        alpha: penalty per sample (the α of `lime_surrogate.fit` over its samples).
+        alpha: penalty per sample (the α of `surrogate.fit` divided by its samples).
 
     Returns:
         A batch of one; nothing was drawn, so the errors are 0.
@@ -35,7 +35,7 @@ def fit_all(
     both = chances @ (sizes * (sizes - 1)) / max(1, k * (k - 1)) - one**2 / total if k > 1 else 0.0
     shown = rows.sum(1).long()
     weights = _over_dead(kernel, np.ones(dead + 1)).to(outputs)[shown]
-    # From the first output on, so that a constant stays one exactly.
+    # Measured from the first output, so that a constant stays exactly constant.
     centre = outputs[0] + weights @ (outputs - outputs[0]) / weights.sum()
     centred = outputs - centre
     v = outputs.new_empty(k)
@@ -54,7 +54,7 @@ def fit_all(
 
 
 def _over_dead(kernel: np.ndarray, values: np.ndarray) -> torch.Tensor:
-    """Mean of weight times value over the dead bits, by the number of live superpixels shown."""
+    """Average weight times value over the dead bits, by the number of live superpixels shown."""
     dead = len(values) - 1
     chances = scipy.stats.binom.pmf(np.arange(dead + 1), dead, 0.5) * values
     return torch.from_numpy(np.correlate(kernel, chances, "valid"))

@@ -13,9 +13,9 @@ class Surrogate:
     Attributes:
         coefficients: float64 (b, k), in the unit of the output.
         intercept: float64 (b,).
-        r2: float64 (b,), weighted, as scikit-learn scores.
-        errors: float64 (b, k), standard errors of the coefficients; nan where there are not
-            at least one independent sample more than effective parameters.
+        r2: float64 (b,), weighted, as scikit-learn computes it.
+        errors: float64 (b, k), standard errors of the coefficients; nan unless there is at least
+            one more independent sample than effective parameters.
     """
 
     coefficients: torch.Tensor
@@ -40,21 +40,23 @@ def kernel_weights(rows: torch.Tensor, width: float) -> torch.Tensor:
 def fit(
     rows: torch.Tensor, outputs: torch.Tensor, weights: torch.Tensor, alpha: float, cluster: int = 1
 ) -> Surrogate:
-    """Minimise Σ w (y − b₀ − x·b)² + α |b|², the intercept b₀ not penalised (as scikit-learn).
+    """Minimise Σ w (y − b₀ − x·b)² + α |b|²; the intercept b₀ is not penalised (as scikit-learn).
 
     With x and y centred at their weighted means and A = XᵀWX + αI, b = A⁻¹XᵀWy. The standard errors
     are the square roots of the diagonal of A⁻¹ M A⁻¹ · g / (g − p). M = Σ over clusters of u uᵀ,
     where u is the sum of w·e·x over the cluster's rows, and e are the residuals. The number of
-    clusters is g, and p are the effective parameters 1 + tr(A⁻¹XᵀWX). For single rows it is the
-    heteroscedasticity-consistent sandwich HC1 (White 1980; MacKinnon & White 1985). Complements
-    come in pairs that are not independent; for them it is the sandwich of clusters (Liang & Zeger
-    1986). They measure the spread over draws of the rows; the ridge's shrinkage is not in them.
+    clusters is g, and p is the effective number of parameters, 1 + tr(A⁻¹XᵀWX).
+
+    For single rows, this is the heteroscedasticity-consistent sandwich HC1 (White 1980; MacKinnon &
+    White 1985). Rows that are drawn with their complements are not independent; for these pairs, it
+    is the cluster-robust sandwich (Liang & Zeger 1986). The errors measure the spread over draws of
+    the rows; they do not include the ridge's shrinkage.
 
     Args:
         rows: float64 (b, n, k) of 0 and 1.
         outputs: float64 (b, n).
         weights: float64 (b, n).
-        cluster: rows in succession that were drawn together: 2 for complements in pairs.
+        cluster: number of consecutive rows drawn together: 2 for pairs of complements.
     """
     total = weights.sum(-1, keepdim=True)
     mean_x = (weights.unsqueeze(-1) * rows).sum(-2, keepdim=True) / total.unsqueeze(-1)
@@ -63,7 +65,7 @@ def fit(
     weighted = weights.unsqueeze(-1) * x
     gram = x.mT @ weighted
     penalised = gram + alpha * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)
-    # Without a penalty equal columns make the matrix singular; then the shortest solution.
+    # Without a penalty, equal columns make the matrix singular; pinv gives the shortest solution.
     inverse = torch.linalg.inv(penalised) if alpha > 0 else torch.linalg.pinv(gram, hermitian=True)
     coefficients = (inverse @ (weighted.mT @ y.unsqueeze(-1))).squeeze(-1)
     residuals = y - (x @ coefficients.unsqueeze(-1)).squeeze(-1)
@@ -77,13 +79,13 @@ def fit(
 
 
 def stack(fits: Sequence[Surrogate]) -> Surrogate:
-    """Join batches of surrogates of equally many superpixels to one."""
+    """Join batches of surrogates with the same number of superpixels into one."""
     names = [field.name for field in fields(Surrogate)]
     return Surrogate(*(torch.cat([getattr(fit, name) for fit in fits]) for name in names))
 
 
 def _r2(residuals: torch.Tensor, centred: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
-    """1 − residual / total sum of squares; of a constant output 1 if it is met, else 0."""
+    """Compute 1 − residual / total sum of squares; for a constant output, 1 if exact, else 0."""
     left = (weights * residuals**2).sum(-1)
     total = (weights * centred**2).sum(-1)
     constant = torch.where(left == 0, 1.0, 0.0).to(left)

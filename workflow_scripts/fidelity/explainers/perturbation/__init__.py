@@ -1,1 +1,1 @@
-"""Perturbation methods beside LIME: how the output changes when parts of the image are hidden."""
+"""Perturbation methods other than LIME: how hiding parts of the image changes the output."""

@@ -1,4 +1,4 @@
-"""Images with some hidden superpixels, through the classifier."""
+"""Classify images with some superpixels hidden."""
 
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,7 @@ def lime_parts(
 
     The seed is LIME's, because noise decides quickshift's superpixels where an image is flat
     (masked to the lung). So a method is compared with LIME on the same superpixels, and differs
-    only by what it does with them.
+    only in how it uses them.
 
     Returns:
         Labels 0 … k-1, int (H, W), and the image in which all are hidden, float32 (H, W) in [0, 1].
@@ -36,11 +36,11 @@ def lime_parts(
 
 
 class Game:
-    """The classifier as a function of the set of superpixels that it is shown.
+    """The classifier as a function of the set of superpixels that are shown to it.
 
     Attributes:
         segments: labels 0 … k-1, int (H, W).
-        players: labels of the superpixels that hiding changes; the others take no part.
+        players: labels of the superpixels that hiding changes; the others are not players.
     """
 
     def __init__(self, context: Context, settings: HidesSuperpixels, case: "PreparedCase") -> None:
@@ -51,7 +51,7 @@ class Game:
         self._context, self._settings = context, settings
         device = context.classifier.device
         self._image, self._hidden = (torch.from_numpy(x).to(device) for x in (image, hidden))
-        # Pixels of no player are shown: hiding does not change them.
+        # Pixels of no player are always shown: hiding does not change them.
         player_of = np.full(self.superpixels, len(self.players))
         player_of[self.players] = np.arange(len(self.players))
         self._player_of_pixel = torch.from_numpy(player_of[self.segments]).to(device)
@@ -79,7 +79,7 @@ class Game:
         return classify_all(self._context, self._settings, len(coalitions), perturb)
 
     def spread(self, values: np.ndarray) -> np.ndarray:
-        """Give every superpixel its player's value; those without a player get 0."""
+        """Give every superpixel its player's value, or 0 if it is not a player."""
         weights = np.zeros(self.superpixels)
         weights[self.players] = values
         return weights

@@ -1,4 +1,4 @@
-"""Feature ablation: what the output loses when one superpixel is left out."""
+"""Feature ablation: how much the output drops when one superpixel is hidden."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -16,21 +16,21 @@ if TYPE_CHECKING:
 
 
 def make(context: Context, settings: FeatureAblation) -> Explain:
-    """Set feature ablation up: captum's FeatureAblation with superpixels as features.
+    """Set up feature ablation: captum's FeatureAblation with superpixels as features.
 
-    The attribution of a superpixel is f(image) - f(image without it). One that hiding does not
-    change gets 0 without a forward pass.
+    The attribution of a superpixel is f(image) - f(image without it). A superpixel that hiding does
+    not change gets 0 without a forward pass.
 
     Returns:
         A function from tasks to maps of kind `superpixels`, in the unit of the output. Extras:
         superpixels (their number), forward_passes (images classified for this case, all its
-        classes together, without those that fill a batch up).
+        classes together, without padding).
     """
 
     def explain(case: "PreparedCase", _seed: int, targets: Sequence[int]) -> list[Explanation]:
         game = Game(context, settings, case)
         number = len(game.players)
-        # The first row shows all players, row 1 + i all but player i.
+        # The first row shows all players; row 1 + i shows all but player i.
         values = game.values(np.vstack([np.ones((1, number), bool), ~np.eye(number, dtype=bool)]))
         losses = values[0] - values[1:]
         extras = {"superpixels": game.superpixels, "forward_passes": number + 1}

@@ -1,4 +1,4 @@
-"""Perturbed images through the classifier, in batches of one fixed size."""
+"""Classify perturbed images in batches of one fixed size."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
@@ -19,15 +19,15 @@ ExplainCase = Callable[["PreparedCase", int, Sequence[int]], list[Explanation]]
 
 
 def per_case(context: Context, explain: ExplainCase) -> Explain:
-    """Explain tasks that follow each other and share a case together.
+    """Explain consecutive tasks of the same case together.
 
-    One forward pass serves all classes, and the seed is the case's. So the maps are those that the
-    tasks would get one by one, and do not depend on the grouping.
+    One forward pass serves all classes, and the seed is the case's. So each task gets the map that
+    it would get alone, whatever the grouping.
     """
 
     def explain_all(tasks: Sequence[Task]) -> list[Explanation]:
         explanations: list[Explanation] = []
-        # By the digest too: a case whose image was changed keeps its name, and its random numbers.
+        # The digest is compared too: a case with a changed image keeps its name and random numbers.
         for _, group in groupby(tasks, key=lambda task: (task.case.case, task.case.digest)):
             of_case = list(group)
             targets = list(dict.fromkeys(task.target for task in of_case))
@@ -66,7 +66,7 @@ def classify_all(
     count: int,
     perturb: Callable[[slice], torch.Tensor],
 ) -> np.ndarray:
-    """Classify perturbed images that are made batch by batch: memory is one batch, not all images.
+    """Classify perturbed images created batch by batch, so that memory holds only one batch.
 
     Args:
         perturb: makes the images of a run, as `classify` takes them.

@@ -1,4 +1,4 @@
-"""Which parts of an image hiding changes at all."""
+"""Find the parts of an image that hiding changes."""
 
 import numpy as np
 
@@ -11,8 +11,8 @@ def unit_image(image: np.ndarray) -> np.ndarray:
 def live_superpixels(image: np.ndarray, hidden: np.ndarray, segments: np.ndarray) -> np.ndarray:
     """Find the superpixels that look different when hidden.
 
-    The others change no output: flat ones under `mean`, black ones outside the lung under 0. They
-    need no forward pass, and their attribution is exactly 0.
+    The others change no output: flat superpixels under `mean`, or black ones outside the lung under
+    0. They need no forward pass, and their attribution is exactly 0.
 
     Args:
         image: float32 (H, W).

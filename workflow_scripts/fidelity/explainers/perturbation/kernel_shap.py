@@ -17,18 +17,22 @@ if TYPE_CHECKING:
 
 
 def make(context: Context, settings: KernelShap) -> Explain:
-    """Set KernelSHAP up.
+    """Set up KernelSHAP.
 
     The players are the superpixels that look different when hidden. The others are null players:
-    their Shapley value is 0, and they do not change that of the rest.
+    their Shapley value is 0, and they do not change the values of the rest.
 
     Returns:
         A function from tasks to maps of kind `superpixels`, in the unit of the output; their sum is
-        f(image) - f(all hidden). Extras: superpixels (their number), players (those that hiding
-        changes), exact (all coalitions were classified), surrogate_r2 (weighted by the Shapley
-        kernel, of the additive game; below 0 where it does worse than the mean, because it must
-        pass through both ends); forward_passes (images classified for this case, all its classes
-        together, without those that fill a batch up).
+        f(image) - f(all hidden). Extras:
+
+        - superpixels: their number.
+        - players: the number of superpixels that hiding changes.
+        - exact: whether all coalitions were classified.
+        - surrogate_r2: R² of the additive game, weighted by the Shapley kernel. It is below 0
+          where the game does worse than the mean, because it must pass through both ends.
+        - forward_passes: images classified for this case, all its classes together,
+          without padding.
     """
 
     def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:
@@ -44,7 +48,7 @@ def make(context: Context, settings: KernelShap) -> Explain:
             "forward_passes": len(values),
         }
         explanations = []
-        for target in targets:  # one by one: solved together they would round differently
+        for target in targets:  # separately, because solving them together rounds differently
             nothing, everything, between = np.split(values[:, target], [1, 2])
             found = shapley.solve(chosen, between, nothing[0], everything[0])
             fit = shapley.r2(chosen, between, nothing[0], found)

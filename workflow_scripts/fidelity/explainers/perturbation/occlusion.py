@@ -1,4 +1,4 @@
-"""Occlusion (Zeiler & Fergus 2014): a square slides over the image and hides what is below it."""
+"""Occlusion (Zeiler & Fergus 2014): a square slides over the image and hides what it covers."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -19,20 +19,21 @@ if TYPE_CHECKING:
 
 
 def make(context: Context, settings: Occlusion) -> Explain:
-    """Set occlusion up, with captum's windows and captum's mean over those that cover a pixel.
+    """Set up occlusion, with captum's windows and captum's mean over the windows of a pixel.
 
     Returns:
         A function from tasks to maps of kind `dense`. A map is f(image) - f(image with the window
         hidden), averaged over the windows that cover a pixel, in the unit of the output. Extras:
         windows, forward_passes (images classified for this case, all its classes together, without
-        those that fill a batch up).
+        padding).
     """
 
     def explain(case: "PreparedCase", _seed: int, targets: Sequence[int]) -> list[Explanation]:
         image, hidden = unit_image(case.image), filling(case.image, settings)
         places = windows(image.shape, settings.window, settings.stride)
         boxes = [live_box(image != hidden, place) for place in places]
-        # The whole image comes first; None (nothing under the window changes) shares its output.
+        # The unchanged image comes first; None (hiding this window changes nothing) shares its
+        # output.
         distinct = list(dict.fromkeys([None, *boxes]))
         values = _values(context, settings, image, hidden, distinct)[:, targets]
         index = {box: number for number, box in enumerate(distinct)}
@@ -47,7 +48,7 @@ def make(context: Context, settings: Occlusion) -> Explain:
 
 
 def filling(image: np.ndarray, settings: Occlusion) -> np.ndarray:
-    """Make the image that windows show: LIME's hidden image with the whole as one superpixel.
+    """Make the image that windows show: LIME's hidden image with the whole image as one superpixel.
 
     Args:
         image: uint8 (H, W).
@@ -60,12 +61,12 @@ def filling(image: np.ndarray, settings: Occlusion) -> np.ndarray:
 
 
 def windows(shape: tuple[int, int], window: int, stride: int) -> list[Box]:
-    """Place the windows as captum does: from the upper left corner, the last ones cut off.
+    """Place the windows as captum does: from the upper left corner; the last ones are cut off.
 
     Args:
         shape: (height, width) in pixels.
         window: side in pixels, at most the image's.
-        stride: step in pixels, at most the window: every pixel is covered.
+        stride: step in pixels, at most the window, so that every pixel is covered.
 
     Returns:
         The windows, row by row.
@@ -78,10 +79,10 @@ def windows(shape: tuple[int, int], window: int, stride: int) -> list[Box]:
 
 
 def live_box(live: np.ndarray, window: Box) -> Box | None:
-    """Shrink a window to the box around the pixels that hiding changes.
+    """Shrink a window to the bounding box of the pixels that hiding changes.
 
-    Two windows give the same image if, and only if, their boxes are equal. A box lies in both
-    windows, so both hide what is in it. What is outside changes nothing.
+    Two windows give the same image if, and only if, these boxes are equal. An equal box lies in
+    both windows, so both hide what is in it, and hiding changes nothing outside it.
 
     Args:
         live: bool (H, W), pixels that hiding changes.
@@ -97,7 +98,7 @@ def live_box(live: np.ndarray, window: Box) -> Box | None:
 def mean_over_windows(
     shape: tuple[int, int], places: Sequence[Box], values: np.ndarray
 ) -> np.ndarray:
-    """Average the values of the windows over each pixel; float64 of the shape."""
+    """Average the values of the windows over each pixel; returns float64 of the given shape."""
     totals, counts = np.zeros(shape), np.zeros(shape)
     for (y0, x0, y1, x1), value in zip(places, values, strict=True):
         totals[y0:y1, x0:x1] += value

@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 
 
 def make(context: Context, settings: Rise) -> Explain:
-    """Set RISE up.
+    """Set up RISE.
 
-    The map is the mean output over random masks, weighted by how much each mask shows of a pixel
-    (equation 6 of the paper). The paper hides by black. Its authors' code multiplies the normalised
-    network input by the mask, which hides by the mean of the normalisation. `fill` sets which.
+    The map is the mean output over random masks, weighted by how much of a pixel each mask shows
+    (equation 6 of the paper). The paper hides with black. Its authors' code multiplies the
+    normalised network input by the mask, which hides with the mean of the normalisation. `fill`
+    chooses between the two.
 
     Returns:
         A function from tasks to maps of kind `dense`, in the unit of the output. Extras:
-        forward_passes (images classified for this case, all its classes together, without those
-        that fill a batch up).
+        forward_passes (images classified for this case, all its classes together, without padding).
     """
 
     def explain(case: "PreparedCase", seed: int, targets: Sequence[int]) -> list[Explanation]:
@@ -37,7 +37,7 @@ def make(context: Context, settings: Rise) -> Explain:
         masks = draw(settings.samples, cells, probability, case.image.shape, seed, device)
         totals, coverage = weighted_sums(context, settings, image, masks, targets)
         if settings.normalise == "coverage":
-            # A pixel that no mask shows has a total of 0 too.
+            # A pixel that no mask shows also has a total of 0.
             maps = totals / np.maximum(coverage, np.finfo(float).tiny)
         else:
             maps = totals / (len(masks) * probability)
@@ -54,7 +54,7 @@ def weighted_sums(
     masks: Masks,
     targets: Sequence[int],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the masks, weighted by the output of the image seen through them; and unweighted.
+    """Sum the masks, weighted by the output for the image seen through them, and unweighted.
 
     Args:
         image: float32 (H, W) in [0, 1], on the classifier's device.

@@ -1,4 +1,4 @@
-"""The random masks of RISE, made batch by batch."""
+"""The random masks of RISE, created batch by batch."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ import torch
 
 @dataclass(frozen=True)
 class Masks:
-    """Random masks, kept as the grids and shifts that they are made of.
+    """Random masks, stored as the grids and shifts that define them.
 
-    A mask is a grid of cells, each shown with a probability. The grid is enlarged bilinearly to one
-    cell more than the image, and cut out at a random place. Thousands of grids are small; thousands
-    of masks of image size are not, and are made when they are needed.
+    A mask is a grid of cells, each shown with a given probability. The grid is enlarged bilinearly
+    to one cell more than the image, and cropped at a random place. Thousands of grids are small,
+    but thousands of masks of image size are not, so masks are created when they are needed.
 
     Attributes:
         grids: float32 (n, cells, cells), 0 or 1.
-        shifts: int (n, 2), first row and column of the cut in pixels.
+        shifts: int (n, 2), first row and column of the crop in pixels.
     """
 
     grids: torch.Tensor
@@ -28,7 +28,7 @@ class Masks:
         return len(self.grids)
 
     def make(self, run: slice) -> torch.Tensor:
-        """Make the masks of a run.
+        """Create the masks of a run.
 
         Returns:
             float32 (n, H, W) in [0, 1].
@@ -53,7 +53,7 @@ def draw(
     """Draw masks (Petsiuk, Das & Saenko 2018, section 3.2).
 
     Args:
-        seed: of the numbers, which are drawn on the CPU: the same on every device.
+        seed: of the random numbers, which are drawn on the CPU: the same on every device.
     """
     rng = np.random.default_rng(seed)
     grids = rng.random((number, cells, cells)) < probability
@@ -66,11 +66,11 @@ def draw(
 
 
 def enlargement(cells: int, side: int) -> torch.Tensor:
-    """Give the weights that enlarge a row of cells to one cell more than the image.
+    """Compute the weights that enlarge a row of cells to one cell more than the image.
 
-    Bilinear with half-pixel centres. Beyond the outermost centres the row is mirrored, as in the
+    Bilinear with half-pixel centres. Beyond the outermost centres, the row is mirrored as in the
     authors' code (scikit-image's resize with mode "reflect"). So the border of a mask is the mean
-    of two cells, not of one as with torch's `interpolate`.
+    of two cells, not one cell as with torch's `interpolate`.
 
     Returns:
         float32 ((cells + 1) * ceil(side / cells), cells).

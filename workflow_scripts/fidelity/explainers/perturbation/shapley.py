@@ -14,7 +14,7 @@ class Design:
     Attributes:
         coalitions: bool (m, n), distinct, neither empty nor full: these two are constraints.
         weights: float64 (m,), of the regression; they sum to 1.
-        exact: whether all coalitions are there, so that the regression gives the Shapley values.
+        exact: whether all coalitions are included, so that the regression gives the Shapley values.
     """
 
     coalitions: np.ndarray
@@ -23,9 +23,10 @@ class Design:
 
 
 def kernel(players: int) -> np.ndarray:
-    """Share of the Shapley kernel's weight that coalitions of each size 1 … n-1 have together.
+    """Compute the Shapley kernel's weight of all coalitions of each size 1 … n-1 together.
 
-    (n-1) / (C(n,k) k (n-k)) per coalition of size k, times their number C(n,k), scaled to sum 1.
+    It is (n-1) / (C(n,k) k (n-k)) per coalition of size k, times their number C(n,k), scaled to sum
+    to 1.
     """
     sizes = np.arange(1, players)
     shares = 1 / (sizes * (players - sizes))
@@ -35,15 +36,15 @@ def kernel(players: int) -> np.ndarray:
 def design(players: int, budget: int, rng: np.random.Generator) -> Design:
     """Choose coalitions within a budget.
 
-    All of them where they fit. Otherwise the sizes that carry most weight (one player, all but one,
-    two, …) are taken whole, as in the package shap, if the budget allows. The rest is sampled by
+    If all coalitions fit, all are used. Otherwise, the sizes with most weight (one player, all but
+    one, two, …) are complete if the budget allows, as in the package shap. The rest is sampled by
     the kernel in pairs of a coalition and its complement, which lowers the variance (Covert & Lee
     2021, Improving KernelSHAP). The sizes of the sample are spread evenly over the kernel, not
     drawn one by one.
 
     Args:
-        players: n; fewer than 2 have no coalition between the empty and the full one.
-        budget: evaluations at most, the empty and the full coalition among them.
+        players: n; with fewer than 2, no coalition lies between the empty and the full one.
+        budget: largest number of evaluations, including the empty and the full coalition.
 
     Returns:
         At most budget - 2 coalitions.
@@ -79,11 +80,11 @@ def design(players: int, budget: int, rng: np.random.Generator) -> Design:
 
 
 def solve(chosen: Design, values: np.ndarray, nothing: float, everything: float) -> np.ndarray:
-    """Fit the additive game that comes nearest, in closed form.
+    """Fit the nearest additive game, in closed form.
 
-    Weighted least squares under the constraint that the attributions sum to f(all) - f(none). They
-    are written as an equal share each and a deviation that sums to zero. If the coalitions do not
-    determine the deviation, the smallest is taken.
+    Weighted least squares under the constraint that the attributions sum to f(all) - f(none). Each
+    attribution is an equal share plus a deviation, and the deviations sum to zero. If the
+    coalitions do not determine the deviations, the smallest ones are used.
 
     Args:
         values: float64 (m,), outputs of the coalitions.
@@ -101,11 +102,11 @@ def solve(chosen: Design, values: np.ndarray, nothing: float, everything: float)
     centred = root[:, None] * (shown - sizes[:, None] / players)
     residual = root * (values - nothing - sizes * share)
     found = share + np.linalg.lstsq(centred, residual, rcond=None)[0]
-    return found + (everything - nothing - found.sum()) / players  # the sum to the last digit
+    return found + (everything - nothing - found.sum()) / players  # corrects rounding of the sum
 
 
 def r2(chosen: Design, values: np.ndarray, nothing: float, attributions: np.ndarray) -> float:
-    """Share of the outputs' weighted variance over the coalitions that the additive game explains.
+    """Compute R² of the additive game: its share of the outputs' weighted variance.
 
     Args:
         chosen: the coalitions.
@@ -114,8 +115,8 @@ def r2(chosen: Design, values: np.ndarray, nothing: float, attributions: np.ndar
         attributions: float64 (n,).
 
     Returns:
-        1 where the outputs do not vary, or there are no coalitions. May be below 0: the game passes
-        through the empty and the full coalition, whatever lies between.
+        1 where the outputs do not vary, or there are no coalitions. It may be below 0, because the
+        game must pass through the empty and the full coalition, whatever lies between.
     """
     weights = chosen.weights
     unexplained = weights @ (values - nothing - chosen.coalitions @ attributions) ** 2
@@ -124,7 +125,7 @@ def r2(chosen: Design, values: np.ndarray, nothing: float, attributions: np.ndar
 
 
 def _of_size(players: int, size: int) -> np.ndarray:
-    """All coalitions of a size, bool (C(n, size), n)."""
+    """List all coalitions of a size, bool (C(n, size), n)."""
     members = np.array(list(combinations(range(players), size)))
     rows = np.zeros((len(members), players), bool)
     np.put_along_axis(rows, members, True, axis=1)
@@ -134,7 +135,7 @@ def _of_size(players: int, size: int) -> np.ndarray:
 def _sample(
     players: int, first: int, shares: np.ndarray, pairs: int, rng: np.random.Generator
 ) -> np.ndarray:
-    """Draw coalitions of size `first` and more, each with its complement; bool (2 pairs, n)."""
+    """Draw coalitions of at least `first` players, each with its complement; bool (2 pairs, n)."""
     positions = (np.arange(pairs) + rng.random()) / pairs
     sizes = first + np.minimum(np.searchsorted(shares.cumsum(), positions), len(shares) - 1)
     ranks = rng.random((pairs, players)).argsort(axis=1).argsort(axis=1)

@@ -1,4 +1,4 @@
-"""Faithfulness against localization: do the maps that point at the disease show what is used?"""
+"""Faithfulness against localization: do maps that point at the disease show what is used?"""
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -21,10 +21,10 @@ COLUMNS = 2
 
 
 def draw(faithfulness: str, localization: str, classifier: str, binarization: str) -> Figure:
-    """Draw the explainers of one classifier, and beside them the null baselines without one.
+    """Draw one classifier's explainers, together with the null baselines that need no classifier.
 
     Args:
-        binarization: whose masks count.
+        binarization: the binarization of the masks.
     """
     measured, found = FAITHFULNESS.read(faithfulness), LOCALIZATION.read(localization)
     return plot(
@@ -39,13 +39,13 @@ def plot(
     localization: pd.DataFrame,
     binarization: str,
 ) -> Figure:
-    """Draw one panel per faithfulness metric: a point per explainer, with both intervals.
+    """Draw one panel per faithfulness metric: one point per explainer, with both intervals.
 
     Args:
         faithfulness: faithfulness.csv, one classifier's rows; `localization` names the metric that
             it was correlated with.
         localization: localization.csv, rows of the same explainers, null baselines included.
-        binarization: whose masks count; ignored by metrics that need no mask.
+        binarization: the binarization of the masks; ignored by metrics that need no mask.
 
     Returns:
         The figure: test split, all classes together where there are several, default protocol.
@@ -77,7 +77,7 @@ def plot(
                 _point(axis, found.loc[[explainer]], of_metric.loc[[explainer]], looks[explainer])
         metric = METRICS[name]
         axis.set_ylabel(style.before_bracket(axis_title(name)))
-        if metric.by == "sensitivity":  # of some of the cases, which localization is not
+        if metric.by == "sensitivity":  # measured on fewer cases than localization
             counted = int(of_metric["n"].max())
             axis.annotate(
                 f"n = {counted}",

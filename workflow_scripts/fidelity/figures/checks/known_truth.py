@@ -11,7 +11,7 @@ from fidelity.figures.shared import style
 from fidelity.known_truth.two_truths import TRUTHS
 from fidelity.presentation.titles import explainer_title
 
-# Filled for what is right, hollow for what is not: told apart without colour as well.
+# Filled for the mark, hollow for the lesion, so that colour is not needed to tell them apart.
 LOOKS = {
     "mark": ("#D55E00", "o", "#D55E00", "planted mark (what the classifier uses)"),
     "lesion": ("#0072B2", "s", "white", "lesion (which it does not use)"),
@@ -28,7 +28,7 @@ TITLES = {
 
 
 def draw(known_truth: str, classifier: str) -> Figure:
-    """Draw known_truth.csv of a data set: rows of `classifier`, and of explainers without one."""
+    """Draw known_truth.csv of a data set, with explainers that need no classifier."""
     return plot(of_classifier(KNOWN_TRUTH.read(known_truth), classifier))
 
 
@@ -82,7 +82,7 @@ def _dot(axis, row: Mapping, truth: str, y: float) -> None:
 
 
 def _separate(axis, families: list[str]) -> None:
-    """Draw a line between families and name each at the right."""
+    """Draw lines between families and write each family's name at the right."""
     starts = [i for i, name in enumerate(families) if i == 0 or families[i - 1] != name]
     for start, end in zip(starts, [*starts[1:], len(families)], strict=True):
         if start:

@@ -1,4 +1,4 @@
-"""Similarity of maps to their own against how much of the network is random."""
+"""Similarity between a map and its repetition as more of the network is randomised."""
 
 import numpy as np
 import pandas as pd
@@ -15,25 +15,25 @@ TITLES = {
     "abs_spearman": "Rank correlation of |map|",
     "ssim": "SSIM",
 }
-# Points of several explainers at one depth are side by side, in depths.
+# Horizontal distance of the explainers' points at one depth, and their widest spread, in depths.
 OFFSET, WIDEST = 0.05, 0.5
 
 
 def draw(sanity: str, classifier: str) -> Figure:
-    """Draw sanity.csv of a data set, the rows of `classifier` alone."""
+    """Draw sanity.csv of a data set, only the rows of `classifier`."""
     table = SANITY.read(sanity).astype({"depth": int})
     return plot(table[table["classifier"] == classifier])
 
 
 def plot(sanity: pd.DataFrame) -> Figure:
-    """Draw one panel per similarity: a line per explainer over the depths, and the other class.
+    """Draw one panel per similarity: one line per explainer over the depths, and the other class.
 
     Args:
         sanity: sanity.csv, one classifier's rows.
 
     Returns:
-        The figure. Depth 0 is the trained network, where every map is its own; ticks name the first
-        layer that is random.
+        The figure. Depth 0 is the trained network, where each map equals itself. Ticks name the
+        first layer that is random.
     """
     shown = keep_test_split(sanity)
     names = [
@@ -54,7 +54,7 @@ def plot(sanity: pd.DataFrame) -> Figure:
         axis.set_title(TITLES[name], loc="left")
         _name_depths(axis, rows, last)
     axes[0, 0].set_ylabel("Similarity to the own map\n(1 = unchanged)")
-    # One for all panels, which are narrower than it.
+    # One label for all panels, because it is wider than a panel.
     middle = axes[0, len(names) // 2]
     middle.set_xlabel("First layer with random weights; all after it are random too")
     handles, labels = axes[0, 0].get_legend_handles_labels()
@@ -84,7 +84,7 @@ def _draw_one(
         axis.errorbar(
             place, other["mean"], yerr=style.interval_errors(other), linestyle="none", **points
         )
-    # One entry in the legend, whichever of the two was drawn.
+    # One legend entry, whichever of the two was drawn.
     axis.plot(
         [],
         [],

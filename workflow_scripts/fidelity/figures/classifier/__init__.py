@@ -1,1 +1,1 @@
-"""Figures of a classifier, without an explainer."""
+"""Figures of a classifier alone, without explainers."""

@@ -1,4 +1,4 @@
-"""What a classifier confuses, and whether its confidence can be believed."""
+"""Confusion matrix and calibration of a classifier."""
 
 from collections.abc import Callable
 
@@ -14,21 +14,21 @@ from fidelity.presentation.wording import percent, value_of
 
 
 def draw(confusion: str, calibration: str, classifier: str) -> Figure:
-    """Draw confusion.csv and calibration.csv of a data set, the rows of `classifier` alone."""
+    """Draw confusion.csv and calibration.csv of a data set, only the rows of `classifier`."""
     matrix, bins = CONFUSION.read(confusion), CALIBRATION.read(calibration)
     tables = (table[table["classifier"] == classifier] for table in (matrix, bins))
     return plot(*tables)
 
 
 def plot(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:
-    """Draw the confusion matrix beside the reliability diagram.
+    """Draw the confusion matrix next to the reliability diagram.
 
     Args:
         confusion: rows of one classifier: split, true, predicted, n. Test split, if there is one.
         calibration: rows of one classifier: split, bin_low, bin_high, n, confidence, accuracy.
 
     Returns:
-        The figure. The expected calibration error in it is Σ n/N · |accuracy − confidence|
+        The figure. It includes the expected calibration error, Σ n/N · |accuracy − confidence|
         (Guo et al. 2017).
     """
     confusion, calibration = keep_test_split(confusion), keep_test_split(calibration)
@@ -44,21 +44,21 @@ def plot(confusion: pd.DataFrame, calibration: pd.DataFrame) -> Figure:
 
 
 def several(confusion: pd.DataFrame) -> list[str] | None:
-    """Name the classes of a multi-label classifier, whose opposite is "not <class>"; else None."""
+    """Name the classes of a multi-label classifier, which also lists "not <class>"; else None."""
     names = list(dict.fromkeys(confusion["true"]))
     classes = [name for name in names if f"not {name}" in names]
     return classes if classes and len(names) == 2 * len(classes) else None
 
 
 def _findings(fig: Figure, axis, confusion: pd.DataFrame, classes: list[str]) -> None:
-    """Draw one row per class: a matrix of all classes would be empty but for its diagonal."""
+    """Draw one row per class: a joint matrix would be empty except for its diagonal."""
     counts = confusion.set_index(["true", "predicted"])["n"]
     kinds = [("", "", "found"), ("", "not ", "missed"), ("not ", "", "false\nalarm")]
     kinds += [("not ", "not ", "rightly\nnot")]
     numbers = np.array(
         [[counts.get((t + name, p + name), 0) for t, p, _ in kinds] for name in classes], float
     )
-    # Shares of the images that show the class, and of those that do not.
+    # Shares of the images that show the class, and of the images that do not.
     pairs = numbers.reshape(len(classes), 2, 2)
     totals = pairs.sum(axis=2, keepdims=True)
     shares = np.divide(pairs, totals, out=np.zeros_like(pairs), where=totals > 0)
@@ -93,7 +93,7 @@ def _matrix(fig: Figure, axis, confusion: pd.DataFrame) -> None:
 def _cells(
     axis, counts: np.ndarray, shares: np.ndarray, word: Callable[[float, float], str], **how
 ) -> AxesImage:
-    """Colour cells by their shares, and write into each what `word` makes of count and share."""
+    """Colour cells by their shares, and write into each the text that `word` returns for it."""
     for (row, column), share in np.ndenumerate(shares):
         axis.text(
             column,
@@ -115,7 +115,7 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
     axis.plot([0, 1], [0, 1], color=style.GREY, linestyle="--", linewidth=1, label="calibrated")
     if total:
         error = float((used["n"] * (used["accuracy"] - used["confidence"]).abs()).sum() / total)
-        # The share of cases in each bin: a bin of two cases shows little.
+        # The share of cases in each bin, because a bin with two cases proves little.
         axis.bar(
             used["bin_low"],
             used["n"] / total,
@@ -140,5 +140,5 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
         ylim=(0, 1.02),
         aspect="equal",
     )
-    # Below the axis: no corner of the diagram is free for every classifier.
+    # Below the axis, because no corner of the diagram is free for every classifier.
     axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.2))

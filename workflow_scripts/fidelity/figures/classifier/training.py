@@ -23,7 +23,7 @@ def plot(training: pd.DataFrame) -> Figure:
             val_accuracy, best (1 in the row of the epoch kept).
 
     Returns:
-        The figure; a message where the classifier was loaded and not trained (no rows).
+        The figure; only a message if the classifier was loaded, not trained (no rows).
     """
     if training.empty:
         return style.message("This classifier was loaded from a file, not trained here.")

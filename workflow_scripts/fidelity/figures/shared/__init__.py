@@ -1,1 +1,1 @@
-"""What figures share: one look, and the scores that several read."""
+"""Shared by the figures: one look, and reading the scores that several use."""

@@ -1,4 +1,4 @@
-"""What gallery and overlay draw over an image: masks, references and boxes, in their frame."""
+"""Draw masks, references and boxes over an image, for gallery and overlay."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,19 +16,19 @@ from fidelity.masks.boxes import Box, FloatBox
 HEAT = "inferno"
 REFERENCE, PREDICTED = "#56B4E9", "#FFFFFF"
 AREA, OPACITY = "#7FFFD4", 0.55
-# A mask of more parts than these is shown as an area: its contours would hide the picture.
+# A mask with more parts is shown as an area: its contours would hide the picture.
 MOST_PARTS = 8
-# Longer side of a panel in pixels: what a panel of one or two inches shows in print.
+# Longer side of a panel in pixels: enough for a panel of one or two inches in print.
 PANEL = 320
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What somebody drew of a case, in pixels of the panel.
+    """A reference of a case, in pixels of the panel.
 
     Attributes:
         reference: (H, W) bool.
-        boxes: one per lesion, (y0, x0, y1, x1); a mask may have some beside it.
+        boxes: one per lesion, (y0, x0, y1, x1); a mask may also have boxes.
     """
 
     reference: np.ndarray
@@ -37,13 +37,13 @@ class Drawn:
 
 
 def frame(native_size: tuple[int, int]) -> tuple[int, int]:
-    """Give the size of a panel: the native image scaled to `PANEL` pixels on its longer side."""
+    """Compute the size of a panel: the native image with `PANEL` pixels on its longer side."""
     scale = PANEL / max(native_size)
     return max(1, round(native_size[0] * scale)), max(1, round(native_size[1] * scale))
 
 
 def scaled_box(box: Box, native_size: tuple[int, int], size: tuple[int, int]) -> Box:
-    """Give the box of the working image in pixels of the panel."""
+    """Convert the box of the working image to pixels of the panel."""
     fy, fx = size[0] / native_size[0], size[1] / native_size[1]
     y0, x0 = round(box[0] * fy), round(box[1] * fx)
     return y0, x0, max(y0 + 1, round(box[2] * fy)), max(x0 + 1, round(box[3] * fx))
@@ -53,7 +53,7 @@ def place(array: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     """Resize a working image or mask into its box of the panel; 0 outside.
 
     Args:
-        array: (h, w) uint8 or bool; masks by nearest neighbour.
+        array: (h, w) uint8 or bool; masks are resized by nearest neighbour.
     """
     y0, x0, y1, x1 = box
     method = cv2.INTER_NEAREST_EXACT if array.dtype == np.bool_ else cv2.INTER_LINEAR
@@ -64,12 +64,12 @@ def place(array: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
 
 
 def is_speckled(mask: np.ndarray) -> bool:
-    """Tell whether a mask, such as that of a gradient map, has too many parts to be outlined."""
+    """Check whether a mask, such as that of a gradient map, has too many parts to outline."""
     return cv2.connectedComponents(mask.astype(np.uint8), connectivity=8)[0] - 1 > MOST_PARTS
 
 
 def show_mask(axis, mask: np.ndarray) -> None:
-    """Draw a predicted mask: its contour, or one of many parts as a translucent area."""
+    """Draw a predicted mask: its contour, or a translucent area if it has many parts."""
     if not is_speckled(mask):
         outline(axis, mask, PREDICTED)
         return
@@ -84,7 +84,7 @@ def show_mask(axis, mask: np.ndarray) -> None:
 def show_reference(
     axis, drawn: Drawn, colour: str = REFERENCE, dashes: Sequence[float] = ()
 ) -> None:
-    """Draw the contour of a mask, or each box; without dashes, boxes beside a mask are dashed."""
+    """Draw a mask's contour, or each box; boxes beside a mask are always dashed."""
     line = (0, tuple(dashes)) if dashes else "-"
     if drawn.kind == "mask":
         outline(axis, drawn.reference, colour, line)
@@ -92,7 +92,7 @@ def show_reference(
 
 
 def show_boxes(axis, boxes: Iterable[FloatBox], colour: str, line: style.Dash = "-") -> None:
-    """Draw boxes in pixels of the image that the axis shows, dark-edged as contours are."""
+    """Draw boxes in pixels of the axis's image, with dark edges as contours have."""
     for y0, x0, y1, x1 in boxes:
         # The centre of the first pixel is at 0.
         corner, sides = (x0 - 0.5, y0 - 0.5), (x1 - x0, y1 - y0)
@@ -102,10 +102,10 @@ def show_boxes(axis, boxes: Iterable[FloatBox], colour: str, line: style.Dash = 
 
 
 def outline(axis, mask: np.ndarray, colour: str, line: style.Dash = "-") -> None:
-    """Draw the contour of a mask, dark-edged so that it shows on any image."""
+    """Draw the contour of a mask, with a dark edge to be visible on any image."""
     if not mask.any():
         return
-    # A margin of nothing closes the contour of a mask that touches the image border.
+    # An empty margin closes the contour of a mask that touches the image border.
     padded = np.pad(mask.astype(float), 1)
     height, width = mask.shape
     x, y = np.arange(-1, width + 1), np.arange(-1, height + 1)

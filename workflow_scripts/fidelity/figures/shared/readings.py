@@ -1,4 +1,4 @@
-"""What each of several readers drew of a case, and the line that shows whose it is."""
+"""What each of several readers drew for a case, and the line style of each reader."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -14,13 +14,13 @@ COLOURS = {
     "yellow": "#F0E442",
     "red": "#D55E00",
 }
-# In units of the line's width. Colours and dashes together return after 20 readers.
+# In units of the line's width. Combinations of colour and dashes repeat after 20 readers.
 DASHES = ((6, 1.5), (2, 1.5), (6, 1.5, 1.5, 1.5), (12, 2))
 
 
 @dataclass(frozen=True)
 class Line:
-    """How what a reader drew is shown.
+    """The line style of a reader.
 
     Attributes:
         dashes: lengths on and off, in widths of the line.
@@ -32,17 +32,17 @@ class Line:
 
 
 def readings(case: PreparedCase, cls: str) -> dict[str, PreparedCase]:
-    """Give the case as each reader read it for a class, if there are several readers.
+    """Give one version of the case per reader of a class, if there are several readers.
 
     Returns:
-        Reader → the case with what this reader drew as the only reference; empty for one reader.
+        Reader → the case with only this reader's drawing as reference; empty for a single reader.
     """
     names = case.readers_of(cls)
     return {name: _as_read(case, cls, name) for name in names} if len(names) > 1 else {}
 
 
 def lines_of(readers: Iterable[str]) -> dict[str, Line]:
-    """Give each reader a line, by the order of their names."""
+    """Give each reader a line style, in alphabetical order of the readers."""
     looks = zip(cycle(COLOURS.items()), cycle(DASHES), strict=False)
     named = zip(sorted(set(readers)), looks, strict=False)
     return {name: Line(word, colour, dashes) for name, ((word, colour), dashes) in named}
@@ -54,7 +54,7 @@ def _as_read(case: PreparedCase, cls: str, reader: str) -> PreparedCase:
         return replace(
             case, references={cls: case.reading(cls, reader)}, reference_boxes={}, filled=()
         )
-    if boxes is None:  # the reference, which no reader is named for
+    if boxes is None:  # the reference, for which no reader is named
         return case
     filled = {cls: case.reading(cls, reader)}
     return replace(case, references=filled, reference_boxes={cls: boxes}, filled=(cls,))

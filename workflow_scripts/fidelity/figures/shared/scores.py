@@ -1,4 +1,4 @@
-"""Reading the scores that a figure of several explainers shows."""
+"""Read the scores that a figure of several explainers shows."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ def read_scores(
     """Read one score file per explainer.
 
     Args:
-        metric: column that each must have.
+        metric: column that each file must have.
 
     Returns:
         {explainer: its scores}, in the given order.

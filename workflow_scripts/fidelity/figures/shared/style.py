@@ -1,4 +1,4 @@
-"""One look for all figures: readable in print, safe for colour-blind readers, equal bytes."""
+"""One look for all figures: readable in print, colour-blind safe, byte-identical files."""
 
 import logging
 import re
@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 mpl.use("Agg")
-# Otherwise fonts embedded in PDFs are logged glyph by glyph.
+# Otherwise every glyph of a font embedded in a PDF is logged.
 logging.getLogger("fontTools").setLevel(logging.WARNING)
 
 from matplotlib import pyplot as plt  # noqa: E402  (the backend is chosen before)
@@ -24,7 +24,7 @@ from fidelity.base.files import atomic_path  # noqa: E402
 from fidelity.explainers.registry import explains  # noqa: E402
 from fidelity.presentation import titles  # noqa: E402
 
-# Okabe & Ito 2008, "Color Universal Design"; yellow last: weak on white.
+# Okabe & Ito 2008, "Color Universal Design"; yellow is last because it is weak on white.
 PALETTE = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#F0E442"]
 GREY = "#666666"
 # Full text width of an A4 or letter page, in inches: fonts keep their size in print.
@@ -32,8 +32,8 @@ WIDTH = 7.0
 # Height of the line that `name_rule` adds, in inches.
 HEADING = 0.22
 DPI = 200
-# Slots of the explainers everybody meets, so that they look the same in every figure and study.
-# Explainers of the classifier are in strong colours, null baselines in greys, ceilings black.
+# Fixed slots of common explainers, so that they look the same in every figure and study. Explainers
+# of the classifier have strong colours, null baselines are grey, ceilings are black.
 RESERVED = {
     "real": {"lime": 0, "gradcam": 1},
     "baseline": {
@@ -58,7 +58,7 @@ COLOURS = {
     "baseline": ["#4D4D4D", "#7A7A7A", "#A3A3A3"],
     "ceiling": ["#000000"],
 }
-# Filled ones alone: scatter plots draw them without edges.
+# Only filled markers, because scatter plots draw them without edges.
 GROUP_MARKERS = {
     "real": ["o", "s", "^", "D", "v", "P", "<", ">"],
     "baseline": ["X", "d", "*", "p", "h", "8", "H"],
@@ -84,11 +84,11 @@ RC = {
     "legend.frameon": False,
     "lines.linewidth": 1.5,
     "pdf.fonttype": 42,
-    # A title may hold a dollar sign.
+    # A title may contain a dollar sign.
     "text.parse_math": False,
     "figure.dpi": 100,
 }
-# For the whole process: legends and colour bars are made after the figure.
+# Set for the whole process, because legends and colour bars are created after the figure.
 mpl.rcParams.update(RC)
 
 
@@ -108,14 +108,14 @@ def looks(explainers: Iterable[str]) -> dict[str, Look]:
     """Give each explainer its colour, marker and line, the same in all figures of a study.
 
     Returns:
-        {key: look}, as explainers are shown (`titles.showing`). Well-known keys have a fixed look;
-        the others of their kind take the free ones in the order of the config; when the colours
-        return, they do with another line and marker. Colours that the config sets replace these,
-        and no other explainer gets them as long as there are others.
+        {key: look}, in the display order of explainers (`titles.showing`). Well-known keys have a
+        fixed look; others of their kind take the free looks in the order of the config. When
+        colours repeat, line and marker change. Colours set in the config replace these, and no
+        other explainer gets them as long as other colours are left.
     """
     wanted = titles.ordered(list(dict.fromkeys(explainers)))
     chosen = titles.shown().colours
-    # Of all explainers of the study: which of them a figure shows changes no look.
+    # Uses all explainers of the study, so that a look does not depend on what a figure shows.
     names = list(dict.fromkeys([*titles.shown().families, *wanted]))
     found = {}
     for kind, reserved in RESERVED.items():
@@ -146,7 +146,7 @@ def looks(explainers: Iterable[str]) -> dict[str, Look]:
 
 
 def kind_of(name: str) -> str:
-    """Tell explainers of the classifier (`real`) from null baselines and ceilings."""
+    """Classify an explainer: of the classifier (`real`), null baseline or ceiling."""
     family = titles.shown().families.get(name)
     if family is None:
         family = next((kind for kind in ("baseline", "ceiling") if name in RESERVED[kind]), "real")
@@ -174,7 +174,7 @@ def figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options) -> t
 
 
 def interval_errors(rows: pd.DataFrame) -> np.ndarray:
-    """Give the lengths of error bars from `mean` to `ci_low` and `ci_high`: (2, rows)."""
+    """Compute the lengths of error bars from `mean` to `ci_low` and `ci_high`: (2, rows)."""
     return np.abs(rows[["ci_low", "ci_high"]].to_numpy(float).T - rows["mean"].to_numpy(float))
 
 
@@ -187,7 +187,7 @@ def message(text: str) -> Figure:
 
 
 def save(fig: Figure, paths: Sequence[str], dpi: int = DPI) -> None:
-    """Write a figure in each format by suffix, without dates or versions, and close it.
+    """Write a figure in the format of each suffix, without dates or versions, and close it.
 
     Args:
         paths: .png or .pdf files, written atomically.
@@ -196,7 +196,7 @@ def save(fig: Figure, paths: Sequence[str], dpi: int = DPI) -> None:
         ".png": {"Software": None},
         ".pdf": {"CreationDate": None, "Creator": None, "Producer": None},
     }
-    # Laid out once: both formats look the same, and the layout is the slow part.
+    # Compute the layout, the slow part, only once; so both formats look the same.
     fig.draw_without_rendering()
     fig.set_layout_engine("none")
     for path in paths:
@@ -206,7 +206,7 @@ def save(fig: Figure, paths: Sequence[str], dpi: int = DPI) -> None:
 
 
 def short(text: str, limit: int = 22) -> str:
-    """Shorten a name in its middle, so that both ends stay to tell names apart."""
+    """Shorten a name in its middle, so that both ends still distinguish it."""
     if len(text) <= limit:
         return text
     head = (limit - 1) // 2
@@ -217,10 +217,10 @@ def wrapped(text: str, width: int = 16, lines: int = 2) -> str:
     """Break a text into lines, so that labels stay narrow.
 
     Args:
-        text: a title, or a name of code, which is broken at its points and underscores as well.
-        lines: at most; what is left of the text is shortened in its middle.
+        text: a title, or a name from code, which may also be broken after points and underscores.
+        lines: largest number of lines; the rest of the text is shortened in its middle.
     """
-    # A point or underscore is where a name may be broken, as a blank is; not that of 0.15.
+    # A name may be broken after a point or underscore, as after a blank, but not inside 0.15.
     broken = re.sub(r"(?<=[._])(?!(?<=\b\d\.)\d)(?=\w)", " ", text)
     parts = textwrap.wrap(broken, width, break_long_words=False)
     rest = " ".join(parts[lines - 1 :])
@@ -229,22 +229,22 @@ def wrapped(text: str, width: int = 16, lines: int = 2) -> str:
 
 
 def before_bracket(label: str) -> str:
-    """Break a label before its last bracket, which holds unit and direction."""
+    """Break a label before its last bracket, which contains unit and direction."""
     return "\n(".join(label.rsplit(" (", 1))
 
 
 def name_rule(fig: Figure, rule: str) -> None:
-    """Head a figure with the title of its binarization, if it has one."""
+    """Write the title of the binarization above a figure, if it has one."""
     if rule:
         fig.suptitle(titles.binarization_title(rule), fontsize=9)
 
 
 def legend_below(fig: Figure, handles: Sequence[Any], most: int, **how: Any) -> Legend:
-    """Put a legend under the axes, in as many columns as fit into the figure's width.
+    """Put a legend below the axes, in as many columns as the figure's width allows.
 
     Args:
         fig: with all axes drawn.
-        handles: with labels of their own, or `labels` among `how`.
+        handles: have their own labels, unless `how` contains `labels`.
     """
     columns = max(1, min(most, len(handles)))
     while True:

@@ -4,7 +4,7 @@ import numpy as np
 
 from fidelity.statistics.set_level import SetValue, ratio
 
-# CorLoc's IoU (Deselaers et al. 2012, by the criterion of PASCAL VOC).
+# The IoU required by CorLoc (Deselaers et al. 2012, by the criterion of PASCAL VOC).
 CORLOC_IOU = 0.5
 
 
@@ -14,7 +14,7 @@ def accuracy_at(overlaps: np.ndarray, threshold: float) -> SetValue:
     Wang et al. 2017 (ChestX-ray8): a localization is correct if IoU > T(IoU), or IoBB > T(IoBB).
 
     Args:
-        overlaps: (n,), the best IoU or IoBB of each image; NaN where nothing is to be found.
+        overlaps: (n,), the best IoU or IoBB of each image; NaN where there is nothing to find.
         threshold: T in [0, 1); an overlap must be above it.
 
     Returns:
@@ -24,5 +24,5 @@ def accuracy_at(overlaps: np.ndarray, threshold: float) -> SetValue:
 
 
 def lesion_recall(found: np.ndarray, lesions: np.ndarray) -> SetValue:
-    """Share of all lesions that were found: of the counts (n,) of each image; in [0, 1]."""
+    """Share of all lesions that were found, from the counts (n,) of each image; in [0, 1]."""
     return ratio(found, lesions)

@@ -7,16 +7,17 @@ import numpy as np
 from fidelity.metrics.boxes.lesions import Hit, hits
 from fidelity.statistics.set_level import SetValue
 
-# Scores looked at together; a resample is done when it has more false positives than allowed.
+# Scores processed together; a resample is finished once it exceeds the allowed false positives.
 BLOCK = 512
 
 
 class Froc:
     """All predicted boxes of a set, sorted by score.
 
-    A box that finds no lesion is a false positive. The first box that finds a lesion counts for it;
-    a further one is neither (object-CXR's froc.py, also in wsrpn). Boxes of equal scores enter
-    together: no order among them is better than another.
+    A box that finds no lesion is a false positive. The first box that finds a lesion counts as its
+    detection; further boxes on the same lesion count as neither (object-CXR's froc.py, also in
+    wsrpn). Boxes with equal scores are added together, because no order among them is better than
+    another.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class Froc:
         Args:
             predicted: of each image, boxes (k, 4).
             scores: of each image, (k,).
-            reference: of each image, boxes (m, 4); none where there is nothing to be found.
+            reference: of each image, boxes (m, 4); empty where there is nothing to find.
         """
         self.lesions = np.array([len(boxes) for boxes in reference], np.float64)
         image, ranked, new, false = [], [], [], []
@@ -55,13 +56,13 @@ class Froc:
         self._ends = np.flatnonzero(np.diff(sorted_scores, append=-np.inf))
 
     def curve(self, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Give false positives per image and sensitivity, at each score from the highest on.
+        """Compute false positives per image and sensitivity at each score, from the highest down.
 
         Args:
             weights: (r, n), how often each image counts.
 
         Returns:
-            Two arrays (r, scores + 1), from (0, 0) on; NaN sensitivity where there is no lesion.
+            Two arrays (r, scores + 1), starting at (0, 0); sensitivity is NaN without lesions.
         """
         of_box = weights[:, self._image]
         points = []
@@ -78,12 +79,13 @@ class Froc:
     def sensitivity(self, *rates: float) -> SetValue:
         """Sensitivity at n false positives per image, averaged over some rates; in [0, 1].
 
-        The highest sensitivity of all scores with at most n false positives per image.
+        For each rate n, this is the highest sensitivity at any score with at most n false positives
+        per image.
         """
 
         def value(weights: np.ndarray) -> np.ndarray:
             images, lesions = weights.sum(axis=1), weights @ self.lesions
-            # A sum of whole numbers over one: its rounding must not decide.
+            # Counts are whole numbers; the small addition keeps rounding from deciding.
             allowed = (np.array(rates) + 1e-12) * images[:, None]
             best = np.zeros(allowed.shape)
             false, found = np.zeros((2, len(weights), 1))
@@ -92,7 +94,7 @@ class Froc:
                 sums = false + np.cumsum(of_box * self._false[boxes], axis=1)
                 hits_so_far = found + np.cumsum(of_box * self._new[boxes], axis=1)
                 false, found = sums[:, -1:], hits_so_far[:, -1:]
-                # Sensitivity rises with false positives: the last allowed point is the highest.
+                # Sensitivity rises with false positives, so the last allowed point is the highest.
                 for column in range(len(rates)):
                     points = (sums[:, last] <= allowed[:, column, None]).sum(axis=1)
                     some = points > 0
@@ -105,7 +107,7 @@ class Froc:
         return value
 
     def _blocks(self) -> Iterator[tuple[slice, np.ndarray]]:
-        """Give some boxes at a time, and in each block the last box of each score."""
+        """Yield the boxes block by block, and in each block the last box of each score."""
         for first in range(0, len(self._ends), BLOCK):
             ends = self._ends[first : first + BLOCK]
             start = self._ends[first - 1] + 1 if first else 0

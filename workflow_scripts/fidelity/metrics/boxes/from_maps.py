@@ -1,4 +1,4 @@
-"""Boxes from a map: threshold, connected parts, their bounding rectangles."""
+"""Make boxes from a map: threshold, connected parts, their bounding rectangles."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -31,24 +31,24 @@ class BoxRule:
 
     @classmethod
     def of_settings(cls, settings: "Boxes") -> "BoxRule":
-        """Take the rule from the config's `scores.boxes`."""
+        """Read the rule from the config's `scores.boxes`."""
         return cls(settings.threshold, settings.of, settings.connectivity, settings.keep)
 
     def value(self, map01: np.ndarray) -> float:
-        """Give the threshold on the scale of the map."""
+        """Return the threshold on the scale of the map."""
         return self.threshold * (float(map01.max()) if self.of == "maximum" else 1.0)
 
 
 def boxes_of_map(map01: np.ndarray, rule: BoxRule) -> tuple[np.ndarray, np.ndarray]:
-    """Bound the parts of a map that lie above a threshold.
+    """Bound the parts of a map that are above a threshold.
 
     Args:
         map01: float32 (H, W) in [0, 1].
 
     Returns:
         Boxes, float64 (k, 4), the part with most pixels first, and their scores, float64 (k,). A
-        score is the mean of the map over the part, in (0, 1] (as in wsrpn, Müller et al. 2024). No
-        box of an all-zero map.
+        score is the mean of the map over the part, in (0, 1] (as in wsrpn, Müller et al. 2024). An
+        all-zero map has no box.
     """
     above = map01 > np.float32(rule.value(map01))
     labels, boxes, sizes = _parts(above, rule.connectivity)
@@ -58,7 +58,7 @@ def boxes_of_map(map01: np.ndarray, rule: BoxRule) -> tuple[np.ndarray, np.ndarr
 
 
 def chestxray8_boxes(map01: np.ndarray) -> np.ndarray:
-    """Make the boxes of Wang et al. 2017 (ChestX-ray8): those of both thresholds, 60 and 180.
+    """Make the boxes of Wang et al. 2017 (ChestX-ray8), at the two thresholds 60 and 180.
 
     "The intensities in heatmaps are first normalized to [0, 255] and then thresholded by {60, 180}
     individually. Finally, B-Boxes are generated to cover the isolated regions."
@@ -67,7 +67,7 @@ def chestxray8_boxes(map01: np.ndarray) -> np.ndarray:
         map01: float32 (H, W) in [0, 1].
 
     Returns:
-        Boxes, float64 (k, 4), sorted; one that both thresholds give counts once.
+        Boxes, float64 (k, 4), sorted; a box that both thresholds give counts once.
     """
     rules = [BoxRule(level, "absolute") for level in CHESTXRAY8]
     return np.unique(np.concatenate([boxes_of_map(map01, rule)[0] for rule in rules]), axis=0)
@@ -79,7 +79,7 @@ def boxes_of_mask(mask: np.ndarray) -> np.ndarray:
 
 
 def _parts(mask: np.ndarray, connectivity: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Label connected parts from 1 on, in the order of their first pixels: boxes and sizes too."""
+    """Label connected parts from 1, by their first pixels; return also boxes and sizes."""
     _, labels, found, _ = cv2.connectedComponentsWithStats(
         np.ascontiguousarray(mask).view(np.uint8), connectivity=connectivity, ltype=cv2.CV_32S
     )

@@ -1,4 +1,4 @@
-"""Overlap of boxes: every predicted one with every reference one."""
+"""Overlap of boxes: each predicted box with each reference box."""
 
 import numpy as np
 
@@ -14,7 +14,7 @@ def centres(boxes: np.ndarray) -> np.ndarray:
 
 
 def intersections(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """Areas that boxes (k, 4) and (m, 4) share, (k, m)."""
+    """Areas of the intersections of boxes (k, 4) and (m, 4), (k, m)."""
     start = np.maximum(predicted[:, None, :2], reference[None, :, :2])
     end = np.minimum(predicted[:, None, 2:], reference[None, :, 2:])
     return np.clip(end - start, 0, None).prod(axis=2)
@@ -23,7 +23,7 @@ def intersections(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
 def box_iou(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes (k, 4) and (m, 4): (k, m) in [0, 1].
 
-    Two boxes without an area have 0.
+    It is 0 if neither box has an area.
     """
     shared = intersections(predicted, reference)
     union = areas(predicted)[:, None] + areas(reference)[None, :] - shared
@@ -33,8 +33,8 @@ def box_iou(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
 def box_iobb(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Intersection over the area of the predicted box: (k, m) in [0, 1].
 
-    IoBB of Wang et al. 2017 (ChestX-ray8): a precision, so a predicted box inside the reference
-    has 1 however small it is. A predicted box without an area has 0.
+    IoBB of Wang et al. 2017 (ChestX-ray8) is a precision: a predicted box inside the reference has
+    1, however small it is. A predicted box without an area has 0.
     """
     shared = intersections(predicted, reference)
     own = np.broadcast_to(areas(predicted)[:, None], shared.shape)
@@ -44,7 +44,7 @@ def box_iobb(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
 def generalized_iou(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
     """Generalised IoU of boxes (k, 4) and (m, 4): (k, m) in [-1, 1] (Rezatofighi et al. 2019).
 
-    IoU minus the share of the smallest common box that neither covers.
+    It is the IoU minus the share of the smallest common box that neither box covers.
     """
     shared = intersections(predicted, reference)
     union = areas(predicted)[:, None] + areas(reference)[None, :] - shared

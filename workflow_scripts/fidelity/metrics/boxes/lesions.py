@@ -1,4 +1,4 @@
-"""Which lesions were found, one by one, and what was pointed out beside them."""
+"""Find out which lesions a prediction finds, one by one."""
 
 from typing import Literal
 
@@ -7,12 +7,13 @@ import numpy as np
 
 from fidelity.metrics.boxes.geometry import box_iou, centres
 
-# A predicted box finds a lesion if its centre lies in the lesion's box, or from this IoU on.
+# How a predicted box finds a lesion: its centre is in the lesion's box, or the IoU is at least this
+# number.
 Hit = Literal["centre"] | float
 
 
 def hits(predicted: np.ndarray, reference: np.ndarray, hit: Hit) -> np.ndarray:
-    """Tell which predicted boxes find which lesions.
+    """Check which predicted boxes find which lesions.
 
     Args:
         predicted: boxes (k, 4).

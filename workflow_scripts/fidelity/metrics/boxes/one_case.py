@@ -17,11 +17,11 @@ from fidelity.metrics.map_metrics import MapPair
 class BoxCase:
     """Predicted and reference boxes of one image and class, and the map.
 
-    All scores are NaN where there is no reference box, and 0 where nothing is predicted.
+    All scores are NaN if there is no reference box, and 0 if nothing is predicted.
 
     Attributes:
         predicted: boxes (k, 4).
-        scores: of them, (k,).
+        scores: of the predicted boxes, (k,).
         reference: boxes (m, 4), one per lesion.
         map01: float32 (H, W) in [0, 1].
         relevance: float (H, W), at least 0: the map's positive part in its own unit.
@@ -37,7 +37,7 @@ class BoxCase:
 
     @cached_property
     def filled(self) -> MapPair:
-        """The map with the boxes as a mask."""
+        """The map with the reference boxes, filled, as its mask."""
         mask = fill_boxes(self.reference.tolist(), self.map01.shape)
         return MapPair(self.map01, mask, None, self.tolerance, self.relevance)
 
@@ -46,12 +46,12 @@ class BoxCase:
 
     @property
     def iou(self) -> float:
-        """Highest IoU of a predicted with a reference box, in [0, 1]."""
+        """Highest IoU between any predicted and any reference box, in [0, 1]."""
         return self._highest(box_iou(self.predicted, self.reference))
 
     @property
     def iobb(self) -> float:
-        """Highest IoBB of a predicted with a reference box, in [0, 1]."""
+        """Highest IoBB between any predicted and any reference box, in [0, 1]."""
         return self._highest(box_iobb(self.predicted, self.reference))
 
     @property
@@ -85,5 +85,5 @@ class BoxCase:
 
     @property
     def pointing_tolerance(self) -> float:
-        """The same within a tolerance; see `map_metrics.pointing_game_tolerance`."""
+        """As `pointing`, within a tolerance; see `map_metrics.pointing_game_tolerance`."""
         return map_metrics.pointing_game_tolerance(self.filled)

@@ -1,4 +1,4 @@
-"""What people read in the place of keys: of the protocols of boxes, and of the values of a set."""
+"""Display names of the protocols of boxes, and of the metrics of a set of images."""
 
 import re
 
@@ -22,7 +22,7 @@ _METRICS = {
     "rodeo_shape_matching": "RoDeO: shape",
     "rodeo_classification": "RoDeO: classification",
 }
-# Names that end with a number.
+# Metrics whose names end with a number.
 _AT = {
     "sensitivity_at": "Sensitivity at {} FP per image",
     "acc_iou": "Accuracy, IoU > {}",
@@ -33,7 +33,7 @@ _AT = {
 
 
 def title_of(metric: str) -> str:
-    """Name a value of a set of images with boxes."""
+    """Return the display name of a metric of a set of images with boxes."""
     if metric in _METRICS:
         return _METRICS[metric]
     name, number = re.fullmatch(r"(\w+)_([\d.]+)", metric).groups()

@@ -1,8 +1,8 @@
 """RoDeO, Robust Detection Outcome (Meissen, Müller et al. 2023; package rodeometric 0.0.1).
 
-Boxes of all classes of an image are matched one to one. Of matched pairs it measures how far the
-centres lie apart, how alike the shapes are, and whether the classes agree. Boxes and lesions
-without a partner count as 0. The total is the harmonic mean of the three.
+Boxes of all classes of an image are matched one to one. For matched pairs it measures how far the
+centres are apart, how similar the shapes are, and whether the classes agree. Boxes and lesions
+without a partner count as 0. The total is the harmonic mean of the three parts.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from fidelity.statistics.set_level import SetValue, of_sums
 
 Part = Literal["total", "localization", "shape_matching", "classification"]
 PARTS: tuple[Part, ...] = ("total", "localization", "shape_matching", "classification")
-# Of the harmonic mean, as in the package.
+# The package's epsilon in the harmonic mean.
 EPSILON = 1e-6
 
 
@@ -27,7 +27,7 @@ class Labelled:
 
     Attributes:
         boxes: (k, 4).
-        classes: (k,) positions of classes, from 0 on.
+        classes: (k,) positions of the classes, starting at 0.
     """
 
     boxes: np.ndarray
@@ -37,7 +37,7 @@ class Labelled:
 class Rodeo:
     """The matches of a set of images.
 
-    The weight of the classes in the match is the agreement of the sets of classes over all images,
+    In the matching, classes are weighted by how well the classes per image agree over all images,
     as in the package. Resamples keep the matches of the whole set.
     """
 
@@ -57,8 +57,8 @@ class Rodeo:
             if (areas(image.boxes) <= 0).any():
                 raise ValueError("a box has no area")
         weight = _agreement(predicted, reference, classes)
-        # Of each image and class of the reference (of the prediction, where it has no partner):
-        # pairs, sums of localization and shape, pairs of one class, boxes without a partner.
+        # Per image and class: matched pairs, sums of localization and shape, pairs of equal class,
+        # and boxes without a partner. A pair has the class of its reference.
         self.sums = np.zeros((len(reference), classes, 5))
         for index, (ours, theirs) in enumerate(zip(predicted, reference, strict=True)):
             self._match(self.sums[index], ours, theirs, weight)
@@ -78,15 +78,16 @@ class Rodeo:
             np.add.at(sums[:, 4], np.delete(image.classes, taken), 1)
 
     def part(self, part: Part, cls: int | None = None) -> SetValue:
-        """Give a part of the score.
+        """Return a part of the score.
 
         Args:
             part: `total`, `localization`, `shape_matching` or `classification`.
             cls: position of a class; None for all together.
 
         Returns:
-            Function of how often each image counts; in [0, 1]. 0 if there are boxes but none is
-            matched, NaN if there is no box. With a single class, classification and total are NaN.
+            Function of how often each image counts; in [0, 1]. It is 0 if there are boxes but none
+            is matched, and NaN if there is no box. With a single class, classification and total
+            are NaN.
         """
         chosen = self.sums.sum(axis=1) if cls is None else self.sums[:, cls]
 
@@ -94,7 +95,7 @@ class Rodeo:
             pairs, near, alike, same, alone = sums.T
             with np.errstate(invalid="ignore", divide="ignore"):
                 boxes = pairs + alone
-                # Matthews' correlation of the one-hot classes, in closed form, clipped.
+                # Matthews' correlation of the one-hot classes, in closed form, clipped at 0.
                 agreed = (self.classes * same / pairs - 1) / (self.classes - 1)
                 found = {
                     "localization": near / boxes,
@@ -105,7 +106,7 @@ class Rodeo:
                     / boxes,
                 }
                 inverse = sum(1 / (value + EPSILON) for value in found.values())
-                # The package gives 0, not its epsilon, where nothing is matched.
+                # Where nothing is matched, the package gives 0, not its epsilon.
                 found["total"] = np.where(
                     (pairs == 0) & (boxes > 0) & (self.classes > 1), 0, 3 / inverse
                 )
@@ -115,7 +116,7 @@ class Rodeo:
 
 
 def _agreement(predicted: Sequence[Labelled], reference: Sequence[Labelled], classes: int) -> float:
-    """Matthews' correlation of which classes are predicted and there, over images; at least 0."""
+    """Compute Matthews' correlation of predicted and reference classes over images; at least 0."""
     ours, theirs = (np.zeros((len(images), classes), bool) for images in (predicted, reference))
     for shown, images in ((ours, predicted), (theirs, reference)):
         for row, image in zip(shown, images, strict=True):

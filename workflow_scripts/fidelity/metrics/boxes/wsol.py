@@ -1,12 +1,12 @@
 """MaxBoxAcc, MaxBoxAccV2 and PxAP by the conventions of clovaai/wsolevaluation (Choe et al. 2020).
 
-They keep what that code does. A map is rounded down to 256 levels. A threshold is a share of its
-highest level, cut to a whole number. Every contour counts, also one around a hole. Boxes have whole
-corners, x1 = x + width but no further than the last column, and sides of x1 - x0 + 1. Without a
-contour the box is the pixel (0, 0).
+They reproduce that code. A map is rounded down to 256 levels. A threshold is a share of its highest
+level, truncated to a whole number. Every contour counts, including one around a hole. Boxes have
+integer corners: x1 = x + width, but at most the last column. Their sides are x1 - x0 + 1. Without a
+contour, the box is the pixel (0, 0).
 
-MaxBoxAcc takes the best threshold of the very set that it scores: a diagnostic, not a result to
-compare explainers by. `box_accuracy` takes one that was chosen elsewhere.
+MaxBoxAcc takes the best threshold of the same set that it scores: a diagnostic, not a result to
+compare explainers by. `box_accuracy` takes a threshold that was chosen on another set.
 """
 
 from collections.abc import Sequence
@@ -16,25 +16,25 @@ import numpy as np
 
 from fidelity.statistics.set_level import SetValue, of_sums
 
-# Of MaxBoxAcc and MaxBoxAccV2, as shares.
+# The IoU δ of MaxBoxAcc and of MaxBoxAccV2.
 IOU, IOUS = (0.5,), (0.3, 0.5, 0.7)
-# wsolevaluation's default on the command line, 0.01.
+# wsolevaluation's default interval on the command line is 0.01.
 STEPS = 100
 
 
 def thresholds_of(steps: int = STEPS) -> np.ndarray:
-    """Give the thresholds: 0, 1/steps, … below 1."""
-    # Of some numbers of steps, rounding adds one more.
+    """Return the thresholds: 0, 1/steps, … below 1."""
+    # For some numbers of steps, rounding gives one more, which is cut off.
     return np.arange(0, 1, 1 / steps)[:steps]
 
 
 def whole_boxes(boxes: np.ndarray) -> np.ndarray:
-    """Cut the corners of boxes, float (m, 4), to whole numbers, as `resize_bbox` does."""
+    """Truncate the corners of boxes, float (m, 4), to whole numbers, as `resize_bbox` does."""
     return boxes.astype(np.int64)
 
 
 def inclusive_iou(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
-    """IoU of boxes (k, 4) and (m, 4) whose last row and column belong to them: (k, m) in [0, 1]."""
+    """IoU of boxes (k, 4) and (m, 4) that include their last row and column: (k, m) in [0, 1]."""
     shared = np.ones((len(predicted), len(reference)), np.int64)
     for start, end in ((0, 2), (1, 3)):
         first = np.maximum(predicted[:, None, start], reference[None, :, start])
@@ -50,17 +50,17 @@ def inclusive_iou(predicted: np.ndarray, reference: np.ndarray) -> np.ndarray:
 def boxes_at_thresholds(
     map01: np.ndarray, thresholds: np.ndarray
 ) -> tuple[list[np.ndarray], list[int], np.ndarray]:
-    """Give the boxes of a map at each threshold.
+    """Find the boxes of a map at each threshold.
 
-    Thresholds without a level of the map between them have the same boxes, found once.
+    Thresholds with no level of the map between them have the same boxes, which are found once.
 
     Args:
         map01: float (H, W) in [0, 1].
         thresholds: shares of the highest level, (k,).
 
     Returns:
-        Distinct sets of boxes, int64 (boxes, 4) of y0, x0, y1, x1; in each the position of the box
-        of the largest contour; and which set each threshold has, (k,).
+        A list of distinct sets of boxes, each int64 (boxes, 4) of y0, x0, y1, x1; for each set, the
+        position of the box of the largest contour; and the set of each threshold, (k,).
     """
     levels = (map01 * 255).astype(np.uint8)
     top = int(levels.max())
@@ -77,7 +77,7 @@ def boxes_at_thresholds(
 
 
 def _contour_boxes(levels: np.ndarray, floor: int) -> tuple[np.ndarray, int]:
-    """Bound the contours of what lies above a level, and say which one is the largest."""
+    """Bound the contours of the pixels above a level, and find the largest contour."""
     _, mask = cv2.threshold(levels, floor, 255, cv2.THRESH_BINARY)
     contours, _ = cv2.findContours(mask, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
     if not contours:
@@ -92,16 +92,16 @@ def _contour_boxes(levels: np.ndarray, floor: int) -> tuple[np.ndarray, int]:
 def ious_at_thresholds(
     map01: np.ndarray, reference: np.ndarray, thresholds: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Give the best IoU of a box of the map with a reference box, at each threshold.
+    """Compute the best IoU of a box of the map with a reference box, at each threshold.
 
     Args:
         map01: float (H, W) in [0, 1].
-        reference: float boxes (m, 4) in pixels of the map, at least one; cut to whole corners.
+        reference: float boxes (m, 4) in pixels of the map, at least one; corners are truncated.
         thresholds: (k,).
 
     Returns:
-        Of the largest contour alone (MaxBoxAcc), and of all contours (MaxBoxAccV2): two float64
-        (k,) in [0, 1].
+        Two float64 (k,) in [0, 1]: using only the largest contour (MaxBoxAcc), and using all
+        contours (MaxBoxAccV2).
     """
     sets, largest, of_threshold = boxes_at_thresholds(map01, thresholds)
     best = inclusive_iou(np.concatenate(sets), whole_boxes(reference)).max(axis=1)
@@ -112,8 +112,8 @@ def ious_at_thresholds(
 def max_box_accuracy(ious: np.ndarray, levels: Sequence[float] = IOU) -> SetValue:
     """MaxBoxAcc: the share of images with IoU ≥ δ at the best threshold of the scored set.
 
-    Sees the references it is scored on. Of several δ each takes its own best threshold, and the
-    mean is taken (MaxBoxAccV2 with `IOUS`).
+    It uses the references that it is scored on. With several δ, each has its own best threshold,
+    and the mean is taken (MaxBoxAccV2 with `IOUS`).
 
     Args:
         ious: (n, k), best IoU of each image at each threshold.
@@ -136,7 +136,7 @@ def box_accuracy(ious: np.ndarray, at: Sequence[int], levels: Sequence[float] = 
 
 
 def best_positions(ious: np.ndarray, levels: Sequence[float] = IOU) -> list[int]:
-    """Give the position of the best threshold of a set for each δ; the lowest of equally good."""
+    """Find the position of the best threshold of a set for each δ; among ties, the lowest."""
     return [int((ious >= level).mean(axis=0).argmax()) for level in levels]
 
 
@@ -164,7 +164,7 @@ def pixel_histograms(
         map01: float (H, W) in [0, 1].
         reference: boolean (H, W).
         thresholds: (k,), the edges of the bins, then 1, 2 and 3.
-        ignored: boolean (H, W), pixels that count neither way; the reference's always count.
+        ignored: boolean (H, W), pixels that do not count, unless they are in the reference.
 
     Returns:
         Two int64 (k + 2,): pixels of the reference, and others.
@@ -172,7 +172,7 @@ def pixel_histograms(
     edges = np.append(thresholds, [1.0, 2.0, 3.0])
     outside = ~reference if ignored is None else ~(reference | ignored)
     values = map01.astype(np.float64)
-    # As `numpy.histogram`, whose last bin is closed: no value of a map reaches it.
+    # Equal to `numpy.histogram`, whose last bin is closed: no value of a map reaches that bin.
     inside, others = (
         np.bincount(np.searchsorted(edges, values[mask], side="right") - 1, minlength=len(edges))
         for mask in (reference, outside)
@@ -184,8 +184,8 @@ def pixel_average_precision(inside: np.ndarray, outside: np.ndarray) -> SetValue
     """PxAP: average precision over the pixels of all images together, in [0, 1].
 
     Args:
-        inside: (n, bins), of `pixel_histograms`.
-        outside: (n, bins).
+        inside: (n, bins), first result of `pixel_histograms`.
+        outside: (n, bins), second result.
 
     Returns:
         Function of how often each image counts; NaN where no pixel is in a reference.

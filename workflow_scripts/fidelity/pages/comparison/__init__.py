@@ -1,1 +1,1 @@
-"""Two finished studies side by side: joined by case, and what differs between them."""
+"""Compare two finished studies: scores joined by case, and what differs between the studies."""

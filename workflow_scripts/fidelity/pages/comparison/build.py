@@ -1,4 +1,4 @@
-"""The page of a comparison: what differs in the scores of two studies, and in what made them."""
+"""The page of a comparison: how the scores of two studies differ, and how the studies differ."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,7 +39,7 @@ from fidelity.study.paths import NONE
 from fidelity.tables.inference import CONCLUSIONS
 from fidelity.tables.layout import Table, lay_out
 
-# Parts of the table DIFFERING as the page shows them: title of a group → part → its title.
+# Parts of the table DIFFERING, in the order of the page: title of a group → part → its title.
 GROUPS = {
     "Settings, data, classifiers and code": {
         "config": "Settings",
@@ -51,7 +51,8 @@ GROUPS = {
     },
     "Packages and machine": {"environment": "Packages and system", "hardware": "Machine"},
 }
-# What is said of an explainer → the verdict's sign for it, and the words that count such ones.
+# Outcome for an explainer → the verdict's sign for it, and the words that follow a count of such
+# explainers.
 OUTCOMES = {
     "a": ("better", "better in A"),
     "b": ("worse", "better in B"),
@@ -62,7 +63,7 @@ OUTCOMES = {
 
 
 def merged_titles(a: Finished, b: Finished) -> dict[str, Any]:
-    """Give the titles of A, and those of B for what A does not have."""
+    """Combine the titles of A with those of B for entries that A does not have."""
     found = dict(b.titles)
     for kind, own in a.titles.items():
         found[kind] = {**found.get(kind, {}), **own} if isinstance(own, dict) else own
@@ -79,9 +80,9 @@ def build(
     """Write the page: one HTML file without scripts or outside resources.
 
     Args:
-        joined: one per data set and pair of classifiers, those of a data set together.
+        joined: one per data set and pair of classifiers; those of one data set follow each other.
         differing: key of A's data set → the table DIFFERING.
-        files: name of a file next to the page → what is in it.
+        files: name of a file next to the page → what it contains.
     """
     datasets = []
     for key in dict.fromkeys(one.a.dataset for one in joined):
@@ -110,7 +111,7 @@ def build(
 
 
 def _title(a: Finished, b: Finished) -> str:
-    """Name a data set, or two with different names."""
+    """Name a data set, or two data sets with different names."""
     shown = []
     for one in (a, b):
         with titles.showing(one.titles):
@@ -119,7 +120,7 @@ def _title(a: Finished, b: Finished) -> str:
 
 
 def _block(joined: Joined, names: Mapping[str, str]) -> dict[str, Any]:
-    """Give what the template shows of a pair of classifiers."""
+    """Collect what the template shows of a pair of classifiers."""
     rows = primary_rows(joined.rows, joined.statistics)
     metric, rule = joined.statistics["primary"], joined.statistics["primary_binarization"]
     real = [row for row in rows.to_dict("records") if _explains(row["explainer"])]
@@ -146,7 +147,7 @@ def _block(joined: Joined, names: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _only(alone: Alone) -> str:
-    """Say what one study has alone."""
+    """State what only one study has."""
     title = {
         "explainer": titles.explainer_title,
         "binarization": titles.binarization_title,
@@ -156,7 +157,7 @@ def _only(alone: Alone) -> str:
 
 
 def _classifiers(joined: Joined) -> str:
-    """Name the classifier of both studies, or each; nothing in studies without one."""
+    """Name the classifier of both studies, or one for each; empty in studies without any."""
     shown = []
     for one, key in zip((joined.a, joined.b), joined.classifiers, strict=True):
         with titles.showing(one.titles):
@@ -171,7 +172,7 @@ def _explains(explainer: str) -> bool:
 
 
 def _outcome(row: Mapping[str, Any]) -> str:
-    """Say which study an explainer is better in: a key of OUTCOMES."""
+    """Decide in which study an explainer is better: a key of OUTCOMES."""
     if row["n_different"] == 0:
         return "identical"
     if row["conclusion"] in ("a_higher", "b_higher"):
@@ -181,7 +182,7 @@ def _outcome(row: Mapping[str, Any]) -> str:
 
 
 def _answer(rows: Sequence[Mapping[str, Any]], outcomes: Sequence[str]) -> str:
-    """Sum up what was found about all explainers."""
+    """Summarize the outcomes of all explainers."""
     if not rows:
         return "The studies share null baselines and ceilings, but no explainer of a classifier."
     counts = Counter(outcomes)
@@ -200,7 +201,7 @@ def _answer(rows: Sequence[Mapping[str, Any]], outcomes: Sequence[str]) -> str:
 
 
 def _sentence(row: Mapping[str, Any], outcome: str, statistics: Mapping[str, Any]) -> str:
-    """Say what was found about an explainer, with numbers."""
+    """State the outcome of an explainer, with numbers."""
     metric, difference = row["metric"], row["mean_difference"]
     who, what = titles.explainer_title(row["explainer"]), title_of(metric)
     means = [value_of(metric, row[side], row["mean_a"]) for side in ("mean_a", "mean_b")]
@@ -221,7 +222,7 @@ def _sentence(row: Mapping[str, Any], outcome: str, statistics: Mapping[str, Any
 
 
 def _table(part: str, rows: pd.DataFrame, joined: Joined) -> Table:
-    """Lay rows of COMPARED out, with a heading per metric, class and setting."""
+    """Lay out rows of COMPARED, with a heading per metric, class and setting."""
     cells: list[list[str]] = []
     headings: dict[int, str] = {}
     keys = {
@@ -294,7 +295,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
 
 
 def _studies(a: Finished, b: Finished, names: Mapping[str, str]) -> Table:
-    """Say what A and B are: data, classifiers, version."""
+    """Describe A and B: data, classifiers, version."""
     columns = []
     for one in (a, b):
         code = one.record.get("code", {})

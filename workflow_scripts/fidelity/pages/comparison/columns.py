@@ -18,7 +18,7 @@ _RESULT = (
     common.CLASS,
     common.METRIC,
 )
-# Holm's correction is over the explainers: the rows that agree in these.
+# Holm's correction is over the explainers: the rows that agree in these columns.
 HOLM_WITHIN = [name for name in names_of(_RESULT) if name != "explainer"]
 
 COMPARED = Table(

@@ -10,9 +10,9 @@ from fidelity.pages.comparison.finished import Finished
 from fidelity.presentation.wording import ABSENT
 from fidelity.provenance.provenance_page import flat
 
-# Parts of provenance.json; what the jobs took is left out.
+# Parts of provenance.json to compare; the cost of jobs is left out.
 PARTS = ("code", "accepted", "inputs", "classifiers", "seeds", "environment", "hardware")
-# Where entries are named by data sets or classifiers.
+# Sections whose entries are named by data sets or classifiers.
 NAMED = (
     ("config", "datasets"),
     ("config", "classifiers"),
@@ -29,8 +29,8 @@ def differences(a: Finished, b: Finished, classifiers: Sequence[tuple[str, str]]
         classifiers: the compared classifiers of A and of B; others are left out.
 
     Returns:
-        The table DIFFERING: the config first. Entries that are compared under two names have the
-        name of A. Parts that a study did not record are left out.
+        The table DIFFERING, with the config first. Entries that are compared under two names have
+        A's name. Parts that a study did not record are left out.
     """
     sides = []
     for number, one in enumerate((a, b)):
@@ -50,12 +50,12 @@ def differences(a: Finished, b: Finished, classifiers: Sequence[tuple[str, str]]
 
 
 def _base(one: Finished, classifier: str) -> str:
-    """Give the key of a classifier in the config: its trainings have the seed in their names."""
+    """Return a classifier's key in the config; names of its trainings also contain the seed."""
     return classifier if one.study is None else one.study.bases.get(classifier, classifier)
 
 
 def _renamed(value: Any, names: Mapping[str, str], place: tuple[str, ...] = ()) -> Any:
-    """Name entries of data sets and classifiers as A does, and leave out those not compared."""
+    """Rename entries of data sets and classifiers to A's names, and drop those not compared."""
     if not isinstance(value, dict):
         return value
     if place in NAMED:
@@ -64,7 +64,10 @@ def _renamed(value: Any, names: Mapping[str, str], place: tuple[str, ...] = ()) 
 
 
 def _between(a: Any, b: Any, path: str) -> Iterator[tuple[str, str, str]]:
-    """Give (dotted path, value in A, value in B) of what differs; an entry of one alone as one."""
+    """Yield (dotted path, value in A, value in B) of differences.
+
+    An entry that only one study has is a single difference.
+    """
     if isinstance(a, dict) and isinstance(b, dict):
         for key in dict.fromkeys([*a, *b]):
             below = f"{path}.{key}" if path else str(key)
@@ -74,6 +77,6 @@ def _between(a: Any, b: Any, path: str) -> Iterator[tuple[str, str, str]]:
 
 
 def _text(value: Any) -> str:
-    """Write a value, or an entry in one line: "method: lime, samples: 128"."""
+    """Write a value, or an entry on one line: "method: lime, samples: 128"."""
     parts = [(key.lstrip("."), text) for key, text in flat(value, "")]
     return ", ".join(f"{key}: {text}" if key else text for key, text in parts) or ABSENT

@@ -14,7 +14,7 @@ from fidelity.presentation.wording import axis_title, digits_of, with_interval
 
 
 def plot(rows: pd.DataFrame, names: Mapping[str, str]) -> Figure:
-    """Draw a line per explainer: both means, the difference with its interval, and it as text.
+    """Draw one line per explainer: both means, and the difference with its interval and as text.
 
     Args:
         rows: of the table COMPARED, one per explainer, of one metric.
@@ -37,7 +37,7 @@ def plot(rows: pd.DataFrame, names: Mapping[str, str]) -> Figure:
         how = {"color": look.colour, "marker": look.marker}
         pair = [row["mean_a"], row["mean_b"]]
         means.plot(pair, [place, place], color=look.colour, linewidth=0.9)
-        # Larger, so that it is seen behind an equal mean of A.
+        # Larger, so that it is visible behind an equal mean of A.
         means.plot(pair[1], place, **how, markersize=9, markerfacecolor="white")
         means.plot(pair[0], place, **how, markersize=5)
         bounds = [row["ci_low"], row["ci_high"]]

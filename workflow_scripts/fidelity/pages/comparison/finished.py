@@ -1,4 +1,4 @@
-"""Finding finished studies: the data sets below a folder that a user names."""
+"""Find finished studies: the data sets below a folder that the user names."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -30,7 +30,7 @@ class Finished:
     Attributes:
         side: "A" or "B".
         folder: of the data set.
-        record: its provenance.json; of a re-analysis, which has none, `dataset` and `config` alone.
+        record: its provenance.json; a re-analysis has none, so only `dataset` and `config`.
         named: whether the user named this data set, rather than a folder of several.
         chosen: the classifier that the user named; empty for all.
     """
@@ -42,7 +42,7 @@ class Finished:
     chosen: str = ""
 
     def path(self, pattern: str, **names: str) -> Path:
-        """Give a result of it: the folder `results` may have another name, and so the data set."""
+        """Return the path of a result; the folders of results and data set may have new names."""
         below = below_results(pattern).format(dataset=self.folder.name, **names)
         return self.folder.parent / below
 
@@ -53,8 +53,8 @@ class Finished:
 
     @cached_property
     def study(self) -> Study | None:
-        """Its config; None if another version wrote keys that this one does not know."""
-        # Not by `load`: the record may name data sets of the run that are not in it.
+        """The study's config; None if another version wrote keys that this version lacks."""
+        # Not read by `load`: the record may name data sets of the run that are not in the study.
         try:
             return Study(checked(Config, self.record["config"]))
         except InputError:
@@ -67,7 +67,7 @@ class Finished:
 
     @property
     def titles(self) -> dict[str, Any]:
-        """What `titles.showing` takes; the families alone if the config is not known."""
+        """The arguments of `titles.showing`; only the families if the config is not known."""
         if self.study is not None:
             return display(self.study, self.dataset)
         methods = {key: entry.get("method") for key, entry in self.config["explainers"].items()}
@@ -83,7 +83,7 @@ class Finished:
 
     @property
     def classifiers(self) -> list[str]:
-        """The classifiers to compare: the chosen one, or all; `none` in a study without one."""
+        """The classifiers to compare: the chosen one, or all; `none` in a study without any."""
         found = dict.fromkeys(combo["classifier"] for combo in self.combos)
         return [self.chosen] if self.chosen else [n for n in found if n != NONE] or [NONE]
 
@@ -95,7 +95,7 @@ def find(side: str, given: Path) -> list[Finished]:
         given: a project, its folder `results`, the folder of a data set, or that of a classifier.
 
     Returns:
-        The finished data sets that have scores; one if the user named one.
+        The finished data sets that have scores; only one if the user named a data set.
 
     Raises:
         InputError: there is no such folder, or no finished study in it.
@@ -103,7 +103,7 @@ def find(side: str, given: Path) -> list[Finished]:
     folder = given.resolve()
     if not folder.is_dir():
         raise InputError("there is no such folder", file=given, field=side, remedy=_name(side))
-    # The folder of a classifier is in that of its data set.
+    # The folder of a classifier is inside that of its data set.
     around = next((f for f in (folder, folder.parent) if _record(f) is not None), None)
     inner = folder / paths.RESULTS
     below = sorted((inner if inner.is_dir() else folder).iterdir())
@@ -140,7 +140,7 @@ def find(side: str, given: Path) -> list[Finished]:
 
 
 def pair(a: Sequence[Finished], b: Sequence[Finished]) -> list[tuple[Finished, Finished]]:
-    """Pair the data sets of two studies: two that the user named, else those of one name.
+    """Pair the data sets of two studies: two that the user named, or else those with equal names.
 
     Raises:
         InputError: the studies have no data set in common, or are the same.
@@ -168,10 +168,10 @@ def pair(a: Sequence[Finished], b: Sequence[Finished]) -> list[tuple[Finished, F
 
 
 def pair_classifiers(a: Finished, b: Finished) -> list[tuple[str, str]]:
-    """Pair the classifiers: those of one name, or the only one of each.
+    """Pair the classifiers: those with equal names, or the only one of each study.
 
     Raises:
-        InputError: it is not clear which to compare.
+        InputError: it is not clear which classifiers to compare.
     """
     common = [name for name in a.classifiers if name in b.classifiers]
     if common:
@@ -187,7 +187,7 @@ def pair_classifiers(a: Finished, b: Finished) -> list[tuple[str, str]]:
 
 
 def _record(folder: Path) -> Mapping[str, Any] | None:
-    """Read what a data set's results come from; None if the folder is not of a finished one."""
+    """Read the provenance of a data set; None if the folder is not that of a finished one."""
     if not folder.is_dir():
         return None
     if (folder / RECORD).is_file():

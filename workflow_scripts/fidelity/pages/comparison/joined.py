@@ -1,4 +1,4 @@
-"""Two finished studies joined by case: what is shared, and the tests of every explainer."""
+"""Join two finished studies by case: the shared cases, and the tests of every explainer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from fidelity.pages.comparison.scores import Alone
 from fidelity.statistics.resampling import nan_mean
 from fidelity.statistics.unpaired import unpaired_tests
 
-# Fewer units of analysis than these in common are no sample.
+# Fewer shared units of analysis than this are not enough for a sample.
 FEWEST_UNITS = 2
 SIDES = ("A:", "B:")
 
@@ -32,11 +32,11 @@ class Split:
 
     Attributes:
         name: of the split.
-        in_a: cases of A with scores.
-        in_b: cases of B with scores.
-        shared: those in both, with the same files.
-        changed: cases of one id in both whose image or mask files differ.
-        moved: shared cases whose patient has another id in B.
+        in_a: number of A's cases with scores.
+        in_b: number of B's cases with scores.
+        shared: number of cases in both, with the same files.
+        changed: number of cases with the same id in both, whose image or mask files differ.
+        moved: number of shared cases whose patient has another id in B.
         paired: whether the shared cases are compared in pairs; else all of A with all of B.
     """
 
@@ -54,7 +54,7 @@ class Joined:
     """A classifier of A compared with one of B, on one data set.
 
     Attributes:
-        statistics: as used, see `scores.Scores`.
+        statistics: the settings used, see `scores.Scores`.
         rows: the table COMPARED.
         cases: the table SHARED_CASES.
         left_out: see `scores.Scores`.
@@ -74,11 +74,11 @@ def join(a: Finished, b: Finished, classifiers: tuple[str, str], *, accept: bool
     """Compare every explainer that two studies share.
 
     Args:
-        accept: also pair cases of one id whose files differ.
+        accept: whether to pair also cases with the same id whose files differ.
 
     Returns:
-        The comparison, with the statistics of A. Of a split with shared cases, these alone are
-        compared, in pairs. Of another, all cases of A are compared with all of B.
+        The comparison, with the statistics of A. In a split with shared cases, only these are
+        compared, in pairs. In another split, all cases of A are compared with all of B.
 
     Raises:
         InputError: nothing can be compared, or a file is missing or damaged.
@@ -142,13 +142,13 @@ def join(a: Finished, b: Finished, classifiers: tuple[str, str], *, accept: bool
 
 
 def judged(rows: pd.DataFrame) -> pd.DataFrame:
-    """Keep the rows of the test split; without one, those of validation, then of training."""
+    """Keep the rows of the test split; if there is none, of validation, else of training."""
     known = set(rows["split"])
     return rows[rows["split"] == next((s for s in reversed(SPLITS) if s in known), "")]
 
 
 def primary_rows(rows: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
-    """Keep the primary comparison in the judged split, all classes together: one per explainer."""
+    """Keep one row per explainer: the primary comparison in the judged split, all classes."""
     return _primary(pooled_classes(judged(rows)), statistics)
 
 
@@ -158,9 +158,9 @@ def _primary(rows: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
 
 
 def _joint(a: pd.DataFrame, b: pd.DataFrame) -> pd.DataFrame:
-    """Put rows of both studies into one table, "A:lime" being A's explainer `lime`.
+    """Put rows of both studies into one table, in which "A:lime" is A's explainer `lime`.
 
-    The patients are those of A, so that each case has one.
+    All cases have A's patient ids, so that each case has one patient.
     """
     patients = dict(zip(a["case"], a["patient"], strict=True))
     return pd.concat(
@@ -182,7 +182,7 @@ def _moved(a: pd.DataFrame, b: pd.DataFrame, cases: Sequence[str]) -> int:
 
 
 def _paired(block: Block, statistics: Mapping[str, Any], seed: int) -> Iterator[pd.DataFrame]:
-    """Compare A and B on each explainer of a joint block that both have."""
+    """Compare A and B for each explainer of a joint block that both studies have."""
     of_a, of_b = ([n[len(s) :] for n in block.values if n.startswith(s)] for s in SIDES)
     names = [name for name in of_a if name in of_b]
     columns = list(product(names, block.metrics))

@@ -1,4 +1,4 @@
-"""The scores of two finished studies, cut down to what both have."""
+"""Read the scores of two finished studies, and keep what both have."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ COPY = "Copy the whole folder of the data set, or finish the study with `make ru
 
 @dataclass(frozen=True)
 class Alone:
-    """What one study has alone.
+    """Something that only one study has.
 
     Attributes:
         kind: explainer, binarization, protocol, split or class.
@@ -39,9 +39,9 @@ class Scores:
     Attributes:
         a: rows of A, as `load_scores` returns them.
         b: rows of B, with A's keys of data set and classifier.
-        statistics: settings of A, and the primary metric and binarization that both have.
+        statistics: settings of A, with the primary metric and binarization that both have.
         seed: the config's seed of A.
-        left_out: what is not compared, as one study has it alone.
+        left_out: what is not compared, because only one study has it.
     """
 
     a: pd.DataFrame
@@ -55,8 +55,8 @@ def read(a: Finished, b: Finished, classifiers: tuple[str, str]) -> Scores:
     """Read what two studies have in common.
 
     Raises:
-        InputError: they share no explainer, binarization, protocol, metric, class or split, or
-            not the primary comparison of either; or a file is missing or damaged.
+        InputError: they share no explainer, binarization, protocol, metric, class or split, or the
+            primary comparison of neither study is in both; or a file is missing or damaged.
     """
     sides = [
         [combo for combo in one.combos if combo["classifier"] in (name, NONE)]
@@ -64,7 +64,7 @@ def read(a: Finished, b: Finished, classifiers: tuple[str, str]) -> Scores:
     ]
     left_out: list[Alone] = []
     for key in ("explainer", "binarization", "protocol"):
-        # Scores of maps, which no rule turns into masks, are in every study.
+        # Every study has scores of the maps themselves, which need no binarization.
         values = [[c[key] for c in side if c[key] != NO_BINARIZATION] for side in sides]
         common = _common(a, b, key, values, left_out) | {NO_BINARIZATION}
         sides = [[c for c in side if c[key] in common] for side in sides]
@@ -81,7 +81,7 @@ def read(a: Finished, b: Finished, classifiers: tuple[str, str]) -> Scores:
 
 
 def digests(one: Finished) -> dict[str, str]:
-    """Give case → digest of its image and masks.
+    """Read case → digest of its image and masks.
 
     Raises:
         InputError: the list of cases is missing or damaged.
@@ -93,14 +93,14 @@ def digests(one: Finished) -> dict[str, str]:
 
 
 def both(a: Finished, b: Finished) -> str:
-    """Name the folders of two data sets, for errors."""
+    """Name the folders of two data sets, for error messages."""
     return f"{a.folder} and {b.folder}"
 
 
 def _common(
     a: Finished, b: Finished, kind: str, values: Sequence[Iterable[str]], left_out: list[Alone]
 ) -> set[str]:
-    """Give what both have; note what one has alone."""
+    """Return what both studies have, and note in `left_out` what only one has."""
     in_a, in_b = (list(dict.fromkeys(part)) for part in values)
     common = {name for name in in_a if name in in_b}
     if not common:
@@ -135,7 +135,7 @@ def _check_there(one: Finished, files: Sequence[Path], what: str) -> None:
 
 
 def _same_metrics(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Keep the metrics that both have of a binarization and protocol."""
+    """Keep the metrics that both studies have for a binarization and protocol."""
     of = ["binarization", "protocol"]
     names = [
         {key: set(rows[MEASURED].iloc[0].split(" ")) for key, rows in table.groupby(of, sort=False)}
@@ -161,7 +161,7 @@ def _same_metrics(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.Da
 
 
 def _primary(a: Finished, b: Finished, rows: pd.DataFrame) -> dict[str, str]:
-    """Choose the primary comparison: that of A, else that of B."""
+    """Choose the primary comparison: that of A, or else that of B."""
     own = [one.config["statistics"] for one in (a, b)]
     for statistics in own:
         found = primary_setting(rows, statistics)

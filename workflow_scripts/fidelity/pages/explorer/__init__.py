@@ -1,6 +1,6 @@
-"""The explorer: a static page on which single cases are browsed; data in, a folder of files out."""
+"""The explorer: a static page to browse single cases, written as a folder of files."""
 
 from pathlib import Path
 
-# Code and style of the page.
+# Folder with the code and style of the page.
 STATIC = Path(__file__).parent / "static"

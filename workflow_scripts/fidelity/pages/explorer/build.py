@@ -1,4 +1,4 @@
-"""Writing the explorer of a data set: the page, its code, and its data as script files."""
+"""Write the explorer of a data set: the page, its code, and its data as script files."""
 
 import base64
 import shutil
@@ -37,7 +37,7 @@ from fidelity.study.paths import NONE
 
 # In the order in which the page loads them.
 MODULES = ("data", "measure", "state", "filters", "draw", "grid", "case", "plots", "controls")
-# Name and label of the filters by a number.
+# Name and label of the filters by a range of numbers.
 RANGES = (("score", "Score of A"), ("gap", "A − B"), ("share", "Lesion, % of image"))
 
 
@@ -52,20 +52,22 @@ def build(
     settings: Mapping[str, Any],
     told: pd.DataFrame | None = None,
 ) -> None:
-    """Write the explorer, by the titles in use (`presentation.titles.showing`).
+    """Write the explorer, with the current titles (`presentation.titles.showing`).
 
     Args:
-        folder: of the page `index.html`; new.
-        maps: of each source, a file per shard, in the order of `prepared`.
+        folder: of the page `index.html`; must be new.
+        maps: of each source, one file per shard, in the order of `prepared`.
         masks: of each source, masks.json of each binarization.
         scores: of each source, scores.parquet of each binarization, of the default protocol.
-        ranking: of each source, ranking.parquet; none if the config requests no such metric.
-        settings: dataset (key), pairs (classifier and explainer of each source), classifiers (of
-            them, without `none`), families, other_references (see `stratify`; absent if none);
-            binarizations, metrics (those of maps included), metric and binarization (the primary
-            ones), split (that is judged); cases (a number, or `all`), images (whether they may be
-            shown), thresholds (of the sweep); scoring_size, sign, lung, postprocess, empty
-            (`scores.empty`).
+        ranking: of each source, ranking.parquet; empty if the config requests no such metric.
+        settings: contains
+
+            - dataset (key), pairs (classifier and explainer of each source), classifiers (those
+              in pairs, without `none`), families, other_references (see `stratify`; may be absent);
+            - binarizations, metrics (including those of maps), metric and binarization (the primary
+              ones), split (the judged one);
+            - cases (a number, or `all`), images (whether they may be shown), thresholds (of the
+              sweep), scoring_size, sign, lung, postprocess, empty (`scores.empty`).
     """
     data = folder / "data"
     (data / "cases").mkdir(parents=True)
@@ -109,10 +111,10 @@ def build(
 
 
 def _chosen(prepared: Sequence[str], settings: Mapping[str, Any]) -> tuple[dict[str, int], int]:
-    """Choose the cases: those of the judged split first, evenly over their sorted ids.
+    """Choose the cases: first those of the judged split, spread evenly over their sorted ids.
 
     Returns:
-        Case → number of its file, in the order of the shards, and how many there are in total.
+        Case → number of its file, in the order of the shards; and the total number of cases.
     """
     found = {case.case: case.split for case in cases_in(prepared) if case.references}
     judged = sorted(case for case, split in found.items() if split == settings["split"])
@@ -125,7 +127,7 @@ def _chosen(prepared: Sequence[str], settings: Mapping[str, Any]) -> tuple[dict[
 
 
 def _spread(cases: list[str], number: int) -> list[str]:
-    """Take at most so many cases, evenly over the list."""
+    """Take at most `number` cases, spread evenly over the list."""
     if number >= len(cases):
         return cases
     return [cases[i * len(cases) // number] for i in range(number)]
@@ -138,7 +140,7 @@ def _write_cases(
     readers: Mapping[str, Line],
     settings: Mapping[str, Any],
 ) -> list[Entry]:
-    """Write what a case is without its maps, and the thumbnails."""
+    """Write the cases without their maps, and the thumbnails."""
     entries, drawn, sheets = [], [], 0
     for case in cases_in(prepared):
         if case.case not in files:
@@ -165,7 +167,7 @@ def _write_sheet(data: Path, number: int, drawn: Sequence[np.ndarray]) -> None:
 def _about(case: ShownCase, readers: Mapping[str, Line], *, images: bool) -> dict[str, Any]:
     """Describe a case: frame, outlines and, where it may be shown, its image as PNG.
 
-    The outline of the reference has no reader.
+    The outline of the reference has an empty reader.
     """
     found = {
         "size": case.shown.size,
@@ -228,7 +230,7 @@ def _write_maps(
 def _mask(
     stored: RLE | None, case: ShownCase, pixels: np.ndarray, thresholds: np.ndarray
 ) -> list[object] | None:
-    """Pack a stored mask; None where there is none."""
+    """Pack a stored mask; None if there is none."""
     if stored is None:
         return None
     return levels.packed_mask(pixels, case.mask(decode(stored)), len(thresholds))

@@ -1,4 +1,4 @@
-"""Maps and masks as the explorer stores them: one byte per pixel, exact at the sweep's thresholds.
+"""Store maps and masks for the explorer: one byte per pixel, exact at the sweep's thresholds.
 
 A pixel's level is the number of thresholds that its value exceeds. So `level > k` is the same mask
 as `map > threshold k`, and every score at a threshold can be recomputed from levels.
@@ -9,18 +9,19 @@ import zlib
 
 import numpy as np
 
-# Levels are bytes.
+# Levels are stored as bytes.
 MOST = 255
 
 
 def thresholds_of(number: int) -> np.ndarray:
-    """Give the thresholds of the levels.
+    """Choose the thresholds of the levels.
 
     Args:
         number: the sweep's number of thresholds from 0 to 1.
 
     Returns:
-        float64 (k,), k at most 255: the sweep's own, or every second one, every third, … of more.
+        float64 (k,), k at most 255: the sweep's own thresholds, or if these are too many, every
+        second, third, … of them.
     """
     thresholds = np.linspace(0, 1, number)
     return thresholds[:: -(-number // MOST)]
@@ -31,7 +32,7 @@ def levels_of(map01: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
     Args:
         map01: float32 (H, W) in [0, 1].
-        thresholds: rising (k,), k at most 255; rounded to float32, as the sweep does.
+        thresholds: ascending (k,), k at most 255; rounded to float32, as the sweep does.
 
     Returns:
         uint8 (H, W), 0 to k: `levels > i` equals `map01 > thresholds[i]`.
@@ -41,7 +42,7 @@ def levels_of(map01: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 
 def best_level(levels: np.ndarray, mask: np.ndarray, number: int) -> int:
-    """Find the threshold whose mask is nearest to a stored one.
+    """Find the threshold whose mask is most similar to a stored mask.
 
     Args:
         levels: uint8 (H, W).
@@ -56,10 +57,10 @@ def best_level(levels: np.ndarray, mask: np.ndarray, number: int) -> int:
 
 
 def packed_levels(levels: np.ndarray) -> dict[str, object]:
-    """Pack levels as `rows` (each row less the one above: smooth maps) or `plain` bytes.
+    """Pack levels as `plain` bytes, or as `rows`: each row minus the one above, for smooth maps.
 
     Returns:
-        `how` and `data`, the shorter of the two.
+        `how` and `data`, whichever is shorter.
     """
     above = np.zeros_like(levels)
     above[1:] = levels[:-1]
@@ -69,15 +70,15 @@ def packed_levels(levels: np.ndarray) -> dict[str, object]:
 
 
 def packed_mask(levels: np.ndarray, mask: np.ndarray, number: int) -> list[object]:
-    """Pack a stored mask as a threshold and the pixels in which it differs from that mask.
+    """Pack a stored mask as a threshold, and the pixels that differ from the threshold's mask.
 
     Args:
         levels: uint8 (H, W) of the same map.
         mask: boolean (H, W).
-        number: of thresholds.
+        number: number of thresholds.
 
     Returns:
-        [k, bits], bits empty where no pixel differs; the mask is `levels > k` XOR bits.
+        [k, bits], with empty bits if no pixel differs; the mask is `levels > k` XOR bits.
     """
     k = best_level(levels, mask, number)
     rest = (levels > k) ^ mask
@@ -85,7 +86,7 @@ def packed_mask(levels: np.ndarray, mask: np.ndarray, number: int) -> list[objec
 
 
 def packed_bits(mask: np.ndarray) -> str:
-    """Pack a boolean array: eight pixels a byte, the first the highest bit; then as bytes."""
+    """Pack a boolean array: eight pixels per byte, highest bit first; then as `packed_bytes`."""
     return packed_bytes(np.packbits(mask))
 
 

@@ -1,7 +1,7 @@
-"""Data as JavaScript files: a page that is opened from a disk may read no others.
+"""Write data as JavaScript files, because a page opened from a disk may read no other files.
 
-A file is a row of calls `explorer.receive("name", …)` whose arguments are JSON. So text from case
-ids, labels and paths is only ever the value of a string.
+Each line of a file is a call `explorer.receive("name", …)` whose arguments are JSON. So text from
+case ids, labels and paths is always inside a string.
 """
 
 import json
@@ -15,7 +15,7 @@ def call(name: str, *arguments: Any) -> str:
         *arguments: plain values; numbers may be NaN or infinite, which JavaScript can read.
 
     Returns:
-        One line, ASCII alone. No "<" is in it, so that it could not end a script element either.
+        One line of ASCII. It contains no "<", so that it cannot end a script element.
     """
     written = ", ".join(json.dumps(value, separators=(",", ":")) for value in (name, *arguments))
     return f"explorer.receive({written});\n".replace("<", "\\u003c")

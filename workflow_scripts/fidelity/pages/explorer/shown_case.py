@@ -1,4 +1,4 @@
-"""A case as the explorer shows it: in the frame in which it is scored, reduced if that is large."""
+"""A case in the explorer: in the frame in which it is scored, reduced if that is large."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ from fidelity.maps.pixel_frames import (
 from fidelity.maps.saliency_map import SaliencyMap, Sign, render
 from fidelity.masks.run_lengths import at_size
 
-# Longer side in pixels up to which a frame is shown as it is, so that scores are exact.
+# Frames whose longer side is at most this many pixels are not reduced, so scores are exact.
 LARGEST = 512
 
 
@@ -28,9 +28,9 @@ class ShownCase:
     """A case in the frame of the explorer.
 
     Attributes:
-        scoring_size: the frame in which it is scored.
-        scored: that frame.
-        shown: the same, at most `LARGEST` pixels long.
+        scoring_size: which frame is used for scoring.
+        scored: the frame used for scoring.
+        shown: the same frame, with at most `LARGEST` pixels on its longer side.
     """
 
     case: PreparedCase
@@ -44,20 +44,20 @@ class ShownCase:
         return self.shown.size != self.scored.size
 
     def image(self) -> np.ndarray:
-        """Give the working image, uint8 (h, w); it fills the box of the frame."""
+        """Return the working image, uint8 (h, w); it fills the box of the frame."""
         image = self.case.image
         if max(image.shape) <= LARGEST:
             return image
         return cv2.resize(image, (LARGEST, LARGEST), interpolation=cv2.INTER_AREA)
 
     def reference(self, cls: str) -> np.ndarray:
-        """Give the reference of a class, boolean (H, W)."""
+        """Return the reference of a class, boolean (H, W)."""
         return self.mask(reference_in_frame(self.case, cls, self.scoring_size))
 
     def boxes(self, cls: str) -> np.ndarray:
-        """Give the boxes that readers drew of a class, float64 (m, 4); none where they drew none.
+        """Return the boxes that readers drew for a class, float64 (m, 4); empty if they drew none.
 
-        (y0, x0, y1, x1), one per lesion, in pixels of the shown frame.
+        They are (y0, x0, y1, x1), one per lesion, in pixels of the shown frame.
         """
         found = boxes_in_frame(self.case, cls, self.scoring_size)
         if found is None:
@@ -65,7 +65,7 @@ class ShownCase:
         return found * np.tile(np.divide(self.shown.size, self.scored.size), 2)
 
     def mask(self, scored: np.ndarray) -> np.ndarray:
-        """Bring a mask, boolean at the scored size, to the shown one by nearest neighbour."""
+        """Resize a boolean mask from the scored to the shown size by nearest neighbour."""
         return at_size(scored, self.shown.size)
 
     def map01(self, saliency: SaliencyMap, sign: Sign, *, lung: bool) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What the explorer knows of a study before a case is opened: its names, cases and scores."""
+"""Data that the explorer needs before a case is opened: names, cases and scores of the study."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ from fidelity.presentation import titles
 from fidelity.settings.binarizations import Postprocess
 from fidelity.study.paths import NONE
 
-# Colours of heat maps, all but the last readable with a colour vision deficiency and in grey.
+# Colour maps of heat maps. All but the last are readable without colour vision and in grey.
 COLOURS = ("inferno", "viridis", "cividis", "gray")
 KEY = ["case", "class"]
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A case and one of its classes: a thumbnail, a point in the plots, a row of the CSV file."""
+    """A case and one of its classes: a thumbnail, a dot in the plots, a row of the CSV file."""
 
     case: str
     patient: str
@@ -38,7 +38,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Source:
-    """An explainer and the classifier that it explains (`none` where it needs none)."""
+    """An explainer and the classifier that it explains (`none` if it needs no classifier)."""
 
     classifier: str
     explainer: str
@@ -53,15 +53,15 @@ def study_of(
     settings: Mapping[str, Any],
     told: pd.DataFrame | None = None,
 ) -> dict[str, Any]:
-    """Describe the study, by the titles in use (`presentation.titles.showing`).
+    """Describe the study, with the current titles (`presentation.titles.showing`).
 
     Args:
         entries: in the order of the thumbnails.
         sources: in the order of their numbers.
-        cases: how many cases the study has, those that are left out included.
+        cases: number of cases in the study, including those that are left out.
 
     Returns:
-        Plain values. Nothing is keyed by a name of the user's, which could be any text.
+        Plain values. No key is a name chosen by the user, which could be any text.
     """
     policy = protocol_for("default", settings["empty"]).empty
     words = {"both": (True, True), "prediction": (False, True), "reference": (True, False)}
@@ -139,7 +139,7 @@ def answers_of(
     tables: Sequence[pd.DataFrame],
     other_references: Collection[str] = (),
 ) -> dict[str, pd.DataFrame]:
-    """Give each classifier's prediction, and the stratum of each entry.
+    """Collect each classifier's predictions, and the strata of each entry.
 
     Args:
         tables: see `aligned`; any binarization.
@@ -147,7 +147,7 @@ def answers_of(
 
     Returns:
         Classifier → split, probability, correct, area (the reference's share of the image) and the
-        strata, one row per entry; `none` alone where no explainer has a classifier.
+        strata, one row per entry; only `none` if no explainer has a classifier.
     """
     pairs = sorted(
         zip(sources, tables, strict=True), key=lambda pair: pair[0].explainer in other_references
@@ -169,7 +169,7 @@ def answers_of(
 
 
 def _strata(told: pd.DataFrame, entries: Sequence[Entry]) -> list[dict[str, Any]]:
-    """List the requested strata: their levels in order, and that of each entry."""
+    """List the requested strata: their levels in order, and the level of each entry."""
     index = pd.MultiIndex.from_tuples([(e.case, e.cls) for e in entries], names=KEY)
     of_entries = told.set_index(KEY).reindex(index).fillna("")
     return [
@@ -189,19 +189,19 @@ def _columns(table: pd.DataFrame, entries: Sequence[Entry]) -> dict[str, list[An
 
 
 def scores_of(table: pd.DataFrame, metrics: Sequence[str]) -> list[list[float] | None]:
-    """Give the scores of a source by number of the metric; None for a metric that it lacks."""
+    """Return the scores of a source by number of the metric; None for a metric that it lacks."""
     return [_plain(table[name].astype(float)) if name in table else None for name in metrics]
 
 
 def _plain(column: pd.Series) -> list[Any]:
-    """Give values that JSON knows: missing texts and flags are None, missing numbers NaN."""
+    """Convert values to JSON types: missing texts and flags are None, missing numbers NaN."""
     if pd.api.types.is_float_dtype(column):
         return column.tolist()
     return [None if pd.isna(value) else value for value in column.astype(object)]
 
 
 def _colours() -> list[dict[str, Any]]:
-    """Give the colour maps as 256 RGB values each."""
+    """Return the colour maps as 256 RGB values each."""
     from matplotlib import colormaps
 
     return [

@@ -1,4 +1,4 @@
-"""Thumbnails of cases, many in one image, so that the first view needs few files."""
+"""Thumbnails of cases, many in one image, so that the first view loads few files."""
 
 from collections.abc import Sequence
 
@@ -9,17 +9,17 @@ from fidelity.pages.explorer.shown_case import ShownCase
 
 SIDE = 104
 COLUMNS = 10
-# Thumbnails in a sheet.
+# Number of thumbnails in a sheet.
 PER_SHEET = COLUMNS * COLUMNS
 # The colour of reference contours, as in the figures (RGB).
 REFERENCE = (86, 180, 233)
 
 
 def thumbnail(case: ShownCase, cls: str, *, images: bool) -> np.ndarray:
-    """Draw the image with the reference, its contour or its boxes; or the reference alone.
+    """Draw the image with the reference's contour or boxes, or only the reference.
 
     Returns:
-        uint8 (SIDE, SIDE, 3), RGB; what the image leaves free is black.
+        uint8 (SIDE, SIDE, 3), RGB; the margins beside the image are black.
     """
     height, width = case.shown.size
     scale = SIDE / max(height, width)
@@ -48,7 +48,7 @@ def thumbnail(case: ShownCase, cls: str, *, images: bool) -> np.ndarray:
 
 
 def sheet(thumbnails: Sequence[np.ndarray]) -> bytes:
-    """Join thumbnails, row by row, to one JPEG."""
+    """Join thumbnails, row by row, into one JPEG."""
     rows = -(-len(thumbnails) // COLUMNS)
     canvas = np.zeros((rows * SIDE, COLUMNS * SIDE, 3), np.uint8)
     for number, drawn in enumerate(thumbnails):

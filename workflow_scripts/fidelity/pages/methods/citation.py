@@ -6,7 +6,7 @@ import yaml
 
 from fidelity import __version__
 
-# The author of CITATION.cff until persons are named.
+# The author in CITATION.cff until persons are named.
 UNNAMED = "The maintainers"
 
 
@@ -14,7 +14,7 @@ def citation(path: Path) -> str:
     """Write authors (once they are named), title, version, year and DOI on one line.
 
     Args:
-        path: of CITATION.cff; where it was not copied with the code, name and version are given.
+        path: of CITATION.cff; if it was not copied with the code, only name and version are given.
     """
     if not path.is_file():
         return f"“Localization fidelity of chest X-ray explanations”, version {__version__}"

@@ -1,6 +1,7 @@
-"""References: found in the sources that registries name, written as each format cites them.
+"""Find references in the sources that registries name, and write them in each format.
 
-A citation in a text is a mark of private characters around the keys, so no name of a user is one.
+In a text, a citation is its keys between two characters of private use. So no text from a user can
+be a citation.
 """
 
 import re
@@ -22,40 +23,40 @@ _ACCENT = re.compile(r"\{\\['\"c] ?(\w)\}")
 
 @cache
 def entries() -> dict[str, str]:
-    """Give the library: key (surname and year) → BibTeX entry."""
+    """Read the library: key (surname and year) → BibTeX entry."""
     text = LIBRARY.read_text(encoding="utf-8")
     return {"".join(match.groups()): match[0] for match in _ENTRY.finditer(text)}
 
 
 def cite(*sources: str) -> str:
-    """Mark the references that sources name, such as "Ribeiro, Singh & Guestrin 2016".
+    """Cite the references that sources name, such as "Ribeiro, Singh & Guestrin 2016".
 
     Returns:
-        A blank and the mark; nothing where the library has none of them.
+        A blank and the marked citation; empty if the library has none of them.
     """
     keys = dict.fromkeys(key for source in sources for key in _named(source))
     return f" {_START}{','.join(keys)}{_END}" if keys else ""
 
 
 def without_marks(text: str) -> str:
-    """Remove what only a citation may hold from the text of a user."""
+    """Remove characters that only a citation may contain from a text of the user."""
     return text.replace(_START, "").replace(_END, "")
 
 
 def cited(texts: Iterable[str]) -> list[str]:
-    """List the keys that texts cite, in their order."""
+    """List the keys that texts cite, in order of appearance."""
     return list(
         dict.fromkeys(k for text in texts for m in _MARK.findall(text) for k in m.split(","))
     )
 
 
 def bibliography(keys: Iterable[str]) -> str:
-    """Write these entries as a BibTeX file, in the order of the keys."""
+    """Write these entries as a BibTeX file, sorted by key."""
     return "\n".join(entries()[key] for key in sorted(keys)) + "\n"
 
 
 def plain(text: str) -> str:
-    """Write citations as names and years: "(Ribeiro et al. 2016)"."""
+    """Replace citations by names and years: "(Ribeiro et al. 2016)"."""
     return _replaced(text, str, lambda keys: f"({'; '.join(map(_short, keys))})")
 
 
@@ -69,14 +70,14 @@ def listed_plainly(keys: Iterable[str]) -> list[str]:
 
 
 def markdown(text: str) -> str:
-    """Escape a text and write citations as Pandoc reads them: "[@ribeiro2016]"."""
+    """Escape a text and write citations for Pandoc: "[@ribeiro2016]"."""
     return _replaced(
         text, escaping.markdown, lambda keys: f"[{'; '.join(f'@{key}' for key in keys)}]"
     )
 
 
 def latex(text: str) -> str:
-    """Escape a text and write citations as commands."""
+    """Escape a text and write citations as LaTeX commands."""
     return _replaced(text, escaping.latex, lambda keys: rf"\cite{{{','.join(keys)}}}")
 
 
@@ -93,7 +94,8 @@ def _named(source: str) -> list[str]:
     found = []
     for key, entry in entries().items():
         surname = _authors(entry)[0]
-        # Two surnames of papers differ from those that registries name: both begin alike.
+        # The first 8 letters are compared, because two surnames differ at the end from the
+        # registries'.
         near = re.search(rf"\b{re.escape(surname[:8])}\w*[^;()]*?\b(\d{{4}})\b", source)
         if near and near[1] == key[-4:]:
             found.append(key)

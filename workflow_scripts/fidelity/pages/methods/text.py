@@ -1,4 +1,4 @@
-"""The methods of a study in words: from its config, as far as its tables show that it was run."""
+"""Write the methods of a study from its config, as far as its tables show that it was run."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -38,28 +38,30 @@ DATA_SOURCES = {
 }
 ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
 GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
-# Of protocols whose source is named without a year.
+# Sources of protocols whose own source has no year.
 PROTOCOL_SOURCES = {"seed": "Gupta 2025"}
+# Of a study whose title could be that of another paper in the same text.
+PROTOCOL_TOPICS = {"seed": " (LIME against Grad-CAM)"}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
 SIGNS = {
     "positive": "Negative values of each map were set to 0.",
     "absolute": "Each map was replaced by its absolute values.",
     "signed": "Each map kept its negative values.",
 }
-# What references were drawn as, as localization.csv names it.
+# How references were drawn, as in localization.csv → the plural.
 PLURAL = {"mask": "masks", "box": "boxes"}
 BOX_PROTOCOLS = {"wsol": "Choe 2020", "chestxray8": "Wang 2017", "rodeo": "Meissen 2023"}
-# Keys of an entry that are no parameter of its method, or that name files.
+# Keys of an entry that are not parameters of its method, or that name files.
 _NO_PARAMETERS = {"method", "title", "family", "of"}
-# Settings that act only beside one value of another: key → the other and this value.
+# Settings that act only with one value of another setting: key → the other and this value.
 _ACTS_WITH = {
     "hide_sigma": ("hide", "blur"),
     "hide_radius": ("hide", "inpaint"),
     "fill_sigma": ("fill", "blur"),
 }
-# Settings of `adaptive` that its other way to stop does not use.
+# Settings of `adaptive` that are not used if it stops by `error`.
 _NOT_WITH_ERROR = {"level", "top"}
-# Words for keys that do not say what they set; other keys are words themselves.
+# Words for keys that need an explanation; other keys are used as words.
 _WORDS = {
     "align": "aligned to",
     "fill": "hidden pixels show",
@@ -73,7 +75,7 @@ _WORDS = {
     "repeats": "number of random seeds",
     "stability_top": "superpixels compared between seeds",
 }
-# Words for values that do not say what they mean.
+# Words for values that need an explanation.
 _VALUES = {"interpolated": "interpolated by a Gaussian process"}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -92,15 +94,15 @@ def methods(
     Args:
         localization: localization.csv; what it lacks was not run and is not mentioned.
         settings: `dataset`, `config` (`Config.recorded` of this data set), `families`, `sources`
-            (explainer → the papers of its method; none of a plugin) and `bases`. `trained`:
+            (explainer → the papers of its method; none for a plugin) and `bases`. `trained`:
             classifiers that were trained here. `faithfulness`: its metrics that were measured.
-            `boxes_from` and `box_protocols`: how boxes were scored; empty: they were not.
+            `boxes_from` and `box_protocols`: how boxes were scored; empty if they were not.
             `layers`: classifier → explainer → the layer that it reads. `sizes`: width and height
-            of the original images, each once; empty where they are not known.
+            of the original images, each once; empty if they are not known.
         software: as cited: authors, title, version, year.
 
     Returns:
-        One paragraph per subject, with citations as marks (`references.cite`).
+        One paragraph per subject, with marked citations (`references.cite`).
     """
     config, families = settings["config"], settings["families"]
     kinds = [k for k in PLURAL if localization["reference"].str.contains(k).any()]
@@ -111,7 +113,7 @@ def methods(
     metrics = list(dict.fromkeys(shown["metric"]))
     rules = [name for name in dict.fromkeys(shown["binarization"]) if name != "none"]
     protocols = [name for name in dict.fromkeys(shown["protocol"]) if name != DEFAULT_PROTOCOL]
-    # A distance in pixels, millimetres and shares of the diagonal is one metric.
+    # A distance in pixels, in millimetres and as a share of the diagonal is one metric.
     others = list(dict.fromkeys(base_name(name) for name in metrics if name not in RANKING))
     return paragraphs(
         "notes/methods.txt.j2",
@@ -150,7 +152,9 @@ def methods(
         ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
         empty=empty_masks(config["scores"]["empty"]),
         conventions=listed(
-            titles.protocol_title(name) + cite(PROTOCOL_SOURCES.get(name, PROTOCOLS[name].source))
+            titles.protocol_title(name)
+            + PROTOCOL_TOPICS.get(name, "")
+            + cite(PROTOCOL_SOURCES.get(name, PROTOCOLS[name].source))
             for name in protocols
         ),
         faithfulness=listed(
@@ -162,20 +166,20 @@ def methods(
         unit=unit,
         compared=compared,
         seed=config["seed"],
-        # Without the authors, who write it.
+        # Without the authors, because they write this text.
         software=software[software.index("“") :],
     )
 
 
 def _rule_of_readers(data: Mapping[str, Any]) -> str | None:
-    """Give the rule that joins readers: that of `reference`, else that of VinDr-CXR's `readers`."""
+    """Return the rule that joins readers: from `reference`, or else from VinDr-CXR's `readers`."""
     if data.get("reference") or data["source"] != "vindr":
         return data.get("reference")
     return "union" if data["readers"] == "all" else data["readers"]
 
 
 def _readers(rule: str | None) -> str:
-    """Say how several readers were joined to one reference; nothing where none were."""
+    """State how several readers were joined into one reference; empty if they were not."""
     if not rule:
         return ""
     words = {
@@ -188,7 +192,7 @@ def _readers(rule: str | None) -> str:
 
 
 def _has_second_reader(names: Iterable[str], entries: Mapping[str, Any]) -> bool:
-    """Check whether the masks that are only called those of a second reader were scored."""
+    """Check whether masks of an unnamed second reader were scored."""
     read = (entries.get(name, {}) for name in names)
     return any(e.get("method") == "second_reader" and not e.get("reader") for e in read)
 
@@ -198,7 +202,7 @@ def _title(name: str) -> str:
 
 
 def _boxes(settings: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
-    """Say how boxes were scored; nothing where none were."""
+    """State how boxes were scored; empty if they were not."""
     if not settings["boxes_from"]:
         return {}
     return {
@@ -297,7 +301,7 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
 def _explainers(
     names: Sequence[str], classifiers: Iterable[str], settings: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Describe the explainers of each kind that the config states."""
+    """Describe the explainers of each kind, as far as the config lists them."""
     entries, families = settings["config"]["explainers"], settings["families"]
     kinds = {
         "explained": explains,
@@ -338,7 +342,7 @@ def _explainer(
 
 
 def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, Any]) -> str:
-    """Name the layer that an explainer reads; of each classifier if they differ."""
+    """Name the layer that an explainer reads, for each classifier if they differ."""
     found: dict[str, dict[str, None]] = {}
     for name in classifiers:
         if layer := settings["layers"].get(name, {}).get(explainer):
@@ -350,7 +354,7 @@ def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, A
 
 
 def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the settings of a method that the others switch off."""
+    """Leave out settings of a method that other settings switch off."""
     idle = {key for key, (other, value) in _ACTS_WITH.items() if entry.get(other) != value}
     idle |= {"stability_top"} if entry.get("repeats") == 1 else set()
     found = {key: value for key, value in entry.items() if key not in idle}
@@ -366,7 +370,7 @@ def _flat(entry: Mapping[str, Any], before: str = "") -> Iterable[str]:
     for key, value in entry.items():
         name = f"{before}{_WORDS.get(key, key.replace('_', ' '))}"
         if isinstance(value, dict):
-            # A nested method gives its name to what it sets.
+            # What a nested method sets is named after the method's key.
             method = value.get("method")
             yield from [f"{name}: {_word(method)}"] if method else []
             yield from _flat({k: v for k, v in value.items() if k != "method"}, f"{name} ")

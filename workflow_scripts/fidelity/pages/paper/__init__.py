@@ -1,1 +1,1 @@
-"""The paper folder: main table, main figure, methods and references; text and files out."""
+"""The paper folder: main table, main figure, methods and references."""

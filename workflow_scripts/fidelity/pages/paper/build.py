@@ -1,4 +1,4 @@
-"""What a paper takes from a study: table, figure, methods and references, ready to be typeset."""
+"""Write what a paper needs from a study: table, figure, methods and references, for LaTeX."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,9 +23,9 @@ def write(
     """Write the folder.
 
     Args:
-        folder: to fill: `main.tex` (tables, needs booktabs); a figure per classifier (`figure.pdf`,
-            or `figure-<classifier>.pdf` if there are several); `methods.md`, `methods.tex`; and
-            `references.bib`, which holds only what the methods cite.
+        folder: to fill with `main.tex` (tables, needs booktabs); one figure per classifier
+            (`figure.pdf`, or `figure-<classifier>.pdf` if there are several); `methods.md`,
+            `methods.tex`; and `references.bib`, which contains only what the methods cite.
     """
     methods, table = results.methods, results.localization
     write_text(folder / "main.tex", "\n".join(to_latex(results.main, results.dataset).values()))

@@ -1,1 +1,1 @@
-"""The study page: one file that answers the question of a study; tables in, HTML out."""
+"""The study page: one HTML file that answers the question of a study, made from its tables."""

@@ -1,4 +1,4 @@
-"""The study page: what is asked, what the tables answer, and what that rests on."""
+"""The study page: the question, the answer from the tables, and its evidence."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -28,27 +28,28 @@ from fidelity.tables.organs import organ_tables
 from fidelity.tables.thresholds import threshold_tables
 from fidelity.verdict.answer import answer
 
-# Rows of the main table that are not folded. So few more are not worth a fold.
+# Rows of the main table that are always visible; the number of further rows that is too small to
+# fold.
 UNFOLDED, FEW = 8, 3
-# Sentences of a list that are not folded.
+# Sentences of a list that are always visible.
 MOST_SENTENCES = 6
-# Bytes that the pictures of cases may take together: a page is mailed.
+# Largest total size of the pictures of cases in bytes, so that the page can be mailed.
 MOST_BYTES = 6_000_000
-# Sections of the verdict, by the start of their title.
+# Sections of the verdict, by the start of their titles.
 RESTS_ON, FLIPS = "What do the answers rest on", "Where does the ranking flip"
 FAITHFUL = "Does the classifier use what the maps show"
 
 
 @dataclass(frozen=True)
 class Study:
-    """What a page is written from.
+    """The content of a page.
 
     Attributes:
-        strata: classifier → tables of strata; none where the config requests none.
-        organs: organs.csv; None where the data set has no organ masks.
-        cases: classifier → files of its cases, see `pictures.cases`; none: no picture is shown.
+        strata: classifier → tables of strata; empty if the config requests none.
+        organs: organs.csv; None if the data set has no organ masks.
+        cases: classifier → files of its cases, see `pictures.cases`; empty if no picture is shown.
         no_cases: why no picture of a case is shown.
-        thresholds: classifier → explainer → thresholds.csv; none where no threshold was tuned.
+        thresholds: classifier → explainer → thresholds.csv; empty if no threshold was tuned.
         citation: how to cite, as text.
         settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
             (classifier → settings); interval (in words); generated (whether the images are), links
@@ -95,7 +96,7 @@ def build(study: Study) -> str:
 
 
 def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[str, Any]:
-    """Give what the template shows of one classifier."""
+    """Collect what the template shows of one classifier."""
     settings, results = study.settings, study.results
     metric, by = settings["metric"], settings["galleries"][classifier]
     rows = of_classifier(results.localization, classifier)
@@ -105,7 +106,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
     main = [table for table in results.main if classifier in table.classifiers]
     rated = results.classification
     answered = answer(chapter, settings["families"])
-    # Where no conclusion is drawn, the answer is a sentence of the verdict and of the notes.
+    # If no conclusion is drawn, the answer is also a sentence of the verdict and of the notes.
     told = [part for part in chapter["headline"] if part["text"] != answered.sentence]
     rests_on = _sentences(chapter, RESTS_ON)
     quality = [text for text in rests_on if {"accuracy", "auc"} & set(text["numbers"])]
@@ -158,7 +159,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
 
 
 def _organs(study: Study, classifier: str) -> dict[str, Any]:
-    """Give figure and tables of the attribution per organ; blank without organ masks."""
+    """Return figure and tables of the attribution per organ; empty without organ masks."""
     if study.organs is None:
         return {"organs": "", "organ_tables": []}
     rows = of_classifier(study.organs, classifier)
@@ -170,7 +171,7 @@ def _organs(study: Study, classifier: str) -> dict[str, Any]:
 
 
 def _faithfulness(chapter: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the verdict on faithfulness over all classes; nothing where it was not measured."""
+    """Return the verdict on faithfulness over all classes; empty if it was not measured."""
     for section in chapter["sections"]:
         # Without an introduction, the section only states that nothing was measured.
         if section["title"].startswith(FAITHFUL) and section["intro"]:
@@ -192,13 +193,13 @@ def _sentences(chapter: Mapping[str, Any], title: str) -> list[Mapping[str, Any]
 
 
 def _folded(table: Table) -> list[Table]:
-    """Part a table at the rows that are shown at once, without its notes."""
+    """Split a table into visible and folded rows, without its notes."""
     table = replace(table, notes=[])
     if len(table.rows) <= UNFOLDED + FEW:
         return [table]
     rest = {place - UNFOLDED: text for place, text in table.headings.items() if place >= UNFOLDED}
     first = {place: text for place, text in table.headings.items() if place < UNFOLDED}
-    # The group goes on behind the fold.
+    # The folded part repeats the heading of the group that continues in it.
     rest.setdefault(0, next((first[place] for place in sorted(first, reverse=True)), ""))
     return [
         replace(table, rows=table.rows[:UNFOLDED], headings=first),

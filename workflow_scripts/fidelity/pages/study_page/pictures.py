@@ -1,4 +1,4 @@
-"""Pictures inside a page: figures as SVG, cases as PNG, both as data that a page holds."""
+"""Pictures embedded in a page: figures as SVG, cases as PNG, both as data URLs."""
 
 import io
 from base64 import b64encode
@@ -19,9 +19,9 @@ CASES_PER_GROUP = 2
 
 
 def as_svg(figure: Figure) -> str:
-    """Give a figure as an address that holds an SVG picture, and close the figure.
+    """Return a figure as a data URL with an SVG picture, and close the figure.
 
-    In an image, an SVG runs no script and loads nothing; equal figures give equal bytes.
+    In an image, an SVG runs no script and loads nothing. Equal figures give equal bytes.
     """
     buffer = io.BytesIO()
     with mpl.rc_context({"svg.hashsalt": "study", "svg.fonttype": "path"}):
@@ -31,7 +31,7 @@ def as_svg(figure: Figure) -> str:
 
 
 def cases(files: Mapping[str, Any], settings: Mapping[str, Any], most: int) -> str:
-    """Draw two best, two median and two worst cases."""
+    """Draw the two best, two median and two worst cases."""
     figure = gallery.draw(**files, gallery={**settings, "cases": CASES_PER_GROUP})
     figure.draw_without_rendering()
     figure.set_layout_engine("none")
@@ -45,9 +45,9 @@ def cases(files: Mapping[str, Any], settings: Mapping[str, Any], most: int) -> s
 
 
 def _png(figure: Figure, dpi: int) -> bytes:
-    """Draw with 256 colours, which a third of the bytes is enough for.
+    """Write with 256 colours, which takes a third of the bytes.
 
-    The usual choice of colours follows their share: it would give readers' thin lines one colour.
+    The usual choice of colours goes by their shares, and would give readers' thin lines one colour.
     """
     drawn, packed = io.BytesIO(), io.BytesIO()
     figure.savefig(drawn, format="png", dpi=dpi)

@@ -1,1 +1,1 @@
-"""Checks of a config as a whole, which no section can make by itself: see `meaning`."""
+"""Checks of the config as a whole, which no section can do alone: see `meaning`."""

@@ -1,4 +1,4 @@
-"""Data sets against one another, and against what explainers and rules need of them."""
+"""Check data sets against each other, and against the needs of explainers and binarizations."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from fidelity.settings.datasets import Dataset
 
 
 def check_dataset(key: str, config: Config) -> None:
-    """Check that a data set has what the explainers, rules and targets of the config need."""
+    """Check that a data set has what the config's explainers, binarizations and targets need."""
     dataset, path = config.datasets[key], f"datasets.{key}"
     _check_near_duplicates_of(key, config)
     if not dataset.has_training_references:
@@ -34,7 +34,7 @@ def check_dataset(key: str, config: Config) -> None:
             remedy="Leave it out, or set lung_masks: chexmask",
         )
     if dataset.lung_masks == "predicted":
-        # From provided ones alone: no cycles.
+        # Only data sets with lung masks from files can be named, so that there are no cycles.
         able = [k for k, other in config.datasets.items() if other.reads_lungs]
         origin = dataset.lung_from
         if origin not in able:
@@ -64,7 +64,7 @@ def check_dataset(key: str, config: Config) -> None:
 
 
 def _check_near_duplicates_of(key: str, config: Config) -> None:
-    """See that data sets are compared with others, and not in a circle."""
+    """Check that data sets are compared with existing ones, and not in a circle."""
     field = f"datasets.{key}.near_duplicates_of"
     for name in config.datasets[key].near_duplicates_of:
         if name not in config.datasets:
@@ -88,7 +88,7 @@ def _check_near_duplicates_of(key: str, config: Config) -> None:
 
 
 def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]:
-    """Name what needs the lung masks of a data set."""
+    """Yield the config keys that need the lung masks of a data set."""
     if dataset.input != "full":
         yield f"{path}.input"
     rules = list(all_rules(config))
@@ -105,7 +105,7 @@ def _needing_lungs(path: str, dataset: Dataset, config: Config) -> Iterator[str]
 
 
 def _check_without_training_references(path: str, config: Config) -> None:
-    """Check that nothing needs references of the training split where a source has none."""
+    """Check that nothing needs references of the training split if the source has none there."""
     if "train" in config.explain.splits:
         raise InputError(
             f"{path} has no references in the training split",
@@ -122,7 +122,7 @@ def _check_without_training_references(path: str, config: Config) -> None:
 
 
 def _check_chexlocalize(path: str, config: Config) -> None:
-    """Check that nothing needs exclusive classes."""
+    """Check that nothing needs mutually exclusive classes."""
     for name, classifier in config.classifiers.items():
         if classifier.head == "one_logit":
             raise InputError(
@@ -133,7 +133,7 @@ def _check_chexlocalize(path: str, config: Config) -> None:
 
 
 def _check_second_reader(key: str, dataset: Dataset, config: Config) -> None:
-    """Check that a data set has the readers whose masks explainers are."""
+    """Check that a data set has masks of the readers that are used as explainers."""
     second = getattr(dataset, "second_reader", False) or (
         dataset.source == "chexlocalize" and dataset.human_benchmark.segmentations
     )
@@ -150,7 +150,7 @@ def _check_second_reader(key: str, dataset: Dataset, config: Config) -> None:
                 field=f"explainers.{name}.reader",
                 remedy=f"Set datasets.{key}.reference, for example to majority",
             )
-        # A table's readers, and those of VinDr-CXR, are in its files.
+        # The readers of a table and of VinDr-CXR are known only from their files.
         if dataset.source == "table" or (dataset.source == "vindr" and entry.reader):
             continue
         whose = "a second reader" if entry.reader is None else f"the reader {entry.reader}"

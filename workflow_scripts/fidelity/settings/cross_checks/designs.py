@@ -1,4 +1,4 @@
-"""Parts of a study that need others: sanity checks, a known truth, controls, trainings."""
+"""Check parts of a study that need others: sanity checks, known truth, controls, trainings."""
 
 from pydantic import MISSING
 
@@ -12,8 +12,11 @@ from fidelity.settings.dataset_keys import MARKED
 
 
 def check_sanity(config: Config) -> None:
-    """Refuse sensitivity of explainers that cannot explain a changed image, and sanity checks of
-    explainers that no classifier has a part in."""
+    """Check that sanity checks and sensitivity have explainers that support them.
+
+    Sensitivity needs an explainer that can explain a changed image. Sanity checks need explainers
+    that depend on a trained classifier.
+    """
     methods = [method_of(entry.method) for entry in config.explainers.values()]
     asked = "sensitivity_max" in config.faithfulness.metrics
     if asked and all(method.given for method in methods):
@@ -46,7 +49,7 @@ def check_sanity(config: Config) -> None:
 
 
 def check_known_truth(name: str, config: Config) -> None:
-    """Check that a data set has a mark that classifiers can learn and explainers find."""
+    """Check that a data set has a mark that classifiers can learn and explainers can find."""
     check_names([name], config.datasets, "known_truth.datasets", "data set")
     if not config.classifiers:
         raise InputError(
@@ -98,7 +101,7 @@ def check_known_truth(name: str, config: Config) -> None:
 
 
 def check_trainings(config: Config) -> None:
-    """Check that every training has a name of its own, and `only_classifiers` names trainings."""
+    """Check that every training has a unique name, and that `only_classifiers` names trainings."""
     trainings = [
         training
         for name, entry in config.classifiers.items()
@@ -115,7 +118,7 @@ def check_trainings(config: Config) -> None:
 
 
 def check_controls(config: Config) -> None:
-    """Check that the controls are there, and differ in their guidance alone."""
+    """Check that all controls exist, and differ only in their guidance."""
     kinds = config.controls.kinds
     if not kinds:
         return

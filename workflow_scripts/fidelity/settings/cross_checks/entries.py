@@ -1,4 +1,4 @@
-"""What the checks look at: all explainers and rules of a config, those nested in others too."""
+"""List what the checks inspect: all explainers and rules of a config, including nested ones."""
 
 from collections.abc import Iterable, Iterator
 
@@ -13,7 +13,7 @@ from fidelity.settings.explainers import Explainer
 
 
 def all_explainers(config: Config) -> Iterator[tuple[str, Explainer]]:
-    """List every explainer with its path, those that another one runs (`of`) right after it."""
+    """Yield every explainer with its path; an inner one (`of`) comes right after its outer one."""
     for key, entry in config.explainers.items():
         path, part = f"explainers.{key}", entry
         while part is not None:
@@ -22,7 +22,7 @@ def all_explainers(config: Config) -> Iterator[tuple[str, Explainer]]:
 
 
 def all_rules(config: Config) -> Iterator[tuple[str, Binarization, Postprocess | None]]:
-    """List every simple rule with its path and its own post-processing, if it has one."""
+    """Yield every simple rule with its path and, if it has one, its own post-processing."""
     for key, entry in config.binarizations.items():
         path = f"binarizations.{key}"
         if not isinstance(entry, PerExplainer):
@@ -34,7 +34,7 @@ def all_rules(config: Config) -> Iterator[tuple[str, Binarization, Postprocess |
 
 
 def fair_binarizations(config: Config) -> list[str]:
-    """Name the binarizations that look at the reference mask for no explainer."""
+    """List the binarizations that use the reference mask for no explainer."""
     seeing = {
         path.split(".")[1]
         for path, rule, _ in all_rules(config)
@@ -46,10 +46,10 @@ def fair_binarizations(config: Config) -> list[str]:
 def check_names(
     names: Iterable[str], known: Iterable[str], field: str, what: str | None = None
 ) -> None:
-    """Check that names are among the known ones.
+    """Check that all names are known.
 
     Raises:
-        InputError: names the field, the first unknown name and one near to it.
+        InputError: the error names the field, the first unknown name and a similar known one.
     """
     known = list(known)
     for name in names:

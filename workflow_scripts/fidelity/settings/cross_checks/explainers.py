@@ -1,4 +1,4 @@
-"""Explainers against classifiers and data sets, and their targets; rules and their thresholds."""
+"""Check explainers against classifiers and data sets, and check targets, rules and thresholds."""
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
@@ -54,7 +54,7 @@ def check_explainer(path: str, entry: Explainer, config: Config) -> None:
 
 
 def check_targets(config: Config) -> None:
-    """Check that targets of their own belong to explainers that explain a classifier."""
+    """Check that only explainers that use a classifier have their own targets."""
     for name in config.explain.targets:
         field = f"explain.targets.{name}"
         check_names([name], config.explainers, field, "explainer")
@@ -65,7 +65,7 @@ def check_targets(config: Config) -> None:
 
 
 def check_binarizations(config: Config) -> None:
-    """Check that rules name explainers of this config, and are tuned on maps that there are."""
+    """Check that rules name explainers of the config, and that tuned rules have maps for tuning."""
     for key, entry in config.binarizations.items():
         for name in entry.explainers if isinstance(entry, PerExplainer) else ():
             field = f"binarizations.{key}.explainers.{name}"
@@ -80,7 +80,7 @@ def check_binarizations(config: Config) -> None:
 
 
 def check_thresholds(config: Config) -> None:
-    """Check that every class that is scored has a threshold where there is one per class."""
+    """Check that every scored class has a threshold if thresholds are given per class."""
     classes = {
         cls: f"datasets.{key}"
         for key, dataset in config.datasets.items()

@@ -1,4 +1,4 @@
-"""Keys of different sections that must fit one another."""
+"""Check keys of different sections that must fit together."""
 
 from typing import get_args
 
@@ -47,13 +47,15 @@ RESERVED = {
 
 
 def check_meaning(config: Config) -> None:
-    """Check what no section can check by itself.
+    """Check what no section can check alone.
 
     Args:
-        config: names that CheXpert gives its classes under `threshold` are replaced in place.
+        config: CheXpert's class names under `threshold` are replaced in place by the names used
+            here.
 
     Raises:
-        InputError: names the key, what is wrong, and the near key or value where there is one.
+        InputError: the error names the key, the problem, and a similar key or value if there is
+            one.
     """
     for section, reserved in RESERVED.items():
         for key in getattr(config, section):
@@ -92,7 +94,7 @@ def check_meaning(config: Config) -> None:
 
 
 def _check_statistics(config: Config) -> None:
-    """Check that the primary comparison can be made, and that a least accuracy is computed."""
+    """Check that the primary comparison is possible, and that a required accuracy is computed."""
     primary = config.statistics.primary
     comparable = [
         name
@@ -134,7 +136,7 @@ def _has_several_classes(dataset: Dataset) -> bool:
 
 
 def _check_boxes(config: Config) -> None:
-    """Refuse protocols of boxes where no data set has any."""
+    """Refuse protocols for boxes if no data set has boxes to score."""
     asked = [name for name in config.protocols if name in get_args(BoxProtocol)]
     scored = any(
         entry.annotated_classes and (entry.boxes_from or entry.has_boxes)
@@ -149,7 +151,7 @@ def _check_boxes(config: Config) -> None:
 
 
 def _check_titles(config: Config) -> None:
-    """Check that no two entries of a section have one title."""
+    """Check that all titles within a section are different."""
     for section in TITLED:
         known: dict[str, str] = {}
         for key, entry in getattr(config, section).items():

@@ -1,4 +1,4 @@
-"""How many cases of a data set are used, as a table."""
+"""Table of how many cases of a data set are used."""
 
 import pandas as pd
 
@@ -11,7 +11,7 @@ def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
     """Lay out how many cases are used: one row per split.
 
     Returns:
-        The table: used cases as n of N, what cannot be used by cause, what settings exclude.
+        The table: used cases as n of N, unusable cases by cause, and cases that settings exclude.
     """
     rows = []
     for split, part in counts.groupby("split", sort=False):

@@ -1,4 +1,4 @@
-"""The quality of predicted lung masks as a table."""
+"""Table of the quality of predicted lung masks."""
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ METRIC_TITLES = {"dice": "Dice", "iou": "IoU"}
 
 
 def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
-    """Lay out how well the model segments lungs that are known.
+    """Lay out how well the model segments lungs with known masks.
 
     Args:
         quality: quality.csv of the data set that the model was trained on; may be empty.
@@ -33,7 +33,7 @@ def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
         header,
         rows,
         4,
-        section="cases",
+        section="organ_masks",
         file="lung-masks",
         dataset=titles.dataset_title(dataset),
         measured=bool(rows),

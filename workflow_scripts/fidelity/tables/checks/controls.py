@@ -1,4 +1,4 @@
-"""Tables of metrics that are judged by controls, and of how the controls were checked."""
+"""Tables of metrics judged by controls, and of the check of the controls."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ Families = Mapping[str, str]
 
 
 def hiding_tables(hiding: pd.DataFrame, families: Families) -> list[Table]:
-    """Lay out what hiding the lesion changes, and hiding elsewhere: one row per training."""
+    """Lay out how hiding the lesion, and hiding elsewhere, changes outputs: a row per training."""
     pooled = pooled_classes(hiding)
     rows = [
         [
@@ -37,10 +37,10 @@ def hiding_tables(hiding: pd.DataFrame, families: Families) -> list[Table]:
 
 
 def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
-    """Lay out which metrics and protocols pass, over all explainers: one row each."""
+    """Lay out which metrics and protocols pass, over all explainers, one row each."""
     pooled = pooled_classes(controls)
     first = {ALL_EXPLAINERS, NO_CLASSIFIER}
-    # A single explainer has no mean over explainers beside it.
+    # A single explainer has no row with the mean over explainers.
     several = (pooled["explainer"] == ALL_EXPLAINERS).any()
     shown = pooled[pooled["explainer"].isin(first)] if several else pooled
     rows = [
@@ -68,7 +68,7 @@ def control_tables(controls: pd.DataFrame, families: Families) -> list[Table]:
 
 
 def _with_titles(doubts: str) -> str:
-    """Replace the keys of trainings in what `analysis.checks.controls.doubts` gives."""
+    """Replace keys of trainings by titles in the result of `analysis.checks.controls.doubts`."""
     parts = (part.partition(": ") for part in doubts.split("; ") if part)
     return "; ".join(
         f"{why}{colon}{', '.join(map(titles.classifier_title, names.split(', ')))}"

@@ -1,4 +1,4 @@
-"""Tables of who was shown to be more faithful: than the null baselines, than one another."""
+"""Tables of explainers shown to be more faithful than null baselines or than each other."""
 
 from collections.abc import Mapping, Sequence
 from itertools import combinations
@@ -17,7 +17,7 @@ from fidelity.verdict.compared_pair import Comparison, between, read_rows
 def faithfulness_comparison_tables(
     comparisons: pd.DataFrame, families: Mapping[str, str], alpha: float
 ) -> list[Table]:
-    """Lay out who was shown to be more faithful: than null baselines, than one another.
+    """Lay out which explainers were shown to be more faithful than null baselines and each other.
 
     Args:
         alpha: level of significance, as used.

@@ -63,18 +63,18 @@ def check_tables(
     useless: Collection[str] = (),
     alpha: float = 0.05,
 ) -> list[Table]:
-    """Lay out what was computed beside localization.
+    """Lay out the results of checks other than localization.
 
     Args:
         paths: any of reader_agreement.csv, readers.csv, stability.csv, faithfulness.csv,
             faithfulness_comparisons.csv, sanity.csv, repeatability.csv, failure_model.csv,
             hiding.csv, controls.csv, organs.csv.
-        useless: classifiers from which no conclusion is drawn. Their explainers are in no table of
-            who is more faithful, and in none beside readers.
+        useless: classifiers that allow no conclusion. Their explainers are left out of the tables
+            of comparisons of faithfulness and of the tables against readers.
         alpha: level of significance, as used.
 
     Returns:
-        The tables in the order of the paths; none of a file without rows.
+        The tables in the order of the paths; files without rows have no table.
     """
     laid_out: list[Table] = []
     for path in paths:
@@ -192,7 +192,7 @@ def _table(
     families: Families,
     **content: Any,
 ) -> Table:
-    """Lay out one row per classifier and explainer, explainers before baselines and ceilings."""
+    """Lay out one row per classifier and explainer; baselines and ceilings come last."""
     rows: list[list[str]] = []
     headings: dict[int, str] = {}
     for classifier, of_classifier in shown.groupby("classifier", sort=False):
@@ -205,7 +205,7 @@ def _table(
     return lay_out(text, header, rows, len(columns), headings, file=text, **told)
 
 
-# File's stem → its columns, and what lays it out.
+# Stem of the file → its columns, and the function that lays it out.
 READERS: dict[str, tuple[Columns, Callable[..., list[Table]]]] = {
     "reader_agreement": (readers.AGREEMENT, agreement_tables),
     "readers": (readers.READERS, reader_tables),

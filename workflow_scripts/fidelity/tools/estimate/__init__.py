@@ -1,1 +1,1 @@
-"""What a study will cost: `make estimate` and benchmarks/estimate.py."""
+"""Estimate the cost of a study, for `make estimate` and benchmarks/estimate.py."""

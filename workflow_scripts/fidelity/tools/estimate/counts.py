@@ -1,4 +1,4 @@
-"""How many images and maps a data set has, from what is cheapest to look at."""
+"""Count the images and maps of a data set from the cheapest source available."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,12 +14,12 @@ from fidelity.study import paths
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one data set.
+    """Counts of one data set.
 
     Attributes:
         images: split → images.
-        maps: split → annotated classes of images; an explainer makes one map of each.
-        side: native side in pixels, the square root of the area of a typical image.
+        maps: split → number of maps per explainer, one for each annotated class of an image.
+        side: native side in pixels: the square root of the area of a typical image.
     """
 
     images: Mapping[str, int]
@@ -31,8 +31,8 @@ def count_cases(config: Config, dataset: str) -> Counts:
     """Count the images of a data set.
 
     Returns:
-        The counts of the case table if it exists, otherwise of the files, as far as they can be
-        listed without opening them.
+        Counts from the case table if it exists. Otherwise from the files that can be listed without
+        opening them.
     """
     entry = config.datasets[dataset]
     annotated = set(entry.annotated_classes)
@@ -69,7 +69,7 @@ def count_cases(config: Config, dataset: str) -> Counts:
 
 
 def _side(cases: list[Case], config: Config, dataset: str) -> int:
-    """Take the native side of a few cases: the table's, else that of the images themselves."""
+    """Return the median native side of a few cases, from the table or from the images."""
     sides = []
     for case in cases[:: max(1, len(cases) // 5)][:5]:
         if case.width and case.height:

@@ -1,4 +1,4 @@
-"""The smallest difference between explainers that a study can show, before it is run."""
+"""Compute the smallest difference between explainers that a study can show, before it runs."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,17 +14,17 @@ from fidelity.study.job_files import JobFiles
 from fidelity.tools.estimate.rules import CountedStudy
 
 POWER = 0.8
-# Of differences in IoU. Over 16 explainers and baselines on 583 images of COVID-QU-Ex the median of
-# all pairs was .13, and three quarters were below .19 (docs/studies/covid_qu_ex).
+# For differences in IoU. Over 16 explainers and baselines on 583 images of COVID-QU-Ex, the median
+# over all pairs was .13, and three quarters were below .19 (docs/studies/covid_qu_ex).
 ASSUMED_SD = 0.15
 
 
 @dataclass(frozen=True)
 class Finished:
-    """What finished results tell of the differences between explainers.
+    """Facts from finished results on the differences between explainers.
 
     Attributes:
-        sd: standard deviation of the differences over units, median of all pairs.
+        sd: standard deviation of the differences over units of analysis, median over all pairs.
     """
 
     sd: float
@@ -33,19 +33,19 @@ class Finished:
 
 
 def smallest_difference(units: int, pairs: int, sd: float, alpha: float) -> float:
-    """Give the difference that is found with a power of .8, by statsmodels' paired t test.
+    """Return the difference that statsmodels' paired t test finds with a power of .8.
 
     Args:
-        pairs: compared at once: the level is that of Holm's first and strictest step, alpha over
-            their number.
-        alpha: of all pairs together.
+        pairs: number of pairs compared together. The level is that of Holm's first and strictest
+            step: alpha divided by this number.
+        alpha: level for all pairs together.
 
     Returns:
-        The difference of means, in the unit of `sd`; nan with fewer than three units.
+        The difference of means, in the unit of `sd`; nan with fewer than three units of analysis.
     """
     if units < 3:
         return np.nan
-    # Imported here: it takes seconds.
+    # Imported here because the import takes seconds.
     from statsmodels.stats.power import TTestPower
 
     effect = TTestPower().solve_power(nobs=units, alpha=alpha / pairs, power=POWER)
@@ -53,7 +53,7 @@ def smallest_difference(units: int, pairs: int, sd: float, alpha: float) -> floa
 
 
 def finished(study: CountedStudy, dataset: str) -> Finished | None:
-    """Read how differences vary from scores that are there; None without two explainers' scores."""
+    """Read the spread of differences from existing scores; None with fewer than two explainers."""
     statistics = study.config.statistics
     files = JobFiles(study)
     known = [
@@ -65,7 +65,7 @@ def finished(study: CountedStudy, dataset: str) -> Finished | None:
     if scores is None or scores.empty:
         return None
     asked = {"cluster": statistics.cluster, "primary": statistics.primary}
-    pooled = list(class_groups(scores))[-1]  # all classes together, where there are several
+    pooled = list(class_groups(scores))[-1]  # all classes together, if there are several
     found = []
     for block in blocks(scores, asked | {"compared": [statistics.primary]}):
         if (block.head["split"], block.head["class"]) != (study.judged_split, pooled):
@@ -82,11 +82,11 @@ def finished(study: CountedStudy, dataset: str) -> Finished | None:
 
 
 def detectable(study: CountedStudy) -> list[str]:
-    """State the smallest difference that each data set can show, and how it was computed.
+    """Return text on the smallest difference that each data set can show, and on its computation.
 
     Returns:
-        Lines to print. A data set has none if no explainers are compared, or if the spread of a
-        distance cannot be read from results.
+        Lines to print. A data set has none if no explainers are compared. It also has none if the
+        metric is a distance and there are no results to read its spread from.
     """
     statistics, lines = study.config.statistics, []
     metric = METRICS[statistics.primary]

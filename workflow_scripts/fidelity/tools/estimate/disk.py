@@ -1,4 +1,4 @@
-"""What maps take on disk."""
+"""Estimate the disk space of maps."""
 
 import tempfile
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from fidelity.maps.saliency_map import MapRecord, read_maps, write_maps
 
 
 def size_of_distinct(path: Path) -> int:
-    """Measure what a file of maps would take if all values of a map differed from each other.
+    """Measure the size of a file of maps if all values of a map were different.
 
-    A mean over the few masks of a miniature has few distinct values, and zeros between them. So it
-    compresses well. A mean over the masks of a study does not. Dense maps are therefore filled with
-    noise, within the bounding box of the values that are not 0.
+    In a miniature, a mean over few masks has few distinct values, with zeros between them. It
+    therefore compresses well. The mean over the many masks of a study does not. Dense maps are thus
+    filled with noise, within the bounding box of their nonzero values.
     """
     rng = np.random.default_rng(0)
 

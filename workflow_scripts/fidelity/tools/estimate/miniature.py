@@ -1,7 +1,7 @@
-"""A study in miniature: the same jobs on a handful of generated images.
+"""A miniature of a study: the same jobs on a few generated images.
 
-Its folder looks like that of the study (`results/…`), so that a job's own script runs in it with
-the job's own parameters.
+Its folder has the layout of the study (`results/…`), so that a job's own script runs in it with the
+job's own parameters.
 """
 
 import json
@@ -28,17 +28,17 @@ from fidelity.study import paths
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.trial import Measured
 
-SMALLEST = 96  # px: a phantom needs them
+SMALLEST = 96  # px; minimum size of a phantom
 
 
 @dataclass(frozen=True)
 class Size:
-    """How many images a miniature has.
+    """Number of images in a miniature.
 
     Attributes:
-        train: images of the training split.
-        val: maps of the validation split.
-        test: maps of the test split.
+        train: number of training images.
+        val: number of maps of the validation split.
+        test: number of maps of the test split.
     """
 
     train: int
@@ -47,13 +47,13 @@ class Size:
 
 
 class _Clock:
-    """Wall and processor seconds between laps."""
+    """Measures wall and processor time between laps, in seconds."""
 
     def __init__(self) -> None:
         self.last = time.perf_counter(), time.process_time()
 
     def lap(self, size: int) -> Measured:
-        """Give what passed since the last lap, with the bytes that were written."""
+        """Return the time since the last lap, together with the number of written bytes."""
         now = time.perf_counter(), time.process_time()
         taken = Measured(now[0] - self.last[0], now[1] - self.last[1], size)
         self.last = now
@@ -61,7 +61,7 @@ class _Clock:
 
 
 class Pool:
-    """Generated images that all miniatures of a data set draw from."""
+    """Generated images from which all miniatures of a data set are drawn."""
 
     def __init__(
         self,
@@ -72,11 +72,11 @@ class Pool:
         trained: bool,
         classes: Sequence[str] = (),
     ) -> None:
-        """Generate and index them.
+        """Generate and index the images.
 
         Args:
-            classes: the data set's model classes, as far as they are known. The miniature then has
-                no other ones, so that the classes of a loaded checkpoint fit it.
+            classes: the data set's model classes, as far as known. The miniature then has only
+                these, so that the classes of a loaded checkpoint fit.
         """
         self.classes = classes
         self.data = folder / "data"
@@ -114,7 +114,7 @@ class Pool:
         self.cases = [self._renamed(case) for case in index.cases]
 
     def _renamed(self, case: Case) -> Case:
-        """Give a generated case the classes of the data set."""
+        """Give a generated case the class names of the data set."""
         kept = set(self.entry.annotated_classes)
 
         def named(files: Mapping[str, str]) -> dict[str, str]:
@@ -122,7 +122,7 @@ class Pool:
             return {name: path for name, path in found.items() if name in kept}
 
         labels = tuple(self.called[name] for name in case.labels)
-        # Readers in folders of their own draw what was drawn: it costs the same.
+        # Readers with separate folders get copies of the same masks, which cost the same.
         others = self.entry.readers if isinstance(self.entry.readers, dict) else {}
         readers = {**dict.fromkeys(others, case.masks), **case.readers}
         readers = {reader: named(masks) for reader, masks in readers.items()}
@@ -131,11 +131,11 @@ class Pool:
     def build(
         self, root: Path, dataset: str, raw: str, size: Size, shards: Mapping[str, int]
     ) -> Counts:
-        """Lay out a miniature as the workflow does up to the shards' tables.
+        """Write a miniature with all files that the workflow writes up to the shards' tables.
 
         Args:
-            raw: its folder of raw files, below `root`.
-            shards: their number per split; the first one of each split holds all cases.
+            raw: folder of raw files, below `root`.
+            shards: number of shards per split; the first shard of each split holds all cases.
         """
 
         def place(pattern: str, **names: str) -> Path:
@@ -162,12 +162,12 @@ class Pool:
         return Counts(images, maps)
 
     def _chosen(self, size: Size) -> list[Case]:
-        """Take cases of one annotated class, and one more of each class that has no masks."""
+        """Choose cases of one annotated class, and one of each kind of labels without masks."""
         classes: dict[tuple[str, ...], list[Case]] = defaultdict(list)
         for case in self.cases:
             if case.split == "train":
                 classes[case.labels].append(case)
-        # In turn of each class, so that a cut leaves all of them.
+        # Alternate between classes, so that the limit keeps all of them.
         turns = chain.from_iterable(zip_longest(*classes.values()))
         chosen = [case for case in turns if case is not None][: size.train]
         for split, wanted in (("val", size.val), ("test", size.test)):
@@ -181,7 +181,7 @@ class Pool:
         return sorted(chosen, key=sort_key)
 
     def _classes(self) -> dict[str, Any]:
-        """Give the content of classes.json: the data set's annotated classes, up to three."""
+        """Return the content of classes.json: up to three classes, the annotated ones first."""
         several = getattr(registry.reader(self.entry.source), "multilabel", False)
         names = list(self.called.values())
         labels = {name: self.entry.labels.get(name) or name for name in names}
@@ -198,7 +198,7 @@ class Pool:
 
 
 def _names(entry: Dataset) -> dict[str, str]:
-    """Map the phantom's classes to those of the data set, its first annotated class first."""
+    """Map the phantom's classes to those of the data set, starting with its annotated classes."""
     annotated = entry.annotated_classes
     if set(annotated) <= set(CLASSES):
         lesion = [*annotated, *(name for name in CLASSES if name not in annotated)]

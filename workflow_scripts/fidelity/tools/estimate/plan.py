@@ -1,4 +1,4 @@
-"""The jobs of a study, from Snakemake's own plan, with all that their scripts are given."""
+"""Read the jobs of a study from Snakemake's own plan, with all inputs of their scripts."""
 
 import os
 import pickle
@@ -18,14 +18,14 @@ class Job:
     """A job of the plan.
 
     Attributes:
-        wildcards: names of the rule's wildcards and their values.
-        threads: the cores that Snakemake grants it.
-        priority: of the rule; the higher ones start first.
-        inputs: its input files; those behind a checkpoint that is due are missing.
-        script: path of its script or notebook; "" for a rule without one.
-        given: what Snakemake hands to the script, pickled.
-        benchmark: path of its benchmark file; "" for a rule without one.
-        local: whether a cluster's job runs where Snakemake itself does.
+        wildcards: names of the rule's wildcards → their values.
+        threads: number of cores that Snakemake grants.
+        priority: priority of the rule; higher ones start first.
+        inputs: input files; those behind a checkpoint that must still run are missing.
+        script: path of the script or notebook; "" for a rule without one.
+        given: Snakemake's object for the script, pickled.
+        benchmark: path of the benchmark file; "" for a rule without one.
+        local: whether, on a cluster, the job runs on Snakemake's own machine.
     """
 
     rule: str
@@ -40,7 +40,7 @@ class Job:
     local: bool = False
 
     def snakemake(self) -> Any:
-        """Unpack a fresh copy of the object `snakemake` of the script."""
+        """Unpack a fresh copy of the script's `snakemake` object."""
         return pickle.loads(self.given)  # noqa: S301 - written by `planned` a moment ago
 
 
@@ -52,14 +52,14 @@ def planned(
     *,
     whole: bool = True,
 ) -> list[Job]:
-    """Ask Snakemake for the jobs of a study, without running any.
+    """Get the jobs of a study from Snakemake, without running any.
 
     Args:
         targets: rules or files; empty for the whole study.
-        whole: all jobs, as if there were no results; False: those that are left to do.
+        whole: True for all jobs, as if there were no results; False for the remaining jobs.
 
     Returns:
-        The jobs in an order in which they could run. Rules that only collect files are left out.
+        The jobs in a possible order of execution. Rules that only collect files are left out.
 
     Raises:
         InputError: Snakemake could not plan the study.
@@ -67,7 +67,7 @@ def planned(
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "jobs.pickle"
         request = (config, list(overrides), list(targets), cores, whole)
-        # A process of its own: Snakemake's logging and settings stay in it.
+        # In a separate process, so that Snakemake's logging and settings do not affect this one.
         program = (
             f"from fidelity.tools.estimate.plan import write; write({str(output)!r}, {request!r})"
         )
@@ -83,14 +83,14 @@ def planned(
 
 
 def write(output: str, request: tuple[str, list[str], list[str], int, bool]) -> None:
-    """Plan in this process, whose Snakemake is used once, and write the jobs."""
+    """Plan in this process, which can use Snakemake only once, and write the jobs."""
     from snakemake.api import SnakemakeApi
     from snakemake.cli import parse_config
     from snakemake.settings import types
     from snakemake.settings.enums import Quietness
 
     config, overrides, targets, cores, whole = request
-    triggers = {"mtime", "params", "input", "software-env"}  # as profiles/default has them
+    triggers = {"mtime", "params", "input", "software-env"}  # as in profiles/default
     chosen = frozenset(types.RerunTrigger.parse_choice(name) for name in triggers)
     with SnakemakeApi(types.OutputSettings(quiet={Quietness.ALL}, dryrun=True)) as api:
         workflow = api.workflow(
@@ -133,6 +133,6 @@ def _job(job: Any) -> Job:
         path,
         given,
         str(job.benchmark or ""),
-        # Not Snakemake's own `is_local`: in a dry run every job is.
+        # Not Snakemake's own `is_local`, which is true for every job in a dry run.
         rule.name in rule.workflow._localrules or rule.norun,  # noqa: SLF001
     )

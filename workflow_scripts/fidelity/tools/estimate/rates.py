@@ -1,4 +1,4 @@
-"""What jobs of each kind take, by their trials."""
+"""Estimate the cost of each kind of job from its trials."""
 
 import json
 from collections import defaultdict
@@ -25,19 +25,19 @@ Kind = tuple[str, str, str]
 
 @dataclass
 class Rate:
-    """What jobs of one kind take, beside their start.
+    """Cost of one kind of job, without the start of a job.
 
     Attributes:
-        points: (units, what a trial of so many took).
+        points: (units of work, measurement of a trial with that many units).
     """
 
     points: list[tuple[float, Measured]] = field(default_factory=list)
 
     def at(self, units: float, what: str) -> float:
-        """Predict `wall`, `cpu` or `size` of a job by a line through its trials.
+        """Predict `wall`, `cpu` or `size` of a job with a line through its trials.
 
-        The line goes through the medians of the trials with the fewest and with the most units. It
-        falls nowhere, and is not below 0.
+        The line goes through the medians of the trials with the fewest and the most units. Its
+        slope is not negative, and its values are not below 0.
         """
         groups: dict[float, list[float]] = defaultdict(list)
         for number, measured in self.points:
@@ -53,15 +53,15 @@ class Rate:
 
 
 def kind_of(study: CountedStudy, job: Job) -> Kind:
-    """Name the kind of a job: jobs of one kind take the same time for the same cases."""
+    """Return the kind of a job: jobs of one kind take the same time for the same cases."""
     return job.rule, study.place(job), RULES[job.rule].kind(study, job)
 
 
 def parts_of(study: CountedStudy, job: Job, counts: Counts) -> list[tuple[str, float]]:
-    """Split a job into what is timed apart: the stages of a training; else the job is one part.
+    """Split a job into parts that are timed separately: the stages of a training, or the whole job.
 
     Returns:
-        (stage as text, units) of each.
+        (stage as text, units of work) of each part.
     """
     if job.rule != "train":
         return [("", RULES[job.rule].units(study, job, counts))]
@@ -74,43 +74,43 @@ def parts_of(study: CountedStudy, job: Job, counts: Counts) -> list[tuple[str, f
 
 
 def stage_name(stage: Mapping[str, Any]) -> str:
-    """Write a stage of a training as text: stages that differ in `epochs` alone are timed once."""
+    """Write a training stage as text without `epochs`: stages with equal text are timed once."""
     return json.dumps({k: v for k, v in stage.items() if k != "epochs"}, sort_keys=True)
 
 
 class Timings:
-    """What the trials of a study took.
+    """Results of the trials of a study.
 
     Attributes:
-        rates: by kind and part of the jobs.
-        starts: (wall, cpu) seconds of a job's start, by its kind (`start_of`).
-        failed: step → why a trial of it failed, the first time.
+        rates: (kind of job, part) → rate.
+        starts: kind of start (`start_of`) → (wall, cpu) seconds of a job's start.
+        failed: step → reason for its first failed trial.
     """
 
     def __init__(self, study: CountedStudy) -> None:
-        """Begin without any."""
+        """Start without results."""
         self.study = study
         self.rates: dict[tuple[Kind, str], Rate] = defaultdict(Rate)
         self.starts: dict[str, tuple[float, float]] = {}
         self.failed: dict[str, str] = {}
 
     def points(self, job: Job, part: str = "") -> list[tuple[float, Measured]]:
-        """Give what trials of a job's kind took; new ones are appended."""
+        """Return the list of results for a job's kind, to which new ones are appended."""
         return self.rates[kind_of(self.study, job), part].points
 
     def fail(self, job: Job, why: str) -> None:
-        """Note that a trial failed."""
+        """Record that a trial failed."""
         self.failed.setdefault(step_of(self.study, job), why)
 
     def start(self, job: Job) -> tuple[float, float]:
-        """Give the (wall, cpu) seconds of a job's start; that of most jobs where none was timed."""
+        """Return the (wall, cpu) seconds of a job's start; the median of all kinds if not timed."""
         found = self.starts.get(start_of(self.study, job))
         if found is None and self.starts:
             found = tuple(median(times) for times in zip(*self.starts.values(), strict=True))
         return found or (0.0, 0.0)
 
     def missing(self, jobs: Iterable[Job]) -> list[str]:
-        """Write a line on each step whose estimate is too low: a trial failed, or none was run."""
+        """List the steps with too low estimates, because a trial failed or none was run."""
         timed: dict[str, bool] = {}
         for job in jobs:
             if RULES[job.rule].trial == Trial.NONE:

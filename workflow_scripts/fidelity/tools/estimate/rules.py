@@ -1,4 +1,4 @@
-"""How each rule is estimated: what its cost grows with, and which jobs are equal."""
+"""How each rule is estimated: the size that its cost grows with, and which jobs are equal."""
 
 import json
 import math
@@ -18,7 +18,7 @@ from fidelity.tools.estimate.plan import Job
 
 
 class Trial(Enum):
-    """In which trial a rule's jobs are timed."""
+    """The trial in which a rule's jobs are timed."""
 
     NONE = "not timed: starting the job is its cost"
     ONCE = "on the smallest miniature: no more cases cost more"
@@ -30,7 +30,7 @@ class Trial(Enum):
 
 
 class Start(Enum):
-    """What a job imports, by which its start is timed."""
+    """Imports of a job; its start is timed with these."""
 
     OWN = "what its script needs: timed for each rule"
     FIGURE = "a plotting library"
@@ -42,33 +42,33 @@ Units = Callable[["CountedStudy", Job, Counts], float]
 
 
 class CountedStudy(Study):
-    """A study whose cases are counted."""
+    """A study with counts of its cases."""
 
     def __init__(self, config: Config, counts: Mapping[str, Counts]) -> None:
-        """Look at a config."""
+        """Store the counts, and collect the names of the config."""
         super().__init__(config)
         self.counts = counts
 
     def classifier(self, job: Job) -> dict[str, Any]:
-        """Give the entry of a job's classifier, without its training seed."""
+        """Return the entry of a job's classifier, without its training seed."""
         entry = self.classifiers.get(job.wildcards.get("classifier", "none"))
         return entry.model_dump(exclude={"seeds"}) if entry else {}
 
     def explainer(self, job: Job) -> Explainer:
-        """Give the entry of a job's explainer, its layer resolved for the classifier."""
+        """Return the entry of a job's explainer, with the layer for its classifier."""
         return self.explainer_for(job.wildcards["explainer"], job.wildcards.get("classifier", ""))
 
     def binarization(self, job: Job) -> RuleOfOne:
-        """Give the rule by which a job's maps become masks."""
+        """Return the binarization and post-processing for a job's maps."""
         names = job.wildcards
         return self.rule_for(names["binarization"], names["explainer"])
 
     def counts_of(self, job: Job) -> Counts:
-        """Give the counts of a job's data set; of the first one if the job reads all."""
+        """Return the counts of a job's data set; of the first data set if the job reads all."""
         return self.counts[job.wildcards.get("dataset") or next(iter(self.counts))]
 
     def explained(self, counts: Counts) -> int:
-        """Count the maps that an explainer makes of one classifier."""
+        """Count the maps that an explainer computes for one classifier."""
         return sum(counts.maps[split] for split in self.config.explain.splits)
 
     def judged(self, counts: Counts) -> int:
@@ -76,7 +76,7 @@ class CountedStudy(Study):
         return counts.maps[self.judged_split]
 
     def place(self, job: Job) -> str:
-        """Describe what a case of a data set costs: data sets alike in it share their trials."""
+        """Return the properties that decide the cost of a case; equal data sets share trials."""
         name = job.wildcards.get("dataset")
         if name is None:
             return ""
@@ -89,7 +89,7 @@ def _key(*parts: Any) -> str:
     return json.dumps(parts, sort_keys=True, default=str)
 
 
-# ---- what makes two jobs of a rule equal ----
+# ---- properties that make two jobs of a rule equal ----
 
 
 def _one(study: CountedStudy, job: Job) -> str:
@@ -108,7 +108,7 @@ def _binarization(study: CountedStudy, job: Job) -> str:
     return _key(study.binarization(job).model_dump())
 
 
-# ---- what the cost of a job grows with ----
+# ---- size that the cost of a job grows with ----
 
 
 def _constant(study: CountedStudy, job: Job, counts: Counts) -> float:
@@ -120,7 +120,7 @@ def _images(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def _in_shard(numbers: Mapping[str, int], study: CountedStudy, job: Job) -> float:
-    """Share a split's number among its shards."""
+    """Divide the number of a split evenly among its shards."""
     split, number = job.wildcards["shard"].split("-")
     return numbers[split] / getattr(study.datasets[job.wildcards["dataset"]].shards, split)
 
@@ -130,7 +130,7 @@ def _images_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def padded(number: float, batch: int) -> float:
-    """Round up to whole batches: networks are given full ones, whose last images may be blank."""
+    """Round up to whole batches: networks get full batches, padded with blank images."""
     return math.ceil(number / batch) * batch
 
 
@@ -140,7 +140,7 @@ def _maps_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def in_batches(study: CountedStudy, job: Job) -> bool:
-    """Check whether a job makes its maps a batch at a time, by a network."""
+    """Check whether a job computes its maps with a network, one batch at a time."""
     return job.rule == "explain" and not is_case_by_case(study.explainer(job))
 
 
@@ -164,7 +164,7 @@ def _predicted(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def _chosen(study: CountedStudy, job: Job, counts: Counts, per_class: int | None) -> int:
-    """Count the maps of a check that uses some cases of each class."""
+    """Count the maps of a check that uses a limited number of cases per class."""
     if per_class is None:
         return study.judged(counts)
     entry = study.datasets[job.wildcards["dataset"]]
@@ -183,12 +183,12 @@ def _sanity(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 
 def passes(images: float, validation: float, epochs: int) -> float:
-    """Count images that a network learns from; a validation image costs a third of one."""
+    """Count the images of a training; a validation image costs a third of a training image."""
     return epochs * (images + validation / 3)
 
 
 def stages_of(training: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """List the stages of a training, each with all of its settings; one where there are none."""
+    """List the stages of a training, each with all settings; one stage if there are none."""
     whole = {key: value for key, value in training.items() if key != "stages"}
     return [{**whole, **stage} for stage in training["stages"] or [{}]]
 
@@ -219,10 +219,10 @@ class Rule:
     """How the jobs of a rule are estimated.
 
     Attributes:
-        trial: where they are timed.
-        start: what they import.
-        units: what a job's cost grows with.
-        kind: jobs of one kind are timed once.
+        trial: the trial in which they are timed.
+        start: their imports.
+        units: size that the cost of a job grows with.
+        kind: kind of a job; jobs of one kind are timed once.
     """
 
     trial: Trial
@@ -290,7 +290,7 @@ RULES: dict[str, Rule] = {
 
 
 def step_of(study: CountedStudy, job: Job) -> str:
-    """Name the step of a job in the table: its data set, rule, and what decides its cost."""
+    """Name the step of a job in the table: data set, rule, and what decides its cost."""
     names = job.wildcards
     rule = "explain" if job.rule.startswith("explain") else job.rule
     parts = [names.get("dataset", ""), rule]
@@ -306,7 +306,7 @@ def step_of(study: CountedStudy, job: Job) -> str:
 
 
 def start_of(study: CountedStudy, job: Job) -> str:
-    """Name the kind of start of a job; of some rules it depends on the method."""
+    """Return the kind of start of a job; for some rules, it depends on the method."""
     start = _imports(study, job)
     return job.rule if start == Start.OWN else start.name
 

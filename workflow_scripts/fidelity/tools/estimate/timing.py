@@ -37,30 +37,30 @@ from fidelity.tools.estimate.trial_files import (
 )
 from fidelity.tools.estimate.trial_parts import Part, parts_to_try
 
-# What a trial of a kind may take on the larger miniature, in seconds.
+# Longest trial of a kind on the larger miniature, in seconds.
 LONGEST = 6.0
-REPEATS = 4  # of the tables in the larger trial of statistics
-# A job of the statistics that takes longer is not timed on more cases.
+REPEATS = 4  # of the tables, in the larger trial of statistics
+# Seconds. A longer job of the statistics is not timed on more cases.
 LONG_TABLE = 15.0
 SMALL = "small"
-# What the layout of a miniature takes the place of.
+# Rules that do not run, because the layout of a miniature provides their output.
 LAID_OUT = ("acquire", "index_cases", "shard_cases")
 MAKING = ("explain", "explain_on_cpu", "explain_without_network")
 
 
 class Trials:
-    """Trials of all kinds of jobs of a plan.
+    """Trials of all kinds of jobs in a plan.
 
     Attributes:
-        timings: what they took.
-        quickest: of each kind of start the trial that took least.
+        timings: results of the trials.
+        quickest: kind of start → its shortest trial.
     """
 
     def __init__(self, study: CountedStudy, jobs: list[Job], folder: Path) -> None:
-        """Prepare, without timing anything.
+        """Prepare the trials, without timing anything.
 
         Args:
-            folder: for the miniatures; about 100 MB.
+            folder: folder for the miniatures; about 100 MB.
         """
         self.study, self.jobs, self.folder = study, jobs, folder
         one = {"shards": Shards(train=1, val=1, test=1)}
@@ -71,7 +71,7 @@ class Trials:
         self.quickest: dict[str, tuple[Measured, Job, Path, Part]] = {}
 
     def run(self, say: Callable[[str], None] = lambda text: None) -> None:
-        """Time everything."""
+        """Time all kinds of jobs."""
         seen: set[Kind] = set()
         for dataset in self.study.counts:
             alone = {dataset, None} if len(self.study.counts) == 1 else {dataset}
@@ -122,7 +122,7 @@ class Trials:
         self._start()
 
     def _link_results(self, root: Path) -> None:
-        """Link results that jobs read and no job of the plan writes, such as weights."""
+        """Link results that jobs read but no job of the plan writes, such as weights."""
         weights = (entry.weights for entry in self.study.config.classifiers.values())
         read = {path for job in self.jobs for path in job.inputs} | {path or "" for path in weights}
         for path in sorted(read - {path for job in self.jobs for path in job.outputs}):
@@ -132,7 +132,7 @@ class Trials:
                 target.symlink_to(Path(path).resolve())
 
     def _pool(self, dataset: str, entry: Dataset, size: Size, side: int) -> Pool:
-        """Generate images in a process of its own: threads of OpenCV do not survive a fork."""
+        """Generate images in a separate process, because OpenCV's threads do not survive a fork."""
         trained = any(job.rule == "train" for job in self.jobs)
         root = self.study.config.root_of(dataset)
         classes = class_names(entry, root)
@@ -150,10 +150,10 @@ class Trials:
         return pool
 
     def _time(self, job: Job, root: Path, counts: Counts, epochs: int = 1) -> float | None:
-        """Run the parts of a job, keep what they took.
+        """Run the parts of a job, and store their results.
 
         Returns:
-            The longest one's CPU seconds; None if any failed.
+            CPU seconds of the longest part; None if any part failed.
         """
         longest, worked = 0.0, True
         for part in parts_to_try(job, self._units(job, counts), counts, epochs):
@@ -177,22 +177,22 @@ class Trials:
         return longest if worked else None
 
     def _is_fitted(self, job: Job) -> bool:
-        """Return whether a job's explainer was fitted to the training masks."""
+        """Check whether a job's explainer was fitted to the training masks."""
         return job.rule in MAKING and method_of(self.study.explainer(job).method).fitted
 
     def _units(self, job: Job, counts: Counts) -> float:
-        """Count the units of a job in a miniature, whose cases are all in one shard of a split."""
+        """Count the units of a job in a miniature, where one shard per split holds all cases."""
         return RULES[job.rule].units(self.single, job, counts)
 
     def _walk(
         self, jobs: Iterable[Job], root: Path, run: Callable[[Job], bool], other: Path | None = None
     ) -> None:
-        """Go through jobs in order: run one of each kind, copy its output for the others.
+        """Go through the jobs: run one of each kind, and copy its output for the others.
 
         Args:
-            jobs: in an order in which they could run.
-            run: runs a job if its kind is to be timed; states whether it did, without an error.
-            other: a miniature that has the output of jobs that are not run.
+            jobs: jobs in a possible order of execution.
+            run: runs a job if its kind is to be timed; returns whether it ran without an error.
+            other: miniature with the output of jobs that are not run here.
         """
         first: dict[tuple[Kind, str], Job] = {}
         tried: set[tuple[Kind, str]] = set()
@@ -229,7 +229,7 @@ class Trials:
         def run(job: Job) -> bool:
             if RULES[job.rule].trial not in wanted:
                 return False
-            # Those of the other splits are copies of a quick explainer's.
+            # Maps of the other splits are copied from a quick explainer.
             if job.rule == "explain" and quick and not self._is_judged(job):
                 return False
             return self._time(job, root, counts) is not None
@@ -252,7 +252,7 @@ class Trials:
         self._batches(jobs, roots)
 
     def _batches(self, jobs: list[Job], roots: Mapping[str, Path]) -> None:
-        """Time what takes cases in batches on two of them: one batch costs what one case costs."""
+        """Time jobs that work in batches on two batches, as a single case costs a whole batch."""
         batch = self.study.config.compute.batch
         root, seen = roots["model"].with_name("batches"), set()
         for job in jobs:
@@ -269,7 +269,7 @@ class Trials:
             self._time(job, root, Counts(many, many))
 
     def _is_judged(self, job: Job) -> bool:
-        """Check whether a job makes maps of the split that checks look at."""
+        """Check whether a job computes maps of the split for faithfulness and sanity checks."""
         split = job.wildcards["shard"].partition("-")[0]
         return split == self.study.judged_split
 
@@ -316,7 +316,7 @@ class Trials:
             self._walk([job for job in jobs if RULES[job.rule].trial in wanted], tables, run)
 
     def _start(self) -> None:
-        """Time how long jobs take to start: a job in a fresh process, less the same in this one."""
+        """Time the start of jobs: a job in a fresh process, minus the same job in this process."""
         starts = self.timings.starts
         if "NOTEBOOK" not in starts and any(job.rule == "explore" for job in self.jobs):
             starts["NOTEBOOK"] = time_notebook(self.folder)
@@ -330,17 +330,17 @@ class Trials:
                     starts[name] = max(0.0, rest[0]), max(0.0, rest[1])
 
 
-# What is done before the first map is made.
+# Rules that run before the first map is computed.
 BEFORE_MAPS = ("prepare", "list_prepared", "fit_lung_model", "measure_lung_model", "fit")
 BEFORE_MAPS += ("check_classifier", "check_imported", "train", "import_classifier")
 
 
 def _cheap_first(jobs: Iterable[Job], cost: Callable[[Job], float]) -> list[Job]:
-    """Order jobs by what comes before the maps, the maps, and what follows; cheap maps first."""
+    """Order jobs: those before the maps, then maps (cheap ones first), then the others."""
 
     def place(job: Job) -> tuple[int, float, bool]:
         if job.rule in MAKING:
-            # Before anything is known, those without a network.
+            # Before any cost is known, explainers without a network come first.
             return 1, cost(job), job.rule == "explain"
         return (0 if job.rule in BEFORE_MAPS else 2), 0, False
 

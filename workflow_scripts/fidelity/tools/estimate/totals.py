@@ -1,4 +1,4 @@
-"""What a study costs: CPU time, wall time on some cores, disk."""
+"""Add up the cost of a study: CPU time, wall time on some cores, disk space."""
 
 import heapq
 from collections import defaultdict
@@ -9,21 +9,21 @@ from fidelity.tools.estimate.plan import Job
 from fidelity.tools.estimate.rates import Timings, kind_of, parts_of
 from fidelity.tools.estimate.rules import CountedStudy
 
-# What Snakemake itself adds to a job, in seconds: it looks for what can start, records what ran,
-# and samples the job's memory. A guess, not measured.
+# Seconds that Snakemake adds to each job: it looks for jobs to start, records finished ones, and
+# samples their memory. A guess, not measured.
 SNAKEMAKE_SECONDS = 0.15
-# What a job of a cluster costs more: it starts Snakemake twice, on its node.
+# Extra seconds per job on a cluster, because it starts Snakemake twice on its node.
 CLUSTER_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
 class Cost:
-    """What a job or a step costs.
+    """Cost of a job or a step.
 
     Attributes:
-        jobs: their number.
-        wall: seconds by the clock, one job after the other.
-        cpu: seconds of the processor.
+        jobs: number of jobs.
+        wall: wall-clock seconds, with the jobs one after the other.
+        cpu: processor seconds.
         size: bytes on disk.
     """
 
@@ -33,7 +33,7 @@ class Cost:
     size: float = 0.0
 
     def __add__(self, other: "Cost") -> "Cost":
-        """Add two costs up."""
+        """Add two costs."""
         return Cost(
             self.jobs + other.jobs,
             self.wall + other.wall,
@@ -46,7 +46,8 @@ def cost_of(study: CountedStudy, timings: Timings, job: Job) -> Cost:
     """Estimate a job from the trials of its kind.
 
     Returns:
-        Its start and its work. Where it may end early, as a training may, what it costs at most.
+        The cost of its start and its work. For a job that may end early, such as a training, this
+        is the maximum.
     """
     counts = study.counts_of(job)
     wall, cpu = timings.start(job)
@@ -63,7 +64,7 @@ def cost_of(study: CountedStudy, timings: Timings, job: Job) -> Cost:
 def by_step(
     jobs: Iterable[Job], cost: Callable[[Job], Cost], name: Callable[[Job], str]
 ) -> dict[str, Cost]:
-    """Add up the costs of jobs by step, the dearest first."""
+    """Add up the costs of jobs by step; the most expensive step comes first."""
     found: dict[str, Cost] = defaultdict(Cost)
     for job in jobs:
         found[name(job)] += cost(job)
@@ -73,16 +74,17 @@ def by_step(
 def wall_time(
     jobs: Sequence[Job], seconds: Mapping[int, float], cores: int, nodes: int = 1
 ) -> tuple[float, float]:
-    """Estimate how long the jobs take together.
+    """Estimate the time for all jobs together.
 
     Args:
-        seconds: wall time of each, by its place in `jobs`.
-        cores: of a node, which they share.
-        nodes: that they share; a job runs on one of them.
+        seconds: position in `jobs` → wall time of the job.
+        cores: number of cores per node, shared by its jobs.
+        nodes: number of nodes; a job runs on one of them.
 
     Returns:
-        (the least: the cores are never idle, or the longest chain of jobs; as it comes out when
-        jobs start by priority as soon as their inputs and enough cores are there).
+        (lower bound, estimate). The lower bound is the longest chain of jobs, or the time without
+        idle cores. For the estimate, jobs start by priority as soon as their inputs and enough
+        cores are available.
     """
     maker = {path: place for place, job in enumerate(jobs) for path in job.outputs}
     before = [
@@ -105,7 +107,7 @@ def wall_time(
     heapq.heapify(ready)
     running: list[tuple[float, int, int]] = []
     now, free = 0.0, [cores] * nodes
-    most = cores  # that are free on one node
+    most = cores  # largest number of free cores on one node
     while ready or running:
         passed = []
         while ready and most:

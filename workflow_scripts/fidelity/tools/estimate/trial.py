@@ -1,4 +1,4 @@
-"""Run the script of a job in a miniature of the study, and measure it."""
+"""Run the script of a job in a miniature of the study, and measure its cost."""
 
 import json
 import os
@@ -18,7 +18,7 @@ from fidelity.study import paths
 from fidelity.tools.estimate.plan import Job
 
 SCRIPTS = Path(__file__).parents[3]
-# What the scripts import sooner or later: loaded once, before the trials.
+# Libraries that the scripts import; they are loaded once, before the trials.
 LIBRARIES = (
     "torch",
     "torchvision",
@@ -39,13 +39,13 @@ LIBRARIES = (
 
 @dataclass(frozen=True)
 class Measured:
-    """What a trial took.
+    """Cost of a trial.
 
     Attributes:
-        wall: seconds by the clock.
-        cpu: seconds of the processor, all threads together.
+        wall: wall-clock seconds.
+        cpu: processor seconds, over all threads.
         size: bytes of its output.
-        error: the last lines of what it said if it failed; else empty.
+        error: last lines of its messages if it failed; otherwise empty.
     """
 
     wall: float
@@ -55,7 +55,7 @@ class Measured:
 
 
 def load_libraries() -> None:
-    """Import what jobs import, so that no trial counts it; a job's start is measured apart."""
+    """Import all libraries before the trials; the start of a job is measured separately."""
     import importlib
 
     os.environ.setdefault("MPLBACKEND", "agg")
@@ -72,14 +72,14 @@ def load_libraries() -> None:
 
 
 def run_warm(job: Job, root: Path, changes: dict[str, Any] | None = None) -> Measured:
-    """Run a job's script in a copy of this process, which has the libraries already.
+    """Run a job's script in a fork of this process, which has already imported the libraries.
 
     Args:
-        changes: parameters to run it with instead of the planned ones; `blocks` is the places of
-            the input files `scores` (and of the parameter `combos`) that it is to have alone.
+        changes: parameters that replace the planned ones. `blocks` lists the positions of the input
+            files `scores` (and of the parameter `combos`) to keep.
 
     Returns:
-        What it took, less what importing takes.
+        The cost of the job without its imports.
     """
     reader, writer = os.pipe()
     pid = os.fork()
@@ -124,7 +124,7 @@ def run_cold(job: Job, root: Path, changes: dict[str, Any], pickled: Path) -> Me
 
 
 def time_notebook(folder: Path) -> tuple[float, float]:
-    """Time how long a notebook takes to start: an empty one is executed.
+    """Time the start of a notebook, by executing an empty one.
 
     Returns:
         (wall, cpu) seconds.
@@ -147,7 +147,7 @@ def time_notebook(folder: Path) -> tuple[float, float]:
 
 
 def execute(job: Job, root: Path, changes: dict[str, Any] | None = None) -> None:
-    """Run a job's script here, with its files below `root`."""
+    """Run a job's script in this process, with its files below `root`."""
     given = placed(job, root, changes)
     for path in [*given.output, *given.log]:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -157,11 +157,11 @@ def execute(job: Job, root: Path, changes: dict[str, Any] | None = None) -> None
 
 
 def placed(job: Job, root: Path, changes: dict[str, Any] | None = None) -> SimpleNamespace:
-    """Give a script's `snakemake`, the paths of all results moved to the miniature's folder."""
+    """Return a script's `snakemake` object, with all result paths moved to the miniature."""
     original = job.snakemake()
     input_ = _listed(original.input, lambda item: _place(str(item), root))
     for name, (start, end) in list(dict(input_._get_names()).items()):  # noqa: SLF001
-        # Behind a checkpoint that is due, Snakemake knows the folder alone.
+        # Behind a checkpoint that must still run, Snakemake knows only the folder.
         dataset = job.wildcards.get("dataset")
         if end is None and input_[start] == f"{root}/{paths.SHARDS.format(dataset=dataset)}":
             pattern = paths.SHARD_CLASSES if name == "classes" else paths.SHARD_CASES
@@ -196,7 +196,7 @@ def placed(job: Job, root: Path, changes: dict[str, Any] | None = None) -> Simpl
 
 
 def _listed(files: Any, change: Any) -> Any:
-    """Copy a named list of Snakemake's with every item changed."""
+    """Copy a named list of Snakemake, with each item changed."""
     new = type(files)()
     new.extend(change(item) for item in files)
     new._take_names(files._get_names())  # noqa: SLF001
@@ -204,7 +204,7 @@ def _listed(files: Any, change: Any) -> Any:
 
 
 def _kept(files: Any, places: list[int]) -> Any:
-    """Copy a named list of Snakemake's with some of its items alone."""
+    """Copy a named list of Snakemake, keeping only some items."""
     new = type(files)()
     new.extend(files[place] for place in places)
     for name, (start, end) in files._get_names():  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Files of the miniatures: copied, repeated or left empty, where no job is run to write them."""
+"""Files of the miniatures that are copied, repeated or written empty instead of computed."""
 
 import re
 import shutil
@@ -15,7 +15,7 @@ from fidelity.tools.estimate.plan import Job
 
 
 def copy_output(source: Job, here: Path, job: Job, there: Path) -> None:
-    """Copy a job's output as that of another one; what is not there is left out."""
+    """Copy a job's output as the output of another job; missing files are skipped."""
     for old, new in zip(source.outputs, job.outputs, strict=False):
         origin, target = here / old, there / new
         if not origin.exists() or target.exists():
@@ -28,7 +28,7 @@ def copy_output(source: Job, here: Path, job: Job, there: Path) -> None:
 
 
 def has_cases(job: Job) -> bool:
-    """Check whether a miniature has cases for a job: in every split the first shard has all."""
+    """Check whether a miniature has cases for a job: only the first shard of a split has any."""
     return not job.wildcards.get("shard", "").partition("-")[2].strip("0")
 
 
@@ -53,7 +53,7 @@ def write_empty(job: Job, root: Path) -> None:
 
 
 def write_repeated(source: Path, target: Path, number: int) -> None:
-    """Write a shard that holds the annotated cases of another one again and again."""
+    """Write a shard with a number of cases by repeating the annotated cases of another shard."""
     with PreparedShard(source) as shard:
         cases, attrs = [case for case in shard if case.references], dict(shard.attrs)
     many = [replace(cases[i % len(cases)], case=f"case {i}") for i in range(number)]
@@ -62,7 +62,7 @@ def write_repeated(source: Path, target: Path, number: int) -> None:
 
 
 def link_missing(root: Path, target: Path) -> None:
-    """Link the files of a miniature into another one that lacks them, all but maps."""
+    """Hard-link the files of a miniature that another one lacks, except for maps."""
     for path in root.rglob("*"):
         new = target / path.relative_to(root)
         wanted = path.is_file() and not path.is_symlink() and not paths.in_folder(paths.MAPS, path)
@@ -72,7 +72,7 @@ def link_missing(root: Path, target: Path) -> None:
 
 
 def repeat_cases(root: Path, target: Path, repeats: int) -> None:
-    """Copy a miniature with every table of cases repeated, its numbers a little different."""
+    """Copy a miniature; repeat the rows of every table of cases with slightly changed numbers."""
     rng = np.random.default_rng(0)
     for path in sorted(root.rglob("*")):
         new = target / path.relative_to(root)

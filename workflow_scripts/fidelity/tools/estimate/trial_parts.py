@@ -1,4 +1,4 @@
-"""What is run to time a job: all of it, each stage of a training, or few of its blocks."""
+"""The parts of a job to time: the whole job, each stage of a training, or some of its blocks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from fidelity.tools.estimate.plan import Job
 from fidelity.tools.estimate.rates import stage_name
 from fidelity.tools.estimate.rules import passes, stages_of
 
-# Statistics of more blocks than these (a block is an explainer's scores by one rule) are timed on
-# those of one classifier, one binarization and one protocol.
+# Statistics with more blocks than this are timed on the blocks of one classifier, one binarization
+# and one protocol. A block is one explainer's scores for one binarization.
 MANY_BLOCKS = 200
 
 
@@ -19,10 +19,10 @@ class Part:
     """A trial of a job, or of a part of it.
 
     Attributes:
-        stage: of a training, as text; else empty.
-        changes: parameters it is run with instead of the planned ones, as `placed` takes them.
-        units: how much it does, in the units of its rule.
-        times: how many such parts there are.
+        stage: training stage as text; otherwise empty.
+        changes: parameters that replace the planned ones, in the format of `placed`.
+        units: amount of work, in the units of its rule.
+        times: number of such parts in the job.
     """
 
     stage: str
@@ -35,15 +35,15 @@ def parts_to_try(job: Job, units: float, counts: Counts, epochs: int) -> list[Pa
     """Plan the trials of a job.
 
     Args:
-        units: of the whole job in the miniature.
-        counts: of the miniature.
-        epochs: to train for; samples to draw.
+        units: units of work of the whole job in the miniature.
+        counts: counts of the miniature.
+        epochs: number of epochs to train, or of samples to draw.
     """
     given, images = job.snakemake().params, counts.images
     if job.rule in ("train", "check_classifier"):
         entry = given.settings
         if entry.get("weights") == "imagenet":
-            # They would be downloaded, and random weights take the same time.
+            # Avoids a download; random weights take the same time.
             entry = {**entry, "weights": None}
     if job.rule == "check_classifier":
         return [Part("", {"settings": entry}, units)]
@@ -69,18 +69,18 @@ def parts_to_try(job: Job, units: float, counts: Counts, epochs: int) -> list[Pa
 
 
 def given_names(job: Job) -> set[str]:
-    """Name the groups of a job's input files."""
+    """Return the names of a job's groups of input files."""
     return set(dict(job.snakemake().input._get_names()))  # noqa: SLF001
 
 
 def some_blocks(combos: Sequence[Mapping[str, str]]) -> tuple[list[int], float]:
-    """Choose few of the blocks of a table: one classifier, one binarization, one protocol.
+    """Choose some blocks of a table: one classifier, one binarization, one protocol.
 
     Args:
         combos: classifier, explainer, binarization and protocol of each block.
 
     Returns:
-        (the places of the chosen blocks, how many such sets of blocks there are).
+        (positions of the chosen blocks, number of such sets of blocks).
     """
 
     def rule(combo: Mapping[str, str]) -> tuple[str, str]:

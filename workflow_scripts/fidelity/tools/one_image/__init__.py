@@ -1,1 +1,1 @@
-"""One image under a trained classifier: its probabilities, a map per explainer, an overlay."""
+"""Explain one image with a trained classifier: probabilities, a map per explainer, an overlay."""

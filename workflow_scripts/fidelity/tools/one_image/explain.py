@@ -1,4 +1,4 @@
-"""Explaining one image as the workflow explains its cases: preprocessing, seeds and batches."""
+"""Explain one image in the same way as the workflow: preprocessing, seeds and batches."""
 
 import logging
 from dataclasses import dataclass
@@ -39,16 +39,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answer:
-    """What one explainer says to the image.
+    """Result of one explainer for the image.
 
     Attributes:
-        raw: float32 (H, W), attributions in the explainer's own unit at the image's size; 0 where
-            the classifier saw nothing.
-        heat: the same after sign and min-max, in [0, 1].
+        raw: float32 (H, W), attributions in the explainer's own unit at the image's size; 0 outside
+            the part that the classifier saw.
+        heat: `raw` after sign and min-max normalisation, in [0, 1].
         mask: bool (H, W).
-        rule: how the mask came about, in words.
-        boxes: float64 (k, 4), the boxes that box scores make of the map, (y0, x0, y1, x1) in
-            pixels; None where the study scores no boxes.
+        rule: description of how the mask was computed.
+        boxes: float64 (k, 4), boxes of the map as for box scores: (y0, x0, y1, x1) in pixels. None
+            if the study scores no boxes.
     """
 
     explainer: str
@@ -61,14 +61,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Explained:
-    """The image and all answers.
+    """The image and all results.
 
     Attributes:
-        image: uint8 (H, W), what is shown: the image at its own size.
-        answers: in the order of the config.
-        left_out: explainer → why it has no map.
-        reference: boxes that readers drew of the target, in pixels; none for other images than the
-            study's.
+        image: uint8 (H, W), the image to show, at its own size.
+        answers: results in the order of the config.
+        left_out: explainer → reason why it has no map.
+        reference: boxes of the target drawn by readers, in pixels; empty for images that are not in
+            the study.
     """
 
     name: str
@@ -89,18 +89,18 @@ def explain_image(
 ) -> Explained:
     """Explain one image with a trained classifier.
 
-    An image that is a case of the study gets the study's own map. Its file must have the name of
-    the case, and the same class must be explained.
+    An image that is a case of the study gets the same map as in the study. Its file must have the
+    name of the case, and the same class must be explained.
 
     Args:
-        explainer: a key of the config; None for all that can answer.
+        explainer: a key of the config; None for all that can explain the image.
         target: model class to explain; None for the most probable one.
-        lung: a mask of the lungs; needed where the data set's `input` is a masked or cropped image,
-            unless a model predicts its lung masks.
+        lung: a lung mask. It is needed if the data set's `input` is a masked or cropped image,
+            unless a model predicts the lung masks.
 
     Raises:
-        InputError: a file or name cannot be used; nothing has been trained yet; or the one
-            requested explainer has no map for this image.
+        InputError: a file or name cannot be used, a result of training is missing, or the requested
+            explainer has no map for this image.
     """
     names = _names(trained, explainer)
     classifier = _classifier(trained)
@@ -119,7 +119,8 @@ def explain_image(
             try:
                 answers.append(_answer(trained, name, task, classifier, probabilities[target]))
                 continue
-            # Explainers say by this that a case is none of theirs: a class without training masks.
+            # Explainers raise ValueError for cases that they do not support, such as a class
+            # without training masks.
             except ValueError as error:
                 if isinstance(error, InputError):
                     raise
@@ -159,7 +160,7 @@ def _classifier(trained: Trained) -> Classifier:
 
 
 def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> PreparedCase:
-    """Prepare the image as its data set is, at the size that the classifier takes."""
+    """Prepare the image like those of the data set, at the size that the classifier expects."""
     entry = trained.entry.model_copy(update={"image_size": size})
     drawn_by = trained.lung_model() if lung is None else None
     if lung is None and drawn_by is None and entry.input != "full":
@@ -181,7 +182,7 @@ def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> Pre
 
 
 def _check(case: PreparedCase, image: Path, lung: Path | None, entry: Dataset) -> None:
-    """See what the index sees of a study's cases: a picture, and a mask of its shape."""
+    """Check what the index checks for cases: not a blank image, and a mask of the same shape."""
     if case.image.min() == case.image.max():
         raise InputError("the image has only one grey value", file=image, remedy="Export it again")
     if lung is None:
@@ -200,7 +201,7 @@ def _check(case: PreparedCase, image: Path, lung: Path | None, entry: Dataset) -
 
 
 def _native(trained: Trained, image: Path, case: PreparedCase) -> np.ndarray:
-    """Give the whole image at its own size, for the figure: what was cut off is shown too."""
+    """Return the whole image at its own size for the figure, including parts that were cropped."""
     size = case.native_size
     settings = trained.entry.model_copy(
         update={"lung_masks": "none", "input": "full", "image_size": max(size)}
@@ -210,7 +211,7 @@ def _native(trained: Trained, image: Path, case: PreparedCase) -> np.ndarray:
 
 
 def _case(image: Path, lung: Path | None) -> Case:
-    """Make a case of an image from anywhere, its paths absolute."""
+    """Create a case from an image in any folder, with absolute paths."""
     return Case(
         case=image.stem,
         patient=image.stem,
@@ -222,7 +223,7 @@ def _case(image: Path, lung: Path | None) -> Case:
 
 
 def _source_class(trained: Trained, target: str) -> str:
-    """Name the source class whose threshold and training masks belong to a model class."""
+    """Return the source class whose threshold and training masks belong to a model class."""
     annotated = trained.entry.annotated_classes
     labels = trained.labels()
     found = [cls for cls in (*annotated, *labels) if labels.get(cls, cls) == target]
@@ -230,7 +231,7 @@ def _source_class(trained: Trained, target: str) -> str:
 
 
 def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
-    """State why an explainer has no map for an image from outside the study; None if it has."""
+    """Return why an explainer has no map for an image outside the study; None if it has one."""
     entry = trained.config.explainers[name]
     method = method_of(entry.method)
     if entry.method == "imported":

@@ -1,4 +1,4 @@
-"""One image, one explainer's map over it, and the mask that the map becomes."""
+"""Draw one image, one explainer's map over it, and the mask from the map."""
 
 from collections.abc import Sequence
 
@@ -31,15 +31,15 @@ def draw(
     boxes: np.ndarray | None = None,
     reference: Sequence[FloatBox] = (),
 ) -> Figure:
-    """Draw image, map and mask side by side.
+    """Draw image, map and mask next to each other.
 
     Args:
         image: uint8 (H, W).
         heat: (H, W) in [0, 1].
         mask: bool (H, W).
-        title: class and probability, explainer and image.
-        rule: how the mask came about.
-        boxes: (k, 4), those that box scores make of the map; None where no boxes are scored.
+        title: text with class and probability, explainer and image.
+        rule: description of how the mask was computed.
+        boxes: (k, 4), boxes of the map as for box scores; None if no boxes are scored.
     """
     aspect = image.shape[0] / image.shape[1]
     height = float(np.clip(2.15 * aspect, 1.2, 6.0)) + 1.15
@@ -49,7 +49,7 @@ def draw(
         axis.spines[:].set_visible(False)
         axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
     plain, mapped, masked = axes[0]
-    # What is not salient stays visible as radiograph, as in the gallery.
+    # Outside the salient parts, the radiograph stays visible, as in the gallery.
     mapped.imshow(
         heat, cmap=HEAT, vmin=0, vmax=1, alpha=np.clip(heat * 0.75, 0, 0.6), interpolation="nearest"
     )
@@ -80,7 +80,7 @@ def draw(
 
 
 def title_of(name: str, explainer: str, target: str, probability: float) -> str:
-    """State what is explained: class, probability, explainer, image."""
+    """Return the title of the figure: class, probability, explainer, image."""
     return (
         f"{style.short(target, SHOWN)} (probability {value_of('probability', probability)})  ·  "
         f"{style.short(explainer_title(explainer), SHOWN)}  ·  {style.short(name, SHOWN)}"

@@ -1,4 +1,4 @@
-"""What one more image needs of the results of a finished study."""
+"""Find the results of a finished study that are needed to explain one more image."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,18 +18,18 @@ from fidelity.settings.explainers import Explainer
 from fidelity.study import paths
 from fidelity.study.study import Study
 
-# Rules that a new image can be given: without a reference, and without superpixels drawn again.
+# Rules that work on a new image: they need no reference and no new superpixels.
 USABLE = [name for name, rule in RULES.items() if not rule.needs - {"threshold"}]
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A data set and a classifier of a config, and where their results are.
+    """A data set and a classifier of a config, with the paths of their results.
 
     Attributes:
-        source: its file, named in errors and remedies.
-        folder: the project's, where `results` is.
-        classifier: key of the classifier, training seed included.
+        source: config file, named in errors and remedies.
+        folder: folder of the project, which contains `results`.
+        classifier: key of the classifier, including the training seed.
     """
 
     study: Study
@@ -53,7 +53,7 @@ class Trained:
         return self.study.classifiers[self.classifier].architecture
 
     def model(self) -> Path:
-        """Find the classifier's weights."""
+        """Return the path of the classifier's weights."""
         return self._made(paths.MODEL, "the classifier is not trained yet")
 
     def labels(self) -> dict[str, str]:
@@ -62,23 +62,23 @@ class Trained:
         return read_json(path)["labels"]
 
     def fitted(self, explainer: str) -> Path | None:
-        """Find what was fitted to the training masks for an explainer; None for most."""
+        """Return the fitted file of an explainer; None for explainers that are not fitted."""
         if explainer not in self.study.fitted:
             return None
         return self._made(paths.FITTED, f"{explainer} is not fitted yet", explainer=explainer)
 
     def lung_model(self) -> Path | None:
-        """Find the model that predicts the data set's lung masks; None if there is none."""
+        """Return the model that predicts the data set's lung masks; None if there is none."""
         source = self.study.lungs_from.get(self.dataset)
         if source is None:
             return None
         return self._made(paths.LUNG_MODEL, "the lung model is not trained yet", dataset=source)
 
     def boxes_of(self, image: Path, cls: str, size: tuple[int, int]) -> tuple[FloatBox, ...]:
-        """Find the boxes that readers drew on an image of the study.
+        """Return the boxes that readers drew on an image of the study.
 
         Returns:
-            The boxes; none where nothing was drawn of the class, or the study lacks the image.
+            The boxes; empty if there are none of the class, or if the image is not in the study.
         """
         path = self.folder / paths.fill(paths.CASES, self)
         if not path.is_file():
@@ -90,18 +90,18 @@ class Trained:
         return ()
 
     def settings_of(self, explainer: str) -> Explainer:
-        """Give an explainer's entry for this classifier."""
+        """Return an explainer's entry for this classifier."""
         return self.study.explainer_for(explainer, self.classifier)
 
     def rule_of(self, explainer: str, cls: str) -> tuple[RuleOfOne, str, dict[str, float]]:
-        """Choose how a map becomes a mask: the primary rule, else the first that can be used.
+        """Choose how a map becomes a mask: the primary binarization, else the first usable one.
 
         Returns:
-            Rule and post-processing (as `Study.rule_for`), the binarization's key, and
-            `threshold` where the rule is tuned or has one threshold per class.
+            Binarization with post-processing (see `Study.rule_for`), the binarization's key, and
+            `threshold` if it is tuned or depends on the class.
 
         Raises:
-            InputError: no rule of the config can be used.
+            InputError: no binarization of the config can be used.
         """
         for name in dict.fromkeys([self.study.primary_binarization, *self.study.binarizations]):
             rule = self.study.rule_for(name, explainer)
@@ -153,15 +153,15 @@ def choose(
     dataset: str | None = None,
     classifier: str | None = None,
 ) -> Trained:
-    """Choose data set and classifier.
+    """Choose the data set and the classifier.
 
     Args:
-        dataset: its key; None for the config's first.
-        classifier: its key, or that of a classifier with several training seeds for the first of
-            them; None for the config's first.
+        dataset: key of the data set; None for the first one in the config.
+        classifier: key of the classifier; without a seed, its first training is used. None for the
+            first one in the config.
 
     Raises:
-        InputError: the config has no such name, or no classifier at all.
+        InputError: the config does not have this name, or it has no classifier.
     """
     study = Study(config)
     known = study.classifiers

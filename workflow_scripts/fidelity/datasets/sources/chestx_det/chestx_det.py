@@ -4,7 +4,7 @@ References: an instance is *drawn*, as a polygon (not in ChestX-Det10) and as a 
 an instance is *read and nothing found*, an empty reference.
 
 Splits: the official test split; a tenth of the training split becomes validation, by image, seeded.
-The files are renumbered, so that NIH's patients are unknown.
+The files have new numbers, so NIH's patients are unknown.
 """
 
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ CLASSES = known_classes = (
     "Pleural Thickening",
     "Pneumothorax",
 )
-TEN = {*CLASSES} - {"Cardiomegaly", "Diffuse Nodule", "Pleural Thickening"}  # of ChestX-Det10
+TEN = {*CLASSES} - {"Cardiomegaly", "Diffuse Nodule", "Pleural Thickening"}  # in ChestX-Det10
 SIZE = (1024, 1024)
 FILES = {
     "train": ("ChestX_Det_train.json", "ChestX-Det10-train.json", "train.json"),
@@ -55,7 +55,7 @@ def find_cases(root: Path, settings: "ChestxDet") -> Iterator[Case]:
         content = read_json(table)
         images, shaped = boxes_of(content, table), has_polygons(content, table)
         file = table.relative_to(root).as_posix()
-        # Without a class outside the ten, the file is that of ChestX-Det10.
+        # A file that uses only the ten classes is that of ChestX-Det10.
         names = {cls for drawn in images.values() for cls in drawn.boxes}
         classes = [c for c in CLASSES if shaped or c in TEN | names]
         for image, drawn in images.items():
@@ -83,7 +83,7 @@ def tables(root: Path, settings: "ChestxDet") -> list[Path]:
 
 
 def boxes_of(content: Any, path: str | Path) -> dict[str, ImageBoxes]:
-    """Read the boxes of all instances, of a file with or without polygons.
+    """Read the boxes of all instances, from a file with or without polygons.
 
     Returns:
         Every image of the file. A class without a box was read, and nothing was found.
@@ -101,7 +101,10 @@ def boxes_of(content: Any, path: str | Path) -> dict[str, ImageBoxes]:
 
 
 def entries_of(content: Any, path: str | Path) -> dict[str, dict[str, Any]]:
-    """Give the polygons as entries of `mask_entries`: {image: {class: entry}}, instances united."""
+    """Return the polygons as entries of `mask_entries`: {image: {class: entry}}.
+
+    All instances of a class are in one entry.
+    """
     found: dict[str, dict[str, Any]] = {}
     for image in _images(content, path):
         by_class = found.setdefault(image.name, {})
@@ -112,12 +115,12 @@ def entries_of(content: Any, path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def has_polygons(content: Any, path: str | Path) -> bool:
-    """Find out whether the file has polygons as well as boxes (that of ChestX-Det10 has none)."""
+    """Check whether the file has polygons as well as boxes (that of ChestX-Det10 has none)."""
     return any(image.polygons for image in _images(content, path))
 
 
 class _Image(NamedTuple):
-    """Class, box and, where there are any, polygon of each instance of an image."""
+    """Class, box and, if there are any, polygon of each instance of an image."""
 
     name: str
     classes: list[str]
@@ -140,6 +143,6 @@ def _images(content: Any, path: str | Path) -> Iterator[_Image]:
 
 
 def _is_of(path: str, split: str) -> bool:
-    """Check whether a file can be of a split: its folders name no other one."""
+    """Check whether a file may belong to a split: its folders do not name the other split."""
     other = "test" if split == "train" else "train"
     return not any(part.lower().startswith(other) for part in path.split("/")[:-1])

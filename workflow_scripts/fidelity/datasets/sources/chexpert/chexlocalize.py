@@ -1,8 +1,8 @@
 """CheXpert (Irvin et al. 2019) with CheXlocalize's reference masks (Saporta et al. 2022).
 
-Labels come from CheXpert's own CSV files, masks from CheXlocalize's JSON files, which exist for the
-validation and test splits alone. CheXpert has no lung masks of its own; CheXmask has. Training
-labels are from reports, the others from radiologists.
+Labels are from CheXpert's own CSV files. Masks are from CheXlocalize's JSON files, which exist only
+for the validation and test splits. CheXpert has no lung masks of its own; CheXmask provides them.
+Training labels are from reports, the others from radiologists.
 """
 
 import logging
@@ -28,24 +28,24 @@ from fidelity.datasets.sources.chexpert.observation_names import (
 from fidelity.datasets.sources.table.spreadsheet import read_sheet
 from fidelity.settings.datasets import Chexlocalize
 
-# Masks are drawn on the original image, at whose size they are scored; the image may be of
+# Masks are drawn on the original image, and scored at its size. The image itself may be from
 # CheXpert-v1.0-small.
 native_is_mask = True
 multilabel = True
-# A mask, not a label, states what is annotated: training images have labels and no masks.
+# Masks, not labels, state what is annotated: training images have labels but no masks.
 masks_follow_labels = False
-# Names that are checked against the published ones: a class that no image of a part of the data set
-# has is not misspelt.
+# These published names are known to be correct. So if no image of a part of the data set has a
+# class, its name is not a spelling error.
 known_classes = OBSERVATIONS
 
 LABELS_BY = {"train": "report"}
-# Rows by which the base of the paths is found: a copy may lack single images.
+# Rows that are tried to find the base of the paths; several, because a copy may lack images.
 TRIED = 50
 VIEW_COLUMN = "Frontal/Lateral"
-# Of the training and validation split alone.
+# Columns that only the training and validation splits have.
 PROJECTION, SEX, AGE = "AP/PA", "Sex", "Age"
 POSITIVE, NEGATIVE, UNCERTAIN, BLANK = "1", "0", "-1", ""
-# Anything/patient00001/study1/view1_frontal.jpg
+# A folder, then patient00001/study1/view1_frontal.jpg
 _PATH = re.compile(r"(?:^|/)(patient\d+)/(study\d+)/(view\d+_(frontal|lateral))\.(?i:jpe?g|png)$")
 
 log = logging.getLogger(__name__)
@@ -54,9 +54,9 @@ log = logging.getLogger(__name__)
 def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
     """Yield one case per image of the chosen views, of all splits that have a label file.
 
-    The order is that of the label files, the id that of CheXlocalize. `masks` has the pathologies
-    that are drawn, and those labelled positive of an image that was read but where nothing is drawn
-    (empty references).
+    The order is that of the label files; the id is that of CheXlocalize. `masks` has the
+    pathologies that are drawn. It also has empty references: for pathologies that are labelled
+    positive, but not drawn on an image that was read.
 
     Raises:
         InputError: files are missing or ambiguous, or a cell cannot be understood.
@@ -72,8 +72,8 @@ def find_cases(root: Path, settings: Chexlocalize) -> Iterator[Case]:
         for row in rows:
             if views not in ("all", row.view):
                 continue
-            # As in Irvin et al. 2019, section 3. What is kept apart is left out by loss and
-            # metrics, or is a class of its own.
+            # As in Irvin et al. 2019, section 3. Uncertain labels that are kept apart are excluded
+            # from loss and metrics, or are their own class.
             as_positive = row.uncertain if policy == "ones" else ()
             case = Case(
                 case=row.case,
@@ -104,7 +104,7 @@ def tables(root: Path, settings: Chexlocalize) -> list[Path]:
 
 
 def _masks(root: Path, file: str, case: str, read: Collection[str] = ()) -> dict[str, str]:
-    """Refer to what is drawn, and to the empty masks of classes that were read for."""
+    """Return references to the drawn masks, and empty masks of classes that were read."""
     by_class = read_entries(root / file).get(case, {})
     return {
         name: reference_to(file, case, name)
@@ -118,12 +118,12 @@ class Row:
     """One line of a label file.
 
     Attributes:
-        path: cell of the column Path.
+        path: the cell of the column Path.
         case: id as CheXlocalize writes it: patient64541_study1_view1_frontal.
         view: `frontal` or `lateral`.
         positive: observations marked 1.
         uncertain: observations marked -1.
-        facts: view, sex and age group, as far as the file has them.
+        facts: view, sex and age group, if the file has them.
     """
 
     path: str
@@ -138,8 +138,8 @@ class Row:
 def read_rows(path: Path) -> Iterator[Row]:
     """Yield the lines of a label file in order.
 
-    Blank cells are negative, as in Irvin et al. 2019: the observation is not mentioned in the
-    report. Other columns are ignored.
+    Blank cells are negative, as in Irvin et al. 2019: the report does not mention the observation.
+    Other columns are ignored.
 
     Raises:
         InputError: a column is missing or a cell cannot be understood.

@@ -1,4 +1,4 @@
-"""Where CheXpert's label files, its images and CheXlocalize's masks lie below a data root.
+"""Find CheXpert's label files, its images and CheXlocalize's masks below a data root.
 
 Known layouts, in any folder up to three levels below the root:
 
@@ -7,8 +7,8 @@ Known layouts, in any folder up to three levels below the root:
     CheXpert/{val,test}_labels.csv                 Path = {val,test}/… (comes with CheXlocalize)
     CheXlocalize/gt_{segmentations,annotations}_{val,test}.json
 
-Today's download of CheXpert has separate folders for parts of the training split. The paths in its
-label files do not name these folders:
+The current download of CheXpert has separate folders for parts of the training split. The paths in
+its label files do not contain these folders:
 
     CheXpert-v1.0 batch 1 (validate & csv)/{train,valid}.csv and valid/patient64541/…
     CheXpert-v1.0 batch 2 (train 1)/patient00001/…, batch 3 (train 2)/…, batch 4 (train 3)/…
@@ -25,7 +25,7 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.folders import check_root, entries_of, folders_in
 from fidelity.settings.datasets import Chexlocalize
 
-# Files that may hold the labels of a split, and folders of its images.
+# Files that may contain the labels of a split, and folders with its images.
 TABLES = {
     "train": ("train.csv", "train_labels.csv"),
     "val": ("valid.csv", "val.csv", "valid_labels.csv", "val_labels.csv"),
@@ -37,7 +37,7 @@ MASKS = {
     "annotations": "gt_annotations_{split}.json",
 }
 DEPTH = 3
-# Folders with very many entries, none of them a table; folders of patients are others.
+# Folders with very many entries, but no table; folders of patients are skipped as well.
 PASSED_OVER = SPLIT_FOLDERS | {"results", ".snakemake", ".git", ".venv"}
 _PATIENT = re.compile(r"patient\d+")
 _BATCH = re.compile(r"\bbatch\b", re.IGNORECASE)
@@ -59,11 +59,12 @@ class Layout:
 def find_layout(root: Path, settings: Chexlocalize) -> Layout:
     """Find the label files and the reference masks.
 
-    The settings `tables` (split → path) decide for splits where the choice is open, `references`
-    between segmentations and annotations.
+    The setting `tables` (split → path) decides for splits with several candidates. The setting
+    `references` chooses between segmentations and annotations.
 
     Raises:
-        InputError: the root does not exist, no label file or no mask file is there, or two are.
+        InputError: the root does not exist; there is no label file or no mask file; or there are
+            two.
     """
     check_root(root, "the folder of CheXpert")
     files = list(_files(root, DEPTH))
@@ -92,11 +93,11 @@ def find_layout(root: Path, settings: Chexlocalize) -> Layout:
 
 
 def image_finder(root: Path, table: Path, paths: Iterable[str]) -> Callable[[str], str]:
-    """Learn from some cells of the column Path of a label file what they are relative to.
+    """Find out from some Path cells of a label file which folder they are relative to.
 
     Returns:
-        A function from such a cell to the image's path relative to the root. Where no image is
-        found, paths are taken as relative to the root, and each missing file is reported later.
+        A function from such a cell to the image's path relative to the root. If no image is found,
+        paths are treated as relative to the root, and each missing file is reported later.
     """
     folder = table.parent
 
@@ -118,8 +119,8 @@ def image_finder(root: Path, table: Path, paths: Iterable[str]) -> Callable[[str
 
 
 def _in_batches(root: Path, tail: Callable[[str], PurePosixPath]) -> Callable[[str], Path]:
-    """Give a way to find images in the batch folders below a root, by their patient."""
-    # Tens of thousands of folders are listed, once and only where need be.
+    """Return a function that finds images in the batch folders below a root, by their patient."""
+    # Tens of thousands of folders are listed: only once, and only if necessary.
     places = cache(lambda: _patients_in_batches(root))
 
     def find(path: str) -> Path:
@@ -151,7 +152,7 @@ def _patients_in_batches(root: Path) -> dict[tuple[str, str], Path]:
 
 
 def _files(folder: Path, depth: int) -> Iterator[Path]:
-    """List the CSV and JSON files of a folder and of those below, without looking at images."""
+    """List the CSV and JSON files of a folder and its subfolders, without folders of images."""
     for entry in entries_of(folder):
         if entry.is_file() and entry.name.lower().endswith((".csv", ".json")):
             yield Path(entry.path)

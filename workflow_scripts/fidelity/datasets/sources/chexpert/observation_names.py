@@ -1,7 +1,7 @@
 """Names of CheXpert's observations and CheXlocalize's pathologies. Imports nothing."""
 
-# Columns of CheXpert's label files (Irvin et al. 2019). "Lung Opacity" there is "Airspace Opacity"
-# in CheXlocalize, whose name is used here because reference and predicted masks carry it.
+# Columns of CheXpert's label files (Irvin et al. 2019). CheXpert's "Lung Opacity" is "Airspace
+# Opacity" in CheXlocalize. The latter name is used here, as in reference and predicted masks.
 OBSERVATIONS = (
     "No Finding",
     "Enlarged Cardiomediastinum",
@@ -18,7 +18,7 @@ OBSERVATIONS = (
     "Fracture",
     "Support Devices",
 )
-# Those with reference masks (Saporta et al. 2022).
+# The observations with reference masks (Saporta et al. 2022).
 PATHOLOGIES = (
     "Enlarged Cardiomediastinum",
     "Cardiomegaly",
@@ -35,5 +35,5 @@ ALIASES = {"Lung Opacity": "Airspace Opacity"}
 
 
 def canonical(name: str) -> str:
-    """Give the name an observation has here."""
+    """Return the name that this project uses for an observation."""
     return ALIASES.get(name, name)

@@ -1,9 +1,9 @@
 """Images with boxes, polygons or run lengths in COCO's JSON.
 
-References: a box or segmentation is *drawn*. A category of the file that an image has no annotation
-of is *read and nothing found*, an empty reference.
+References: a box or segmentation is *drawn*. If an image has no annotation of a category of the
+file, it was *read and nothing found*, an empty reference.
 
-Splits: one file each (`tables`), else drawn by patient, 70:10:20, seeded.
+Splits: one file each (`tables`), otherwise chosen by patient, 70:10:20, seeded.
 """
 
 from collections import Counter
@@ -67,8 +67,8 @@ class CocoFile(NamedTuple):
     """A COCO file of boxes.
 
     Attributes:
-        images: boxes of every image, by `file_name`; a category without a box was read, and
-            nothing was found.
+        images: boxes of every image, by `file_name`; a category without a box was read, and nothing
+            was found.
         categories: names, in the order of the file.
         shaped: for each image, the categories whose instances all have a polygon or run lengths.
     """
@@ -79,7 +79,7 @@ class CocoFile(NamedTuple):
 
 
 def is_coco(content: Any) -> bool:
-    """Find out whether a JSON file is COCO's."""
+    """Check whether a JSON file has COCO's layout."""
     return (
         isinstance(content, dict)
         and isinstance(content.get("images"), list)
@@ -91,8 +91,8 @@ def read_boxes(path: str | Path) -> CocoFile:
     """Read the boxes of a COCO file by image and category.
 
     Raises:
-        InputError: the file cannot be read or has another layout, two images or categories have one
-            name, or a box is invalid.
+        InputError: the file cannot be read or has another layout, two images or categories have the
+            same name, or a box is invalid.
     """
     content = read_json(path)
     names, categories = _names(content, path), _categories(content, path)
@@ -114,7 +114,7 @@ def read_boxes(path: str | Path) -> CocoFile:
 
 
 def entries_of(content: Any, path: str | Path) -> dict[str, dict[str, Any]]:
-    """Give polygons and run lengths as entries of `mask_entries`, instances united."""
+    """Return polygons and run lengths as entries of `mask_entries`, with instances merged."""
     names, categories = _names(content, path), _categories(content, path)
     sizes = {names[image["id"]]: _size(image, path) for image in content["images"]}
     found: dict[str, dict[str, Any]] = {name: {} for name in sizes}

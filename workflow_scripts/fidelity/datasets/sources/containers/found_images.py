@@ -1,4 +1,4 @@
-"""From images with boxes and shapes, in any format, to cases."""
+"""Turn images with boxes and shapes, from any format, into cases."""
 
 import logging
 import re
@@ -19,12 +19,12 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class FoundImage:
-    """An image that an annotation file names: it was read for all classes of the file.
+    """An image that an annotation file names; it was read for all classes of the file.
 
     Attributes:
-        classes: those of the file; one without box and shape is an empty reference.
+        classes: classes of the file; one without box and shape is an empty reference.
         place: file and row, for errors.
-        split: of the file; empty where it gives none.
+        split: split of the file; empty if it states none.
         masks: references of the classes that have shapes.
     """
 
@@ -40,7 +40,7 @@ def cases_of(
 ) -> Iterator[Case]:
     """Yield one case per image, named after its file without ending.
 
-    The index reports several images of one name.
+    The index job reports several images with the same name.
     """
     nameless = []
     for name, image in images.items():
@@ -50,7 +50,7 @@ def cases_of(
             nameless.append(case)
         patient = match[1] if match else case
         shown = list(dict.fromkeys([*image.boxes.boxes, *image.masks]))
-        # A class that is drawn as a shape alone has no boxes; it was not looked for as boxes.
+        # A class that is only drawn as a shape has no boxes; it was not annotated with boxes.
         shaped = set(image.masks) - set(image.boxes.boxes)
         yield Case(
             case=case,

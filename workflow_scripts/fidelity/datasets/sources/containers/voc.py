@@ -2,10 +2,11 @@
 
 Pascal VOC has one file for each image, CVAT one for all images.
 
-References: a box or shape is *drawn*. A class of the files that an image has no object of is *read
-and nothing found*, an empty reference.
+References: a box or shape is *drawn*. If an image has no object of a class of the files, it was
+*read and nothing found*, an empty reference.
 
-Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else drawn by patient, 70:10:20, seeded.
+Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, otherwise chosen by patient, 70:10:20,
+seeded.
 """
 
 from collections.abc import Iterator
@@ -38,7 +39,7 @@ def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
     """Yield one case per image of all XML files.
 
     Raises:
-        InputError: there is no XML file, one cannot be understood, or two are of one image.
+        InputError: there is no XML file, one cannot be understood, or two are for the same image.
     """
     files, images = ImageFiles(root), {}
     lists = _lists(root).items()
@@ -87,11 +88,11 @@ def _lists(root: Path) -> dict[str, Path]:
 def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
     """Read the boxes of an XML file by image; a class without a box was read, and nothing found.
 
-    Pascal VOC's corners are taken as written, as continuous coordinates, which is how annotation
-    tools export boxes; the challenge's own pixels were counted from 1.
+    Pascal VOC's corners are not changed: they are used as continuous coordinates, as annotation
+    tools export boxes. (In the challenge itself, pixels were counted from 1.)
 
     Raises:
-        InputError: the file cannot be read or is another XML, or a box is invalid.
+        InputError: the file cannot be read or is another kind of XML, or a box is invalid.
     """
     root = _parsed(path)
     if root.tag == "annotation":
@@ -121,7 +122,7 @@ def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
 
 
 def is_cvat(path: str | Path) -> bool:
-    """Find out whether a file is CVAT's."""
+    """Check whether a file has CVAT's layout."""
     return _parsed(path).tag == "annotations"
 
 
@@ -188,5 +189,5 @@ def _size(
         raise InputError(
             f"{where}: the size {width} x {height} is not in pixels", file=path, remedy=RESTORE
         )
-    # Some tools write 0 where they do not know the size.
+    # Some tools write 0 if they do not know the size.
     return (int(height), int(width)) if int(height) and int(width) else None

@@ -3,11 +3,11 @@
 A line `class x y width height` is a box. x and y are the centre. All four numbers are shares of the
 image's width and height.
 
-References: a line is *drawn*. A class without a line in a file, also in an empty one, is *read and
+References: a line is *drawn*. A class without a line in a file (which may be empty) is *read and
 nothing found*, an empty reference. An image without a file was *not annotated*. It is not used, and
 the log counts such images.
 
-Splits: folders train, val (or valid) and test above the text files, else drawn by patient,
+Splits: folders train, val (or valid) and test above the text files, otherwise chosen by patient,
 70:10:20, seeded.
 """
 
@@ -28,7 +28,7 @@ multilabel = True
 masks_follow_labels = False
 
 DATA, LISTS = ("data.yaml", "dataset.yaml"), ("classes.txt", "obj.names", "_darknet.labels")
-# Text files that are no annotations.
+# Text files that are not annotations.
 OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "readme.txt", "requirements.txt"}
 
 
@@ -36,7 +36,7 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
     """Yield one case per text file.
 
     Raises:
-        InputError: the classes are not named, there is no text file, or one cannot be understood.
+        InputError: the classes have no names, there is no text file, or one cannot be understood.
     """
     files, below = ImageFiles(root), _annotation_files(root)
     names = _names(root, below, settings)
@@ -68,7 +68,7 @@ def tables(root: Path, settings: Yolo) -> list[Path]:
 
 
 def _image_of(text: str) -> str:
-    """Name the image of a text file: in the folder `images` beside `labels`, of whatever format."""
+    """Return the image path of a text file: in the folder `images` beside `labels`, any format."""
     folders = ["images" if part == "labels" else part for part in text.split("/")]
     return "/".join(folders).removesuffix(".txt") + ".png"
 
@@ -115,12 +115,12 @@ def _split(text: str) -> str:
 
 
 def read_names(path: str | Path) -> list[str]:
-    """Read a list of class names, one a line (`classes.txt`, `obj.names`)."""
+    """Read a list of class names, one per line (`classes.txt`, `obj.names`)."""
     return [line.strip() for line in read_text(path).splitlines() if line.strip()]
 
 
 def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
-    """Read the boxes of one image as shares of it; the names of the classes are by their numbers.
+    """Read the boxes of one image as shares of its sides; `names` lists the classes by number.
 
     An empty file is an image that was read, and nothing was found. Further numbers in a line
     (confidence) are ignored.

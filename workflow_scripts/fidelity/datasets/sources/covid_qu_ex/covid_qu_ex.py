@@ -3,12 +3,13 @@
     Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,lung masks}/*.png
     Lung Segmentation Data/{Train,Val,Test}/{class}/{images,lung masks}/*.png
 
-The two parts hold one collection: the images of the first have infection masks, the second has all
-images, split differently, with lung masks alone.
+Both parts are from one collection. The images of the first part have infection masks. The second
+part has all images, with a different split and only lung masks.
 
-Kaggle's archive unpacks to the same with the first folder twice. The phantom is written in this
-layout too, with an optional `patients.csv` (columns case,patient) at the root. If readers are
-requested, it has folders `second reader masks` or `reader <name> masks` next to `infection masks`.
+Kaggle's archive unpacks to the same layout, with the first folder twice. The phantom is also
+written in this layout, with an optional `patients.csv` (columns case,patient) at the root. If
+readers are requested, it has folders `second reader masks` or `reader <name> masks` next to
+`infection masks`.
 
 Images and masks may have any image extension. A mask belongs to the image of the same name without
 extension. Folder names may be in other upper and lower case. Files that macOS and Windows add are
@@ -34,7 +35,7 @@ from fidelity.datasets.readers.names import SECOND
 from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import CovidQuEx, Phantom
 
-# Image and masks of a case have one size in this data set; anything else is a damaged copy.
+# Image and masks of a case have the same size in this data set, except in a damaged copy.
 same_size = True
 
 TOP = "Infection Segmentation Data"
@@ -43,8 +44,8 @@ TOPS = {"infection": TOP, "lung": "Lung Segmentation Data"}
 SECOND_FOLDER, READER_FOLDER = "second reader masks", "reader {} masks"
 _OF_READER = re.compile(READER_FOLDER.format(r"(\S+)"))
 
-# Published numbers of images. Infection part: per split and class, from the original LIME study.
-# The data set's page gives the same sums. Lung part: the page gives classes, not splits.
+# Published numbers of images. Infection part: per split and class, from the original LIME study;
+# the data set's page gives the same sums. Lung part: the page gives classes, not splits.
 INFECTION_COUNTS = {
     "COVID-19": {"train": 1864, "val": 466, "test": 583},
     "Non-COVID": {"train": 932, "val": 233, "test": 292},
@@ -56,13 +57,13 @@ LUNG_COUNTS = {"COVID-19": 11_956, "Non-COVID": 11_263, "Normal": 10_701}
 def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
     """Yield one case per image, by split, class and file name.
 
-    The root is the data set's top folder, one inside it, or one above it. `masks` holds the
-    infection mask of every class that has one, annotated or not: which of them count is decided
-    later, by `annotated_classes`. The data set has no patient ids: without a `patients.csv` the
-    patient is the case.
+    The root is the data set's top folder, one inside it, or one above it. `masks` has the infection
+    mask of every class that has one, annotated or not; `annotated_classes` decides later which ones
+    are used. The data set has no patient ids: without a `patients.csv`, every case is its own
+    patient.
 
     Raises:
-        InputError: the root does not exist or holds no such layout.
+        InputError: the root does not exist or has no such layout.
     """
     base = find_base(root, part_of(settings))
     listed = _patients_file(root, base)
@@ -83,7 +84,7 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
             readers = {reader: by_stem(images_in(folder)) for reader, folder in named.items()}
             for image in images_in(folder_named(group, "images")):
                 name = image.stem
-                # The truth of simulated readers is no reader's.
+                # With simulated readers, the true mask is not the mask of any reader.
                 mask = None if simulated else _mask(infection, image, root)
                 yield Case(
                     case=name,
@@ -102,15 +103,16 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
 
 
 def tables(root: Path, settings: CovidQuEx | Phantom) -> list[Path | None]:
-    """List the tables that are read: `patients.csv`, where there is one."""
+    """List the tables that are read: `patients.csv`, if it exists."""
     return [_patients_file(root, find_base(root, part_of(settings)))]
 
 
 def unexpected_counts(cases: Iterable[Case], settings: CovidQuEx | Phantom) -> str | None:
-    """Compare the numbers of images, before any is left out, with those published of the part.
+    """Compare the numbers of images, before any is left out, with the published ones.
 
     Returns:
-        What was found and expected where they differ; None if they agree, or for a phantom.
+        The numbers that were found and expected if they differ; None if they agree, or for a
+        phantom.
     """
     if settings.source != "covid_qu_ex":
         return None
@@ -143,7 +145,7 @@ def part_of(settings: CovidQuEx | Phantom) -> str:
 
 
 def find_base(root: Path, part: str = "infection") -> Path:
-    """Find the folder that holds Train, Val and Test, below `root` or equal to it.
+    """Find the folder that contains Train, Val and Test, below `root` or equal to it.
 
     The root may be that folder, the part's folder (`Infection Segmentation Data`, `Lung
     Segmentation Data`) above it, or up to two levels above.
@@ -185,7 +187,7 @@ def find_base(root: Path, part: str = "infection") -> Path:
 
 
 def _part(folder: Path, top: str) -> list[Path]:
-    """List the part's folder in a folder and the one of the same name inside it, with splits."""
+    """List the part's folder and the folder of the same name inside it, if they have splits."""
     outer = folder_named(folder, top)
     return [path for path in (outer, folder_named(outer, top)) if _split_folders(path)]
 
@@ -194,7 +196,7 @@ def _split_folders(folder: Path) -> dict[str, Path]:
     """Find the folders of the splits; their names may be in any case (`Train`, `train`, `Valid`).
 
     Raises:
-        InputError: two folders are of one split.
+        InputError: two folders are for the same split.
     """
     found: dict[str, Path] = {}
     for path in folders_in(folder):
@@ -215,10 +217,10 @@ def _split_folders(folder: Path) -> dict[str, Path]:
 
 
 def _mask(masks: dict[str, list[Path]], image: Path, root: Path) -> str | None:
-    """Give the path of an image's mask, relative to the root; None without one.
+    """Return the path of an image's mask, relative to the root; None without one.
 
     Raises:
-        InputError: several masks have the image's name, and none has its extension as well.
+        InputError: several masks have the image's name, and none also has its extension.
     """
     found = masks.get(image.stem, [])
     same = [path for path in found if path.name == image.name]
@@ -241,7 +243,7 @@ def _patients_file(root: Path, base: Path) -> Path | None:
 
 
 def _patients(path: Path) -> dict[str, str]:
-    """Read `patients.csv` beside the layout: patient by case."""
+    """Read `patients.csv`: patient by case."""
     remedy = "patients.csv has the columns case,patient"
     rows = read_rows(path, ("case", "patient"), remedy=remedy)
     return {row.cells["case"]: row.cells["patient"] for row in rows}
@@ -249,7 +251,7 @@ def _patients(path: Path) -> dict[str, str]:
 
 def _patient(patients: dict[str, str], case: str, path: Path) -> str:
     if not patients.get(case):
-        # Falling back to the case id here could hide a patient who is in two splits.
+        # Using the case id here instead could hide a patient who is in two splits.
         raise InputError(
             f"the case {case!r} has no patient",
             file=path,

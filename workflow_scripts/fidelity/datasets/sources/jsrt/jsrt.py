@@ -1,13 +1,13 @@
 """JSRT (Shiraishi et al. 2000): 154 images with one nodule, 93 without.
 
-References: a nodule's centre and diameter are *drawn*, as a disc. An image JPCNN is *read and
-nothing found*, an empty reference. A nodule of unknown size is *not annotated*.
+References: a nodule's centre and diameter are *drawn*, as a disc. An image named JPCNN… is *read
+and nothing found*, an empty reference. A nodule of unknown size is *not annotated*.
 
-Splits: drawn by image, 70:10:20, seeded; every image is of another patient.
+Splits: chosen by image, 70:10:20, seeded; every image is of another patient.
 
 `CLNDAT_EN.txt` is tab-separated without a header: file, subtlety 1 to 5, size in mm, age, sex, x,
-y, malignant or benign, place, diagnosis. Rows run together in some copies, so they are found by the
-file's name.
+y, malignant or benign, place, diagnosis. In some copies, rows have lost their line breaks, so they
+are found by the file's name.
 """
 
 import re
@@ -39,7 +39,7 @@ partly_annotated = True
 
 
 def find_cases(root: Path, settings: "Jsrt") -> Iterator[Case]:
-    """Yield one case per image: those of nodules (by the table), then those without (by name)."""
+    """Yield one case per image: those with nodules (by the table), then those without (by name)."""
     (table,) = tables(root, settings)
     files, file = ImageFiles(root), table.relative_to(root).as_posix()
 
@@ -73,8 +73,8 @@ class Nodule(NamedTuple):
 
     Attributes:
         image: name without ending, such as JPCLN001.
-        subtlety: 1 (extremely subtle) to 5 (obvious); None where it is not given.
-        diameter: in mm; None where it is not given.
+        subtlety: 1 (extremely subtle) to 5 (obvious); None if it is not given.
+        diameter: in mm; None if it is not given.
         centre: (x, y) in pixels of the image of 2048 x 2048.
     """
 
@@ -91,9 +91,9 @@ def read_nodules(path: str | Path) -> list[Nodule]:
     """Read `CLNDAT_EN.txt`: the nodules in the order of the file.
 
     Raises:
-        InputError: the file cannot be read or holds no row, or a row has no centre.
+        InputError: the file cannot be read or has no row, or a row has no centre.
     """
-    # Its text is ASCII but for single signs of its Japanese twin.
+    # The text is ASCII except for single characters from its Japanese version.
     parts = _NAME.split(read_text(path, "latin-1"))
     if len(parts) == 1:
         raise InputError("names no image JPCLN….IMG", file=path, remedy=RESTORE)
@@ -102,7 +102,7 @@ def read_nodules(path: str | Path) -> list[Nodule]:
 
 
 def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Read the nodules as entries of `mask_entries`: discs; those of unknown size are left out."""
+    """Read the nodules as entries of `mask_entries` (discs); leave out those of unknown size."""
     found: dict[str, dict[str, Any]] = {}
     for nodule in read_nodules(path):
         if nodule.diameter is None:

@@ -1,10 +1,11 @@
 """MS-CXR (Boecking et al. 2022): boxes of phrases on MIMIC-CXR-JPG.
 
-References: a box is *drawn*; every other class of the image is *not annotated*, because
-the boxes follow chosen phrases of a report. There are no empty references.
+References: a box is *drawn*. Every other class of the image is *not annotated*, because the boxes
+are only for chosen phrases of a report. There are no empty references.
 
-Splits: those of version 1.1; version 1.0 has none, and its patients are divided into validation and
-test, 1 to 2, seeded. The data set has no training split: load a classifier, or train it elsewhere.
+Splits: those of version 1.1. Version 1.0 has none; its patients are divided into validation and
+test, 1 to 2, seeded. The data set has no training split: load a classifier, or train it on other
+data.
 """
 
 import os
@@ -51,14 +52,14 @@ lungs_may_lack = True
 def find_cases(root: Path, settings: "MsCxr") -> Iterator[Case]:
     """Yield one case per image of the file of phrases, by its `dicom_id`.
 
-    The root lies above this file and MIMIC-CXR-JPG's folder `files`.
+    The root is above this file and MIMIC-CXR-JPG's folder `files`.
     """
     (table,) = tables(root, settings)
     files = None
     for image, phrases in read_phrases(table).items():
         path, patient = phrases.path, phrases.patient
         if not os.path.isfile(root / path):
-            # Looked for only where the images do not lie as published: there are many others.
+            # Search only if the image is not at its published place: the folder has many files.
             files = files or ImageFiles(root)
             path = files.find(path)
         yield Case(
@@ -75,11 +76,11 @@ def find_cases(root: Path, settings: "MsCxr") -> Iterator[Case]:
 
 
 class Phrases(NamedTuple):
-    """What the file states about one image.
+    """The rows of the file for one image.
 
     Attributes:
-        split: of version 1.1; empty in 1.0.
-        boxes: of all phrases; a class without a box was not annotated.
+        split: split in version 1.1; empty in 1.0.
+        boxes: boxes of all phrases; a class without a box was not annotated.
     """
 
     path: str

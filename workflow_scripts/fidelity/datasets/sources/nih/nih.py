@@ -1,14 +1,14 @@
 """NIH ChestX-ray14 (Wang et al. 2017): 112,120 images, boxes on 880 of its test split.
 
-References: a box was *drawn*; a label, or no label, without a box was *not annotated*.
-Nothing was *read and not found*: there are no empty references.
+References: a box was *drawn*. A label, or no label, without a box was *not annotated*. No class was
+*read and nothing found*, so there are no empty references.
 
 Splits: patients of `train_val_list.txt` are in training. Patients of `test_list.txt` that have a
-box are divided into validation and test, 1 to 2, seeded: a threshold tuned on validation needs
-boxes. All others of the list are in test.
+box are divided into validation and test, 1 to 2, seeded, because a threshold tuned on validation
+needs boxes. All others of the list are in test.
 
-The headers of `BBox_List_2017.csv` and `Data_Entry_2017*.csv` have commas inside the names of
-columns ("Bbox [x,y,w,h]", "OriginalImage[Width,Height]"), so columns are taken by place.
+In the headers of `BBox_List_2017.csv` and `Data_Entry_2017*.csv`, column names contain commas
+("Bbox [x,y,w,h]", "OriginalImage[Width,Height]"). So columns are read by position.
 """
 
 import logging
@@ -34,7 +34,7 @@ masks_follow_labels = False
 partly_annotated = True
 lungs_may_lack = True
 
-# Of the released PNG files, whatever the size of the original.
+# Size of the released PNG files, whatever the size of the original.
 SIZE = (1024, 1024)
 BOXED = (
     "Atelectasis",
@@ -55,7 +55,7 @@ CLASSES = known_classes = (
     "Hernia",
     "Pleural_Thickening",
 )
-# The list of boxes writes one class in another way than the table of labels does.
+# The list of boxes spells one class differently from the table of labels.
 SYNONYMS = {"Infiltrate": "Infiltration"}
 NO_FINDING = "No Finding"
 WHERE = "Download it from https://nihcc.app.box.com/v/ChestXray-NIHCC"
@@ -103,7 +103,7 @@ def find_cases(root: Path, settings: "Nih") -> Iterator[Case]:
                 spacing=entry.spacing,
                 facts=facts_of(entry.view, entry.sex, entry.age, "report"),
                 place=Row(labels, f"row of {entry.image}").place,
-                # Also of images without a box: the spacing is of this size.
+                # Also set for images without a box, because the spacing refers to this size.
                 **drawn.get(entry.image, ImageBoxes(size=SIZE)).fields(),
             )
     files.report_unused(labels.name)
@@ -128,7 +128,7 @@ class Entry(NamedTuple):
 
 
 def patient_of(image: str) -> str:
-    """Give the patient of an image: the first eight digits of its name, as one number."""
+    """Return the patient of an image: the first eight digits of its name, as one number."""
     return str(int(image[:8])) if image[:8].isdigit() else image
 
 
@@ -136,8 +136,8 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
     """Read `BBox_List_2017.csv`.
 
     Returns:
-        Boxes by image, `Infiltrate` as `Infiltration`. An image or class that is not here was not
-        annotated.
+        Boxes by image, with `Infiltrate` renamed to `Infiltration`. An image or class that is not
+        listed was not annotated.
 
     Raises:
         InputError: the file cannot be read, a class is unknown, or a box is invalid.
@@ -150,7 +150,7 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
 
 
 def read_entries(path: str | Path) -> list[Entry]:
-    """Read the table of labels, of 2017 or 2020.
+    """Read the table of labels, in the version of 2017 or 2020.
 
     Raises:
         InputError: the file cannot be read, or a class is unknown.
@@ -167,7 +167,7 @@ def read_entries(path: str | Path) -> list[Entry]:
 
 
 def _rows(path: str | Path, fewest: int) -> Iterator[tuple[Row, list[str]]]:
-    """Read the rows below the header, each with so many cells or more."""
+    """Read the rows below the header; each must have at least `fewest` cells."""
     for line, cells in islice(read_cells(path), 1, None):
         if len(cells) < fewest:
             raise InputError(
@@ -190,5 +190,5 @@ def _spacing(cells: list[str]) -> tuple[float, float] | None:
 
 
 def _patients(listed: Path | None) -> set[str] | None:
-    """Read the patients of a list of images, where there is one."""
+    """Read the patients of a list of images, if there is one."""
     return None if listed is None else set(map(patient_of, read_text(listed).split()))

@@ -6,7 +6,8 @@ reference, because the reports name all findings.
 
 Splits: the official ones of the master table.
 
-Boxes are shares of the image: [x0, y0, x1, y1] from 0 to 1. `extra_boxes` are a second reader's.
+Boxes are shares of the image: [x0, y0, x1, y1] from 0 to 1. `extra_boxes` are those of a second
+reader.
 """
 
 from collections.abc import Iterator
@@ -71,12 +72,12 @@ def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
 
 
 class Report(NamedTuple):
-    """What the reports state about one image.
+    """The content of the reports on one image.
 
     Attributes:
-        labels: of all abnormal sentences, in order.
-        boxes: of these labels; those of the second reader have the reader EXTRA. A label without a
-            box was found and not drawn; no label: read, and nothing was found.
+        labels: labels of all abnormal sentences, in order.
+        boxes: boxes of these labels; those of the second reader have the reader EXTRA. A label
+            without a box was found but not drawn. A missing label was read, and nothing was found.
     """
 
     study: str
@@ -103,7 +104,7 @@ def read_reports(path: str | Path) -> dict[str, Report]:
         for entry in read_json(path):
             image, boxes, labels = entry["ImageID"], ImageBoxes(size=RELATIVE), {}
             for number, sentence in enumerate(entry["findings"], 1):
-                # Sentences about what is normal lack these keys.
+                # Sentences about normal findings lack these keys.
                 if not sentence.get("abnormal"):
                     continue
                 row = Row(path, f"{image}, finding {number}")
@@ -128,6 +129,6 @@ def read_reports(path: str | Path) -> dict[str, Report]:
 
 
 def read_studies(path: str | Path) -> dict[str, Study]:
-    """Read patients and splits of the master table, which has a row for each label of a study."""
+    """Read patients and splits from the master table, which has a row for each label of a study."""
     rows = read_rows(path, ("StudyID", "PatientID", "split"))
     return {r.cells["StudyID"]: Study(r.cells["PatientID"], r.cells["split"]) for r in rows}

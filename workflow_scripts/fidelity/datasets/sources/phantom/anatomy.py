@@ -1,7 +1,8 @@
 """The phantom's patient: shapes of one chest in body coordinates, and its pose on the detector.
 
-Body coordinates have their origin in the middle of the chest. Over the image, both go from about -1
-to 1: x to the right (the patient's left), y downwards. Nothing here knows of classes or lesions.
+Body coordinates have their origin in the middle of the chest. Over the image, both range from about
+-1 to 1: x to the right (the patient's left), y downwards. This module does not use classes or
+lesions.
 """
 
 from dataclasses import dataclass
@@ -9,10 +10,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-APEX_Y = -0.70  # breathing stretches the chest downwards from here
+APEX_Y = -0.70  # breathing stretches the chest downwards from this y
 SUBPIXEL_BITS = 4  # cv2 takes polygon corners in 1/16 px
 
-# Contours of the patient's right half, x counted from the midline outwards.
+# Contours of the patient's right half; x is counted from the midline outwards.
 _LATERAL = [
     (0.31, -0.71),
     (0.43, -0.63),
@@ -31,7 +32,7 @@ class Anatomy:
     """One patient. Arrays are (n, 2) body coordinates; sides are ordered image left, image right.
 
     Attributes:
-        lungs: closed contour of each half of the chest (heart not yet cut out).
+        lungs: closed contour of each half of the chest (including the region of the heart).
         mediastinum: closed contour of heart and great vessels.
         diaphragm: closed contour of what lies under the domes.
         body: closed contour of neck, shoulders and trunk; `arms` are separate.
@@ -42,7 +43,7 @@ class Anatomy:
         breasts: (centre x, centre y, radius, strength) of each side.
         lateral: (side, 2, n): x and y of the outer lung border, x counted outwards.
         spine_bend: sideways bend of the spine.
-        tissue: (64, 64) smooth unit noise that textures the soft tissue.
+        tissue: (64, 64) smooth noise of unit variance, the texture of the soft tissue.
     """
 
     lungs: list[np.ndarray]
@@ -66,12 +67,12 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Frame:
-    """Where the body lies on a square detector: one exposure's pose.
+    """The place of the body on a square detector: the pose of one exposure.
 
     Attributes:
         rotation: degrees, positive is clockwise in the image.
         shift: (x, y) in body units.
-        inspiration: how far the chest is stretched downwards; 1 is a normal breath.
+        inspiration: factor by which the chest is stretched downwards; 1 is a normal breath.
     """
 
     size: int
@@ -94,7 +95,7 @@ class Frame:
         return (points @ self._turn().T + self.shift + 1.0) * (self.size / 2)
 
     def body_grid(self) -> tuple[np.ndarray, np.ndarray]:
-        """Body x and y of every pixel, breathing undone: two (size, size) float32 arrays."""
+        """Return body x and y of every pixel without breathing: two (size, size) float32 arrays."""
         axis = (np.arange(self.size) + 0.5) / (self.size / 2) - 1.0
         inverse = np.linalg.inv(self._turn())
         column, row = axis[None, :] - self.shift[0], axis[:, None] - self.shift[1]
@@ -114,13 +115,13 @@ class Frame:
         points = self.pixels(np.concatenate(contours), breathes)
         corners = np.round((points - 0.5) * 2**SUBPIXEL_BITS).astype(np.int32)
         ends = np.cumsum([len(contour) for contour in contours])
-        # One call each: where contours overlap, a joint call would leave the overlap empty.
+        # One call for each contour: in a joint call, overlaps of contours would stay empty.
         for contour in np.split(corners, ends[:-1]):
             cv2.fillPoly(layer, [contour], int(value), cv2.LINE_AA, shift=SUBPIXEL_BITS)
         return layer
 
     def blank(self) -> np.ndarray:
-        """Give an empty uint8 layer."""
+        """Return an empty uint8 layer."""
         return np.zeros((self.size, self.size), np.uint8)
 
 
@@ -198,7 +199,7 @@ class _Build:
     Attributes:
         heart: factor on the heart's width.
         lift: side → how far its dome is above the usual place.
-        flesh: how far the soft tissue reaches beyond the chest wall.
+        flesh: how far the soft tissue extends beyond the chest wall.
     """
 
     width: float
@@ -210,7 +211,7 @@ class _Build:
 
     @property
     def stretch(self) -> np.ndarray:
-        """Factors on x and y."""
+        """Factors by which x and y are stretched."""
         return np.array([self.width, self.height])
 
     def bend(self, points: np.ndarray) -> np.ndarray:
@@ -221,9 +222,9 @@ class _Build:
 
 
 def make_anatomy(rng: np.random.Generator) -> Anatomy:
-    """Draw one patient; each call with the same random stream gives the same shapes.
+    """Generate one patient; each call with the same random stream gives the same shapes.
 
-    Whoever draws numbers draws them in this order: another order would be other patients.
+    The order in which random numbers are drawn must not change, or the patients change.
     """
     build = _Build(
         width=rng.normal(1.0, 0.04),
@@ -273,7 +274,7 @@ def make_anatomy(rng: np.random.Generator) -> Anatomy:
 def _lung(
     rng: np.random.Generator, build: _Build, side: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Draw one half of the chest: its contour, its dome, and x and y of its outer border."""
+    """Generate one half of the chest: its contour, its dome, and x and y of its outer border."""
     jitter = rng.normal(0, 0.006, (len(_LATERAL) + len(_DOME) + len(_MEDIAL), 2))
     corners = np.array(_LATERAL + _DOME + _MEDIAL) + jitter
     n = len(_LATERAL)
@@ -288,7 +289,7 @@ def _lung(
 
 
 def _mediastinum(rng: np.random.Generator, build: _Build) -> np.ndarray:
-    """Draw right atrium, vena cava; then aortic knob, pulmonary trunk, left ventricle."""
+    """Generate right atrium, vena cava; then aortic knob, pulmonary trunk, left ventricle."""
     heart = build.heart
     knob, ventricle = rng.normal(0.135, 0.014), 0.37 * heart
     apex_y = 0.26 + rng.normal(0, 0.02)
@@ -302,7 +303,7 @@ def _mediastinum(rng: np.random.Generator, build: _Build) -> np.ndarray:
 
 
 def _body(build: _Build) -> np.ndarray:
-    """Draw neck, shoulders and trunk."""
+    """Generate neck, shoulders and trunk."""
     flank = (0.82 + build.flesh) * build.width
     half = [(0.19, -1.6), (0.19, -0.98), (0.26, -0.87), (0.52, -0.83), (0.80, -0.79)]
     half += [(0.98, -0.68), (1.06, -0.50), (0.95, -0.34), (flank + 0.03, -0.16)]
@@ -314,7 +315,7 @@ def _body(build: _Build) -> np.ndarray:
 def _shoulder(
     build: _Build, spread: float, down: float
 ) -> tuple[np.ndarray, list[np.ndarray], np.ndarray]:
-    """Draw an arm, its bones with the shoulder blade, and the clavicle; x counted outwards.
+    """Generate an arm, its bones with the shoulder blade, and the clavicle; x counted outwards.
 
     Args:
         spread: how far the elbow is from the body.
@@ -339,7 +340,7 @@ def _shoulder(
 def _ribs(
     rng: np.random.Generator, build: _Build, border: np.ndarray
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Draw the ribs of one side, posterior and anterior; x counted outwards.
+    """Generate the ribs of one side, posterior and anterior; x counted outwards.
 
     Args:
         border: x and y of the outer lung border.
@@ -371,7 +372,7 @@ def _ribs(
 
 
 def _vertebrae(build: _Build) -> list[np.ndarray]:
-    """Draw the vertebral bodies, from the neck downwards."""
+    """Generate the vertebral bodies, from the neck downwards."""
     vertebrae = []
     for level in range(24):
         y = -1.05 + level * 0.118 * build.height
@@ -383,7 +384,7 @@ def _vertebrae(build: _Build) -> list[np.ndarray]:
 
 
 def _vessels(rng: np.random.Generator, build: _Build) -> list[np.ndarray]:
-    """Draw the vessels of both lungs, by generation."""
+    """Generate the vessels of both lungs, by generation."""
     richness = float(np.clip(rng.normal(1.0, 0.13), 0.7, 1.35))
     trees = [
         _vessel_tree(rng, (x * build.width, y), side, richness)
@@ -393,7 +394,7 @@ def _vessels(rng: np.random.Generator, build: _Build) -> list[np.ndarray]:
 
 
 def _trachea(build: _Build) -> list[np.ndarray]:
-    """Draw the trachea and its two branches."""
+    """Generate the trachea and its two branches."""
     split = (-0.012, -0.24)
     tubes = [
         ribbon(np.array([(0.0, -1.3), (0.0, -0.8), (-0.008, -0.4), split]), 0.058),
@@ -404,7 +405,7 @@ def _trachea(build: _Build) -> list[np.ndarray]:
 
 
 def _bubble(rng: np.random.Generator, build: _Build) -> np.ndarray | None:
-    """Draw the gas under the left dome, which not every patient has."""
+    """Generate the gas under the left dome, which not every patient has."""
     if rng.random() >= 0.6:
         return None
     turn = np.linspace(0, 2 * np.pi, 9)[:-1]
@@ -416,7 +417,7 @@ def _bubble(rng: np.random.Generator, build: _Build) -> np.ndarray | None:
 
 
 def _breasts(rng: np.random.Generator) -> list[tuple[float, float, float, float]]:
-    """Draw both breasts; about a third of the patients have no visible shadow of them."""
+    """Generate both breasts; in about a third of the patients, their shadow is not visible."""
     strength = max(rng.normal(0.05, 0.07), 0.0)
     drop = rng.uniform(0.12, 0.34)
     return [

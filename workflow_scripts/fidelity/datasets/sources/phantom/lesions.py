@@ -1,8 +1,8 @@
 """The phantom's lesions: the only difference between its classes.
 
 A lesion is a field of opacity in body coordinates, so it moves with the patient. 0 is healthy lung,
-1 is lung with no air left. Its reference mask is where the opacity is meant to be, whatever the
-contrast it is shown at.
+1 is lung without any air. Its reference mask is the region where opacity is intended, whatever the
+contrast at which it is shown.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ COVID, PNEUMONIA, NORMAL = "COVID-19", "Non-COVID", "Normal"
 CLASSES = (COVID, PNEUMONIA, NORMAL)
 _BASE_Y = 0.44  # costophrenic angle
 _MASK_LEVEL = 0.5
-_NOISE_SIDE = 64  # cells over body coordinates -1..1
+_NOISE_SIDE = 64  # number of cells over body coordinates -1..1
 
 
 @dataclass(frozen=True)
@@ -24,12 +24,12 @@ class Patch:
     """One opacity.
 
     Attributes:
-        centre, radii: body units; `tilt` turns the ellipse (radians).
+        centre, radii: body units; `tilt` is the rotation of the ellipse (radians).
         opacity: 0..1 in its middle.
         softness: width of its border as a share of the radius.
-        ragged: how far noise moves the border, share of the radius.
-        fissures: (y at the middle of the lung, slope, keep) lines it stops at; keep +1 keeps what
-            lies above, -1 below.
+        ragged: how far noise moves the border, as a share of the radius.
+        fissures: (y at the middle of the lung, slope, keep) of lines at which it ends; keep +1
+            keeps the part above, -1 the part below.
     """
 
     centre: tuple[float, float]
@@ -51,10 +51,10 @@ class Lesions:
 
 
 def make_lesions(label: str, anatomy: Anatomy, rng: np.random.Generator) -> Lesions:
-    """Draw one patient's lesions in body coordinates, from their own random stream.
+    """Generate one patient's lesions in body coordinates, from their own random stream.
 
     COVID-19: ground-glass patches in both lungs, peripheral and mostly in the lower zones.
-    Non-COVID: one lobe consolidated, dense, sharp where it meets a fissure. Normal: none.
+    Non-COVID: one consolidated lobe, dense, with a sharp border at a fissure. Normal: none.
     """
     patches: list[Patch] = []
     if label == COVID:
@@ -75,7 +75,7 @@ def _wall(anatomy: Anatomy, side: int, y: float) -> float:
 def _ground_glass(side: int, anatomy: Anatomy, rng: np.random.Generator) -> list[Patch]:
     patches = []
     for number in range(int(rng.integers(2, 5))):
-        # The first lies in the lower zone for sure; the others mostly do.
+        # The first one is always in the lower zone; the others usually are.
         lower = number == 0 or rng.random() < 0.7
         y = rng.uniform(0.0, 0.30) if lower else rng.uniform(-0.38, 0.0)
         x = _wall(anatomy, side, y) * rng.uniform(0.74, 0.95)
@@ -126,13 +126,14 @@ def _sample(noise: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
 def opacity_field(
     lesions: Lesions, grid: tuple[np.ndarray, np.ndarray], severity: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Lay the lesions over a detector, whose pixels have the body coordinates of `Frame.body_grid`.
+    """Compute opacity and extent of the lesions on a detector.
 
-    `severity` is the opacity factor of this image; the extent stays.
+    Its pixels have the body coordinates of `Frame.body_grid`. `severity` is a factor on the opacity
+    of this image; the extent does not change.
 
     Returns:
-        opacity (H, W) float32 in 0..1, and extent (H, W) bool: where a reader would draw the
-        border. Neither is cut to the lung.
+        opacity (H, W) float32 in 0..1, and extent (H, W) bool: the region that a reader would
+        outline. Neither is restricted to the lung.
     """
     x, y = grid
     opacity = np.zeros_like(x)
@@ -149,7 +150,7 @@ def opacity_field(
         )
         distance += patch.ragged * border
         shape = _step((1 - distance) / patch.softness)
-        # A lesion stays in its own half of the chest and inside the ribcage's height.
+        # A lesion stays in its own half of the chest and within the height of the ribcage.
         shape *= np.sign(patch.centre[0]) * x > 0
         for level, slope, keep in patch.fissures:
             shape *= _step(keep * (level + slope * (np.abs(x) - 0.35) - y) / 0.02)
@@ -161,5 +162,5 @@ def opacity_field(
 
 
 def _step(value: np.ndarray) -> np.ndarray:
-    """Logistic step from 0 to 1, steep enough that ±1 is nearly there."""
+    """Logistic step from 0 to 1, so steep that it is nearly complete at ±1."""
     return 1 / (1 + np.exp(np.clip(-4 * value, -30, 30)))

@@ -3,19 +3,19 @@
 import cv2
 import numpy as np
 
-# Centres a mark is tried at, shares of the image side: the sides of the film from top to middle.
+# Possible centres of a mark, as shares of the image side: the sides of the film, top to middle.
 _LEFT = [(0.085, y) for y in (0.08, 0.14, 0.20, 0.26, 0.32)]
 _RIGHT = [(0.915, y) for y in (0.08, 0.14, 0.20, 0.26, 0.32)]
 
 
 def draw_letter(image: np.ndarray, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw L or R into (size, size) uint8 at a random place beside the lungs, on the side it names.
+    """Draw L or R into (size, size) uint8 at a random place beside the lungs, on its side.
 
-    An R is at the left of the image: the patient's right, as on a frontal film. The stream is the
-    letter's own, so that the class has no say in it.
+    An R is at the left of the image: the patient's right, as on a frontal film. The letter has its
+    own random stream, so that it does not depend on the class.
 
     Returns:
-        (size, size) bool: where the letter stands.
+        (size, size) bool: the place of the letter.
     """
     size = image.shape[0]
     text = "R" if rng.random() < 0.5 else "L"
@@ -36,9 +36,9 @@ def draw_tag(image: np.ndarray, taken: np.ndarray, rng: np.random.Generator) -> 
     """Draw the planted shortcut: a small bright label with dark strokes, beside the lungs.
 
     Args:
-        image: (size, size) uint8, changed in place inside the returned mask only.
-        taken: bool mask to keep clear of (lungs and letter).
-        rng: the label's own stream.
+        image: (size, size) uint8, changed in place, only inside the returned mask.
+        taken: bool mask of pixels that must stay free (lungs and letter).
+        rng: the label's own random stream.
 
     Returns:
         (size, size) bool: the label.
@@ -69,12 +69,13 @@ def _place(
     box: tuple[int, int],
     rng: np.random.Generator,
 ) -> tuple[int, int]:
-    """Upper left corner (row, column) of a box near the first free centre, in random order."""
+    """Return the upper left corner (row, column) of a box near the first free centre.
+
+    The centres are tried in random order.
+    """
     size, margin = taken.shape[0], max(2, round(taken.shape[0] / 64))
     jitter = rng.uniform(-0.02, 0.02, (len(centres), 2))
-    # The film's upper corners come last: they are free in every pose.
-    order = [*rng.permutation(len(centres)), *range(len(centres))]
-    for index in order:
+    for index in rng.permutation(len(centres)):
         x, y = np.array(centres[index]) + jitter[index]
         row = int(np.clip(round(y * size - box[0] / 2), 0, size - box[0]))
         column = int(np.clip(round(x * size - box[1] / 2), 0, size - box[1]))

@@ -1,8 +1,8 @@
-"""The phantom: made-up chest X-rays with known lesions, written in COVID-QU-Ex' own layout.
+"""The phantom: synthetic chest X-rays with known lesions, written in COVID-QU-Ex's own layout.
 
-It lets the whole study run with no download, and gives explainers a known truth. Only the lesions
-distinguish the classes, unless a shortcut is planted. Then the place of the shortcut is known too.
-Everything is drawn here from seeds; no pixel comes from a real image.
+With it, the whole study can run without a download, and explainers have a known truth. Only the
+lesions distinguish the classes, unless a shortcut is planted; then the place of the shortcut is
+also known. Everything is generated from seeds; no pixel is from a real image.
 """
 
 import json
@@ -49,7 +49,7 @@ PARAMETERS = ("cases", "size", "contrast", "shortcut", "second_reader", "simulat
 
 @dataclass(frozen=True)
 class Plan:
-    """One image to make: `number` counts within split and class, `visit` within the patient."""
+    """One image to make; `visit` counts from 0 within the patient."""
 
     case: str
     patient: str
@@ -62,8 +62,8 @@ class Plan:
 class PhantomImage:
     """One image, its masks, and the infection as readers draw it: folder of the reader → mask.
 
-    `image` is (size, size) uint8; `lung`, `infection`, `shortcut` and all other masks (size, size)
-    bool. `organs` has CheXmask's names; none: not requested.
+    `image` is (size, size) uint8; `lung`, `infection`, `shortcut` and all other masks are (size,
+    size) bool. `organs` uses CheXmask's names; it is empty if organ masks are not requested.
     """
 
     image: np.ndarray
@@ -75,11 +75,11 @@ class PhantomImage:
 
 
 def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
-    """List the images of a data set: a third per class, 1 to 3 to a patient.
+    """List the images of a data set: a third per class, 1 to 3 per patient.
 
-    Of the images of each split, what does not divide by three goes to the first classes. Plans are
-    in order of split, class and number. Plan k of a split and class does not depend on how many
-    follow; only a split's last patient can be cut short.
+    If the number of images of a split is not divisible by three, the first classes have one more.
+    Plans are in order of split, class and number. Plan k of a split and class does not depend on
+    how many follow; only a split's last patient may have fewer images.
     """
     for split in SPLIT_FOLDERS:
         share, rest = divmod(cases.get(split, 0), len(CLASSES))
@@ -99,8 +99,8 @@ def plan(cases: Mapping[str, int], seed: int) -> Iterator[Plan]:
 def make_image(item: Plan, settings: Phantom, seed: int) -> PhantomImage:
     """Make one image with its masks, from the config's seed and the data set's settings.
 
-    `infection` lies inside `lung`, and shows where the lesion is at contrast 1, whatever the
-    contrast, and so do readers' masks. `shortcut` lies outside `lung`.
+    `infection` lies inside `lung`. It and the readers' masks show the lesion at contrast 1,
+    whatever the contrast is. `shortcut` lies outside `lung`.
     """
     stream = partial(_stream, seed)
     size, contrast = settings.size, float(settings.contrast)
@@ -146,17 +146,17 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
     """Write a phantom data set.
 
     It writes `root/Infection Segmentation Data/{Train,Val,Test}/{class}/{images,infection masks,
-    lung masks}/{case}.png` (8-bit grey; masks 0/255). With a shortcut, there are also
-    `shortcut masks`, and with readers, `second reader masks` or `reader r1 masks` and so on. It
-    also writes `root/patients.csv` (case, patient) and `root/phantom.json` (settings and seed).
-    `clinical` adds CheXmask.csv and records.csv. The image folder appears only when it is complete.
+    lung masks}/{case}.png` (8-bit grey; masks 0/255). With a shortcut, there are also `shortcut
+    masks`, and with readers, `second reader masks` or `reader r1 masks` and so on. It also writes
+    `root/patients.csv` (case, patient) and `root/phantom.json` (settings and seed). `clinical` adds
+    CheXmask.csv and records.csv. The image folder appears only when it is complete.
 
     Args:
         root: the data root; an earlier phantom in it is replaced.
         seed: the config's seed; equal seeds and settings give equal bytes.
 
     Raises:
-        InputError: root holds a data set that is not a phantom.
+        InputError: root contains a data set that is not a phantom.
     """
     root = Path(root)
     final, unfinished = root / LAYOUT, root / f".{LAYOUT}.partial"
@@ -191,13 +191,13 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
             records.append(clinical.record_row(item.case, *streams))
     unfinished.mkdir(parents=True, exist_ok=True)
     if with_clinical:
-        # A published file covers images that a copy of the data set may lack.
+        # Published files have rows for images that a copy of the data set may lack; this is one.
         organs.append({**organs[-1], "image_id": "not_in_this_copy"})
         write_csv(pd.DataFrame(organs), root / clinical.ORGAN_FILE)
         write_csv(pd.DataFrame(records), root / clinical.RECORD_FILE)
     table = pd.DataFrame([(item.case, item.patient) for item in items], columns=["case", "patient"])
     write_csv(table, root / "patients.csv")
-    # An optional key is noted where it is set.
+    # An optional key is only written if it is set.
     noted = {*PARAMETERS, *(["clinical"] if with_clinical else [])}
     facts = settings.model_dump(include=noted)
     write_text(note, json.dumps({"seed": seed, **facts}, indent=2, sort_keys=True) + "\n")
@@ -210,7 +210,7 @@ def _stream(seed: int, *parts: str) -> np.random.Generator:
     return np.random.default_rng(seed_for(seed, "phantom", *parts))
 
 
-@lru_cache(maxsize=1)  # a patient's images follow each other
+@lru_cache(maxsize=1)  # the images of a patient follow each other
 def _patient(patient: str, label: str, seed: int) -> tuple[Anatomy, Lesions]:
     anatomy = make_anatomy(_stream(seed, patient, "anatomy"))
     return anatomy, make_lesions(label, anatomy, _stream(seed, patient, "lesions"))
@@ -224,7 +224,7 @@ def _has_shortcut(item: Plan, shortcut: Shortcut, rng: np.random.Generator) -> b
 
 
 def write_png(path: Path, pixels: np.ndarray) -> None:
-    """Write an image, or a mask as 0 and 255; its folder is made."""
+    """Write an image, or a mask as 0 and 255; its folder is created."""
     path.parent.mkdir(parents=True, exist_ok=True)
     pixels = pixels.astype(np.uint8) * 255 if pixels.dtype == bool else pixels
     if not cv2.imwrite(str(path), pixels):

@@ -1,7 +1,7 @@
-"""The phantom in the layouts of published data sets: their folders, names, formats and odd headers.
+"""The phantom in the layouts of published data sets: their folders, names, formats and headers.
 
-It lets the whole way be run, from annotation file to result tables, where a data set is not at
-hand. No pixel is of a real image. `write_as` writes one; `LAYOUTS` names them.
+It allows tests of everything from annotation file to result tables without the published data set.
+No pixel is from a real image. `write_as` writes one; `LAYOUTS` lists them.
 """
 
 import csv
@@ -25,7 +25,7 @@ from fidelity.datasets.splits import SPLITS
 from fidelity.masks.boxes import Box
 from fidelity.settings.datasets import Phantom
 
-# Side at which phantoms are drawn before they are enlarged to the layout's.
+# Side at which phantoms are generated before they are enlarged to the side of the layout.
 DRAWN = 256
 COVID, OTHER = "COVID-19", "Non-COVID"
 TBX11K = ("ActiveTuberculosis", "ObsoletePulmonaryTuberculosis", "PulmonaryTuberculosis")
@@ -41,10 +41,10 @@ class Chest:
     Attributes:
         number: counts from 0 over the data set.
         patient: counts from 1 over the data set.
-        visit: counts within the patient.
+        visit: counts from 0 within the patient.
         image: uint8 (side, side).
         mask: bool (side, side), the opacities.
-        boxes: of each opacity, the largest first.
+        boxes: box of each opacity, the largest first.
     """
 
     number: int
@@ -58,19 +58,19 @@ class Chest:
 
     @property
     def official(self) -> str:
-        """Its split in data sets that have no validation split."""
+        """Its split in data sets without a validation split."""
         return "test" if self.split == "test" else "train"
 
     def drawn(self, called: Mapping[str, Name]) -> list[tuple[Name, int, int, int, int]]:
-        """Give (class, x0, y0, x1, y1) of each opacity, if its label is called something."""
+        """Return (class, x0, y0, x1, y1) of each opacity, if `called` has a name for its label."""
         name = called.get(self.label)
         return [] if name is None else [(name, x0, y0, x1, y1) for y0, x0, y1, x1 in self.boxes]
 
 
 def write_as(layout: str, root: str | Path, cases: Mapping[str, int], seed: int = 1) -> list[Chest]:
-    """Write a phantom in the layout (one of LAYOUTS, else KeyError) of a published data set.
+    """Write a phantom in the layout of a published data set (one of LAYOUTS, else KeyError).
 
-    Equal seeds give equal files; `cases` are the images of each split.
+    Equal seeds give equal files; `cases` is the number of images of each split.
     """
     side, write = LAYOUTS[layout]
     chests = list(_chests(cases, seed, side))
@@ -112,7 +112,7 @@ def _nih(root: Path, chests: Sequence[Chest]) -> None:
         entry = [name, called[chest.label], chest.visit, chest.patient, 57, "M", "PA"]
         entries.append([*entry, 2 * side, 3 * side, 0.143, 0.143])
         lists["train_val_list" if chest.split == "train" else "test_list"].append(name)
-        # One box for each image and label, on test images alone.
+        # One box for each image and label, but not on training images.
         for label, x0, y0, x1, y1 in chest.drawn(called)[:1] if chest.split != "train" else []:
             label = label.replace("Infiltration", "Infiltrate")
             boxes.append([name, label, *map(float, (x0, y0, x1 - x0, y1 - y0))])
@@ -159,10 +159,10 @@ def _siim(root: Path, chests: Sequence[Chest]) -> None:
             rows.append([uid, " -1"])
             continue
         _, parts = cv2.connectedComponents(chest.mask.astype(np.uint8), connectivity=8)
-        # A row for each opacity: readers must unite them.
+        # A row for each opacity, to test that the rows are merged when they are read.
         for part in range(1, int(parts.max()) + 1):
             starts, ends = runs_of((parts == part).T).T
-            # Gaps and lengths, down the columns.
+            # Gaps and lengths, column by column.
             pairs = zip(starts - np.r_[0, ends[:-1]], ends - starts, strict=True)
             rows.append([uid, " " + " ".join(f"{gap} {length}" for gap, length in pairs)])
     _write_rows(root / "train-rle.csv", "ImageId, EncodedPixels", rows)
@@ -176,7 +176,7 @@ def _vindr(root: Path, chests: Sequence[Chest]) -> None:
     tables: dict[str, list[list[Any]]] = {"train": [], "test": []}
     for chest in chests:
         name, split = f"{chest.number:032x}", chest.official
-        # Sizes differ, and so do the meaning of zero and the number of bits.
+        # Images differ in size, in the meaning of zero and in the number of bits.
         inverted, bits = chest.number % 2 == 1, 12 if chest.number % 3 else 14
         values = chest.image.astype(np.uint16) << (bits - 8)
         _write_dicom(
@@ -327,7 +327,7 @@ def _ms_cxr(root: Path, chests: Sequence[Chest]) -> None:
         patient, dicom = f"1{chest.patient:07d}", f"{chest.number:08x}-phantom"
         path = f"files/p{patient[:2]}/p{patient}/s5{chest.number:07d}/{dicom}.jpg"
         write_png(root / path, chest.image)
-        # The file has pixels of the original, and the image is half as large.
+        # The file has pixels of the original; the image is half as large.
         height, width = (2 * side for side in chest.image.shape)
         split = "test" if chest.split == "test" else "val"
         for cls, x0, y0, x1, y1 in chest.drawn(called):
@@ -387,7 +387,7 @@ def _jsrt(root: Path, chests: Sequence[Chest]) -> None:
         kind = "JPCLN" if chest.label == COVID else "JPCNN"
         counts[kind] += 1
         name = f"{kind}{counts[kind]:03d}.IMG"
-        # White is zero, big-endian, no header.
+        # Zero is white; big-endian, without header.
         values = 4095 - chest.image.astype(np.uint16) * 16
         root.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(values.astype(">u2").tobytes())
@@ -434,7 +434,7 @@ def _write_json(path: Path, content: Any) -> None:
     write_text(path, json.dumps(content))
 
 
-# Layout → side in pixels, and what writes it.
+# Layout → side in pixels, and the function that writes it.
 LAYOUTS: dict[str, tuple[int, Callable[[Path, Sequence[Chest]], None]]] = {
     "nih": (1024, _nih),
     "rsna": (1024, _rsna),

@@ -1,7 +1,7 @@
 """The phantom's X-ray: from a patient, a pose and an opacity field to a grey image.
 
-The sum of the attenuation along each ray is built from layers (tissue thickness, bones, air),
-then exposed: scatter, quantum noise, tone curve.
+The attenuation along each ray is the sum of layers (tissue thickness, bones, air). The exposure
+then adds scatter, quantum noise and the tone curve.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,11 @@ class Exposure:
     """How one image was taken and developed; independent of class and patient.
 
     Attributes:
-        level: attenuation shown as middle grey. Lower is a brighter image.
+        level: attenuation that is shown as middle grey. A lower level gives a brighter image.
         gain: steepness of the tone curve.
         noise: quantum noise at unit attenuation.
         scatter: share of blurred background.
-        collimation: (left, top, right, bottom) black borders, share of the image side.
+        collimation: (left, top, right, bottom) black borders, as shares of the image side.
     """
 
     level: float
@@ -32,7 +32,7 @@ class Exposure:
 
 
 def make_exposure(rng: np.random.Generator) -> Exposure:
-    """Draw one exposure."""
+    """Choose one exposure at random."""
     borders = np.where(rng.random(4) < 0.2, rng.uniform(0.01, 0.045, 4), 0.0)
     return Exposure(
         level=rng.normal(0.90, 0.055),
@@ -44,7 +44,7 @@ def make_exposure(rng: np.random.Generator) -> Exposure:
 
 
 def lung_mask(anatomy: Anatomy, frame: Frame) -> np.ndarray:
-    """Lung fields as they are seen, (size, size) bool: without heart, vessels' stem, diaphragm."""
+    """Return the visible lung fields, (size, size) bool, without heart, vessels, diaphragm."""
     fields = frame.fill(frame.blank(), anatomy.lungs)
     frame.fill(fields, [anatomy.mediastinum], 0)
     return fields > 127
@@ -61,7 +61,7 @@ class _Layers:
         return cv2.GaussianBlur(layer.astype(np.float32), (0, 0), sigma * self.unit) / 255
 
     def wide(self, layer: np.ndarray, sigma: float) -> np.ndarray:
-        """Blur a layer widely, made small for speed."""
+        """Blur a layer widely, at a reduced size for speed."""
         small = cv2.resize(layer, (64, 64), interpolation=cv2.INTER_AREA).astype(np.float32)
         return cv2.resize(cv2.GaussianBlur(small, (0, 0), sigma / 4), (self.size, self.size)) / 255
 
@@ -70,14 +70,14 @@ class _Layers:
         return self.frame.fill(self.frame.blank(), contours, breathes=breathes)
 
     def cortex(self, contours: list[np.ndarray], breathes: bool = True) -> np.ndarray:
-        """Draw bones with a bright rim: the ray passes more compact bone there."""
+        """Draw bones with a bright rim, where the ray passes through more compact bone."""
         filled = self.draw(contours, breathes)
         kernel = np.ones((3, 3), np.uint8)
         inner = cv2.erode(filled, kernel, iterations=max(1, round(self.unit)))
         return filled - (inner * np.float32(0.38)).astype(np.uint8)
 
     def thickness(self, layer: np.ndarray, reach: float) -> np.ndarray:
-        """Depth of a round body from its silhouette, 0..1; `reach` in body units."""
+        """Return the depth of a round body from its silhouette, 0..1; `reach` in body units."""
         inside = cv2.distanceTransform((layer > 127).astype(np.uint8), cv2.DIST_L2, 5)
         depth = np.clip(inside / (reach * self.frame.scale * self.size / 2), 0, 1)
         return np.sqrt(1 - (1 - depth) ** 2)
@@ -97,7 +97,7 @@ def expose(
     Args:
         opacity: (size, size) lesion opacity, 0..1.
         contrast: factor on the opacity; 0 shows no lesion.
-        rng: the quantum noise's stream, drawn from independently of the rest.
+        rng: random stream of the quantum noise, independent of all others.
 
     Returns:
         (size, size) uint8 grey image; bright is dense.
@@ -110,7 +110,7 @@ def expose(
 def _attenuation(
     anatomy: Anatomy, frame: Frame, grid: tuple[np.ndarray, np.ndarray], opacity: np.ndarray
 ) -> np.ndarray:
-    """Sum the attenuation along the rays from its layers: (size, size)."""
+    """Sum the attenuation of all layers along the rays: (size, size)."""
     layers = _Layers(frame)
     draw, cortex, soft, wide = layers.draw, layers.cortex, layers.soft, layers.wide
     body = draw([anatomy.body], breathes=False)
@@ -138,11 +138,11 @@ def _attenuation(
     vessels = frame.blank()
     for generation in reversed(range(len(anatomy.vessels))):
         frame.fill(vessels, anatomy.vessels[generation], int(255 * (1 - 0.15 * generation)))
-    # Consolidated lung hides its vessels: nothing dark is left to see them against.
+    # Consolidated lung hides its vessels: no dark air is left as a contrast to them.
     vessel = 0.75 * soft(vessels, 0.7) + 0.5 * wide(vessels, 9.0)
     vessel = vessel * soft(lungs, 1.0) * (1 - 0.8 * lesion) * (1 - 0.7 * heart)
 
-    # Trunk without air: lungs are mostly air, so they take away most of the tissue's thickness.
+    # Tissue minus air: lungs are mostly air, so they remove most of the tissue's thickness.
     total = tissue - 0.60 * seen_air * tissue
     total += 0.24 * heart * (1 - 0.75 * below) * trunk + 0.24 * below * trunk + 0.17 * vessel
 

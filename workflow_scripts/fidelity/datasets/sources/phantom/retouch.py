@@ -1,4 +1,4 @@
-"""The phantom's images drawn again without the planted mark, and with it: what does it change?"""
+"""Draw the phantom's images again, with and without the planted mark, to test its effect."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -17,11 +17,11 @@ MARKS = "shortcut masks"
 
 @dataclass(frozen=True)
 class Retouched:
-    """One image three times, each (size, size) uint8.
+    """One image in three versions, each (size, size) uint8.
 
     Attributes:
-        erased: without the mark; equal to `as_is` where that has none.
-        planted: with the mark; equal to `as_is` where that has it.
+        erased: without the mark; equal to `as_is` if that has no mark.
+        planted: with the mark; equal to `as_is` if that has the mark.
     """
 
     case: str
@@ -32,10 +32,10 @@ class Retouched:
 
 
 def retouch(root: str | Path, cases: Iterable[str]) -> Iterator[Retouched]:
-    """Draw the wanted images of a phantom again, in its own order, all else equal to the pixel.
+    """Draw the wanted images of a phantom again, in its own order; all else is equal to the pixel.
 
     Raises:
-        InputError: the root holds no phantom.
+        InputError: the root has no phantom.
     """
     settings, seed = _note(Path(root))
     wanted = set(cases)
@@ -51,10 +51,10 @@ def retouch(root: str | Path, cases: Iterable[str]) -> Iterator[Retouched]:
 
 
 def read_mark(root: str | Path, split: str, label: str, case: str) -> np.ndarray:
-    """Read where the planted mark of an image is: bool (size, size), all false without one.
+    """Read the place of an image's planted mark: bool (size, size), all False without a mark.
 
     Raises:
-        InputError: the file does not exist; the phantom was made without a shortcut.
+        InputError: the file does not exist, because the phantom was made without a shortcut.
     """
     return read_mask_at(Path(root), f"{LAYOUT}/{SPLIT_FOLDERS[split]}/{label}/{MARKS}/{case}.png")
 

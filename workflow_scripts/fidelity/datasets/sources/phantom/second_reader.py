@@ -1,7 +1,7 @@
-"""A second reader of the phantom: how another radiologist might have drawn the same lesions.
+"""A second reader of the phantom: how another radiologist might draw the same lesions.
 
-Two readers disagree about where a soft border runs, and about whether a faint patch is one. Both
-are imitated: the border moves by smooth noise, single lesions are overlooked or seen in addition.
+Two readers disagree about the border of a soft lesion, and about whether a faint patch is a lesion.
+Both are simulated: smooth noise moves the border, and single lesions are missed or added.
 """
 
 import cv2
@@ -9,20 +9,20 @@ import numpy as np
 
 from fidelity.datasets.sources.phantom.anatomy import smooth_noise
 
-# Shares of the image's side.
+# As shares of the image's side, except the last two, which are probabilities.
 _BORDER_SHIFT = 0.013  # one standard deviation
 _BORDER_SCALE = 0.06  # correlation length of the shift
-_RADII = (0.02, 0.045)  # of a lesion seen in addition
+_RADII = (0.02, 0.045)  # of an added lesion
 _MISSED = 0.12  # per lesion
 _ADDED = 0.15  # per diseased image
 
 
 def second_reading(infection: np.ndarray, lung: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Draw the lesions (H, W) bool again, as another reader, who keeps to the lung as well.
+    """Draw the lesions (H, W) bool again, as another reader would, also only inside the lung.
 
     Returns:
-        (H, W) bool. Empty where `infection` is: the readers agree about who is healthy, and the
-        largest lesion is never overlooked.
+        (H, W) bool. It is empty if `infection` is empty: the readers agree about who is healthy.
+        The largest lesion is never missed.
     """
     if not infection.any():
         return np.zeros_like(infection)
@@ -33,13 +33,13 @@ def second_reading(infection: np.ndarray, lung: np.ndarray, rng: np.random.Gener
         kept |= _blob(lung, rng, side)
     inside = cv2.distanceTransform(kept.astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     outside = cv2.distanceTransform((~kept).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-    # Half a pixel: the border runs between the pixels whose centres these distances join.
+    # Half a pixel: the border is halfway between the pixel centres that these distances connect.
     signed = np.where(kept, inside - 0.5, 0.5 - outside)
     return (signed + _BORDER_SHIFT * side * shift > 0) & lung
 
 
 def _with_misses(infection: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Leave out single lesions, never the largest."""
+    """Leave out single lesions, but never the largest."""
     count, labels, facts, _ = cv2.connectedComponentsWithStats(infection.astype(np.uint8))
     keep = rng.random(count) >= _MISSED
     keep[0] = False

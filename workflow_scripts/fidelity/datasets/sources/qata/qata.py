@@ -1,12 +1,12 @@
 """QaTa-COV19-v2 (Degerli et al. 2022): masks of COVID-19 infection on 9,258 images.
 
-References: every image shows COVID-19 and its mask is *drawn*; a black mask is *read and
-nothing found*.
+References: every image shows COVID-19 and its mask is *drawn*. A black mask is *read and nothing
+found*.
 
 Splits: the official test split; a tenth of the training split becomes validation, by image, seeded.
-LViT's division into Train_Folder, Val_Folder and Test_Folder is kept where it is there. Patients
-are unknown. COVID-QU-Ex' infection masks come from the QaTa-COV19 project: `near_duplicates_of`
-finds images that both have.
+LViT's division into Train_Folder, Val_Folder and Test_Folder is kept if it exists. Patients are
+unknown. The infection masks of COVID-QU-Ex are from the QaTa-COV19 project: `near_duplicates_of`
+finds images that are in both.
 """
 
 from collections.abc import Iterator
@@ -29,9 +29,9 @@ DEPTH = 3
 
 
 def find_cases(root: Path, settings: Qata) -> Iterator[Case]:
-    """Yield one case per image, with its mask `mask_<name>.png` or of the image's own name.
+    """Yield one case per image, with its mask, `mask_<name>.png` or of the image's own name.
 
-    `Train Set/Images/covid_1.png` is the case train_covid_1: names occur in both splits.
+    `Train Set/Images/covid_1.png` is the case train_covid_1, because names occur in both splits.
 
     Raises:
         InputError: no such folder is below the root.

@@ -1,10 +1,11 @@
-"""RSNA Pneumonia Detection Challenge 2018 (Shih et al. 2019): boxes of opacities on 26,684 images.
+"""RSNA Pneumonia Detection Challenge 2018 (Shih et al. 2019): opacity boxes on 26,684 images.
 
-References: Target 1 is *drawn*; Target 0 is *read and nothing found*, an empty
-reference. Every image of the file was read.
+References: Target 1 is *drawn*; Target 0 is *read and nothing found*, an empty reference. Every
+image of the file was read.
 
 Splits: the challenge's test images have no labels, so the labelled ones are divided 70:10:20 by
-patient, seeded. `patientId` is the id of an image; the patient is NIH's, by the mapping file.
+patient, seeded. `patientId` is the id of an image; the patient is that of NIH, from the mapping
+file.
 """
 
 import logging
@@ -22,7 +23,7 @@ from fidelity.settings.datasets import Rsna
 
 masks_follow_labels = False
 
-# Of the DICOM files of the challenge.
+# Size of the challenge's DICOM files.
 SIZE = (1024, 1024)
 SIDES = ("x", "y", "width", "height")
 CLASS, NEGATIVE = "Pneumonia", "No pneumonia"
@@ -48,7 +49,7 @@ def find_cases(root: Path, settings: Rsna) -> Iterator[Case]:
     """Yield one case per image of the label file.
 
     Negatives have the labels of `stage_2_detailed_class_info.csv` (Normal, No Lung Opacity / Not
-    Normal), or without this file `No pneumonia`.
+    Normal). Without this file, their label is `No pneumonia`.
     """
     labels, info, mapping = tables(root, settings)
     files, images = ImageFiles(root), read_boxes(labels)
@@ -78,13 +79,14 @@ def find_cases(root: Path, settings: Rsna) -> Iterator[Case]:
 
 
 def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
-    """Read the labels of the second stage, also with semicolons.
+    """Read the labels of the second stage; semicolons as separators are also accepted.
 
     Returns:
         Every image of the file; one with Target 0 has no box: it was read, and nothing was found.
 
     Raises:
-        InputError: the file cannot be read, Target is neither 0 nor 1, or disagrees with the box.
+        InputError: the file cannot be read, or Target is neither 0 nor 1, or disagrees with the
+            box.
     """
     found: dict[str, ImageBoxes] = {}
     for row in read_rows(path, ("patientId", *SIDES, "Target")):
@@ -103,13 +105,13 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
 
 
 def read_class_info(path: str | Path) -> dict[str, str]:
-    """Read `stage_2_detailed_class_info.csv`, which repeats a row for each box: class by image."""
+    """Read `stage_2_detailed_class_info.csv` (a row for each box): class by image."""
     rows = read_rows(path, ("patientId", "class"))
     return {row.cells["patientId"]: row.cells["class"] for row in rows}
 
 
 def read_patients(path: str | Path) -> dict[str, str]:
-    """Read which NIH patient each image of the challenge is of: {image id: patient id}.
+    """Read the NIH patient of each image of the challenge: {image id: patient id}.
 
     Raises:
         InputError: the file cannot be read, or its entries have other keys.

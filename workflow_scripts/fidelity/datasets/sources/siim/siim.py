@@ -1,9 +1,9 @@
 """SIIM-ACR Pneumothorax Segmentation: masks as run lengths on 12,047 images.
 
-References: run lengths are *drawn*; -1 is *read and nothing found*, an empty reference.
-Several rows of one image are united (torchxrayvision keeps the last alone).
+References: run lengths are *drawn*; -1 is *read and nothing found*, an empty reference. Several
+rows of one image are merged (torchxrayvision keeps only the last one).
 
-Splits: drawn by image, 70:10:20, seeded; the files name no patient.
+Splits: chosen by image, 70:10:20, seeded; the files do not state patients.
 """
 
 from collections.abc import Iterator

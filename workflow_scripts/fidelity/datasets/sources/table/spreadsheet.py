@@ -1,4 +1,4 @@
-"""Reading CSV files as spreadsheets and statistics programs save them.
+"""Read CSV files as spreadsheets and statistics programs save them.
 
 Cells may be separated by comma, semicolon or tab (also with a first line `sep=;`). The text may be
 UTF-8, UTF-16 with a byte order mark, or Windows-1252. Column names may have any case, and spaces or
@@ -16,13 +16,13 @@ from pathlib import Path
 from fidelity.base.errors import InputError
 
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs"}
-# Of a .xlsx file (a zip archive) and of the older .xls.
+# First bytes of a .xlsx file (a zip archive) and of the older .xls.
 WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _SEP_LINE = re.compile(r'^"?sep=(.)"?$')
-# What pandas, R and spreadsheets write into a cell without a value.
+# What pandas, R and spreadsheets write to a cell without a value.
 MISSING = {"nan", "na", "n/a", "#n/a", "<na>", "null"}
-# As pandas names a column without a name, when it reads one back.
+# The name that pandas gives to a column without a name.
 _UNNAMED = re.compile(r"^unnamed: ?\d+$")
 CSV_REMEDY = "Save the table as comma-separated text in UTF-8"
 
@@ -32,9 +32,9 @@ class Sheet:
     """A table of text cells.
 
     Attributes:
-        columns: the names, in the order of the file, those that are known as they are known.
-        rows: line in the file and cells by column, to be read once; without blank rows.
-        notes: what was recognised, for the log; empty for a plain CSV file.
+        columns: the names, in the order of the file; known columns have their known name.
+        rows: line in the file and cells by column; can be read only once; without blank rows.
+        notes: deviations from a plain CSV file, for the log.
     """
 
     columns: list[str]
@@ -46,12 +46,12 @@ def read_sheet(path: str | Path, known: Sequence[str], prefixes: Sequence[str] =
     """Read a CSV file.
 
     Args:
-        known: names of columns; they are found whatever their case, spaces and hyphens. Others keep
-            their own name, without blanks around it.
-        prefixes: beginnings of names whose rest is free, such as `mask:`.
+        known: names of columns; they are found whatever their case, spaces and hyphens. Other
+            columns keep their own name, without blanks around it.
+        prefixes: prefixes of names whose rest is free, such as `mask:`.
 
     Raises:
-        InputError: the file cannot be opened or decoded, or is a workbook or not a table; a row is
+        InputError: the file cannot be opened or decoded, is a workbook or is not a table; a row is
             longer or shorter than the header; or a column appears twice.
     """
     notes: list[str] = []
@@ -110,7 +110,7 @@ def plain(name: str) -> str:
 
 
 def filled(cell: str) -> str:
-    """Give the text of a cell without blanks around it; empty where it means "no value"."""
+    """Return the text of a cell without blanks around it; empty if it means "no value"."""
     text = cell.strip()
     return "" if text.lower() in MISSING else text
 
@@ -152,7 +152,7 @@ def _decoded(data: bytes, path: str | Path, notes: list[str]) -> str:
 
 
 def _separator(header: str, known: Sequence[str], path: str | Path) -> str:
-    """Choose what separates cells: that by which most known columns are in the first line."""
+    """Choose the separator with which the first line has most known columns."""
     wanted = {plain(name) for name in known}
     found = {
         sign: len(wanted.intersection(map(plain, next(csv.reader([header], delimiter=sign), []))))
@@ -171,8 +171,8 @@ def _separator(header: str, known: Sequence[str], path: str | Path) -> str:
 def _parsed(
     text: str, separator: str, skipped: int, path: str | Path
 ) -> Iterator[tuple[int, list[str]]]:
-    """Give the rows that are not blank, with their lines."""
-    # A cell may hold a line break; csv counts lines of the file.
+    """Yield the rows that are not blank, with their lines."""
+    # A cell may contain a line break; `line_num` counts the lines of the file.
     rows = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     try:
         for cells in rows:
@@ -187,7 +187,7 @@ def _parsed(
 def _named(
     header: list[str], known: Sequence[str], prefixes: Sequence[str], notes: list[str]
 ) -> list[str]:
-    """Give each column the name under which it is known."""
+    """Return the known name of each column, or its own name."""
     by_plain = {plain(name): name for name in known}
     names = []
     for given in header:

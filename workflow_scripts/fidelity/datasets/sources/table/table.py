@@ -53,20 +53,20 @@ NEEDED = ("case", "image", "split")
 PATHS = ("image", "lung_mask", *MASKS)
 BY_READER = (OF_READER, BOXES_OF_READER)
 PREFIXES = (*MASKS, BOXES_PREFIX, BOXES_OF_READER)
-# A column whose name is this close to a known one that is absent is taken for a misspelling.
+# An unknown column whose name is this close to an absent known one is a spelling error.
 CLOSE = 0.85
-# What people write for a patient whom they do not know.
+# What people write if they do not know the patient.
 UNKNOWN = {"none", "unknown", "-", "?"}
-# Cells and rows that are not read as they are written; the log counts them.
+# Cells and rows that are not read exactly as written; the log counts them.
 BACKSLASHES = "paths with backslashes"
 COMMAS = "pixel spacings with a decimal comma"
 MISSING = "cells read as blank (nan, NA and the like)"
 CLUTTER = "rows ignored (files of the operating system, ._*)"
 CHANGES = (BACKSLASHES, COMMAS, MISSING, CLUTTER)
 NA = "the label NA"
-# Labels that are joined as other tables join them.
+# Labels that are joined as in other tables.
 _JOINED = re.compile(r"[;,]")
-# A whole number with zeros before or behind it, as spreadsheets and pandas change ids.
+# A whole number with zeros before or after it, as spreadsheets and pandas change ids.
 _NUMBER = re.compile(r"^0*(\d+)(?:\.0+)?$")
 _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
 
@@ -77,8 +77,8 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     """Read the cases in the order of the table. Sizes and digests are read from the files later.
 
     Raises:
-        InputError: the root or table is missing; a column is missing or misspelt; a cell is bad; or
-            a label is blank and `task` is not multilabel.
+        InputError: the root or table is missing; a column is missing or misspelt; a cell cannot be
+            used; or a label is blank and `task` is not multilabel.
     """
     path = table_path(Path(root), settings)
     sheet = read_table(path)
@@ -88,7 +88,7 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
     renamed = _mask_columns(path, sheet.columns, settings.annotated_classes, notes, bool(rows))
     counts: Counter[str] = Counter()
     cases: dict[int, Case] = {}  # by line
-    unknown: dict[int, Case] = {}  # those without a patient
+    unknown: dict[int, Case] = {}  # cases without a patient, by line
     for line, given in sheet.rows:
         row = {renamed.get(name, name): cell for name, cell in given.items() if name in used}
         row = {name: _read_as(name, cell, root, counts) for name, cell in row.items()}
@@ -124,9 +124,9 @@ def find_cases(root: Path, settings: Table) -> Iterator[Case]:
 
 
 def _read_as(name: str, cell: str, root: Path, counts: Counter[str]) -> str:
-    """Give what a cell is read as; count the cells that are not read as they are written."""
+    """Return the value of a cell; count the cells that are not read exactly as written."""
     if name == "label" and cell.strip() == "NA":
-        counts[NA] += 1  # which may be its name
+        counts[NA] += 1  # NA may be the name of a class
     elif name not in NEEDED and cell.strip() and not filled(cell):
         counts[MISSING] += 1
         return ""
@@ -153,7 +153,7 @@ def _case(row: Row, line: int) -> Case:
 
 
 def _check_words(row: Row) -> None:
-    """Refuse words that would become one patient of many people, or a file."""
+    """Refuse words that would merge many people into one patient, or be read as a file."""
     patient = row.cells.get("patient", "").strip()
     if patient.lower() in UNKNOWN:
         raise row.wrong(
@@ -173,7 +173,7 @@ def _check_words(row: Row) -> None:
 
 
 def _check_labels(path: Path, cases: Mapping[int, Case]) -> None:
-    """Refuse labels that are joined by another sign than a vertical bar."""
+    """Refuse labels that are joined by another character than a vertical bar."""
     lines = _first_lines((label, line) for line, case in cases.items() for label in case.labels)
     for label, line in lines.items():
         parts = [part.strip() for part in _JOINED.split(label)]
@@ -187,7 +187,7 @@ def _check_labels(path: Path, cases: Mapping[int, Case]) -> None:
 
 
 def _first_lines(found: Iterable[tuple[str, int]]) -> dict[str, int]:
-    """Give the first line of each text, in the order of the table."""
+    """Return the first line of each text, in the order of the table."""
     lines: dict[str, int] = {}
     for text, line in found:
         lines.setdefault(text, line)
@@ -195,12 +195,12 @@ def _first_lines(found: Iterable[tuple[str, int]]) -> dict[str, int]:
 
 
 def _check_patients(path: Path, cases: Mapping[int, Case], unknown: Mapping[int, Case]) -> None:
-    """Refuse patients that are not told apart for sure: intervals and splits rest on them.
+    """Refuse patients that may not be distinct: intervals and splits depend on them.
 
     Args:
-        path: of the table.
-        cases: by line.
-        unknown: those whose row has no patient; the case id takes the place.
+        path: path of the table.
+        cases: cases by line.
+        unknown: cases whose row has no patient; their patient is the case id.
     """
     lines = _first_lines((c.patient, line) for line, c in cases.items() if line not in unknown)
     if not lines:
@@ -246,7 +246,7 @@ def _check_classes(
     cases: Iterable[Case],
     annotated: Sequence[str],
 ) -> None:
-    """Refuse classes of boxes that nobody knows and that are nearly spelt like an annotated one."""
+    """Refuse unknown classes of boxes whose spelling is close to that of an annotated one."""
     known = {*annotated, *(name for case in cases for name in (*case.labels, *case.annotated))}
     for one in rows.values():
         drawn = {cls: found[0].place.rpartition(", ")[2] for cls, found in one.boxes.boxes.items()}
@@ -294,12 +294,12 @@ def _with_boxes(
 
 
 def columns_of(path: str | Path) -> list[str]:
-    """Read the names of a table's columns, those that are known as they are known here."""
+    """Read the names of a table's columns; known columns have their known name."""
     return read_table(path).columns
 
 
 def read_table(path: str | Path) -> Sheet:
-    """Read a table of cases as it is written; see `fidelity.datasets.sources.table.spreadsheet`."""
+    """Read a table of cases as written; see `fidelity.datasets.sources.table.spreadsheet`."""
     return read_sheet(path, KNOWN, PREFIXES)
 
 
@@ -345,7 +345,7 @@ def _used_columns(path: Path, columns: list[str], notes: list[str]) -> set[str]:
 
 
 def _is_misspelt(name: str, absent: Collection[str]) -> bool:
-    """Check whether an unknown column is close to one that the table lacks, or to a mask's."""
+    """Check whether an unknown column resembles an absent known one, or a column of masks."""
     short = plain(name).replace("_", "")
     if short.startswith(("mask", "secondmask", "boxes")) or name == UNCERTAIN:
         return True
@@ -363,8 +363,8 @@ def _mask_columns(
     """Match each annotated class to its columns of masks.
 
     Returns:
-        The columns that write a class in other upper and lower case or with other spaces → the
-        columns as the config writes the class.
+        {column: its name as the config writes the class}, for columns that write a class with other
+        upper and lower case or other spaces.
     """
     renamed = {}
     by_reader = [one.partition(":") for one in columns if one.startswith(BY_READER)]

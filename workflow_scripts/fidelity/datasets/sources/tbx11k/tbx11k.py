@@ -1,7 +1,7 @@
 """TBX11K (Liu et al. 2020): boxes of active and obsolete tuberculosis.
 
-References: a box is *drawn*. An image of the annotation files without one is *read and nothing
-found*, an empty reference, whether healthy or sick with something else.
+References: a box is *drawn*. An image of the annotation files without a box is *read and nothing
+found*, an empty reference, whether it is healthy or shows another disease.
 
 Splits: the official validation split is the test split here, because the official test split has no
 labels. A tenth of the training split becomes validation, by image, seeded. Patients are unknown.
@@ -23,7 +23,7 @@ known_classes = Tbx11k.classes
 
 FILES = {"train": ("TBX11K_train.json",), "test": ("TBX11K_val.json",)}
 WHERE = "Download the data set from https://mmcheng.net/tb and set root to its folder"
-# What an image without a box is, by its folder.
+# The label of an image without a box, by its folder.
 FOLDERS = {"health": "Healthy", "sick": "Sick without tuberculosis"}
 
 

@@ -1,11 +1,12 @@
-"""VinDr-CXR (Nguyen et al. 2022): boxes of 22 findings (Kaggle: 14), three readers for each image.
+"""VinDr-CXR (Nguyen et al. 2022): boxes of 22 findings (Kaggle: 14), three readers per image.
 
-References: a box is *drawn*; a finding without a box, "No finding" above all, is *read
-and nothing found*, an empty reference. Every reader looked for every finding. PhysioNet's test
-boxes are a consensus of five.
+References: a box is *drawn*. A finding without a box, as in all of "No finding", is *read and
+nothing found*, an empty reference. Every reader looked for every finding. PhysioNet's test boxes
+are a consensus of five readers.
 
 Splits: PhysioNet's test split is kept, and a tenth of its training split becomes validation.
-Kaggle's training part is divided 70:10:20. Both by image, seeded: patients are not given.
+Kaggle's training part is divided 70:10:20. Both are by image, seeded, because patients are not
+stated.
 """
 
 from collections.abc import Iterator
@@ -68,7 +69,7 @@ lungs_may_lack = True
 
 
 def find_cases(root: Path, settings: "Vindr") -> Iterator[Case]:
-    """Yield one case per image of the files of boxes; with one reader chosen, those it saw."""
+    """Yield one case per image of the files of boxes; with one reader chosen, only its images."""
     files, found = ImageFiles(root), False
     *tables_of_boxes, resized = tables(root, settings)
     sizes = {} if resized is None else read_sizes(resized)
@@ -76,7 +77,7 @@ def find_cases(root: Path, settings: "Vindr") -> Iterator[Case]:
         images, readers = read_boxes(table)
         classes = KAGGLE_CLASSES if table.name == KAGGLE else CLASSES
         for image, drawn in images.items():
-            # The consensus of the test split has no readers.
+            # The test split is a consensus, so it has no readers.
             one = settings.readers.startswith("R") and readers[image] != {""}
             if one and settings.readers not in readers[image]:
                 continue
@@ -104,7 +105,7 @@ def find_cases(root: Path, settings: "Vindr") -> Iterator[Case]:
 
 
 def tables(root: Path, settings: "Vindr") -> list[Path | None]:
-    """Locate the files of boxes, and that of original sizes, which comes with resized copies."""
+    """Locate the files of boxes, and the file of original sizes that comes with resized copies."""
     below = files_below(root, {".csv"})
     found = [p for name in (TRAINING, TEST) if (p := find_file(root, [name], below=below))]
     found = found or locate([TableFile([KAGGLE])], WHERE, root, settings)
@@ -115,8 +116,8 @@ def read_boxes(path: str | Path) -> tuple[dict[str, ImageBoxes], dict[str, set[s
     """Read PhysioNet's `annotations_*.csv` or Kaggle's `train.csv`.
 
     Returns:
-        Boxes by image, and the readers of each image. An image with "No finding" has no box: it
-        was read, and nothing was found; so was each class without a box.
+        Boxes by image, and the readers of each image. An image with "No finding" has no box: it was
+        read, and nothing was found. The same is true for each class without a box.
 
     Raises:
         InputError: the file cannot be read, a class is unknown, or a box is invalid.
@@ -150,7 +151,7 @@ def _chosen(drawn: ImageBoxes, which: str, readers: set[str]) -> ImageBoxes:
         return drawn
     if which != "majority":
         return drawn.only(lambda one: one.reader == which)
-    # Not at the top: it imports NumPy, and the config's models take the classes from here.
+    # Imported here: `consensus` imports NumPy, but the config's models need only the classes.
     from fidelity.datasets.readers.consensus import agreed_boxes
 
     kept = {c: agreed_boxes(boxes, readers, which) for c, boxes in drawn.boxes.items()}

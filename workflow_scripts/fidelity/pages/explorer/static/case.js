@@ -16,7 +16,7 @@ explorer.case = (() => {
     return explorer.study.thresholds[k].toFixed(3).replace(/0$/, "");
   }
 
-  // The panel of the image, then one of each explainer, made once.
+  // Create the panel of the image and one panel per explainer, once.
   function start() {
     const box = document.getElementById("panels");
     panels = Array.from({ length: 1 + Math.min(PANELS, mostSources()) }, (_, place) => {
@@ -75,7 +75,7 @@ explorer.case = (() => {
     explorer.state.set({ shown });
   }
 
-  // The threshold of a panel; that of all where they are linked.
+  // The threshold of a panel, or the common one if panels are linked.
   function thresholdOf(place) {
     const { linked, threshold, thresholds } = explorer.state.get();
     const k = Math.round(linked ? threshold : thresholds[place]);
@@ -86,7 +86,7 @@ explorer.case = (() => {
     return explorer.entries.find((one) => one.case === name && (one.class === of || of === ""));
   }
 
-  // Draw the chosen case; the newest call wins.
+  // Draw the chosen case; if calls overlap, the newest one wins.
   async function show(rows) {
     drawing += 1;
     const turn = drawing;
@@ -133,12 +133,12 @@ explorer.case = (() => {
     document.body.dataset.drawn = `${entry.index}`;
   }
 
-  // What a reader drew: a mask, or boxes that are filled where masks are compared.
+  // The reference of an entry: a mask, or boxes that are filled where masks are compared.
   function drawnOf(found, entry) {
     return found.about.outlines.find((one) => one.class === entry.class);
   }
 
-  // What each reader drew, where there are several.
+  // What each reader drew, if there are several.
   function readingsOf(found, cls) {
     const drawn = async ({ reader, kind, boxes, colour }) => {
       const mask = kind === "mask" ? await explorer.data.reference(found, cls, reader) : null;
@@ -176,7 +176,7 @@ explorer.case = (() => {
     return found.about.size[0] !== found.about.scored[0];
   }
 
-  // Levels, mask and scores of one panel.
+  // Compute the levels, mask and scores of one panel.
   async function measured(panel, entry, found, reference) {
     const { study, filters, data, measure } = explorer;
     const state = explorer.state.get();
@@ -266,7 +266,7 @@ explorer.case = (() => {
     return [element("summary", "", `Stored scores: ${title}`), table];
   }
 
-  // Name the explainers in the lists of the panels.
+  // Fill the panels' lists with the names of the explainers.
   function list() {
     for (const panel of panels.slice(1)) {
       const options = explorer.filters.sources().map((one) => new Option(one.title, one.explainer));
@@ -274,7 +274,7 @@ explorer.case = (() => {
     }
   }
 
-  // All panels and their values as one canvas.
+  // Draw all panels and their values on one canvas.
   function picture() {
     const shown = panels.filter((panel) => !panel.figure.classList.contains("unused"));
     const [side, gap, line] = [420, 16, 22];

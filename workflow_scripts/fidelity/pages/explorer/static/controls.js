@@ -1,5 +1,5 @@
 "use strict";
-// The controls: each one with the id of a key of the state sets that key.
+// The controls: a control sets the key of the state that equals its id.
 
 explorer.controls = (() => {
   const CHOICES = { class: "All classes", split: "All splits", lesion_size: "All sizes" };
@@ -21,7 +21,7 @@ explorer.controls = (() => {
     return levels.map((level) => [level, capital(level)]);
   }
 
-  // What stays the same for the whole study.
+  // Fill what stays the same for the whole study.
   function fill() {
     const { study } = explorer;
     options(
@@ -64,7 +64,7 @@ explorer.controls = (() => {
     for (const one of document.querySelectorAll(`[data-needs=${needed}]`)) one.hidden = hidden;
   }
 
-  // What depends on the classifier and on where scores are from.
+  // Fill what depends on the classifier and on the binarization of the scores.
   function refill() {
     const state = explorer.state.get();
     const sources = explorer.filters.sources().map((one) => [one.explainer, one.title]);

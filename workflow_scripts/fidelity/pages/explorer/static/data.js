@@ -1,6 +1,6 @@
 "use strict";
-// What the data files hold. They are scripts that call `explorer.receive`, since a page that is
-// opened from a disk may not fetch files. All text in them is shown as text, never as HTML.
+// Read the data files. They are scripts that call `explorer.receive`, because a page that is opened
+// from a disk may not fetch files. All text in them is shown as text, never as HTML.
 
 const explorer = {
   study: null,
@@ -11,7 +11,7 @@ const explorer = {
 };
 
 explorer.data = (() => {
-  // Cases that stay in memory.
+  // Number of cases kept in memory.
   const MOST_CASES = 12;
   const scripts = new Map();
   const scores = new Map();
@@ -37,7 +37,7 @@ explorer.data = (() => {
       cases.set(number, { number, about, maps: new Map(), found: new Map() });
     },
     map(number, source, cls, packed) {
-      // The file of a classifier's maps may be read before the one of the case.
+      // The file with a classifier's maps may be read before the file of the case.
       const waiting = cases.get(number)?.maps ?? early(number);
       waiting.set(keyOf(source, cls), packed);
     },
@@ -54,7 +54,7 @@ explorer.data = (() => {
     return `${source} ${cls}`;
   }
 
-  // Run a data file once; resolves to whether it is there.
+  // Run a data file once; resolves to whether it exists.
   function load(path) {
     if (!scripts.has(path)) {
       const done = new Promise((resolve) => {
@@ -84,7 +84,7 @@ explorer.data = (() => {
     const found = cases.get(number);
     for (const [key, packed] of unclaimed.get(number) ?? []) found.maps.set(key, packed);
     unclaimed.delete(number);
-    // The newest is last; the oldest is forgotten, together with its files.
+    // The newest case is last; the oldest is forgotten, together with its files.
     cases.delete(number);
     cases.set(number, found);
     if (cases.size > MOST_CASES) {
@@ -113,7 +113,7 @@ explorer.data = (() => {
     return mask;
   }
 
-  // Compute once per case.
+  // Compute a value once per case.
   function once(found, key, compute) {
     if (!found.found.has(key)) found.found.set(key, compute());
     return found.found.get(key);
@@ -123,7 +123,7 @@ explorer.data = (() => {
     return found.about.size[0] * found.about.size[1];
   }
 
-  // The reference of a class, or what a reader drew of it: 0 or 1 per pixel.
+  // The reference of a class, or what a reader drew for it: 0 or 1 per pixel.
   function reference(found, cls, reader = "") {
     return once(found, `reference ${cls} ${reader}`, async () => {
       const own = found.about.outlines.filter((one) => one.class === cls);
@@ -132,7 +132,7 @@ explorer.data = (() => {
     });
   }
 
-  // The level of each pixel: how many thresholds it exceeds. null where there is no map.
+  // The level of each pixel: how many thresholds it exceeds. null if there is no map.
   function levels(found, source, cls) {
     const packed = found.maps.get(keyOf(source, cls));
     if (!packed) return Promise.resolve(null);
@@ -146,7 +146,7 @@ explorer.data = (() => {
     });
   }
 
-  // A stored mask: a threshold, and the pixels that differ from it. null where there is none.
+  // A stored mask: a threshold, and the pixels that differ from it. null if there is no mask.
   async function storedMask(found, source, cls, rule) {
     const stored = found.maps.get(keyOf(source, cls))?.masks[rule];
     if (!stored) return null;
@@ -158,7 +158,7 @@ explorer.data = (() => {
     return mask;
   }
 
-  // Grey values of the image; null where no image may be shown.
+  // Grey values of the image; null if images may not be shown.
   function image(found) {
     if (!found.about.image) return Promise.resolve(null);
     return once(found, "image", async () => {

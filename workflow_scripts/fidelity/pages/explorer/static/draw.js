@@ -1,10 +1,10 @@
 "use strict";
-// A panel: image, heat map and contours on a canvas.
+// Draw a panel: image, heat map and contours on a canvas.
 
 explorer.draw = (() => {
   const REFERENCE = "#56b4e9";
   const PREDICTED = "#ffffff";
-  // Pixels of the longer side of a panel, at least.
+  // Smallest number of pixels on the longer side of a panel.
   const SHARP = 512;
 
   function canvasOf(width, height, fill) {
@@ -15,7 +15,7 @@ explorer.draw = (() => {
     return canvas;
   }
 
-  // Grey values between level - window / 2 and level + window / 2 become black to white.
+  // Map grey values from level - window / 2 to level + window / 2 to black to white.
   function grey(image, window, level) {
     const table = Uint32Array.from({ length: 256 }, (_, value) => {
       const shown = Math.min(255, Math.max(0, ((value - level) / window + 0.5) * 255)) | 0;
@@ -26,7 +26,7 @@ explorer.draw = (() => {
     });
   }
 
-  // What is not salient stays transparent.
+  // Low values stay transparent.
   function heat(levels, [height, width], number, rgb, opacity) {
     const table = Uint32Array.from({ length: number + 1 }, (_, level) => {
       const value = level / number;
@@ -40,18 +40,19 @@ explorer.draw = (() => {
   }
 
   // The edges between pixels inside and outside of a mask, in pixels of the map, and boxes [y0, x0,
-  // y1, x1]. There may be no mask.
+  // y1, x1]. The mask may be null.
   function outline(mask, [height, width], boxes = []) {
     const path = new Path2D();
     for (const [y0, x0, y1, x1] of boxes) path.rect(x0, y0, x1 - x0, y1 - y0);
     if (!mask) return path;
-    // With a margin of nothing, the contour of a mask that touches the border is closed.
+    // An empty margin closes the contour of a mask that touches the border.
     const row = width + 2;
     const padded = new Uint8Array(row * (height + 2));
     for (let y = 0; y < height; y += 1) {
       padded.set(mask.subarray(y * width, (y + 1) * width), (y + 1) * row + 1);
     }
-    // Neighbouring lines of pixels are `across` apart in `padded`, pixels of a line `along`.
+    // In `padded`, neighbouring lines are `across` apart, and neighbouring pixels of a line
+    // `along`.
     const edges = (lines, length, across, along, point) => {
       for (let line = 0; line <= lines; line += 1) {
         let start = -1;
@@ -84,8 +85,8 @@ explorer.draw = (() => {
     }
   }
 
-  // Draw the layers: `image` and `heat` are canvases, `reference` and `predicted` are outlines; all
-  // may be null. `readings` are outlines in colours, thinner than the reference below them.
+  // Draw the layers: `image` and `heat` are canvases, `reference` and `predicted` are outlines;
+  // each may be null. `readings` are coloured outlines, thinner than the reference below them.
   function panel(canvas, about, layers) {
     const [height, width] = about.size;
     const scale = Math.max(1, Math.ceil(SHARP / Math.max(height, width)));

@@ -1,8 +1,8 @@
 "use strict";
-// Which entries (a case and a class) are selected, in which order, and as a CSV file.
+// Select and sort entries (a case and a class), and write them as a CSV file.
 
 explorer.filters = (() => {
-  // Text that a spreadsheet would run as a formula: guarded as in the study's tables.
+  // Text that a spreadsheet would run as a formula; it is escaped as in the study's tables.
   const RISKY = /^'*[=+\-@\t\r]/;
 
   // The sources (explainer and classifier) of the chosen classifier, in the order of the study.
@@ -34,20 +34,20 @@ explorer.filters = (() => {
     return metrics.find((one) => one.key === chosen) ?? metrics[0];
   }
 
-  // The stored scores of a source, by number of the entry; empty where there are none.
+  // The stored scores of a source, indexed by the number of the entry; empty if there are none.
   function column(source, rule, key) {
     const place = explorer.study.metrics.findIndex((one) => one.key === key);
     return (source && explorer.data.scores.get(rule)?.[source.number]?.[place]) ?? [];
   }
 
-  // The keys of the state that filter and are empty at first; the study's strata are the last.
+  // The keys of the state that filter and are empty at first; the study's strata come last.
   function names() {
     const ends = ["score", "gap", "share"].flatMap((name) => [`${name}-from`, `${name}-to`]);
     const strata = explorer.study.strata.map(({ key }) => `stratum-${key}`);
     return ["text", "class", "correct", "confidence", "lesion_size", ...ends, ...strata];
   }
 
-  // A function from an entry to all that is filtered and sorted by.
+  // Return a function from an entry to all values that it is filtered and sorted by.
   function factsOf() {
     const answers = classifier();
     const { a, b, binarization } = explorer.state.get();
@@ -101,7 +101,7 @@ explorer.filters = (() => {
     return one < other ? -1 : Number(one > other);
   }
 
-  // Selected rows in their order; missing values are last in either direction.
+  // Selected rows in sorted order; missing values are last in both directions.
   function selected() {
     const { sort, descending } = explorer.state.get();
     const direction = descending ? -1 : 1;

@@ -2,11 +2,11 @@
 // The thumbnails of the selected cases.
 
 explorer.grid = (() => {
-  // As `thumbnails.py` writes them.
+  // The same values as in `thumbnails.py`.
   const SIDE = 104;
   const COLUMNS = 10;
   const PER_SHEET = 100;
-  // Thumbnails that are added at a time, as one scrolls down.
+  // Number of thumbnails added at a time while scrolling down.
   const CHUNK = 400;
   let rows = [];
   let shown = 0;

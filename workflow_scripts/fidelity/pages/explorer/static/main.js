@@ -1,9 +1,9 @@
 "use strict";
-// Start: the state, then everything that follows from it.
+// Start: set up the state, then everything that depends on it.
 
 (() => {
   const { state, filters, controls } = explorer;
-  // What has changed since all was last shown.
+  // What has changed since the page was last updated.
   const due = new Set();
   let rows = [];
 
@@ -44,7 +44,7 @@
     };
   }
 
-  // Values that an address may hold and the study does not know become the usual ones.
+  // Replace values from the address that the study does not have by the defaults.
   function checked() {
     const { study } = explorer;
     const now = state.get();
@@ -61,7 +61,7 @@
     for (const [name, values] of Object.entries(known)) {
       if (!values.includes(now[name])) changes[name] = usual[name];
     }
-    // Metrics of masks and of maps; explainers of one classifier.
+    // Metrics must fit (of masks or of maps), and explainers must be of the chosen classifier.
     const rule = changes.binarization ?? now.binarization;
     const fitting = study.metrics.filter((one) => one.ranking === (rule === "none"));
     const metric = changes.metric ?? now.metric;
@@ -87,7 +87,7 @@
       const rule = filters.ruleNumber(key);
       if (rule >= 0 && !explorer.data.scores.has(rule)) await explorer.data.loadScores(rule);
     }
-    // A newer change shows this one too.
+    // A newer change will update the page, including this change.
     if (state.get() !== now) return;
     const names = new Set(due);
     due.clear();
@@ -99,7 +99,8 @@
       const all = explorer.entries.length;
       const missing = explorer.study.cases - new Set(explorer.entries.map((one) => one.file)).size;
       const left = missing > 0 ? ` (${missing} more cases of the study are not in this page)` : "";
-      document.getElementById("count").textContent = `${rows.length} of ${all} cases${left}`;
+      document.getElementById("count").textContent =
+        `${rows.length} of ${all} cases with maps${left}`;
       explorer.grid.show(rows);
     }
     if (now.view === "plots" && (selection || names.has("view"))) explorer.plots.show(rows);

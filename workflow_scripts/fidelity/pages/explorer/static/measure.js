@@ -1,5 +1,5 @@
 "use strict";
-// Scores of a mask, from counts of pixels. No drawing, no page: numbers alone.
+// Compute scores of a mask from pixel counts. This file does not access the page.
 
 explorer.measure = (() => {
   // The mask of the pixels whose level exceeds k, that is, whose value exceeds threshold k.
@@ -7,7 +7,7 @@ explorer.measure = (() => {
     return levels.map((level) => (level > k ? 1 : 0));
   }
 
-  // For each k, how many pixels of level above k are inside and outside of the reference.
+  // For each k, the numbers of pixels with a level above k inside and outside of the reference.
   function counted(levels, reference, number) {
     const inside = new Uint32Array(number + 2);
     const outside = new Uint32Array(number + 2);
@@ -40,7 +40,7 @@ explorer.measure = (() => {
     return { tp, fp, fn };
   }
 
-  // IoU, Dice, precision and recall; `empty` says what they are where a mask has no pixel.
+  // IoU, Dice, precision and recall; `empty` gives their values for masks without pixels.
   function shares({ tp, fp, fn }, empty) {
     const noReference = tp + fn === 0;
     const noPrediction = tp + fp === 0;

@@ -1,8 +1,9 @@
 "use strict";
-// Scatter of two explainers and distributions of all, by Chart.js; a click on a dot opens its case.
+// Scatter plot of two explainers and distributions of all, by Chart.js; clicking a dot opens its
+// case.
 
 explorer.plots = (() => {
-  // Okabe and Ito's colours, and shapes, so that classes differ without colours too.
+  // Okabe and Ito's colours, with shapes, so that classes differ without colour too.
   const COLOURS = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#111111"];
   const SHAPES = ["circle", "triangle", "rect", "rectRot", "star", "cross", "crossRot"];
   const charts = {};
@@ -13,7 +14,7 @@ explorer.plots = (() => {
     return text.length > length ? `${text.slice(0, length - 1)}…` : text;
   }
 
-  // Two lines where a name is too long for one.
+  // Break a long name into two lines.
   function lines(text) {
     const end = text.length > 26 ? text.lastIndexOf(" ", 26) : 0;
     return end > 0 ? [text.slice(0, end), short(text.slice(end + 1))] : short(text);
@@ -110,7 +111,7 @@ explorer.plots = (() => {
     return sorted.length % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
   }
 
-  // A row of dots per explainer, spread by the number of the entry, with the median.
+  // One row of dots per explainer, spread by the number of the entry, with the median.
   function strips(rows) {
     const { filters } = explorer;
     const metric = filters.metric();
@@ -149,7 +150,7 @@ explorer.plots = (() => {
           label: "A case",
           data: dots,
           ...look(0),
-          // Many dots lie on each other: fainter, they show where most are.
+          // With many overlapping dots, fainter ones show where most of them are.
           backgroundColor: `${COLOURS[0]}${dots.length > 2000 ? "30" : "99"}`,
           borderWidth: 0,
           pointRadius: 3,

@@ -1,5 +1,5 @@
 "use strict";
-// All that a user has set, in one object; the address of the page holds what differs from the start.
+// All settings of the user in one object; the page's address holds those that are not defaults.
 
 explorer.state = (() => {
   let defaults = {};
@@ -20,7 +20,7 @@ explorer.state = (() => {
     });
   }
 
-  // Unknown names and values of another kind are left out: an address may hold anything.
+  // Unknown names and values of another type are ignored, because an address may contain anything.
   function read(hash) {
     const found = structuredClone(defaults);
     const given = new URLSearchParams(hash.replace(/^#/, ""));
@@ -57,7 +57,7 @@ explorer.state = (() => {
     const before = current;
     current = { ...current, ...changes };
     written = hash();
-    // Going to another view or case can be undone by the browser's Back.
+    // The browser's Back button undoes a change of view or case.
     const places = ["view", "case", "of"];
     if (places.some((name) => before[name] !== current[name])) location.hash = written;
     else location.replace(written);

@@ -1,0 +1,51 @@
+"""Captions of the report that depend on the study, rendered as Snakemake does."""
+
+from types import SimpleNamespace
+
+import jinja2
+import pytest
+
+from tests.helpers import ROOT
+
+TITLES = {
+    "datasets": {"d": "Demo"},
+    "classifiers": {"net": "ResNet-18"},
+    "explainers": {"lime": "LIME", "lung": "Whole lung (null)", "unet": "U_Net (ceiling)"},
+    "families": {"lime": "perturbation", "lung": "baseline", "unet": "ceiling"},
+    "binarizations": {"tuned": "Tuned threshold"},
+}
+
+
+def caption(name, titles=TITLES, **job):
+    text = (ROOT / "rules" / "captions" / f"{name}.rst").read_text(encoding="utf-8")
+    environment = jinja2.Environment(
+        trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    config = Config(titles=titles, answers=[])
+    found = environment.from_string(text).render(snakemake=SimpleNamespace(config=config, **job))
+    return " ".join(found.split())
+
+
+class Config(dict):
+    """A dict whose keys are attributes, too, as in Snakemake's templates."""
+
+    __getattr__ = dict.__getitem__
+
+
+def test_the_start_page_lists_explainers_null_baselines_and_ceilings_apart():
+    found = caption("study")
+    assert (
+        "Explainers: LIME. "
+        "Null baselines (they ignore the trained classifier): Whole lung. "
+        r"Ceilings (networks trained on reference masks, or second readers): U\_Net. An explainer"
+    ) in found
+    alone = caption("study", TITLES | {"explainers": {"lime": "LIME"}})
+    assert "Explainers: LIME. An explainer" in alone
+
+
+@pytest.mark.parametrize("ceilings", [[], ["unet"]])
+def test_a_gallery_states_which_methods_it_leaves_out(ceilings):
+    wildcards = SimpleNamespace(dataset="d", classifier="net", binarization="tuned")
+    params = SimpleNamespace(settings={"gallery": {"ceilings": ceilings}})
+    found = caption("gallery", wildcards=wildcards, params=params)
+    assert ("At most seven methods are shown" in found) == bool(ceilings)
