@@ -1,4 +1,4 @@
-"""Layers over depth, and what cannot be hooked: known when the config is read."""
+"""A sweep over layers, and layers that cannot be hooked, are resolved when the config is read."""
 
 import copy
 
