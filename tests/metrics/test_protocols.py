@@ -56,7 +56,7 @@ def _same(protocol, reference, prediction, theirs, rel=1e-12):
 def test_monai(reference, prediction):
     y_pred, y = (torch.from_numpy(MASKS[name])[None, None] for name in (prediction, reference))
     both = {"y_pred": y_pred, "y": y, "include_background": True}
-    # Its counts add the masks, which does not work for booleans.
+    # MONAI's counts add the masks, which does not work for booleans.
     counts = monai.get_confusion_matrix(y_pred.float(), y.float(), include_background=True)
     theirs = {
         "iou": monai.compute_iou(**both),
@@ -69,7 +69,7 @@ def test_monai(reference, prediction):
         "assd": monai.compute_average_surface_distance(**both, symmetric=True),
         "nsd": monai.compute_surface_dice(**both, class_thresholds=[TOLERANCE]),
     }
-    _same("monai", reference, prediction, theirs, rel=1e-6)  # It computes in float32.
+    _same("monai", reference, prediction, theirs, rel=1e-6)  # MONAI uses float32.
 
 
 def _or_nan(function, *masks):

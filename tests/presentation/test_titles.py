@@ -76,7 +76,7 @@ def test_several_entries_of_one_method_are_told_apart(demo):
         "sweep-depth2": "Grad-CAM, depth 2",
         "sweep-depth3": "Grad-CAM (sweep-depth3)",
         "sweep-depth4": "Grad-CAM, depth 4",
-        # More than two settings would be too long, so the titles use the keys.
+        # Three settings would be too many, so the titles use the keys.
         "lime_a": "LIME (a)",
         "lime_b": "LIME (b)",
         "mean_mask": "Mean training mask (null)",

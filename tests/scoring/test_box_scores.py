@@ -168,7 +168,7 @@ def test_tables_of_sets(tmp_path):
             "rodeo_localization": 0.5,
             "rodeo_shape_matching": 0.5,
             "rodeo_classification": 0.5,
-            "rodeo": 0.5 + 1e-6,  # The epsilon of its harmonic mean.
+            "rodeo": 0.5 + 1e-6,  # RoDeO's harmonic mean has this epsilon.
             # The box of the peak overlaps the lesion by 4 of 112 pixels.
             **{f"afp_iou_{t:g}": 1 for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
             **{f"afp_iobb_{t:g}": 0 for t in (0.1, 0.25, 0.5, 0.75, 0.9)},

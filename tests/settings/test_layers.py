@@ -1,4 +1,4 @@
-"""A sweep over layers, and layers that cannot be hooked, are resolved when the config is read."""
+"""Sweeps over layers are expanded, and layers without hooks refused, when the config is read."""
 
 import copy
 

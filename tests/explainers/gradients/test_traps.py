@@ -170,8 +170,8 @@ def test_norms_are_merged_after_convolutions_and_kept_elsewhere(resnet, densenet
         return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
     assert norms(resnet) == 0
-    # These do not follow a convolution of their own: the first norm of each of 58 layers, one per
-    # transition (3), and the last norm.
+    # These norms do not follow a convolution of their own: the first in each of 58 layers and
+    # 3 transitions, and the last.
     assert norms(densenet) == 62
 
 

@@ -28,7 +28,7 @@ SETS = {**{m: [p for p in PAIRS if p[0] == m] for m in MAPS}, "all": PAIRS}
 
 
 def box_values(pairs, multi_contour):
-    """Run its BoxEvaluator, and return percentages at IoU 30, 50 and 70."""
+    """Run wsolevaluation's BoxEvaluator, and return percentages at IoU 30, 50 and 70."""
     names = [f"{m}/{r}" for m, r in pairs]
     boxes = {f"{m}/{r}": [(b[1], b[0], b[3], b[2]) for b in REFERENCES[r]] for m, r in pairs}
     sizes = dict.fromkeys(names, SHAPE[::-1])
@@ -62,7 +62,7 @@ def box_values(pairs, multi_contour):
 
 
 def pixel_value(pairs):
-    """Run its MaskEvaluator. If there are several reference boxes, the first is ignored."""
+    """Run wsolevaluation's MaskEvaluator. Of several reference boxes, the first is ignored."""
     found = evaluation.MaskEvaluator.__new__(evaluation.MaskEvaluator)
     steps = list(np.arange(0, 1, 1 / STEPS))
     with patch.object(evaluation, "get_mask_paths", lambda metadata: ({}, {})):
@@ -86,7 +86,7 @@ def pixel_value(pairs):
 
 
 def mask_of(reference):
-    """Fill boxes with 1 and areas to ignore with 255, as its `get_mask` does."""
+    """Fill boxes with 1 and areas to ignore with 255, as wsolevaluation's `get_mask` does."""
     mask = np.zeros(SHAPE, np.uint8)
     first, *others = ([round(v) for v in box] for box in REFERENCES[reference])
     for y0, x0, y1, x1 in others or [first]:
