@@ -122,11 +122,12 @@ def read_names(path: str | Path) -> list[str]:
 def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
     """Read the boxes of one image as shares of it; the names of the classes are by their numbers.
 
-    An empty file is an image that was read, and nothing was found. Further numbers in a line
-    (confidence) are ignored.
+    An empty file is an image that was read, and nothing was found. One further number in a line
+    (confidence) is ignored.
 
     Raises:
-        InputError: the file cannot be read, a class has no name, or a box is invalid.
+        InputError: the file cannot be read, a class has no name, a box is invalid, or a line is a
+            polygon or a rotated box.
     """
     found = ImageBoxes(size=RELATIVE)
     for number, line in enumerate(read_text(path).splitlines(), 1):
@@ -138,6 +139,13 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
                 f"the class {cells[0]!r} has no name; the names are {', '.join(names)}",
                 "names",
                 "List the names of all classes in the order of their numbers",
+            )
+        # Class, box and confidence: what is longer would be read as a box in another place.
+        if len(cells) > 6:
+            raise row.wrong(
+                f"{len(cells) - 1} numbers after the class are no box, but a polygon or a rotated"
+                " box",
+                remedy="Export 'class x y width height', or the polygons as COCO",
             )
         try:
             x, y, width, height = map(float, cells[1:5])

@@ -25,6 +25,7 @@ from fidelity.base.suggestions import nearest, suggestion
 from fidelity.datasets.acquisition.folders import check_root, is_clutter
 from fidelity.datasets.annotations import box_table
 from fidelity.datasets.annotations.drawn import Row
+from fidelity.datasets.case_names import CaseNames
 from fidelity.datasets.cases import (
     BOXES_OF_READER,
     BOXES_PREFIX,
@@ -266,12 +267,23 @@ def _with_boxes(
     """Add the boxes of a second table, whose rows name the case or its image."""
     named = {cls for one in rows.values() for cls in (*one.boxes.boxes, *dict(one.read)) if cls}
     classes = sorted(named)
-    known: dict[str, str] = {}
-    for case in cases:
-        name = case.image.rpartition("/")[2]
-        for key in (case.case, case.image, name, name.rpartition(".")[0]):
-            known.setdefault(key, case.case)
-    strange = [key for key in rows if key not in known]
+    names = CaseNames(cases)
+    by_case: dict[str, box_table.ReadCase] = {}
+    strange, meant = [], {}
+    for key, one in rows.items():
+        case = names.find(key, boxes, "case", f"line {one.line}: ")
+        if case is None:
+            strange.append(key)
+            continue
+        if case in by_case:
+            raise InputError(
+                f"line {one.line}: {key!r} is the case of line {by_case[case].line},"
+                f" {meant[case]!r}, written in another way",
+                file=boxes,
+                field="case",
+                remedy="Write each case in one way",
+            )
+        by_case[case], meant[case] = one, key
     if strange:
         raise InputError(
             f"line {rows[strange[0]].line}: there is no case {strange[0]!r} in {table.name}"
@@ -280,7 +292,6 @@ def _with_boxes(
             field="case",
             remedy="Add the case to the table, or remove its boxes",
         )
-    by_case = {known[key]: one for key, one in rows.items()}
     for case in cases:
         own = by_case.get(case.case)
         if own is not None:
