@@ -194,7 +194,7 @@ def test_coco_run_lengths_with_height_and_width_swapped(tmp_path):
     swapped = {"size": [50, 40], "counts": [0, 50, 1950]}
     annotation = {**COCO["annotations"][1], "segmentation": swapped}
     (tmp_path / "a.json").write_text(json.dumps({**COCO, "annotations": [annotation]}))
-    with pytest.raises(InputError, match=r"\[50, 40\], and their image \[40, 50\] .* be swapped"):
+    with pytest.raises(InputError, match="height 50 and width 40, .* seem to be swapped"):
         read_mask_at(tmp_path, "a.json#a/x.png/Nodule/Mass")
 
 
@@ -239,6 +239,37 @@ def test_a_class_of_cvat_with_polygons_and_boxes_is_their_union(tmp_path):
     assert mask[5:15, 5:15].all()
     assert mask.sum() == 160 + 100
     assert not case.boxes  # which would be one of two lesions
+
+
+@pytest.mark.parametrize("source", ["yolo", "voc", "coco"])
+def test_folders_of_splits_and_notes_as_roboflow_exports_them(tmp_path, source):
+    """Drawn anew, the splits would mix what the user's own classifier was trained on."""
+    (tmp_path / "README.dataset.txt").write_text("# chest > v1\n")
+    folders = {"train": "train", "valid": "val", "test": "test"}
+    images = []
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+        for number in range(4):
+            stem = f"{folder}/{folder}{number}"
+            cv2.imwrite(str(tmp_path / f"{stem}.png"), np.zeros((40, 50), np.uint8))
+            images.append({**COCO["images"][0], "id": len(images), "file_name": f"{stem}.png"})
+            if source == "yolo":
+                (tmp_path / f"{stem}.txt").write_text("0 .5 .5 .2 .2\n")
+            if source == "voc":
+                xml = PASCAL.replace("x.jpg", f"{folder}{number}.png")
+                (tmp_path / f"{stem}.xml").write_text(xml)
+    (tmp_path / "a.json").write_text(json.dumps({**COCO, "images": images, "annotations": []}))
+    keys = {
+        "yolo": {"names": ["Mass"]},
+        "voc": {},
+        "coco": {"annotations": "a.json"},
+    }[source]
+    settings = Dataset.chosen(
+        {"source": source, "root": str(tmp_path), "annotated_classes": ["Mass"], **keys}
+    )
+    reader = {"yolo": yolo, "voc": voc, "coco": coco}[source]
+    found = {case.case: case.split for case in reader.find_cases(tmp_path, settings)}
+    assert found == {f"{f}{n}": split for f, split in folders.items() for n in range(4)}
 
 
 def test_an_entity_bomb_is_refused(tmp_path):

@@ -130,7 +130,7 @@ def test_a_box_outside_the_image_is_refused_or_clipped(root, caplog):
     with pytest.raises(
         InputError,
         match=r"a\.png, 'boxes_outside': boxes\.csv, line 2: the box 30 30 50 35 .* of 'Mass'"
-        r" leaves the image, which has 40 x 40 pixels\. Correct the row, or set boxes_outside",
+        r" leaves the image, which has 40 x 40 pixels\. Correct the row, or use images",
     ):
         index_cases(root, entry(root, boxes="boxes.csv"))
     with caplog.at_level(logging.WARNING):

@@ -190,10 +190,10 @@ def _decode_coco(segmentations: Sequence[Any], size: tuple[int, int]) -> np.ndar
         if isinstance(shape, dict):
             drawn = decode(check_encoding(shape, None, ""))
             if drawn.shape != mask.shape:
-                turned = "; height and width seem to be swapped" * (drawn.shape == size[::-1])
+                turned = "; they seem to be swapped" * (drawn.shape == size[::-1])
                 raise InputError(
-                    f"the run lengths have the size {[*drawn.shape]}, and their image {[*size]}"
-                    f" (height, width){turned}",
+                    f"the run lengths have the height {drawn.shape[0]} and width {drawn.shape[1]},"
+                    f" and the image {size[0]} and {size[1]}{turned}",
                     remedy="Write run lengths of the image's size, down the columns",
                 )
             mask |= drawn

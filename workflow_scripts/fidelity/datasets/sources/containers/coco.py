@@ -3,7 +3,8 @@
 References: a box or segmentation is *drawn*. A category of the file that an image has no annotation
 of is *read and nothing found*, an empty reference.
 
-Splits: one file each (`tables`), else drawn by patient, 70:10:20, seeded.
+Splits: one file each (`tables`), else folders train, val (or valid) and test above the images, else
+drawn by patient, 70:10:20, seeded.
 """
 
 from collections import Counter

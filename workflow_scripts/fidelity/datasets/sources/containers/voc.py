@@ -5,7 +5,8 @@ Pascal VOC has one file for each image, CVAT one for all images.
 References: a box or shape is *drawn*. A class of the files that an image has no object of is *read
 and nothing found*, an empty reference.
 
-Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else drawn by patient, 70:10:20, seeded.
+Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else folders train, val (or valid) and test
+above the images, else drawn by patient, 70:10:20, seeded.
 """
 
 from collections.abc import Iterator

@@ -19,9 +19,8 @@ import yaml
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, endings, files_below, find_file
 from fidelity.datasets.annotations.drawn import RELATIVE, RESTORE, ImageBoxes, Row, read_text
-from fidelity.datasets.cases import SPLIT_ALIASES, Case
+from fidelity.datasets.cases import Case
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
-from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Yolo
 
 multilabel = True
@@ -29,7 +28,9 @@ masks_follow_labels = False
 
 DATA, LISTS = ("data.yaml", "dataset.yaml"), ("classes.txt", "obj.names", "_darknet.labels")
 # Text files that are no annotations.
-OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "readme.txt", "requirements.txt"}
+OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "requirements.txt"}
+# And their beginnings: Roboflow adds README.roboflow.txt and README.dataset.txt.
+NOTES = ("readme", "license")
 
 
 def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
@@ -45,7 +46,6 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
             read_boxes(root / text, names),
             names,
             Row(root / text, "whole file").place,
-            _split(text),
         )
         for text in _texts(below)
     }
@@ -79,7 +79,8 @@ def _annotation_files(root: Path) -> list[str]:
 
 def _texts(below: Iterable[str]) -> list[str]:
     texts = (path for path in below if path.lower().endswith(".txt"))
-    return [text for text in texts if text.rpartition("/")[2].lower() not in OTHERS]
+    named = ((text, text.rpartition("/")[2].lower()) for text in texts)
+    return [text for text, name in named if name not in OTHERS and not name.startswith(NOTES)]
 
 
 def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
@@ -105,13 +106,6 @@ def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
             remedy="Set names: [<class 0>, <class 1>, …]",
         )
     return read_names(listed)
-
-
-def _split(text: str) -> str:
-    for part in text.lower().split("/")[:-1]:
-        if (split := SPLIT_ALIASES.get(part, part)) in SPLITS:
-            return split
-    return ""
 
 
 def read_names(path: str | Path) -> list[str]:
