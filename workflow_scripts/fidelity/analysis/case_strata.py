@@ -23,8 +23,8 @@ ORDER = {
 UNKNOWN = "unknown"
 # Share of a reference that must lie on a side for the side to count.
 LEAST_SIDE = 0.1
-# A lateral view shows both lungs in one place.
-LATERAL = ("LL", "RL", "LAT", "lateral", "LLD", "RLD")
+# A lateral view shows both lungs in one place. So does any view with "lat" in its name.
+LATERAL = ("L", "LL", "RL", "LLD", "RLD")
 
 
 def case_strata(
@@ -48,7 +48,8 @@ def case_strata(
             if "lesion_count" in wanted:
                 row["lesion_count"] = lesion_count(case, cls)
             if "side" in wanted:
-                lateral = known.get("view") in LATERAL
+                view = known.get("view", "")
+                lateral = view in LATERAL or "lat" in view.lower()
                 row["side"] = UNKNOWN if lateral else side(case, cls)
             rows.append({"case": case.case, "class": cls, **row})
     columns = [*STRATA_CASES.names[:2], *wanted]
