@@ -107,6 +107,12 @@ def test_a_name_of_two_images(root):  # noqa: F811
     assert [case.case for case in cases if case.boxes] == ["e"]
 
 
+def test_boxes_in_both_tables(root):  # noqa: F811
+    write(root, [{"boxes:Mass": "1 1 9 9"}], boxes=CORNERS + "a,Mass,1,1,5,5\n")
+    with pytest.raises(InputError, match="line 2: cases.csv has boxes of the case 'a', too"):
+        index_cases(root, entry(root, boxes="boxes.csv"))
+
+
 def test_a_row_of_cases_without_its_image(root, caplog):  # noqa: F811
     (root / "b.png").unlink()
     write(root, CASES, boxes=CORNERS + "a,Mass,1,1,5,5\nb,Mass,1,1,5,5\n")

@@ -74,8 +74,9 @@ class Case:
         readers: path of each reader's mask per source class, by reader; a mask of `masks` has no
             reader's name, and counts as that of the reader `first`.
         spacing: (row, column) size of the image's pixels in mm; None if unknown.
-        spacing_from: `table`, or the DICOM element that the spacing was read from; empty before
-            indexing or without a spacing.
+        spacing_from: `table`, or the DICOM element that the spacing was read from: then it is of
+            the image itself, not of `box_size`. Empty without a spacing, and before indexing for
+            sources with spacings of another size.
         lung_from: data set whose lung masks the model of this case's lungs was trained on; empty
             where the lung mask is provided or absent.
         uncertain: source classes that the image may or may not show; they are not among the labels,

@@ -150,7 +150,8 @@ def _case(row: Row, line: int) -> Case:
             SPACING[0],
             REMEDY,
         )
-    return case
+    # It is of the image itself, whatever image the boxes of a second table were drawn on.
+    return replace(case, spacing_from=case.spacing_from or ("table" if case.spacing else ""))
 
 
 def _check_words(row: Row) -> None:
@@ -161,6 +162,12 @@ def _check_words(row: Row) -> None:
             f"{patient!r} would be read as the name of a patient",
             "patient",
             "Leave the cell blank if the patient is not known",
+        )
+    if row.cells.get("lung_mask", "").strip().lower() == NONE:
+        raise row.wrong(
+            "the lungs of an image are not empty",
+            "lung_mask",
+            "Name the mask of the lungs, or leave the cell blank if there is none",
         )
     for name, cell in row.cells.items():
         word = cell.strip()
@@ -295,6 +302,13 @@ def _with_boxes(
     for case in cases:
         own = by_case.get(case.case)
         if own is not None:
+            if case.boxes:
+                raise InputError(
+                    f"line {own.line}: {table.name} has boxes of the case {case.case!r}, too",
+                    file=boxes,
+                    field="case",
+                    remedy="Keep the boxes in one of the two tables",
+                )
             read: dict[str, list[str]] = {}
             for cls, reader in own.read:
                 read.setdefault(reader, []).extend([cls] if cls else classes)
