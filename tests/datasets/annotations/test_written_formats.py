@@ -209,9 +209,7 @@ CVAT_BOX = '<box label="Mass" xtl="30" ytl="20" xbr="40" ybr="36"/>'
 
 
 def cvat(shapes):
-    return (
-        f'<annotations><image name="x.jpg" width="50" height="40">{shapes}</image></annotations>'
-    )
+    return f'<annotations><image name="x.jpg" width="50" height="40">{shapes}</image></annotations>'
 
 
 def test_pascal_voc_and_shapes_of_cvat(tmp_path):
@@ -306,8 +304,8 @@ SIIM = "ImageId, EncodedPixels\n"
         (siim.read_runs, SIIM + "a, -1\na, 1 2\n", "line 3: the image 'a' has both -1"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: the class '1' has"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .5 .5 .1\n", "line 1: is not 'class x y"),
-        (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .1 .1 .5 .1 .5 .5\n", "6 numbers after the class"),
-        (voc.read_boxes, cvat('<mask label="Mass" rle="0, 4" left="1" top="1" width="2" height="2"/>'),
+        (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .1 .1 .5 .1 .5 .5\n", "6 numbers after"),
+        (voc.read_boxes, cvat('<mask label="Mass" rle="0, 4" left="1" top="1" width="2"/>'),
          "x.jpg, mask 1: a shape 'mask' is not read"),
         (voc.read_boxes, cvat(f'{CVAT_BOX[:-2]} rotation="30"/>'), "x.jpg, box 1: a rotated box"),
         (chestx_det_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),
