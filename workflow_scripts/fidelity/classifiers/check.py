@@ -9,6 +9,7 @@ from fidelity.base.errors import InputError, first_line, under
 from fidelity.classifiers.cam_layers.choose import cam_size
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.network_facts import sides_taken
+from fidelity.classifiers.weights.file_facts import no_row
 from fidelity.classifiers.weights.foreign import classifier_of, initialise, untrained, weights_of
 from fidelity.classifiers.xrv import output_names
 from fidelity.settings.classifiers import Classifier as Entry
@@ -16,6 +17,8 @@ from fidelity.settings.classifiers import Classifier as Entry
 # Keys of the config among the fields of errors; others are of a file.
 FIELDS = ("weights", "weights_entry", "classes", "head", "mean", "transform_input")
 FIELDS += ("output_values",)
+# Times that one image is classified, to see that nothing is random.
+REPEATS = 3
 
 
 def loaded(
@@ -63,7 +66,7 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
 def takes_images(
     classifier: Classifier, image_size: int, size_field: str, architecture_field: str
 ) -> None:
-    """See that a classifier takes an image of a size, and returns one row of values for it.
+    """See that a classifier takes an image of a size, and returns the same row of values each time.
 
     Raises:
         InputError: it does not; names one of the two config keys.
@@ -83,8 +86,16 @@ def takes_images(
             else f"It takes images of {taken} px: write image_size: {taken}",
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+        raise no_row(architecture_field)
+    noise = torch.rand((1, channels, image_size, image_size), generator=torch.Generator())
+    with torch.no_grad():
+        first, *others = (classifier(noise) for _ in range(REPEATS))
+    if not all(torch.allclose(first, other, equal_nan=True) for other in others):
         raise InputError(
-            "the network does not return one row of values per image", field=architecture_field
+            "the network returns other values for the same image each time",
+            field=architecture_field,
+            remedy="Switch off what is random after training, such as F.dropout(x,"
+            " training=self.training)",
         )
 
 
