@@ -455,8 +455,8 @@ def test_weights_for_images_of_another_size(tmp_path):
     assert read_foreign(path, "torchscript", image_size=48, trusted=True).channels == 1
 
 
-def test_networks_that_are_random_after_training_are_refused(tmp_path):
-    """F.dropout without `training`, and a network that was traced in training mode."""
+def test_networks_that_are_left_in_training_mode_are_refused(tmp_path):
+    """F.dropout without `training`, and networks that were traced in training mode."""
     plugin, output = tmp_path / "mine.py", str(tmp_path / "a.json")
     plugin.write_text(
         "import torch\n"
@@ -485,6 +485,14 @@ def test_networks_that_are_random_after_training_are_refused(tmp_path):
     entry = made_elsewhere.entry("torchscript", **keys)
     with pytest.raises(InputError, match=said):
         check_classifier("net", "demo", entry, True, {}, {}, 32, [], output)
+    # Batch normalisation over the batch is not random.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(resnet18(num_classes=2).train(), torch.zeros(2, 3, 32, 32)).save(path)
+    with pytest.raises(InputError, match=r"depends on the other images of the batch\. Call eval"):
+        check_classifier("net", "demo", entry, True, {}, {}, 32, [], output)
+    torch.jit.trace(resnet18(num_classes=2).eval(), torch.zeros(2, 3, 32, 32)).save(path)
+    check_classifier("net", "demo", entry, True, {}, {}, 32, [], output)
 
 
 def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):

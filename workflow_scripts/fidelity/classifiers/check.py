@@ -19,6 +19,8 @@ FIELDS = ("weights", "weights_entry", "classes", "head", "mean", "transform_inpu
 FIELDS += ("output_values",)
 # Times that one image is classified, to see that nothing is random.
 REPEATS = 3
+# Relative and absolute difference that the size of the batch may make.
+SAME = 1e-3
 
 
 def loaded(
@@ -66,7 +68,7 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
 def takes_images(
     classifier: Classifier, image_size: int, size_field: str, architecture_field: str
 ) -> None:
-    """See that a classifier takes an image of a size, and returns the same row of values each time.
+    """See that a classifier takes an image of a size, and always returns one same row for it.
 
     Raises:
         InputError: it does not; names one of the two config keys.
@@ -90,12 +92,20 @@ def takes_images(
     noise = torch.rand((1, channels, image_size, image_size), generator=torch.Generator())
     with torch.no_grad():
         first, *others = (classifier(noise) for _ in range(REPEATS))
+        together = classifier(torch.cat([noise, torch.zeros_like(noise)]))[:1]
+    remedy = "Call eval() before a network is traced. Switch off what works in training alone, such"
+    remedy += " as F.dropout(x, training=self.training)"
     if not all(torch.allclose(first, other, equal_nan=True) for other in others):
         raise InputError(
             "the network returns other values for the same image each time",
             field=architecture_field,
-            remedy="Switch off what is random after training, such as F.dropout(x,"
-            " training=self.training)",
+            remedy=remedy,
+        )
+    if not torch.allclose(first, together, rtol=SAME, atol=SAME, equal_nan=True):
+        raise InputError(
+            "what the network returns for an image depends on the other images of the batch",
+            field=architecture_field,
+            remedy=remedy,
         )
 
 
