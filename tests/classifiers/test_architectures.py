@@ -80,7 +80,7 @@ def test_densenet_hook_keeps_what_it_saw():
     ("layer", "message"),
     [
         ("layer5", "Did you mean 'layer4'"),
-        ("fc", "no feature map"),
+        ("fc", "neither a feature map"),
         ("layer4.1.bn2", "overwritten in place"),
         ("avgpool", "has 1×1 positions"),
     ],

@@ -85,7 +85,9 @@ def takes_images(
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
         raise InputError(
-            "the network does not return one row of values per image", field=architecture_field
+            "the network does not return one row of values per image",
+            field=architecture_field,
+            remedy="Let it return logits of shape (n, classes)",
         )
 
 
