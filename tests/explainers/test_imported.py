@@ -449,8 +449,11 @@ def test_file_names_of_a_coco_file_may_be_of_windows(case, tmp_path):
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, "boxes are not read"),
-        ({"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 0, 1, 1]]}, "polygons only"),
+        ({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, "Boxes are not read"),
+        (
+            {"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 0, 1, 1]]},
+            "Polygons are read only",
+        ),
         ({"image_id": 1, "segmentation": encode(LEFT)}, "category_id"),
         ([1], "category_id"),
         (_result("x", 1, LEFT, score="high"), "score"),
@@ -506,7 +509,7 @@ def test_two_cases_or_classes_with_one_file_are_an_error(checked, tmp_path):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ([np.ones((6, 9)), _ramp()], "1 of 2 maps have one value everywhere"),
+        ([np.ones((6, 9)), _ramp()], "1 of 2 maps have the same value in all pixels"),
         ([_ramp() - 2 * _ramp().max(), _ramp()], "1 of 2 maps have no value above 0.*sign: abs"),
         ([_ramp(), _ramp()], "all 2 maps are equal"),
         ([_ramp(), _ramp()[::-1]], None),

@@ -126,7 +126,7 @@ def test_maps_that_lost_a_record(maps, prepared):
 
 def test_maps_that_never_had_a_case(maps, prepared):
     write_maps(maps, map(record, NAMES[:3]), {"unanswered": 0})
-    with pytest.raises(InputError, match=r"case 3/a.*lacks 1 of those in .*prepared.h5"):
+    with pytest.raises(InputError, match=r"case 3/a.*1 cases of .*prepared.h5 have none"):
         pairs(maps, prepared)
     # One that nobody read twice is left out by intent.
     write_maps(maps, map(record, NAMES[:3]), {"unanswered": 1})
@@ -135,7 +135,10 @@ def test_maps_that_never_had_a_case(maps, prepared):
 
 @pytest.mark.parametrize(
     ("cases", "said"),
-    [([*NAMES, "case 2"], "two maps of the case"), (["of another shard"], "the case is not in")],
+    [
+        ([*NAMES, "case 2"], "two maps of the same case"),
+        (["of another shard"], "the case is not in"),
+    ],
 )
 def test_maps_of_other_cases(maps, prepared, cases, said):
     write_maps(maps, map(record, cases), {"unanswered": 0})
