@@ -274,13 +274,17 @@ def test_names_of_users_are_text(tmp_path):
 def test_data_sets_and_classifiers_may_be_named(tmp_path):
     a = written(tmp_path / "a")
     b = written(tmp_path / "b", changed(datasets={"elsewhere": CONFIG["datasets"]["demo"]}))
-    with pytest.raises(InputError, match=r"no data set of one name \(A: demo; B: elsewhere\)"):
+    with pytest.raises(
+        InputError, match=r"no data set with the same name \(A: demo; B: elsewhere\)"
+    ):
         run(tmp_path / "a", tmp_path / "b", tmp_path / "out")
     _, table, *_ = run(a, b, tmp_path / "out")
     assert set(table["dataset_b"]) == {"elsewhere"}
     two = {"x": {"architecture": "resnet18"}, "y": {"architecture": "resnet34"}}
     c = written(tmp_path / "c", changed(classifiers=two))
-    with pytest.raises(InputError, match=r"no classifier of one name \(A: net; B: x and y\)"):
+    with pytest.raises(
+        InputError, match=r"no classifier with the same name \(A: net; B: x and y\)"
+    ):
         run(a, c, tmp_path / "out")
     _, table, *_ = run(a, c / "y", tmp_path / "out")
     assert set(table["classifier_b"]) == {"y"}
@@ -357,10 +361,10 @@ def test_folders_that_are_no_finished_study_are_refused(tmp_path):
     (tmp_path / "unfinished" / "results" / "demo").mkdir(parents=True)
     for folder, problem in (
         (tmp_path / "nothing", "'B': there is no such folder. Name the results"),
-        (tmp_path / "unfinished", "holds no finished study: there is no provenance.json"),
+        (tmp_path / "unfinished", "contains no finished study: provenance.json is neither"),
         (tmp_path / "unfinished" / "results" / "demo", "Finish the study with `make run`"),
         (b / "tables", "is neither a data set nor a classifier of 'demo'. Classifiers there: net"),
-        (a, "is both A and B"),
+        (a, "is given as both A and B"),
     ):
         with pytest.raises(InputError) as found:
             run(a, folder, tmp_path / "out")

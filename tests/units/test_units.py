@@ -291,7 +291,7 @@ def test_a_seed_that_was_added_later_changes_no_other_training(tmp_path, results
     assert differences(find_units(tmp_path / "units")) != []
     # `net` alone would be another training.
     made(tmp_path / "units", results, "other", own={"net": {**net, "seeds": [1, 2]}})
-    with pytest.raises(InputError, match="'other' is none of the trainings"):
+    with pytest.raises(InputError, match="'other' is not one of the trainings"):
         combined_config(find_units(tmp_path / "units"))
 
 
