@@ -273,7 +273,7 @@ def test_contents_that_are_no_map(tmp_path):
     np.save(tmp_path / "3d.npy", np.zeros((2, 3, 4)))
     _refused(tmp_path / "3d.npy", "npy", "shape")
     np.save(tmp_path / "grey.npy", np.arange(4).reshape(2, 2))
-    _refused(tmp_path / "grey.npy", "npy", "other values", kind="mask")
+    _refused(tmp_path / "grey.npy", "npy", "several values other than 0", kind="mask")
     np.savez(tmp_path / "b.npz", b=np.zeros((2, 2)), c=np.zeros((2, 2)))
     _refused(tmp_path / "b.npz", "npz", "no array 'a'")
     (tmp_path / "text.npy").write_text("no array")
@@ -532,7 +532,7 @@ def test_maps_that_mark_nothing_or_are_all_one_are_named(checked, tmp_path, capl
 def test_the_only_category_of_a_file_is_not_that_of_several_classes(checked, tmp_path):
     entry = _entry(file=_written(tmp_path / "r.json", [_result("c", 7, LEFT)]), missing="skip")
     checked(entry, ("c", "test"))
-    with pytest.raises(InputError, match="one category '7'.*classes: {a: 7}"):
+    with pytest.raises(InputError, match="only the category '7'.*classes: {a: 7}"):
         checked(entry, ("c", "test"), annotated=("a", "b"))
     checked(
         entry.model_copy(update={"classes": {"a": 7, "b": 8}}), ("c", "test"), annotated=("a", "b")

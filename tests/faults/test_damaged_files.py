@@ -251,7 +251,7 @@ def cohort_and_scores(explainers):
 
 def test_means_of_a_part_of_the_cohort_are_refused_unless_told_so(caplog):
     table, cohort = cohort_and_scores({"lime": NAMES, "gradcam": NAMES[:3]})
-    said = r"partial_cohort.*x/gradcam/x/x lack 1 of the 4 .*case 3"
+    said = r"partial_cohort.*x/gradcam/x/x has no scores for 1 of the 4 .*case 3"
     with pytest.raises(InputError, match=said):
         check_coverage(table, cohort, [], partial=False)
     check_coverage(table, cohort, ["gradcam"], partial=False)

@@ -101,8 +101,8 @@ def check_coverage(
         if not missing or key[COMBO.index("explainer")] in incomplete:
             continue
         problem = (
-            f"for {len(missing)} of the {len(cohort - unread)} cases and classes of the cohort,"
-            f" {name} has no scores, first {'/'.join(min(missing))!r}"
+            f"{name} has no scores for {len(missing)} of the {len(cohort - unread)} cases and"
+            f" classes of the cohort, first {'/'.join(min(missing))!r}"
         )
         if not partial:
             raise InputError(

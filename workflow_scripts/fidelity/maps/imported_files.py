@@ -210,7 +210,7 @@ def _as_mask(values: np.ndarray, path: Path) -> np.ndarray:
     mask = values != 0
     if mask.any() and not (values[mask] == values[mask].flat[0]).all():
         raise InputError(
-            "the mask has more values than 0 and one other value",
+            "the mask has several values other than 0",
             file=path,
             remedy="Threshold it, or set kind: map",
         )

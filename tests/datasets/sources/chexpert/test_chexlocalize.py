@@ -252,7 +252,7 @@ def test_missing_files_are_named(root):
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        ({"size": [HEIGHT, WIDTH], "counts": "abc"}, "does not fill its size"),
+        ({"size": [HEIGHT, WIDTH], "counts": "abc"}, "do not add up to the size"),
         ({"size": [-1, WIDTH], "counts": "abc"}, "not a COCO run-length encoding"),
     ],
 )
