@@ -25,6 +25,7 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 from fidelity.classifiers.model import Classifier  # noqa: E402
 from fidelity.faithfulness.infidelity import infidelity  # noqa: E402
 from fidelity.faithfulness.sensitivity import sensitivity_max  # noqa: E402
+from fidelity.maps.saliency_map import SaliencyMap  # noqa: E402
 from fidelity.metrics.map_similarity import similarities  # noqa: E402
 from fidelity.sanity.cascade import cascade, stages_of  # noqa: E402
 
@@ -135,7 +136,7 @@ def compare_similarity(quantus) -> None:
     rows = np.linspace(0, 1, SIDE)[:, None] * np.ones(SIDE)
     noisy = rows + rng.normal(0, 0.2, rows.shape)
     one, other = ((m - m.min()) / np.ptp(m) for m in (rows, noisy))
-    ours = similarities(one, other, "signed")
+    ours = similarities(*(SaliencyMap("dense", m) for m in (one, other)), one.shape, "signed")
     flat = [m.reshape(1, -1) for m in (one, other)]
     print("similarity of two maps")
     print(

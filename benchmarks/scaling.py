@@ -172,15 +172,17 @@ def score(folder: Path, cases: int) -> None:
 def summarize(folder: Path, cases: int) -> None:
     """Compute means with bootstrap intervals."""
     import summarize
+    from fidelity.analysis.localization import load_scores
+    from fidelity.base.files import write_csv
 
     names = ("dataset", "classifier", "explainer", "binarization", "protocol")
     block = dict(zip(names, ("d", "net", "cam", "half", "default"), strict=True))
-    output = str(folder / "localization.csv")
-    scores = [str(folder / "scores.parquet")]
+    scores = load_scores([str(folder / "scores.parquet")], [block])
     cohort = {"annotated": DATASET.annotated_classes, "splits": ["test"], "incomplete": []}
     cohort["partial"] = False
     table = str(folder / "cases.csv")
-    summarize.main(scores, [block], CONFIG["statistics"], SEED, table, cohort, output)
+    means = summarize.main(scores, CONFIG["statistics"], SEED, table, cohort)
+    write_csv(means, folder / "localization.csv")
 
 
 @step

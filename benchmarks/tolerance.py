@@ -30,6 +30,7 @@ import numpy as np  # noqa: E402
 import yaml  # noqa: E402
 
 from fidelity import settings  # noqa: E402
+from fidelity.settings.explainers import Explainer  # noqa: E402
 from fidelity.study.names import one_layer  # noqa: E402
 
 STUDY: dict[str, Any] = {
@@ -98,15 +99,15 @@ TITLES = {
 }
 
 
-def explainers(precision: str | None) -> dict[str, dict[str, Any]]:
+def explainers(precision: str | None) -> dict[str, Explainer]:
     """Return the explainers' settings with defaults; with a precision, only those that have one."""
     found = {}
     for name, entry in settings.load(STUDY).explainers.items():
-        entry = one_layer(entry, "net").model_dump()
+        entry = one_layer(entry, "net")
         if precision is None:
             found[name] = entry
-        elif "precision" in entry:
-            found[name] = {**entry, "precision": precision}
+        elif hasattr(entry, "precision"):
+            found[name] = entry.model_copy(update={"precision": precision})
     return found
 
 
@@ -144,8 +145,8 @@ def explain(name: str, model: Path, prepared: Path, plugins: list[str], folder: 
     for explainer, entry in explainers(setting.get("precision")).items():
         output = folder / f"{explainer}.h5"
         rule.main(
-            str(prepared), str(model), entry, "reference", 0, STUDY["seed"], compute, plugins, "",
-            str(output),
+            str(prepared), entry, "reference", 0, STUDY["seed"], compute, plugins, "", str(output),
+            model=str(model),
         )  # fmt: skip
     capability = torch.backends.cpu.get_cpu_capability()
     (folder / "done.json").write_text(json.dumps({"ATen": capability}))
@@ -163,12 +164,13 @@ def scores_of(path: Path, prepared: Path) -> dict[str, dict[str, Any]]:
     from fidelity.scoring.mask_scores import score_mask
 
     metrics, protocol = select(list(MASK_SCORES)), PROTOCOLS["default"]
-    sign = settings.load(STUDY).postprocess.sign
+    config = settings.load(STUDY)
+    sign, rule = config.postprocess.sign, config.binarizations["fixed50"]
     found = {}
     for case, record in explained_cases([path], [prepared]):
         map01 = map_in_frame(record.map, case, "original", sign)
         reference = reference_in_frame(case, record.cls, "original")
-        mask, _ = binarize(map01, record.map.kind, STUDY["binarizations"]["fixed50"])
+        mask, _ = binarize(map01, record.map.kind, rule)
         scored = score_mask(reference, mask, metrics, protocol)
         pair = MapPair(map01, reference, None, 0.0, map01)
         scored |= {one.name: one.function(pair) for one in select_ranking(list(MAP_SCORES))}

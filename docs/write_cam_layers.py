@@ -53,8 +53,9 @@ test. {found} of {tested} families have a layer.
   V2. Besides these families, {untested} are listed
   that could not be tested. Other families were not tried.
 - *Size*: side of the image in pixels; the first of {sizes} that the network takes.
-- *Layer*, if it is *refused*: no layer passes the test. Use an explainer that only calls the
-  classifier, such as `lime`, or name a layer, which is then tested.
+- *Layer*, if it is *refused*: `layer: auto` found no late layer that passes the test. Use an
+  explainer that only calls the classifier, such as `lime`. Or name an earlier layer; it is then
+  tested.
   - *bypass*: some information reaches the output without passing through any layer that keeps
     positions;
   - *no places*: in every late layer, the cells do not belong to places of the image;

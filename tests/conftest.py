@@ -1,4 +1,4 @@
-"""Settings of all tests; the small study, run once; each test gets a copy."""
+"""Settings for all tests. The small study runs once, and each test gets a copy of it."""
 
 import copy
 import fcntl
@@ -15,10 +15,11 @@ from tests.helpers.entries import dataset
 from tests.helpers.skip_hooks import pytest_sessionfinish  # noqa: F401
 from tests.helpers.small_study import CONFIG, Study, copy_project, phantom_settings
 
-# A job keeps its freed memory and ends; a process with thousands of tests would only grow (3 GB).
+# A job keeps its freed memory until it ends. A process that runs thousands of tests would only grow
+# (3 GB).
 memory.keep_freed = lambda: False
 
-# No test fails because a machine is busy.
+# No test may fail only because the machine is busy.
 settings.register_profile("project", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("project")
 
@@ -30,10 +31,10 @@ def pytest_unconfigure() -> None:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory) -> Study:
-    """The small study, run from nothing. Tests work on copies of it."""
+    """Run the small study from nothing, once. Tests work on copies of it."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent  # of all workers: the first that needs the study runs it
+        folder = folder.parent  # shared by all workers: the first that needs the study runs it
     study = Study(folder / "finished" / "project")
     study.folder.parent.mkdir(exist_ok=True)
     printed = study.folder.with_name("printed.txt")
@@ -51,7 +52,7 @@ def finished(tmp_path_factory) -> Study:
 
 @pytest.fixture
 def study(finished, tmp_path) -> Study:
-    """A copy of the finished study that a test may change; times of files are kept."""
+    """Return a copy of the finished study that a test may change. File times are kept."""
     folder = tmp_path / "project"
     shutil.copytree(finished.folder, folder, symlinks=True)
     for link in (folder / "results" / "raw").glob("*/data"):
@@ -67,5 +68,5 @@ def study(finished, tmp_path) -> Study:
 
 @pytest.fixture
 def config() -> dict:
-    """The small study's config, to be changed."""
+    """Return a copy of the small study's config, which a test may change."""
     return copy.deepcopy(CONFIG)

@@ -50,7 +50,7 @@ def test_number_and_side():
     assert strata_of(case_of(mask_of((slice(2, 4), LEFT)))) == ["one", "left"]
     both = mask_of((slice(2, 4), LEFT), (slice(6, 8), RIGHT))
     assert strata_of(case_of(both)) == ["two", "both"]
-    # Less than a tenth of it on the other side.
+    # Less than a tenth of the lesion is on the other side.
     mostly = mask_of((slice(0, 4), RIGHT), (slice(8, 9), slice(15, 17)))
     assert strata_of(case_of(mostly)) == ["two", "right"]
     assert strata_of(case_of(mask_of())) == ["", ""]
@@ -61,10 +61,10 @@ def test_number_and_side():
 def test_the_midline_is_that_of_the_lungs():
     lesion = mask_of((slice(2, 4), slice(11, 13)))
     assert strata_of(case_of(lesion))[1] == "left"
-    # Turned to the side: the middle of the lungs is at column 15.
+    # The patient is turned to the side: the middle of the lungs is at column 15.
     lung = mask_of((slice(0, 9), slice(10, 20)))
     assert strata_of(case_of(lesion, lung=lung))[1] == "right"
-    # An image that is mirrored: the masks know which lung is the left one.
+    # The image is mirrored: the organ masks show which lung is the left one.
     organs = {
         "left_lung": mask_of((slice(0, 9), RIGHT)),
         "right_lung": mask_of((slice(0, 9), LEFT)),
@@ -99,7 +99,7 @@ def told_of(scores):
 def test_requested_strata_part_the_cases(scores):
     plain = stratify(scores, STATISTICS, 1)
     table = stratify(scores, STATISTICS, 1, told_of(scores))
-    # Whatever else is requested, the others stay as they are.
+    # The rows of the other strata do not depend on further requested strata.
     rest = table[table["stratum"] != "sex"].reset_index(drop=True)
     pd.testing.assert_frame_equal(rest, plain)
     sexes = table[(table["stratum"] == "sex") & (table["metric"] == "iou")]

@@ -1,4 +1,4 @@
-"""Scores of a layer sweep: joined with their layers, drawn against depth."""
+"""Scores of a layer sweep: joined with their layers, and drawn against depth."""
 
 import json
 
@@ -65,7 +65,7 @@ def test_figure_draws_the_primary_rule_over_depth(localization):
     )
     low, high = iou.containers[0].lines[2][0].get_segments()[0][:, 1]
     np.testing.assert_allclose([low, high], [0.58, 0.65])
-    # The panels share their axis; the last names the layers.
+    # The panels share their axis; the last panel names the layers.
     assert [label.get_text() for label in auc.get_xticklabels()][1] == "layer2\n16 × 8"
 
 

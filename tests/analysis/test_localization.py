@@ -19,7 +19,7 @@ from tests.helpers.synthetic_results import FAMILIES, STATISTICS, combined, stud
 
 
 def small(explainer="lime", classifier="net", iou=(0.2, 0.6, 0.0, np.nan), classes="AABB"):
-    """Four cases: three with a reference, of which the third is predicted empty, one without."""
+    """Return three cases with a reference, the third predicted empty, and one case without."""
     count = len(iou)
     return pd.DataFrame(
         {
@@ -73,7 +73,7 @@ def test_summary_by_hand():
     assert row(table, **{"class": "all"}, metric="hausdorff_full")["unit"] == "px"
     false_area = row(table, **{"class": "B"}, metric="false_positive_share")
     assert false_area[["n", "mean", "n_empty_prediction"]].tolist() == [1, 0.3, 0]
-    # One patient alone gives no interval.
+    # A single patient gives no interval.
     assert np.isnan(row(table, **{"class": "A"}, metric="iou")["ci_low"])
 
 
@@ -138,9 +138,9 @@ def test_conclusions_need_the_test_and_the_interval():
     assert -0.05 < twins["ci_low"] < twins["ci_high"] < 0.05
     assert twins["conclusion"] == "equivalent"
     distance = chosen[chosen["metric"] == "hausdorff_full"]
-    # Lower Hausdorff distances are better; the conclusion is of the value.
+    # Lower Hausdorff distances are better, but the conclusion is about the value.
     assert row(distance, explainer_a="lime", explainer_b="gradcam")["conclusion"] == "b_higher"
-    # Pixels have no margin.
+    # Metrics in pixels have no margin.
     assert row(distance, explainer_a="lime", explainer_b="twin")["conclusion"] == "none_shown"
     narrow = compare(combined(levels, cases=120), STATISTICS | {"margin": 1e-6}, 1)
     assert "equivalent" not in set(narrow["conclusion"])
@@ -213,7 +213,7 @@ def test_a_protocol_decides_its_metrics_empty_references_and_interval(monkeypatc
     pooled = row(table, **{"class": "all"}, metric="iou")
     assert pooled["median"] == pytest.approx(0.4)
     assert pooled[["n", "n_empty_reference", "n_undefined"]].tolist() == [4, 1, 0]
-    # The mean of 1000 replicates is near the mean, and not it.
+    # The mean of 1000 replicates is close to the mean, but not equal.
     assert pooled["mean"] == pytest.approx(0.45, abs=0.05)
     assert pooled["mean"] != 0.45
     assert set(table["metric"]) == {"iou", "false_positive_share"}
@@ -277,7 +277,7 @@ def test_a_reader_scored_against_the_others_gives_no_lesion_its_size(tmp_path):
     scores = load_scores(*study(tmp_path, {"mine": 0.5, "lime": 0.4}, cases=60))
     mine = scores["explainer"] == "mine"
     expected = stratify(scores, STATISTICS, 1)
-    # The other readers' reference: large lesions are small, and the reverse.
+    # In the reference of the other readers, large lesions are small and small ones are large.
     scores.loc[mine, "reference_area"] = 100 - scores.loc[mine, "reference_area"]
     found = stratify(scores, STATISTICS, 1, other_references=["mine"])
     pd.testing.assert_frame_equal(found, expected)
@@ -296,7 +296,7 @@ def test_mixed_model_pools_seeds_and_leaves_null_baselines_out(tmp_path):
     scores = load_scores(paths, combos)
     one = scores[scores["classifier"] != "a-s2"]
     rows = mixed_model(one, STATISTICS, FAMILIES, bases)
-    # A further seed of a classifier adds no rows: a case counts once per explainer and classifier.
+    # Another seed of a classifier adds no rows: a case counts once per explainer and classifier.
     assert pooled["n"].iloc[0] == rows.loc[rows["class"] == "all", "n"].iloc[0]
     assert not table["term"].str.contains("lung_mask").any()
     shown = table["estimate"].notna()

@@ -1,4 +1,4 @@
-"""Agreement between readers, and explainers beside the reader who is left out."""
+"""Agreement between readers, and scores of explainers next to those of the reader left out."""
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ FAMILIES = {"cam": "cam"}
 
 
 def scores(values, readers=("a", "b", "c"), cls="A"):
-    """One row per case and reader: value of the case, plus a tenth per reader."""
+    """Return one row per case and reader: the value of the case plus a tenth per reader."""
     return pd.DataFrame(
         [
             {

@@ -14,7 +14,7 @@ from tests.helpers.run_script import run_script
 def test_means_and_counts_by_numpy():
     table = made_up.curves(0.4, 12)
     table.loc[table["case"] == table["case"].iloc[0], "reference_empty"] = True
-    other = table.assign(split="val", iou=0.0)  # must not matter beside the test split
+    other = table.assign(split="val", iou=0.0)  # another split must not change the result
     found = mean_curves({"a": pd.concat([table, other]), "b": table}, replicates=50)
     assert list(found.columns) == THRESHOLD_CURVES.names
     assert list(dict.fromkeys(found["explainer"])) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""How torch's threads wait is set before torch is loaded; a user's own setting wins."""
+"""The waiting mode of torch's threads is set before torch is loaded, unless the user set it."""
 
 import subprocess
 import sys

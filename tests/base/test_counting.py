@@ -1,4 +1,4 @@
-"""Images are counted where they go through a network, whoever sends them."""
+"""Images are counted where they pass through a network, whichever code sends them."""
 
 import json
 from concurrent.futures import ThreadPoolExecutor
@@ -83,7 +83,7 @@ def test_lime_goes_forward_alone(classifier):
     explain = lime.make(Context(classifier, 8, 1, "lime"), settings)
     with counting.counted() as passes:
         (explanation,) = explain([_task(_images(1)[0])])
-    # Images that look equal go once; the last batch is padded to 8.
+    # Images that look equal are classified once. The last batch is padded to 8.
     different = explanation.extras["images"]
     assert 1 < different <= 2 ** explanation.extras["superpixels"]
     assert passes.forward == -(-different // 8) * 8
@@ -107,13 +107,13 @@ def test_a_plugin_that_goes_past_the_wrapper_counts(classifier, tmp_path):
 
 def test_a_randomised_copy_counts(classifier):
     inner = Gradcam(layer="0")
-    with counting.counted() as probing:  # what it takes to look at the layer
+    with counting.counted() as probing:  # the passes needed to inspect the layer
         cam.make(Context(classifier, 4, 1, "gradcam"), inner)
     settings = RandomWeights(of=inner)
     with counting.counted() as passes:
         explain = random_weights.make(Context(classifier, 4, 1, "random_weights"), settings)
         explain([_task(_images(1)[0])])
-    # The noise of the batch statistics, the layer, the padded batch.
+    # Three parts: noise images for the batch statistics, the layer's inspection, the padded batch.
     assert passes.forward == NOISE_IMAGES + probing.forward + 4
     assert passes.backward == probing.backward + 4
 
@@ -153,7 +153,7 @@ def test_a_job_leaves_its_counts_beside_its_log(classifier, tmp_path):
             "backward": 0,
             "device": "cpu",
         }
-        # A later run of the job without a network leaves no old number behind.
+        # If a later run of the job uses no network, no old number remains.
         with job_log(log):
             pass
         assert not counting.beside(log).exists()

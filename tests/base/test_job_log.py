@@ -75,7 +75,7 @@ def test_the_next_job_of_a_process_forgets_the_case(tmp_path):
 
 
 def test_whoever_reads_maps_names_the_case(tmp_path):
-    """A metric fails at the second map: the log says which that is."""
+    """A metric fails at the second map. The log names that case."""
     cases = [_case(name) for name in ("one", "two", "three")]
     write_prepared(tmp_path / "p.h5", cases, {"image_size": 8, "classes": ["A"]})
     values = SaliencyMap("dense", np.ones((8, 8), np.float32))

@@ -1,4 +1,4 @@
-"""Results of earlier settings: kept, restored and limited in size, by every expensive rule."""
+"""Every expensive rule keeps results of earlier settings, restores them, and limits their size."""
 
 import json
 import logging
@@ -15,13 +15,13 @@ from fidelity.provenance.steps import read_steps
 from tests.helpers import ROOT
 
 DEAR_MINUTES = 60
-# Downloads and links, kept in a place of its own; exports and pictures of what is there.
+# Rules that keep nothing here: downloads and links (they have their own store), exports, pictures.
 WITHOUT = {"acquire", "masks_png", "export_chexlocalize"}
 
 
 @pytest.fixture
 def job(tmp_path):
-    """A job of one input, a folder, and two outputs with one name."""
+    """Return a job with one input file, one input folder, and two outputs of the same name."""
     (tmp_path / "in.csv").write_text("1")
     (tmp_path / "raw-1").mkdir()
     return SimpleNamespace(
@@ -33,7 +33,7 @@ def job(tmp_path):
 
 
 def run(job, text="new", fail=False):
-    """Run a job as Snakemake does: without its output. Give whether it computed."""
+    """Run a job as Snakemake does: delete its output first. Return whether the job computed."""
     for path in map(Path, job.output):
         path.parent.mkdir(exist_ok=True)
         path.unlink(missing_ok=True)
@@ -57,7 +57,7 @@ def test_a_failed_change_of_settings_costs_nothing(job):
         run(job, fail=True)
     assert not Path(job.output[0]).exists()
     job.params["settings"]["layer"] = "a"
-    job.params["max_failed_cases"] = 3  # decides how a job ends, not what it computes
+    job.params["max_failed_cases"] = 3  # this param decides how a job ends, not what it computes
     assert not run(job)
     assert contents(job) == ["A", "A"]
 
@@ -92,7 +92,7 @@ def test_links_take_no_space_and_two_results_are_kept(job):
     job.params["settings"]["layer"] = "b"
     assert not run(job)
     job.params["settings"]["layer"] = "a"
-    assert run(job, "a")  # the oldest is gone
+    assert run(job, "a")  # the oldest result was removed
 
 
 def test_a_changed_or_half_kept_result_is_computed_anew(job):
@@ -147,7 +147,7 @@ def test_the_account_is_of_the_computing_not_of_the_taking_back(job, tmp_path):
     shutil.rmtree(note.parents[1])
     with job_log(log):
         assert run(job)
-    assert not counting.beside(log).exists()  # computed now: Snakemake's own numbers count
+    assert not counting.beside(log).exists()  # this run computed, so Snakemake's own numbers count
 
 
 def test_every_rule_that_may_take_an_hour_keeps_its_results():

@@ -1,4 +1,4 @@
-"""Freed memory is kept: counted in pages that the kernel had to map, in a process of its own."""
+"""Freed memory is kept. The test counts pages that the kernel had to map, in a new process."""
 
 import platform
 import subprocess
@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-# 64 MB, allocated, written, freed, twice; the pages mapped the second time.
+# Allocate, write and free 64 MB twice. Print how many pages were mapped the second time.
 BLOCK = """
 import resource, sys
 import numpy as np
@@ -22,7 +22,7 @@ PAGES = 2**26 // 4096
 
 
 def mapped(how: str) -> tuple[str, int]:
-    """Whether glibc took the setting, and the pages mapped for the second block."""
+    """Return whether glibc accepted the setting, and the pages mapped for the second block."""
     command = [sys.executable, "-c", BLOCK, how]
     path = {"PYTHONPATH": "workflow_scripts", "OMP_NUM_THREADS": "1"}
     found = subprocess.run(command, capture_output=True, text=True, check=True, env=path)

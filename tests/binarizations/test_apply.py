@@ -43,7 +43,7 @@ REFERENCES = arrays(bool, (9, 11))
 
 
 def _given(map01, reference=None):
-    """All that a rule may need, with 3 × 3 blocks as superpixels."""
+    """Return all inputs that a rule may need, with 3 × 3 blocks as superpixels."""
     rows, columns = np.indices(map01.shape) // 3
     labels = np.unique(rows * 100 + columns, return_inverse=True)[1].reshape(map01.shape)
     weights = np.bincount(labels.ravel(), map01.ravel()) / np.bincount(labels.ravel())
@@ -133,7 +133,7 @@ def test_percentile_never_keeps_more(map01, percentile):
 @given(map01=TIED, percentile=st.floats(0, 99.99))
 def test_a_percentile_with_shuffled_ties_keeps_just_the_share(map01, percentile):
     mask, _ = _mask(map01, {"method": "percentile", "percentile": percentile})
-    # Rounded as in the rule: 98.9999999 pixels are 99.
+    # The share is rounded as in the rule: 98.9999999 pixels count as 99.
     share = int(round(map01.size * (100 - percentile) / 100, 6))
     assert mask.sum() == min(share, np.count_nonzero(map01))
     assert not mask[map01 == 0].any()
@@ -185,7 +185,7 @@ def test_otsu_is_that_of_opencv():
 
 
 def _chexlocalize(map01):
-    """The steps of CheXlocalize's code on a normalised map, one by one."""
+    """Repeat the steps of CheXlocalize's code on a normalised map, one by one."""
     grey = np.uint8(255 * map01)
     level = cv2.threshold(grey, 0, grey.max(), cv2.THRESH_OTSU)[1]
     contours = cv2.findContours(level, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)[0]
@@ -234,7 +234,7 @@ def test_superpixels_are_those_that_lime_shows(seed, top, least):
     order = np.argsort(-np.abs(weights))
     shown.local_exp[0] = [(int(label), float(weights[label])) for label in order]
     _, expected = shown.get_image_and_mask(0, num_features=top, min_weight=least)
-    # A weight below 0, which a config may not have, keeps the positive ones alone too.
+    # A config may not have a weight below 0. Even then, only positive weights are kept.
     settings = SuperpixelRule.model_construct(top=top, min_weight=least)
     superpixels = Superpixels(segments.astype(np.int32), weights)
     map01 = np.zeros(segments.shape, np.float32)

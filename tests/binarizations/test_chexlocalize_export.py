@@ -1,4 +1,4 @@
-"""Masks of this project, given to CheXlocalize: its facts of format, and its published numbers."""
+"""Masks of this project, exported for CheXlocalize: the file format and the published numbers."""
 
 import csv
 import json
@@ -75,7 +75,7 @@ def test_what_cannot_be_compared_is_refused():
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="the CheXlocalize sample (shared/data) is not here")
 @pytest.mark.parametrize("rule", ["otsu", "tuned"])
 def test_published_values_from_exported_masks(tmp_path, rule):
-    """Pickle, imported map, mask, exported JSON, score: the numbers of CheXlocalize's own code."""
+    """Pickle → imported map → mask → exported JSON → score gives CheXlocalize's own numbers."""
     rows = list(csv.DictReader((SAMPLE / "expected.csv").open()))
     rows = [r for r in rows if r["metric"] == "iou" and r["binarization"].startswith(rule)]
     assert rows

@@ -60,7 +60,7 @@ def test_opening_keeps_what_a_disc_fits_into(name, radius):
     mask = MASKS[name]
     rows, columns = np.ogrid[-radius : radius + 1, -radius : radius + 1]
     disc = rows**2 + columns**2 <= radius**2
-    # The image goes on beyond its border as the mask needs it: nothing is eroded from there.
+    # Beyond its border, the image counts as foreground, so nothing is eroded from the border.
     eroded = ndimage.binary_erosion(mask, disc, border_value=1)
     expected = ndimage.binary_dilation(eroded, disc)
     assert np.array_equal(postprocess(mask, None, entries.steps({"opening": radius})), expected)

@@ -1,4 +1,4 @@
-"""What the rules and cutoffs that need more than the map get from the files of a cohort."""
+"""Rules and cutoffs that need more than the map get their inputs from the files of a cohort."""
 
 import numpy as np
 import pandas as pd
@@ -91,7 +91,7 @@ def test_superpixels_of_the_image(tmp_path, cohort):
     algorithm = {"algorithm": "felzenszwalb", "scale": 1, "sigma": 0, "min_size": 20}
     rule = {"method": "superpixels", "top": 1, "min_weight": 0.0, "superpixels": algorithm}
     masks, status = _masks(tmp_path, cohort, rule)
-    # A map that rises from top to bottom, an image of a dark half and a bright one.
+    # The map rises from top to bottom. The image has a dark half and a bright half.
     below = np.zeros(SIZE, bool)
     below[SIZE[0] // 2 :] = True
     assert np.array_equal(masks["sure"], below)

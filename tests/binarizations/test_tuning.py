@@ -1,4 +1,4 @@
-"""Tuning finds the same threshold as trying all of them, and reads only the validation split."""
+"""Tuning finds the same threshold as trying them all, and reads only the validation split."""
 
 import numpy as np
 import pandas as pd
@@ -47,7 +47,7 @@ def _by_hand(metric, grid, steps):
     for index in range(6):
         reference = square(4, 4 + index, 12 + index, 18)
         values = rng.random(SIZE).round(2) * 0.6 + reference * 0.3
-        # As maps are stored and normalised.
+        # Use the precision in which maps are stored, and normalise as the product does.
         values = values.astype(np.float32)
         map01 = (values - values.min()) / (values.max() - values.min())
         for place, threshold in enumerate(grid):

@@ -1,4 +1,4 @@
-"""A task small enough to learn in seconds: a bright square on the left, on the right, or none."""
+"""A task that is quick to learn: a bright square is on the left, on the right, or absent."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ SIDE = 32
 
 
 def squares(count: int, seed: int) -> Examples:
-    """Make `count` images of 32 px, the classes in turn."""
+    """Create `count` images of 32 px whose classes alternate."""
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 40, (count, SIDE, SIDE)).astype(np.uint8)
     labels = np.zeros((count, 3), np.uint8)

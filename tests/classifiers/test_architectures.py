@@ -30,9 +30,9 @@ def classifier_of(architecture: str, image_size: int = 64) -> Classifier:
         ("efficientnet_b0", "features"),
         ("mobilenet_v3_small", "features"),
         ("regnet_y_400mf", "trunk_output"),
-        ("shufflenet_v2_x0_5", "conv5"),  # not in the registry: traced
+        ("shufflenet_v2_x0_5", "conv5"),  # not in the registry, so it is traced
         ("timm:resnet10t", "layer4"),
-        ("convnext_atto", "stages"),  # timm's, without the prefix
+        ("convnext_atto", "stages"),  # an architecture of timm, written without the prefix
         ("timm:efficientnet_lite0", "bn2"),
         ("swin_t", "features.7.1.norm1"),
     ],
@@ -52,7 +52,10 @@ def test_no_in_place_activation_is_left():
 
 
 def _check_hook(classifier, x, plain):
-    """A hook keeps what it saw, negative values too, and the logits are the plain network's."""
+    """Check that the hook's output is not overwritten, and that the logits equal `plain`.
+
+    The output must include negative values.
+    """
     kept, cloned = [], []
 
     def note(_module, _inputs, output):
@@ -122,7 +125,7 @@ def test_transformers_read_the_first_norm_of_the_last_block(architecture, size, 
 
 
 def test_where_no_gradient_arrives_is_said():
-    """After the last attention of a ViT, patches reach no logit."""
+    """After the last attention of a ViT, no patch influences a logit."""
     with pytest.raises(InputError, match="no gradient of the logits"):
         cam_layer(classifier_of("timm:vit_tiny_patch16_224"), "blocks.11")
 
@@ -170,7 +173,7 @@ def test_unknown_names_suggest_near_ones():
         build("resnet_18", 3)
     with pytest.raises(InputError, match="Did you mean .*convnext_atto"):
         build("timm:convnext_ato", 3)
-    # As it is written in a config: torchvision has a resnet18 of its own.
+    # The suggestion is written as in a config, because torchvision has its own resnet18.
     with pytest.raises(InputError, match=r"Did you mean 'timm:resnet\w+' or 'timm:resnet"):
         build("timm:resnet81", 3)
 
@@ -195,14 +198,14 @@ def test_plugin(tmp_path):
 
 
 def old_names(state):
-    """Name a DenseNet's layers as torchvision's files do."""
+    """Rename a DenseNet's layers as in torchvision's files."""
     return {
         re.sub(r"(denselayer\d+\.(?:norm|conv))([12]\.)", r"\1.\2", k): v for k, v in state.items()
     }
 
 
 def as_downloaded(monkeypatch, name, outputs, change):
-    """Let torchvision find a checkpoint of another network of this name; give its state."""
+    """Make torchvision load the changed weights of another network of this name; return them."""
     state = change(build(name, outputs).state_dict())
     weights = get_model_weights(name).DEFAULT
     monkeypatch.setattr(type(weights), "get_state_dict", lambda *_, **__: state)
@@ -210,7 +213,7 @@ def as_downloaded(monkeypatch, name, outputs, change):
 
 
 def test_imagenet_weights_of_a_densenet_reach_every_layer(monkeypatch):
-    """Its files have older names than its code: read by name alone, most layers stayed random."""
+    """The files have older layer names than the code. Matched by name, most layers stay random."""
     torch.manual_seed(1)
     state = as_downloaded(monkeypatch, "densenet121", 1000, old_names)
     assert "features.denseblock1.denselayer1.norm.1.weight" in state

@@ -9,7 +9,7 @@ from fidelity.classifiers.predict import predict_logits
 
 
 class Mean(nn.Module):
-    """One output: the mean of the image."""
+    """A network with one output: the mean of the image."""
 
     def forward(self, x):
         return x.mean(dim=(1, 2, 3)).unsqueeze(1)

@@ -1,4 +1,4 @@
-"""Checkpoints of torchxrayvision: read safely, cut down to the data set's classes, as logits."""
+"""Checkpoints of torchxrayvision: read safely, reduced to the data set's classes, as logits."""
 
 import numpy as np
 import pytest

@@ -21,7 +21,7 @@ def covid(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def small_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the numbers of the tiny data set be the published ones."""
+    """Use the numbers of the tiny data set as the published numbers."""
     counts = {cls: {"train": 2, "val": 2, "test": 2} for cls in CLASSES}
     monkeypatch.setattr(covid_qu_ex, "INFECTION_COUNTS", counts)
 
@@ -68,7 +68,7 @@ def xrv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def shared_boxes() -> Path:
-    """Name the folder of real annotation files and images beside the repository."""
+    """Return the folder of real annotation files and images, next to the repository."""
     folder = SHARED_DATA / "boxes"
     if not folder.is_dir():
         pytest.skip("the real annotation files (../shared/data/boxes) are not here")
@@ -77,7 +77,7 @@ def shared_boxes() -> Path:
 
 @pytest.fixture(scope="session")
 def four_formats(shared_boxes: Path) -> dict[str, Path]:
-    """Locate one set of boxes in four formats."""
+    """Return the paths of the same boxes in four formats."""
     folder = shared_boxes / "four_formats" / "annotated_data"
     return {
         "coco": next(folder.glob("COCO/*.json")),

@@ -1,4 +1,4 @@
-"""Facts of a case that its files state: in one form, only on request, and never an age."""
+"""Facts about a case from its files: in a common form, only on request, and never an age."""
 
 import numpy as np
 import pytest

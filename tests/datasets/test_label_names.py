@@ -1,4 +1,4 @@
-"""Names of classes that are one name written in two ways."""
+"""Class names that are the same name in two spellings."""
 
 import pytest
 
@@ -9,10 +9,10 @@ from fidelity.datasets.label_names import folded
     ("name", "other"),
     [
         ("COVID-19", "covid 19"),
-        ("COVID-19", "COVID\u201119"),  # as Word writes a hyphen
+        ("COVID-19", "COVID\u201119"),  # hyphen as written by Word
         ("COVID-19", "Covid\u201319"),
         ("Non-COVID", "non_covid"),
-        ("Normal", "Normal\u200b"),  # a sign without width, from a web page
+        ("Normal", "Normal\u200b"),  # a character without width, from a web page
         ("1", "1.0"),  # as pandas writes a column with blank cells
     ],
 )

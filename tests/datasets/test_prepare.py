@@ -108,8 +108,8 @@ def test_lung_crop_shows_the_recorded_box(cases, covid, settings):
     prepared = prepare_case(
         cases[0], covid, dataset("table", {**settings, "input": "lung_crop", "image_size": 26})
     )
-    # The lungs span rows 8 … 24 and columns 4 … 28; 5 % of 16 and of 24 round to one pixel; the
-    # mediastinum, which is cut out of the mask, lies inside.
+    # The lungs span rows 8 … 24 and columns 4 … 28. The margin of 5 % of 16 and of 24 pixels rounds
+    # to one pixel. The mediastinum, which the mask leaves out, lies inside.
     assert prepared.box == (7, 3, 25, 29)
     native = cv2.imread(str(covid / cases[0].image), -1)
     crop = np.ascontiguousarray(native[7:25, 3:29])

@@ -1,4 +1,4 @@
-"""The list of prepared shards: what jobs that score maps read in place of every shard."""
+"""The list of prepared shards, which jobs that score maps read instead of every shard."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Pixel spacing: from the table or the data set's setting to the prepared case."""
+"""Pixel spacing, from the table or the data set's setting to the prepared case."""
 
 import numpy as np
 import pytest
@@ -70,7 +70,7 @@ def test_columns_stand_only_where_something_is_in_them(tmp_path):
 
 
 def test_shards_of_before_are_read(tmp_path):
-    """Files without the newer fields belong to cases without them."""
+    """Files without the newer fields give cases without them."""
     import json
 
     import h5py

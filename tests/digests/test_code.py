@@ -1,4 +1,4 @@
-"""Digests follow the code that decides results, and nothing else: small packages, written here."""
+"""Digests change only with code that decides results. The packages under test are written here."""
 
 import shutil
 
@@ -66,7 +66,7 @@ def half(values):
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A small package; `edit` puts a text for another one and says whether the digest changed."""
+    """Create a small package and return its folder."""
     root = tmp_path / "fidelity"
     (root / "base").mkdir(parents=True)
     for name, text in {
@@ -90,7 +90,7 @@ def _digest(*modules, **options) -> str:
 
 
 def _changes(root, name: str, old: str, new: str) -> bool:
-    """Edit a module and say whether the digest changed."""
+    """Edit a module and return whether the digest changed."""
     before, path = _digest(), root / f"{name}.py"
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
@@ -175,7 +175,7 @@ def test_a_moved_module_changes_nothing(package):
 
 
 def test_functions_that_change_places_change_the_digest(package):
-    """Equal sets of functions that call each other differently are told apart."""
+    """Two equal sets of functions get different digests if they call each other differently."""
     (package / "others.py").write_text(NUMBERS.replace("return 1", "return 10"))
     path = package / "sums.py"
     path.write_text(
@@ -200,11 +200,11 @@ def test_library_versions_count_where_they_are_used(package, monkeypatch):
 
     before = changed("nothing")
     assert changed("numpy") != before
-    assert changed("opencv-python-headless") == before  # an unused function's
+    assert changed("opencv-python-headless") == before  # only an unused function needs this package
 
 
 def test_side_effects_of_a_message_count(package):
-    """What a message is prepared by may do something."""
+    """Code that prepares a message may have side effects."""
     path = package / "sums.py"
     path.write_text(
         path.read_text().replace(

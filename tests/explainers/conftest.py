@@ -17,9 +17,10 @@ SIZE = 64
 
 @pytest.fixture(scope="session", autouse=True)
 def one_probe_per_layer():
-    """Probe a layer of a network once: most of a CAM's time. tests/classifiers tests the probe.
+    """Probe each layer of a network only once, because probes take most of a CAM's time.
 
-    Changed weights, and parameters that are frozen, are probed again.
+    Networks with changed weights or newly frozen parameters are probed again. The probe itself is
+    tested in tests/classifiers.
     """
     probed, check = weakref.WeakKeyDictionary(), choose._checked
 
@@ -38,7 +39,7 @@ def one_probe_per_layer():
 
 @pytest.fixture(scope="session")
 def classifier():
-    """A ResNet-18 with random weights; deterministic."""
+    """Return a ResNet-18 with random weights that are the same each time."""
     torch.manual_seed(0)
     network = build("resnet18", 3)
     return Classifier(
@@ -47,7 +48,7 @@ def classifier():
 
 
 def prepared_case(name: str, seed: int) -> PreparedCase:
-    """A smooth random image with a disc as reference and a box as lung."""
+    """Create a smooth random image with a disc as reference and a box as lung."""
     rng = np.random.default_rng(seed)
     y, x = np.mgrid[:SIZE, :SIZE]
     image = 120 + 60 * np.sin(x / 7 + seed) * np.cos(y / 9) + rng.normal(0, 8, (SIZE, SIZE))

@@ -1,4 +1,4 @@
-"""Maps from files: frames, sizes, missing ones; and files that mean harm."""
+"""Maps from files: frames, sizes and missing maps, and files that are made to do harm."""
 
 import io
 import json
@@ -29,13 +29,13 @@ CONTEXT = Context(None, 4, 1, "imported")
 
 
 def _entry(**changes):
-    """An entry with its defaults."""
+    """Return an entry with its defaults."""
     return Imported.model_construct(**changes)
 
 
 @pytest.fixture
 def case(cases):
-    """A case that is no square, so that a transposed map shows."""
+    """Return a case that is not square, so that a transposed map would be noticed."""
     reference = np.zeros((60, 90), bool)
     reference[10:30, 20:50] = True
     return replace(
@@ -106,7 +106,7 @@ def test_a_map_lies_over_the_original_image_under_a_crop(case, tmp_path):
     y0, x0, y1, x1 = box
     assert not inside[:y0].any()
     assert not inside[:, :x0].any()
-    # The same places in the image, scaled anew within the crop.
+    # The same places in the image, rescaled within the crop.
     part = whole[y0:y1, x0:x1]
     part = (part - part.min()) / (part.max() - part.min())
     assert np.abs(inside[y0:y1, x0:x1] - part).max() < 1e-6
@@ -212,7 +212,7 @@ def test_pickles_run_no_code(tmp_path, monkeypatch):
     evil = tmp_path / "evil.pkl"
     evil.write_bytes(pickle.dumps({"map": _Shell(), "prob": 0, "task": "a", "cxr_dims": (1, 1)}))
     _refused(evil, "chexlocalize", "system")
-    # numpy pickles arrays of objects, and so does an npz.
+    # numpy pickles object arrays, and npz files can hold them too.
     array = np.array([[_Shell()]], dtype=object)
     np.save(tmp_path / "evil.npy", array, allow_pickle=True)
     np.savez(tmp_path / "evil.npz", a=array)
@@ -241,7 +241,7 @@ def test_bombs_are_not_unpacked(tmp_path):
         archive.writestr("a.npy", _header((60_000, 60_000)) + bytes(50_000_000))
     assert bomb.stat().st_size < 100_000
     _refused(bomb, "npz", "3600000000 values")
-    # A header that says little: the 50 MB behind it are never unpacked.
+    # The header announces few values: the 50 MB after them are never unpacked.
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("a.npy", _header((2, 2)) + bytes(50_000_000))
     values, _ = imported_files.read(bomb, "npz", "a", "x", "auto")
@@ -252,8 +252,8 @@ def test_bombs_are_not_unpacked(tmp_path):
 
 def test_huge_images_and_masks_are_refused(tmp_path):
     data = bytearray(cv2.imencode(".png", np.zeros((2, 2), np.uint8))[1].tobytes())
-    data[16:24] = (60_000).to_bytes(4, "big") * 2  # the header's size
-    # Its checksum, or the reader stops before it looks at the size.
+    data[16:24] = (60_000).to_bytes(4, "big") * 2  # the size in the header
+    # Fix its checksum. Otherwise, the reader would stop before it checks the size.
     import zlib
 
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
@@ -377,7 +377,7 @@ def test_coco_results(case, tmp_path):
     entry = _entry(file=_written(tmp_path / "r.json", results))
     assert np.array_equal(_found(case, entry), LEFT | RIGHT)
     assert np.array_equal(_found(case, entry.model_copy(update={"min_score": 0.7})), LEFT)
-    assert not _found(replace(case, case="other"), entry).any()  # looked at, nothing found
+    assert not _found(replace(case, case="other"), entry).any()  # examined; its score is too low
     assert np.array_equal(
         _found(case, entry.model_copy(update={"classes": {"a": 7}})), LEFT | RIGHT
     )
@@ -385,7 +385,7 @@ def test_coco_results(case, tmp_path):
         _map(case, entry.model_copy(update={"classes": {"a": 8}}))
     with pytest.raises(InputError, match="no map of the case"):
         _map(replace(case, case="third"), entry)
-    # Two categories: which is meant must be said.
+    # With two categories, the config must state which one is meant.
     entry = _entry(file=_written(tmp_path / "two.json", [*results, _result("x", 1, LEFT)]))
     with pytest.raises(InputError, match="no map of the case"):
         _map(case, entry)
@@ -467,7 +467,7 @@ def test_coco_results_that_hold_no_mask(tmp_path, entry, words):
 
 @pytest.fixture
 def checked(cases, tmp_path):
-    """Run `check_imported` on cases of given ids, splits and classes with a mask."""
+    """Run `check_imported` on cases given by id and split, and on classes with a mask."""
 
     def check(entry, *rows, annotated=("a",)):
         found = [
@@ -498,7 +498,7 @@ def test_two_cases_or_classes_with_one_file_are_an_error(checked, tmp_path):
         with pytest.raises(InputError, match="'a/1' and 'a_1'") as error:
             checked(entry, ("a/1", "test"), ("a_1", split))
         assert error.value.file.name == "a_1.npy"
-    checked(entry, ("c", "test"), ("a/1", "train"), ("a_1", "train"))  # read by nobody
+    checked(entry, ("c", "test"), ("a/1", "train"), ("a_1", "train"))  # no job reads these maps
     by_class = entry.model_copy(update={"pattern": "{case}_{class}.npy"})
     with pytest.raises(InputError, match="'x/y' and 'x_y'"):
         checked(by_class, ("c", "test"), annotated=("x/y", "x_y"))

@@ -1,4 +1,4 @@
-"""Explaining a shard: targets, failures, resuming."""
+"""Explaining a shard: targets, failures and resuming."""
 
 import dataclasses
 import pickle
@@ -115,7 +115,7 @@ def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cas
 
 @pytest.fixture
 def counted(monkeypatch):
-    """Counts the cases explained, and fails for the case ids in `bad`."""
+    """Count the explained cases, and fail for the case ids in `bad`."""
     calls, bad = [], set()
     make = centre_prior.make
 
@@ -198,7 +198,7 @@ def test_a_failed_try_of_other_settings_costs_no_batch(shard, tmp_path, counted)
 
 
 def test_batches_of_a_shard_prepared_otherwise_are_not_resumed(shard, tmp_path, cases, counted):
-    """The same image files at another intensity window, under the same digests."""
+    """The same image files with another intensity window have the same digests."""
     calls, bad = counted
     bad.add("case 4")
     with pytest.raises(InputError):
@@ -221,7 +221,7 @@ def test_a_damaged_batch_is_made_again(shard, tmp_path, counted):
     (batch,) = (tmp_path / "maps" / ".partial" / "test-000").glob("*/000001.h5")
     batch.write_bytes(b"cut off")
     _run(shard, tmp_path, rule={**RULE, "max_failed_cases": 1})
-    assert calls == ["case 2", "case 3", "case 4"]  # the failed one is tried once more
+    assert calls == ["case 2", "case 3", "case 4"]  # the failed case is tried again
 
 
 EXPLAINERS = {
@@ -236,12 +236,12 @@ EXPLAINERS = {
 
 @pytest.fixture(scope="module")
 def entries():
-    """Explainers with all their defaults."""
+    """Return explainers with all their defaults."""
     return {name: Explainer.model_validate(entry) for name, entry in EXPLAINERS.items()}
 
 
 def _stored(path):
-    """The maps as they lie on disk, bit by bit, without the times they took."""
+    """Return the stored maps as bytes, without the times that they took."""
     return {record.case: pickle.dumps(record.map) for record in read_maps(path)}
 
 
@@ -249,7 +249,10 @@ def _stored(path):
 def test_shards_order_and_batches_that_are_not_full_change_no_bit(
     tmp_path, cases, classifier, entries, name
 ):
-    """Five cases in one shard against three and two of them, in another order; batches of two."""
+    """Explain five cases in one shard, or in shards of three and two in another order.
+
+    Batches have two cases.
+    """
     found = []
     needs = method_of(entries[name].method).needs_classifier
     for index, parts in enumerate([[[0, 1, 2, 3, 4]], [[4, 2, 0], [3, 1]]]):
@@ -271,7 +274,7 @@ def test_shards_order_and_batches_that_are_not_full_change_no_bit(
 def test_what_takes_case_by_case_is_stored_case_by_case(
     tmp_path, cases, classifier, entries, name, saved, monkeypatch
 ):
-    """Killed after three cases, of which one has two classes; batches are of two."""
+    """The job is killed after three cases, of which one has two classes. Batches have two cases."""
     two = dataclasses.replace(
         cases[1], references={**cases[1].references, "b": cases[1].lung_native}
     )

@@ -1,4 +1,4 @@
-"""Maps from processes of their own: the same bytes, or what docs/speed.md states."""
+"""Maps from separate processes have the same bytes, or differ as docs/speed.md states."""
 
 import os
 import re
@@ -46,7 +46,7 @@ for threads in map(int, sys.argv[2:]):
 
 @pytest.fixture(scope="module")
 def maps(tmp_path_factory):
-    """Normalised maps of four images by (process, threads)."""
+    """Return normalised maps of four images by (process, threads)."""
     folder = tmp_path_factory.mktemp("tolerance")
     path = os.pathsep.join([str(ROOT / "workflow_scripts"), str(ROOT)])
     environment = {**os.environ, "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
@@ -57,7 +57,7 @@ def maps(tmp_path_factory):
 
 
 def stated(row):
-    """Read the tolerance between machines in float32 off the page, so that the two agree."""
+    """Read the float32 tolerance between machines from the page, so that test and page agree."""
     page = (ROOT / "docs" / "speed.md").read_text()
     section = page.split("## Tolerance\n")[1].split("\n## ")[0]
     return float(re.search(rf"^\| {re.escape(row)} \| 0 \| ([\d.e-]+) \|", section, re.M)[1])
@@ -65,7 +65,7 @@ def stated(row):
 
 def test_two_processes_of_one_thread_make_the_same_bytes(maps):
     assert maps["a", 1].tobytes() == maps["b", 1].tobytes()
-    assert np.ptp(maps["a", 1], axis=(1, 2)).min() == 1  # maps, not zeros
+    assert np.ptp(maps["a", 1], axis=(1, 2)).min() == 1  # these are maps, not zeros
 
 
 def test_two_threads_stay_within_what_is_stated(maps):

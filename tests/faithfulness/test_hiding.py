@@ -1,4 +1,4 @@
-"""Hiding the lesion against hiding as much elsewhere."""
+"""Hiding the lesion is compared with hiding an equally large area elsewhere."""
 
 import numpy as np
 import pytest
@@ -7,11 +7,11 @@ from fidelity.explainers.base import Task
 from fidelity.faithfulness.hiding import elsewhere, hide_lesions
 from tests.helpers.explained_cohort import WORKING, case_of, square
 
-LESION = square(0, 0, 12, 8)  # a quarter of the height of 24 px, and of the width of 32 px
+LESION = square(0, 0, 12, 8)  # 12 of 24 rows and 8 of 32 columns
 
 
 def brightness_of(rows: slice, columns: slice):
-    """Say how bright a part of the image is."""
+    """Return a score function: the mean brightness of a part of the image."""
     return lambda images, target: images[:, rows, columns].mean((1, 2))
 
 
@@ -26,7 +26,7 @@ def test_elsewhere_is_as_large_and_in_the_lung_first():
         assert found.sum() == lesion.sum()
         assert not (found & lesion).any()
         assert (found & ~lung).sum() == 0
-    # Where the lung has too few pixels left, all of them are taken, and the others from around it.
+    # If too few lung pixels are left, all of them are used, and others from outside the lung.
     small = np.zeros((16, 16), bool)
     small[1:7, 1:7] = True
     found = elsewhere(small & lesion, small, rng)
@@ -35,7 +35,7 @@ def test_elsewhere_is_as_large_and_in_the_lung_first():
     assert found.sum() == lesion.sum()
     assert found[small & ~lesion].all()
     assert elsewhere(lesion, None, rng).sum() == lesion.sum()
-    assert not elsewhere(~lesion, None, rng).any()  # more than the rest of the image
+    assert not elsewhere(~lesion, None, rng).any()  # larger than the rest of the image
 
 
 def test_a_classifier_that_reads_the_lesion_alone():
@@ -48,9 +48,9 @@ def test_a_classifier_that_reads_the_lesion_alone():
     row = hide_lesions(tasks, ("A", "B"), inside, seed=1).iloc[0]
     assert row["probability"] == pytest.approx(220 / 255, abs=1e-5)
     assert row["drop_lesion"] > 0.01
-    assert row["drop_elsewhere"] == 0  # not one of its pixels is touched
+    assert row["drop_elsewhere"] == 0  # none of the lesion's pixels is changed
     assert row["lesion_share"] == 32 / 256
-    # One that reads the rest of the image alone is not moved by the lesion.
+    # A classifier that reads only the rest of the image does not react to the lesion.
     outside = brightness_of(slice(8, None), slice(4, None))
     row = hide_lesions(tasks, ("A", "B"), outside, seed=1).iloc[0]
     assert row["drop_lesion"] == 0

@@ -1,4 +1,4 @@
-"""Infidelity: zero for an exact map, one for an uninformative one, captum's numbers in between."""
+"""Infidelity: zero for an exact map, one for an uninformative map; equal to captum's values."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ WEIGHTS = np.random.default_rng(5).normal(size=(SIDE, SIDE))
 
 
 def linear(images, _target):
-    """Stand for a linear classifier."""
+    """Act as a linear classifier."""
     return (images * WEIGHTS).sum(axis=(1, 2)) + 3
 
 

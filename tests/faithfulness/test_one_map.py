@@ -35,13 +35,13 @@ OPTIONS = Options(names_by("removal", METRICS), 16, "black", [0.2, 0.5, 0.8])
 
 
 def measure(image, values, mask, target, probabilities, options, seed):
-    """Measure one map by itself."""
+    """Measure one map alone."""
     changed = removals(image, values, mask, options, seed)
     return changed.scores(probabilities(changed.images, target))
 
 
 def brightness_of_the_patch(images, _target):
-    """Stand for a classifier that sees the patch and nothing else."""
+    """Act as a classifier that sees only the patch."""
     return images[:, PATCH].mean(axis=1)
 
 
@@ -60,7 +60,7 @@ def test_a_map_that_is_the_same_everywhere_ranks_nothing(image):
 def test_a_perfect_map_has_the_areas_of_its_known_curves(image):
     found = measure(image, PATCH * 1.0, PATCH, 0, brightness_of_the_patch, OPTIONS, seed=1)
     whole = image[PATCH].mean()
-    # 16 steps of 25 pixels: the first step takes exactly the patch.
+    # 16 steps of 25 pixels: the first step covers exactly the patch.
     assert found["deletion_auc"] == pytest.approx(whole / 32, rel=1e-6)
     assert found["insertion_auc"] == pytest.approx(whole * (1 - 1 / 32), rel=1e-6)
     assert found["comprehensiveness"] == pytest.approx(whole)
@@ -102,7 +102,7 @@ def test_fills(image):
 
 
 class OwnInput(nn.Module):
-    """A small network; the classifier's normalisation leaves its input as it is."""
+    """A small network whose input the classifier does not normalise."""
 
     def __init__(self):
         super().__init__()
@@ -122,7 +122,8 @@ def classifier():
 
 def test_road_equals_pytorch_grad_cam(image, classifier, monkeypatch):
     monkeypatch.setattr(measuring, "ROAD_NOISE", 0.0)
-    # A permutation: the package cuts at percentiles, and ties would be cut elsewhere.
+    # A permutation has no ties: the package cuts at percentiles, which would treat ties
+    # differently.
     values = np.random.default_rng(1).permutation(SIDE * SIDE).reshape(SIDE, SIDE) * 1.0
     answers = answers_of(classifier, 4, "float32")
     found = measure(image, values, None, 1, answers, Options(["road"], 2, "blur", [0.25, 0.6]), 0)
@@ -167,7 +168,7 @@ def test_answers_do_not_depend_on_grouping(image, classifier):
 
 
 class Case:
-    """The part of a prepared case that these tests need."""
+    """The fields of a prepared case that these tests need."""
 
     def __init__(self, name, image):
         self.case, self.patient, self.split = name, f"p{name}", "test"
@@ -203,7 +204,7 @@ def test_a_cohort_has_a_row_per_map_failed_ones_included(image):
 
 
 def test_maps_are_classified_together_with_the_same_results(image, classifier, monkeypatch):
-    """Each map with its own class; the images are those of the formulas, none of them twice."""
+    """Each map has its own class. The images are those of the formulas, without duplicates."""
     rng = np.random.default_rng(2)
     maps = [
         MapRecord(f"c{n}", "x", "ab"[n % 2], "ok", "", 0.1, map=SaliencyMap("dense", values))
@@ -260,7 +261,7 @@ def test_table_correlates_with_localization_and_turns_what_is_better_when_lower(
 
 
 def test_an_explainer_with_cases_of_one_class_alone_is_in_the_rows_of_all():
-    """For example, a second reader of some cases, or imported maps with gaps."""
+    """For example, a second reader who read only some cases, or imported maps with gaps."""
     cases = [f"c{number}" for number in range(8)]
     both = pd.DataFrame(
         {"case": cases, "patient": cases, "split": "test", "class": ["x", "y"] * 4, "road": 0.25}

@@ -1,4 +1,4 @@
-"""Sensitivity-max: known truths, captum's number, one map per changed image."""
+"""Sensitivity-max: known truths, captum's value, and one map per changed image."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ OPTIONS = {"samples": 5, "radius": 0.02, "absolute": False, "batch": 4, "seed": 
 
 
 def explainer(values_of):
-    """Give an explainer whose map is a function of the image alone."""
+    """Return an explainer whose map depends only on the image."""
 
     def explain(tasks):
         return [
@@ -70,7 +70,7 @@ def test_equals_captum():
     images = neighbours(task.case.image, 6, 0.05, 3).astype(np.float32)
 
     def explain(x):
-        # captum asks once with a tuple, and then with a tensor.
+        # captum calls this once with a tuple, and then with a tensor.
         return torch.sin(x) if isinstance(x, torch.Tensor) else (torch.sin(x[0]),)
 
     found = sensitivity_max(
@@ -119,7 +119,7 @@ def test_neither_batches_nor_other_cases_change_a_number():
 
 
 def test_changed_images_of_a_case_are_not_taken_for_one_another():
-    """Explainers that map all classes of a case at once used to identify cases by name alone."""
+    """Explainers that map all classes of a case at once used to identify cases only by name."""
     (task,) = tasks_of(1)
     changed = [
         with_image(task, image, n) for n, image in enumerate(neighbours(task.case.image, 3, 0.1, 1))
@@ -134,7 +134,7 @@ def test_changed_images_of_a_case_are_not_taken_for_one_another():
     found = list(attributions(explain, [task, *changed], 4))
     for one, saliency in zip([task, *changed], found, strict=True):
         np.testing.assert_array_equal(saliency.values, one.case.image)
-    assert len(set(seeds)) == 1  # the random numbers stay those of the case
+    assert len(set(seeds)) == 1  # the random numbers are still those of the case
 
 
 def test_some_tasks_are_the_same_in_any_order():

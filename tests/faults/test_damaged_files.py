@@ -1,4 +1,4 @@
-"""Results that were cut off, changed, mixed up or lost a part are refused, never taken as right."""
+"""Results that are cut off, changed, mixed up or incomplete are refused, never used as valid."""
 
 import json
 
@@ -128,7 +128,7 @@ def test_maps_that_never_had_a_case(maps, prepared):
     write_maps(maps, map(record, NAMES[:3]), {"unanswered": 0})
     with pytest.raises(InputError, match=r"case 3/a.*1 cases of .*prepared.h5 have none"):
         pairs(maps, prepared)
-    # One that nobody read twice is left out by intent.
+    # Here, a case is missing intentionally: the reader did not read it.
     write_maps(maps, map(record, NAMES[:3]), {"unanswered": 1})
     assert pairs(maps, prepared) == NAMES[:3]
 

@@ -1,4 +1,4 @@
-"""Cases without a map: their reason is recorded, and the maps of the others do not change."""
+"""Cases without a map: the reason is recorded, and the maps of other cases do not change."""
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ SIDE = 32
 
 
 class Standardised(nn.Module):
-    """Divides by the image's own spread, as some networks do: nan for a constant image."""
+    """Divides by the image's own spread, as some networks do. A constant image gives nan."""
 
     def __init__(self):
         super().__init__()
@@ -89,7 +89,7 @@ def test_a_gradient_that_is_not_a_number(tmp_path, classifier, settings):
 
 @pytest.mark.parametrize("method", ["edge_map", "random_superpixels"])
 def test_a_constant_image(tmp_path, method):
-    """Nothing to see is an answer: a map that vanishes, or one of a single superpixel."""
+    """A constant image still gets a map: all zeros, or one of a single superpixel."""
     from fidelity import settings as config_settings
 
     config = {

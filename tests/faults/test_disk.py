@@ -1,6 +1,6 @@
-"""A full or read-only disk: one clear sentence, no half file under any name, no crash.
+"""A full or read-only disk gives one clear sentence, no partial file and no crash.
 
-On a small tmpfs; where nobody may mount one, on files of limited size.
+The tests use a small tmpfs. If it cannot be mounted, they limit the size of files.
 """
 
 import errno
@@ -60,7 +60,7 @@ WRITERS = {
 
 @pytest.fixture
 def small_disk(tmp_path):
-    """A folder of 256 kB; a limit on the size of files where none can be mounted."""
+    """Provide a folder of 256 kB. If no disk can be mounted, limit the size of files instead."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mounted = _mount("-t", "tmpfs", "-o", f"size={LITTLE}", "tmpfs", str(folder))
@@ -85,14 +85,14 @@ def _mount(*arguments) -> bool:
 
 @pytest.mark.parametrize("name", WRITERS)
 def test_a_full_disk_is_told_and_leaves_nothing(small_disk, name):
-    """HDF5 crashed the process here, and left a half file."""
+    """Without the fix, HDF5 crashed the process here and left a partial file."""
     with pytest.raises(InputError, match=rf"{name}: cannot be written: .*(space|large).*Make room"):
         WRITERS[name](small_disk / name)
     assert [path for path in small_disk.rglob("*") if path.is_file()] == []
 
 
 def test_the_log_of_a_job_on_a_full_disk(small_disk, capsys):
-    """The file cannot take the message; the screen can, without a traceback."""
+    """The file has no room for the message, so it appears on the screen, without a traceback."""
     fill = os.open(small_disk / "fill", os.O_WRONLY | os.O_CREAT)
     with suppress(OSError):
         while os.write(fill, bytes(4096)):
@@ -148,7 +148,7 @@ def test_other_errors_are_not_called_a_full_disk(tmp_path):
 
 
 def test_hdf5_through_the_sink_holds_what_was_written(tmp_path):
-    """Values, attributes and chunks that are grown and written over, as h5py alone writes them."""
+    """Values, attributes and chunks that grow or are overwritten equal those written by h5py."""
 
     def fill(file):
         file.attrs["a"] = "b" * 1000

@@ -1,4 +1,4 @@
-"""Input that is made to do harm: refused by a clear error, before it costs memory or time."""
+"""Input that is made to do harm is refused with a clear error before it costs memory or time."""
 
 import collections
 import copy
@@ -42,7 +42,7 @@ IDS = ["a/b", "=1+1", "-x", "@x", "'=x", "\"q\", 's'", "ünï 肺", "x" * 200, "
 
 
 def only_input_errors(call, *arguments):
-    """Run a function: it may raise InputError; any other exception is a bug."""
+    """Run a function. It may raise InputError; any other exception is a bug."""
     with suppress(InputError):
         call(*arguments)
 
@@ -181,7 +181,7 @@ def test_run_lengths_of_any_kind(rle):
 
 
 def test_run_lengths_that_claim_a_billion_pixels():
-    """Ten signs; decoded, they took 40 seconds and gigabytes."""
+    """Seven characters took 40 seconds and gigabytes to decode."""
     with pytest.raises(InputError, match="claims 30000 x 30000 pixels"):
         decode({"size": [30_000, 30_000], "counts": "PPPhVk0"})
 
@@ -222,7 +222,7 @@ def published(**changes):
 
 
 class _Beyond:
-    """A tensor of 100 x 100 values whose storage holds four."""
+    """A tensor of 100 x 100 values whose storage holds only four."""
 
     def __reduce__(self):
         storage = torch.zeros(4).storage()
@@ -232,7 +232,7 @@ class _Beyond:
 
 @pytest.mark.filterwarnings("ignore:TypedStorage")
 def test_a_tensor_beyond_its_storage_is_refused(tmp_path):
-    """It was filled up with whatever lay in memory, and scored."""
+    """Without the check, it was filled with arbitrary memory and scored."""
     (tmp_path / "x.pkl").write_bytes(published(map=_Beyond()))
     with pytest.raises(InputError, match=r"x.pkl.*does not fit its 4 stored values"):
         read_map(tmp_path / "x.pkl")
@@ -264,7 +264,7 @@ def damage(content, data):
 CUT = st.sampled_from([False, False, False, True])
 
 
-# Made once: equal objects may be pickled into other numbers of bytes.
+# Create this once: equal objects may be pickled into different numbers of bytes.
 PUBLISHED = published()
 
 
@@ -277,7 +277,7 @@ def test_pickles_with_changed_bytes(tmp_path, data):
 
 STATE = {"a.weight": torch.arange(6.0).reshape(2, 3), "a.bias": torch.zeros(2)}
 VALUES = np.random.default_rng(0).random((6, 5))
-# Ending and writer of every kind of checkpoint and of array that is read.
+# File suffix and writer of every supported kind of checkpoint and array.
 CHECKPOINTS = {
     "zip.pt": lambda path: torch.save(STATE, path),
     "legacy.pt": lambda path: torch.save(STATE, path, _use_new_zipfile_serialization=False),
@@ -298,7 +298,7 @@ def read_array(path):
 @pytest.mark.parametrize("name", [*CHECKPOINTS, *ARRAYS])
 @given(data=st.data())
 def test_checkpoints_and_arrays_with_changed_bytes(tmp_path, name, data):
-    """Unpickler, zipfile, zlib and numpy's header reader raised a dozen kinds of errors."""
+    """Unpickler, zipfile, zlib and numpy's header reader raise a dozen kinds of errors."""
     whole, damaged = tmp_path / name, tmp_path / f"damaged{Path(name).suffix}"
     if not whole.exists():
         (CHECKPOINTS | ARRAYS)[name](whole)

@@ -1,4 +1,4 @@
-"""How a job ends: by an error, Ctrl-C, SIGTERM, or because Snakemake was killed."""
+"""How a job ends: by an error, Ctrl-C or SIGTERM, or because Snakemake was killed."""
 
 import signal
 import subprocess
@@ -55,7 +55,7 @@ def test_signals_end_a_job_in_good_order(tmp_path, number, said):
 
 
 def test_a_job_ends_with_the_process_that_started_it(tmp_path):
-    """As a worker of a Snakemake that was killed by `kill -9`."""
+    """A worker also ends when its Snakemake is killed by `kill -9`."""
     script = f"import subprocess; subprocess.run({job(tmp_path)!r})"
     parent = subprocess.Popen(
         [sys.executable, "-c", script], cwd=tmp_path, stderr=subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""Figures are made, labelled, saved in both formats, and with equal bytes each time."""
+"""Figures are drawn, labelled and saved in both formats, with the same bytes each time."""
 
 import importlib
 import inspect
@@ -72,7 +72,7 @@ def test_text_is_readable_in_print():
 
 
 def test_several_labels_get_a_row_each(tmp_path):
-    """Fourteen findings in one matrix would be a field of zeros that nobody can read."""
+    """One matrix of fourteen findings would be mostly zeros and hard to read."""
     rows = []
     for index in range(14):
         name = f"finding {index}"
@@ -136,7 +136,7 @@ def test_gallery_shortens_ids_to_different_texts():
         .get_ylabel()
         .endswith("A\nnon_covid_\ntest_00012")
     )
-    # Where nothing short tells them apart, they stay short.
+    # If no short form is unique, the labels stay short.
     assert gallery._letters({"a" * 50 + b + "a" * 50 for b in "xyz"}) == gallery.LETTERS
 
 
@@ -157,7 +157,7 @@ def test_gallery_titles_are_inside_the_page(rows, shape):
     fig = gallery.plot([row] * rows, names, "lime")
     fig.canvas.draw()
     tops = [axis.title.get_window_extent().y1 for axis in fig.axes[: len(names) + 1]]
-    assert max(tops) <= fig.bbox.y1 + 1  # pixel
+    assert max(tops) <= fig.bbox.y1 + 1  # one pixel of tolerance
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_gallery_draws_what_readers_drew(kind, boxes, labels, lines):
     assert [text.get_text() for text in legend.get_texts()] == [*labels, "predicted mask"]
     for axis in fig.axes[:2]:
         assert len(axis.patches) == lines
-        # A contour of the mask, unless boxes were drawn in its place.
+        # There is a contour of the mask, unless boxes are drawn instead.
         assert any(isinstance(c, QuadContourSet) for c in axis.collections) == (kind == "mask")
     if lines:
         (style,) = {patch.get_linestyle() for patch in fig.axes[0].patches}
@@ -222,7 +222,7 @@ def test_gallery_tells_readers_apart():
     assert "reference mask (the first reader's)" in [
         text.get_text() for text, _ in _legend(gallery.plot([first], ["lime"], "lime"))
     ]
-    # One column more, and none without several readers.
+    # There is one more column than without readers.
     assert len(gallery.plot([replace(row, readers={})], ["lime"], "lime").axes) == len(fig.axes) - 1
 
 
@@ -230,7 +230,7 @@ def test_gallery_tells_readers_apart():
     ("by", "shown"), [(None, "better"), ("lime", "better"), ("worse", "worse")]
 )
 def test_gallery_shows_one_ceiling(tmp_path, by, shown):
-    """That of the better mean IoU, unless the other one orders the cases."""
+    """It shows the ceiling with the better mean IoU, unless the other one orders the cases."""
     names = {"lime": 0.3, "worse": 0.0, "better": 0.5}
     made = made_up.gallery_files(tmp_path, names, cases=6)
     (tmp_path / "classes.json").write_text("{}")

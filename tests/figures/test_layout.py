@@ -1,4 +1,4 @@
-"""No label covers another one: with 3 cases, with 20 explainers, with long titles."""
+"""No label overlaps another one: with 3 cases, with 20 explainers, with long titles."""
 
 from itertools import combinations
 
@@ -38,12 +38,12 @@ MANY = {
     **{f"null_{number}": "baseline" for number in range(5)},
     **dict.fromkeys(("unet", "second_reader"), "ceiling"),
 }
-# (explainers with their families, cases)
+# (explainers with their families, number of cases)
 SIZES = {"3 cases": (FEW, 3), "20 explainers": (MANY, 24)}
 
 
 def filled(rows, table):
-    """Rows with all columns of a table, 0 where they say nothing."""
+    """Return rows with all columns of a table; missing values are 0."""
     return pd.DataFrame(rows).reindex(columns=list(table.names)).fillna(0)
 
 
@@ -125,7 +125,7 @@ def drawn(name, families, cases):
 
 
 def boxes(texts):
-    """Words and extents of the visible texts; neighbours may overlap by half a pixel."""
+    """Return the words and extents of visible texts. Neighbours may overlap by half a pixel."""
     seen = [text for text in texts if text.get_visible() and text.get_text().strip()]
     return [(text.get_text(), text.get_window_extent().padded(-0.5)) for text in seen]
 
@@ -164,7 +164,7 @@ def test_labels_do_not_touch(name, size):
         for axis in axes
         for labels in (axis.get_xticklabels(), axis.get_yticklabels())
         for label in labels
-        # A tick outside of the axis is not drawn.
+        # A tick outside the axis is not drawn.
         if all(low - 1 <= value <= high + 1 for low, value, high in _places(axis, label))
     ]
     legends = [text for legend in fig.legends for text in legend.get_texts()]
@@ -173,7 +173,7 @@ def test_labels_do_not_touch(name, size):
     own = [text for axis in fig.axes if not axis.axison for text in axis.texts]
     every = [*ticks, *legends, *words, *own, *fig.texts]
     assert not overlapping(every)
-    # Nothing is cut off at the figure's edge.
+    # Nothing is cut off at the edge of the figure.
     for text, box in boxes(every):
         assert box.x0 >= -1, text
         assert box.y0 >= -1, text
@@ -183,7 +183,7 @@ def test_labels_do_not_touch(name, size):
 
 
 def _places(axis, label):
-    """(low, value, high) of a tick in pixels, along its axis."""
+    """Return (low, value, high) of a tick in pixels along its axis."""
     x, y = label.get_transform().transform(label.get_position())
     box = axis.get_window_extent()
     if label in axis.get_xticklabels():

@@ -1,4 +1,4 @@
-"""Sensitivity, ranks, lesion size, agreement and tuned curves: drawn right, equal bytes."""
+"""Sensitivity, ranks, lesion size, agreement and tuned curves: correct, with repeatable bytes."""
 
 from itertools import combinations
 
@@ -36,7 +36,7 @@ def _shown():
 
 
 def localization(means, metric="iou"):
-    """Rows of localization.csv from {(protocol, binarization): {explainer: mean}}."""
+    """Return rows of localization.csv from {(protocol, binarization): {explainer: mean}}."""
     head = {"dataset": "demo", "split": "test", "class": "all", "metric": metric}
     rows = [
         {
@@ -144,7 +144,7 @@ def test_ranks_follow_the_direction_and_leave_ties_undecided():
     distance = rank_by_protocol.ranks_of(shown, rank_by_protocol.DISTANCES)
     ranks = dict(zip(distance.settings, distance.values, strict=True))
     np.testing.assert_array_equal(ranks["default", "tuned"], [3, 4, 2, 1])
-    # The protocol without full sets is ranked by its boundary distance; lower is better.
+    # The protocol without full sets is ranked by its boundary distance. Lower is better.
     np.testing.assert_array_equal(ranks["monai", "tuned"], [2, 1, 3, 4])
     assert ("default", "top20") not in ranks
     tied = localization({("default", "tuned"): {**LEVELS, "gradcam": 0.36}})
@@ -156,7 +156,7 @@ def test_ranks_follow_the_direction_and_leave_ties_undecided():
 def test_sensitivity_leaves_out_diagnostic_rules_and_marks_changed_winners():
     fig = rank_by_protocol.plot(SETTINGS, primary_binarization="tuned", diagnostic=["oracle"])
     (axis,) = fig.axes
-    # The heading of the rows does not read on into the panel's title.
+    # The heading of the rows differs in style from the panel's title.
     (heading,) = (text for text in axis.texts if text.get_text() == "Protocol · binarization")
     assert heading.get_fontstyle() == "italic"
     labels = [label.get_text() for label in axis.get_yticklabels()]
@@ -186,7 +186,7 @@ def test_sensitivity_to_one_protocol_speaks_of_one():
         assert f"Rank (1 = best mean) by {metrics}" in [word.replace("\n", " ") for word in words]
         # In the first table, the same explainer is best in all settings.
         assert ("orange" in " ".join(words)) == (table is several)
-        # The second protocol of the second table has no IoU: it has no row in the upper panel.
+        # In the second table, the second protocol has no IoU, so the upper panel has no row for it.
         assert [[t.get_text() for t in axis.get_yticklabels()] for axis in fig.axes] == rows
 
 
@@ -220,11 +220,11 @@ def test_lesion_size_means_are_those_of_their_bins():
     (line,) = fig.axes[0].get_lines()
     used = table[~table["empty_reference"]]
     assert len(line.get_ydata()) == lesion_size.MOST_BINS
-    # Light markers would not be seen on their band.
+    # Light markers would be invisible on their band.
     assert line.get_markeredgecolor() == "black"
     sizes = pd.qcut(used["reference_area"] / used["image_area"], lesion_size.MOST_BINS)
     expected = used.groupby(sizes, observed=True)["iou"].mean()
-    # qcut closes bins at the right, the figure at the left: an edge case may change sides.
+    # qcut closes bins at the right, the figure at the left, so a case on an edge may change bins.
     np.testing.assert_allclose(line.get_ydata(), expected, atol=0.05)
     assert (np.diff(line.get_xdata()) > 0).all()
     nothing = lesion_size.plot({"lime": table.head(0)})

@@ -1,7 +1,8 @@
-"""What tests of several packages share: small studies, made-up results, phantoms and networks."""
+"""Helpers that several test packages share: small studies, made-up results, phantoms, networks."""
 
 from pathlib import Path
 
-# The root of the repository, and the real images beside it (which need not be there).
+# The root of the repository. The folder with real images is next to the root, and it may be
+# missing.
 ROOT = Path(__file__).parents[2]
 SHARED_DATA = ROOT.parent / "shared" / "data"

@@ -1,4 +1,4 @@
-"""Maps and reference boxes that box metrics are proved on: none, one, many, border, pixel."""
+"""Maps and reference boxes for the tests of box metrics: none, one, many, border, pixel."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ SHAPE = (40, 48)
 
 
 def _blob(y: float, x: float, height: float, width: float) -> np.ndarray:
-    """Draw a smooth hill in whole numbers of 1/255, which do not depend on the machine."""
+    """Draw a smooth hill in whole multiples of 1/255, which are equal on every machine."""
     rows, columns = np.indices(SHAPE)
     hill = 1 / (1 + ((rows - y) / height) ** 2 + ((columns - x) / width) ** 2)
     return np.rint(hill * 255) / 255
@@ -22,7 +22,7 @@ def _maps() -> dict[str, np.ndarray]:
     ring[14:22, 18:28] = 0.2
     checks = np.zeros(SHAPE)
     checks[4:20:4, 6:30:5] = 1
-    checks[5:20:4, 7:30:5] = 0.6  # touching at corners
+    checks[5:20:4, 7:30:5] = 0.6  # these pixels touch the others only at corners
     return {
         "none": np.zeros(SHAPE),
         "one": one,
@@ -36,7 +36,7 @@ def _maps() -> dict[str, np.ndarray]:
     }
 
 
-# Values from 0 to 1; float32, as the product renders maps.
+# Values are from 0 to 1, float32, as the product renders maps.
 MAPS = {name: map01.astype(np.float32) for name, map01 in _maps().items()}
 # (y0, x0, y1, x1), half-open.
 REFERENCES: dict[str, list[tuple[float, float, float, float]]] = {

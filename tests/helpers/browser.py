@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright, for tests of pages."""
+"""Drive Debian's Chromium with Playwright, for tests of pages."""
 
 import importlib.util
 import shutil
@@ -16,15 +16,15 @@ def _missing() -> str | None:
     return None if PROGRAM else "there is no Chromium: apt-get install chromium"
 
 
-# Why no browser can be driven here; None where one can.
+# The reason why no browser can be used here; None if one can be used.
 REASON = _missing()
 
 
 class Tab:
-    """A page of the explorer, with what must stay empty: errors, dialogs, requests to a network."""
+    """A page of the explorer. It records what must not occur: errors, dialogs, network requests."""
 
     def __init__(self, page: Any, address: str) -> None:
-        """Open the address and wait until all is shown."""
+        """Open the address and wait until the whole page is shown."""
         self.page = page
         self.problems: list[str] = []
         page.on("pageerror", lambda error: self.problems.append(str(error)))
@@ -39,7 +39,7 @@ class Tab:
             self.problems.append(request.url)
 
     def settle(self) -> "Tab":
-        """Wait until what is shown is what is set."""
+        """Wait until the page shows the state that is set."""
         self.page.evaluate(
             """async () => {
               const shown = () => document.body.dataset.ready;
@@ -74,11 +74,11 @@ class Tab:
         self.settle()
 
     def state(self) -> dict[str, Any]:
-        """Give all that is set."""
+        """Return the page's state: the value of every control."""
         return self.page.evaluate("explorer.state.get()")
 
     def shown(self) -> list[tuple[str, str]]:
-        """List case and class of the thumbnails."""
+        """List the case and class of each thumbnail."""
         entries = self.page.evaluate("explorer.entries.map((e) => [e.case, e.class])")
         numbers = self.page.locator(".thumbnail").evaluate_all(
             "all => all.map(b => b.dataset.entry)"
@@ -99,7 +99,7 @@ class Tab:
         return {name: float(value) for name, value in pairs}
 
     def saved(self, selector: str, folder: Path) -> Path:
-        """Click what saves a file; give the file."""
+        """Click an element that saves a file, and return the file's path."""
         with self.page.expect_download() as waited:
             self.page.locator(selector).click()
         path = folder / waited.value.suggested_filename
@@ -109,11 +109,11 @@ class Tab:
 
 @contextmanager
 def running() -> Iterator[Any]:
-    """Start the browser."""
+    """Start the browser, and close it at the end."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as driver:
-        # A container's root has no sandbox.
+        # The sandbox does not work for root in a container.
         browser = driver.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
         yield browser
         browser.close()

@@ -1,4 +1,4 @@
-"""A tiny data set in the layout of CheXpert and CheXlocalize, with findings one can see."""
+"""A tiny data set in the layout of CheXpert and CheXlocalize, with visible findings."""
 
 import csv
 import json
@@ -27,13 +27,13 @@ FINDINGS = [
     "Support Devices",
 ]
 HEADER = ["Path", "Sex", "Age", "Frontal/Lateral", "AP/PA", *FINDINGS]
-# Where each finding is drawn: (row, column) of a bright disc's centre.
+# Where each finding is drawn: (row, column) of the centre of a bright disc.
 PLACES = {"Cardiomegaly": (60, 50), "Lung Opacity": (30, 90), "Edema": (70, 95)}
 RADIUS = 11
 
 
 def disc(name: str, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
-    """The reference mask of a finding."""
+    """Return the reference mask of a finding."""
     scale = shape[0] / HEIGHT
     mask = np.zeros(shape, np.uint8)
     row, column = (round(x * scale) for x in PLACES[name])
@@ -42,7 +42,7 @@ def disc(name: str, shape: tuple[int, int] = (HEIGHT, WIDTH)) -> np.ndarray:
 
 
 def labels_of(number: int) -> dict[str, str]:
-    """Labels of an image by its number: all eight combinations of three findings, in turn."""
+    """Return the labels of an image by its number: all 8 combinations of 3 findings, in turn."""
     return {name: f"{(number >> bit) & 1}.0" for bit, name in enumerate(PLACES)}
 
 
@@ -52,14 +52,14 @@ def write_chexpert(
     """Write images, label files and reference masks of the validation and test splits.
 
     Args:
-        root: made if absent.
+        root: created if it does not exist.
         counts: images per split (train, valid, test), one per patient.
         small: images at half the size of the masks, as in CheXpert-v1.0-small.
-        lateral: a lateral view of every patient too.
+        lateral: add a lateral view of every patient.
 
     Returns:
-        The root. In the training split every fourth label of Edema is uncertain and every negative
-        Cardiomegaly blank.
+        The root. In the training split, every fourth label of Edema is uncertain, and every
+        negative label of Cardiomegaly is blank.
     """
     rng = np.random.default_rng(3)
     name = "CheXpert-v1.0-small" if small else "CheXpert-v1.0"

@@ -14,14 +14,14 @@ SECTIONS = {"shortcut": Shortcut, "tables": Tables, "human_benchmark": HumanBenc
 
 
 def with_keys(entry: Model, **keys: Any) -> Model:
-    """Give an entry with other values of some keys, checked as a config's."""
+    """Return an entry with other values for some keys, validated as in a config."""
     given = entry.model_dump() | keys
     plain = {k: v.model_dump() if isinstance(v, Entry) else v for k, v in given.items()}
     return type(entry).model_validate(plain)
 
 
 def training(**keys: Any) -> Training:
-    """Give settings of a training without random changes of images; unchecked."""
+    """Return training settings without random changes of images. They are not validated."""
     still = dict.fromkeys(Augmentation.model_fields, 0)
     keys = {"patience": 5, **keys}
     keys["augmentation"] = Augmentation.model_construct(**(still | keys.get("augmentation", {})))
@@ -30,14 +30,14 @@ def training(**keys: Any) -> Training:
 
 
 def stage(**keys: Any) -> Stage:
-    """Give a stage of a training; unchecked."""
+    """Return a stage of a training. It is not validated."""
     if "augmentation" in keys:
         keys["augmentation"] = StageAugmentation.model_construct(**keys["augmentation"])
     return Stage.model_construct(**keys)
 
 
 def dataset(source: str, keys: Mapping[str, Any] | Dataset = MappingProxyType({})) -> Dataset:
-    """Give the entry of a data set, its missing keys at their defaults; unchecked."""
+    """Return a data set's entry with defaults for missing keys. It is not validated."""
     if isinstance(keys, Dataset):
         return keys
     given = {"annotated_classes": [], "image_size": 224, **keys}
@@ -51,10 +51,10 @@ def dataset(source: str, keys: Mapping[str, Any] | Dataset = MappingProxyType({}
 
 
 def rule(keys: Mapping[str, Any]) -> Binarization:
-    """Give the entry of a binarization."""
+    """Return the entry of a binarization."""
     return Binarization.chosen(keys)
 
 
 def steps(keys: Mapping[str, Any]) -> Postprocess:
-    """Give post-processing; keys that are left out are at their defaults, which do nothing."""
+    """Return post-processing settings. Missing keys get their defaults, which do nothing."""
     return checked(Postprocess, keys)

@@ -1,4 +1,4 @@
-"""Kill a training after some of its epochs, and count those of another."""
+"""Interrupt a training after some of its epochs, and count the epochs of another training."""
 
 import pytest
 
@@ -8,7 +8,7 @@ SAVE = EpochStore.save
 
 
 def dies_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
-    """Let every training raise KeyboardInterrupt once it has stored so many epochs."""
+    """Make every training raise KeyboardInterrupt after it has stored this number of epochs."""
     seen = count_epochs(monkeypatch)
     save = EpochStore.save
 
@@ -21,7 +21,7 @@ def dies_after(monkeypatch: pytest.MonkeyPatch, epochs: int) -> None:
 
 
 def count_epochs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Give a list that gets an entry per finished epoch."""
+    """Return a list that grows by one entry for each finished epoch."""
     seen: list[int] = []
 
     def counting(store: EpochStore, state: dict) -> None:

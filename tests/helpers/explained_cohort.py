@@ -1,4 +1,4 @@
-"""A few explained cases on disk, for the tests of the scripts that read maps."""
+"""A few explained cases on disk, for the tests of scripts that read maps."""
 
 import json
 from pathlib import Path
@@ -21,7 +21,7 @@ CLASSES = {
 
 
 def square(y0: int, x0: int, y1: int, x1: int) -> np.ndarray:
-    """Give a mask that is a rectangle."""
+    """Return a mask that is a rectangle."""
     mask = np.zeros(SIZE, bool)
     mask[y0:y1, x0:x1] = True
     return mask
@@ -33,7 +33,7 @@ def case_of(
     split: str = "test",
     lung: np.ndarray | None = None,
 ) -> PreparedCase:
-    """Make a prepared case whose image is dark above and bright below."""
+    """Create a prepared case whose image is dark in the upper half and bright in the lower half."""
     image = np.full((WORKING, WORKING), 20, np.uint8)
     image[WORKING // 2 :] = 200
     return PreparedCase(
@@ -58,7 +58,7 @@ def record_of(
     target: str = "COVID",
     kind: str = "dense",
 ) -> MapRecord:
-    """Make a map record, a failed one without values."""
+    """Create a map record; a failed record has no values."""
     if values is None:
         return MapRecord(name, cls, target, "failed", "no layer", 0.1)
     saliency = SaliencyMap(kind, values.astype(np.float32))
@@ -68,7 +68,7 @@ def record_of(
 def write_cohort(
     folder: Path, shards: list[list[tuple[PreparedCase, MapRecord]]]
 ) -> tuple[list[str], list[str]]:
-    """Write map files and prepared shards, and classes.json; give the two lists of paths."""
+    """Write map files, prepared shards and classes.json. Return the two lists of paths."""
     folder.mkdir(parents=True, exist_ok=True)
     maps, prepared = [], []
     for index, pairs in enumerate(shards):
@@ -83,7 +83,7 @@ def write_cohort(
 
 
 def write_predictions(path: Path, covid: dict[str, float]) -> str:
-    """Write predictions.csv from the probability of COVID by case; all cases are COVID."""
+    """Write predictions.csv from the probability of COVID of each case. All cases are COVID."""
     rows = [
         (name, f"p-{name}", "test", cls, int(cls == "COVID"), 0.0, value)
         for name, probability in covid.items()

@@ -1,4 +1,4 @@
-"""Finished studies without images: what a comparison of two studies reads of each."""
+"""Finished studies without images: the files that a comparison of two studies reads."""
 
 import json
 from collections.abc import Callable
@@ -44,12 +44,12 @@ def written(
     """Write a finished study of one data set.
 
     Args:
-        project: folder of the folder `results`.
-        config: raw; with one data set.
-        levels: explainer → about its mean IoU.
+        project: the folder that holds the folder `results`.
+        config: the raw config, with one data set.
+        levels: explainer → its approximate mean IoU.
         cases: number of cases.
-        change: scores of an explainer → what is written of them.
-        record: of provenance.json, besides data set and config.
+        change: takes the scores of an explainer and its name, and returns the scores to write.
+        record: keys of provenance.json other than the data set and the config.
 
     Returns:
         The folder of the data set.

@@ -1,4 +1,4 @@
-"""Weights made elsewhere, as a study reads them."""
+"""Load weights from elsewhere in the way a study does."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,7 +11,7 @@ from fidelity.settings.classifiers import Classifier as Entry
 
 
 def entry(architecture: str, **keys: Any) -> Entry:
-    """Give the entry of a classifier, its other keys at their defaults; unchecked."""
+    """Return a classifier's entry with defaults for missing keys. It is not validated."""
     return Entry.model_construct(architecture=architecture, **keys)
 
 
@@ -28,7 +28,7 @@ def load_foreign(
     weights_entry: str | None = None,
     **keys: Any,
 ) -> Classifier:
-    """Read a checkpoint that is not trained here; `keys` are of its entry."""
+    """Load a checkpoint that was not trained here; `keys` are further keys of its entry."""
     foreign = read_foreign(
         path,
         architecture,

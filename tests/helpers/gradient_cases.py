@@ -1,4 +1,4 @@
-"""Entries, cases and maps for the tests of the gradient family."""
+"""Entries, cases and maps for the tests of the gradient methods."""
 
 import importlib
 
@@ -13,7 +13,7 @@ GRADIENTS = [name for name, method in METHODS.items() if method.family == "gradi
 
 
 def entry(method, **own):
-    """A config entry with its defaults."""
+    """Return a config entry with its defaults."""
     return Explainer.model_validate({"method": method, **own})
 
 
@@ -30,7 +30,7 @@ def noise_cases(side, count=3, seed=0):
 
 
 def explain(classifier, cases, method, target=1, batch=4, **own):
-    """Explanations of one method, called as the workflow does."""
+    """Compute the explanations of one method, called as the workflow calls it."""
     module = importlib.import_module(f"fidelity.{METHODS[method].module}")
     run = module.make(Context(classifier, batch, 1, method), entry(method, **own))
     return run([Task(case, "a", target) for case in cases])

@@ -1,4 +1,4 @@
-"""Reads an HTML page: its elements with their attributes, and its text."""
+"""Read an HTML page: its elements with their attributes, and its text."""
 
 from html.parser import HTMLParser
 
@@ -19,5 +19,5 @@ class Page(HTMLParser):
 
     @property
     def text(self) -> str:
-        """All text, with single spaces."""
+        """Return the whole text; each run of white space is one space."""
         return " ".join(" ".join(self.data).split())

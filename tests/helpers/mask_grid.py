@@ -1,4 +1,4 @@
-"""Masks of every kind that breaks metrics: shared by the tests against other libraries."""
+"""Masks that often break metrics. The tests against other libraries share them."""
 
 from itertools import product
 
@@ -13,7 +13,7 @@ def _disc(row: int, column: int, radius: int) -> np.ndarray:
 
 
 def masks() -> dict[str, np.ndarray]:
-    """Give named boolean masks of one shape, the empty one among them."""
+    """Return named boolean masks of one shape, including an empty one."""
     rng = np.random.default_rng(0)
     pixel = np.zeros(SHAPE, bool)
     pixel[30, 7] = True

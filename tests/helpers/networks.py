@@ -1,4 +1,4 @@
-"""Networks made smaller where their size is not what a test is about."""
+"""Smaller versions of networks, for tests that do not depend on the size."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ from torchvision.models import VGG, densenet
 
 
 def narrow(network: nn.Module) -> nn.Module:
-    """Give a VGG hidden layers of 256 in place of 4,096 units: they hold most of its weights."""
+    """Give a VGG hidden layers of 256 instead of 4,096 units, which hold most of its weights."""
     if isinstance(network, VGG):
         head = network.classifier
         head[0] = nn.Linear(head[0].in_features, 256)
@@ -20,7 +20,7 @@ def narrow(network: nn.Module) -> nn.Module:
 
 @contextmanager
 def short_densenets() -> Iterator[None]:
-    """Let torchvision build DenseNets of two layers per block: 128 channels in place of 1,024."""
+    """Let torchvision build DenseNets of two layers per block: 128 channels instead of 1,024."""
     whole = densenet._densenet
 
     def short(growth, blocks, first, *arguments, **options):

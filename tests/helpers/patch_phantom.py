@@ -1,4 +1,4 @@
-"""Pictures with or without a patch, and a small network that tells them apart."""
+"""Pictures with or without a patch, and a small network trained to tell them apart."""
 
 from functools import cache
 
@@ -22,7 +22,10 @@ SUPERPIXELS = Slic(n_segments=30)
 
 
 def picture(rng, patch):
-    """Smooth noise uint8 (SIDE, SIDE), with a bright striped patch or without; its mask."""
+    """Return smooth noise, uint8 (SIDE, SIDE), and the mask of its bright striped patch.
+
+    `patch` decides whether there is a patch. Without one, the mask is empty.
+    """
     noise = cv2.GaussianBlur(rng.standard_normal((SIDE, SIDE)), (0, 0), 3)
     image = 110 + 90 * noise / np.abs(noise).max()
     mask = np.zeros((SIDE, SIDE), bool)
@@ -35,7 +38,7 @@ def picture(rng, patch):
 
 @cache
 def trained_classifier():
-    """Three convolutions with batch normalisation, trained for a few seconds."""
+    """Train three convolutions with batch normalisation for a few seconds."""
     torch.manual_seed(0)
     widths = (3, 8, 16, 24)
     layers = []
@@ -64,7 +67,7 @@ def trained_classifier():
 
 
 def patch_tasks():
-    """Tasks that show a patch, each with its mask."""
+    """Create tasks whose images show a patch, each with its mask."""
     rng = np.random.default_rng(1)
     made = []
     for index in range(TESTED):
@@ -79,7 +82,7 @@ def patch_tasks():
 
 
 def aucs(explanations, tasks):
-    """Pixel AUC of each map for its patch."""
+    """Compute the pixel AUC of each map for its patch."""
     whole = (0, 0, SIDE, SIDE)
     return np.array(
         [
@@ -90,7 +93,7 @@ def aucs(explanations, tasks):
 
 
 def chance_aucs(tasks):
-    """Pixel AUC of the null baseline of random superpixels."""
+    """Compute the pixel AUC of the null baseline of random superpixels."""
     explain = random_superpixels.make(
         Context(None, 8, 1, "random_superpixels"), RandomSuperpixels(superpixels=SUPERPIXELS)
     )

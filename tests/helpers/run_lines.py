@@ -1,9 +1,9 @@
-"""The lines that a run may print: Snakemake's own and the project's. Any other line is noise."""
+"""The lines that a run may print: Snakemake's and the project's. Any other line is noise."""
 
 import re
 
 ALLOWED = (
-    # Snakemake, before the first job.
+    # Snakemake's lines before the first job.
     r"Using workflow specific profile \S+ for setting default command line arguments\.",
     r"Assuming unrestricted shared filesystem usage\.",
     r"SNAKEMAKE|=+|-+ +-+",
@@ -13,7 +13,7 @@ ALLOWED = (
     r"Using shell: .*|Provided cores: \d+.*|Rules claiming more threads will be scaled down\.",
     r"(Conda environments|Singularity containers): ignored",
     r"Job stats:|job +count|\w+ +\d+",
-    # Snakemake, about jobs.
+    # Snakemake's lines about jobs.
     r"Select jobs to execute\.\.\.|Execute \d+ jobs\.\.\.",
     r"\[\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d \d{4}\]",
     r"Job \d+: .+|Reason: .+|(local)?rule \w+:|    \w+: .*",
@@ -21,13 +21,13 @@ ALLOWED = (
     r"DAG of jobs will be updated after completion\.|Updating checkpoint dependencies\.",
     r"Touching output file .+",
     r"Complete log\(s\): .+|Elapsed time: [\d:.]+",
-    # Jobs of the project (`fidelity.base.job_log`), and what ends a run.
+    # Lines of the project's jobs (`fidelity.base.job_log`), and lines at the end of a run.
     r"\d\d:\d\d:\d\d (INFO|WARNING) .+",
     r"Open first: .+|Verdict: .+|One page with everything: .+",
 )
 
 
 def foreign(printed: str) -> list[str]:
-    """List the lines of a run's output that neither Snakemake nor the project prints."""
+    """List the lines of a run's output that come from neither Snakemake nor the project."""
     allowed = re.compile("|".join(f"(?:{pattern})" for pattern in ALLOWED))
     return [line for line in printed.splitlines() if line.strip() and not allowed.fullmatch(line)]

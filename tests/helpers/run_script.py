@@ -15,9 +15,9 @@ def run_script(name: str, inputs: Mapping[str, Any], outputs: Sequence[Any], **p
     """Run a script of `workflow_scripts`.
 
     Args:
-        name: of the script.
+        name: name of the script.
         inputs: name → a path or a list of paths.
-        outputs: paths to write; the log is beside the first.
+        outputs: paths to write. The log is written next to the first.
         **params: params and wildcards of the rule.
     """
     files = Namedlist()

@@ -1,4 +1,4 @@
-"""Fail a run in which tests skip that the file named by ALLOWED_SKIPS does not list."""
+"""Fail a test run if a test is skipped that is not in the file named by ALLOWED_SKIPS."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.helpers.skips import unexpected
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Judge the skipped tests of all workers, where they are reported."""
+    """Check the skipped tests of all workers, in the process that reports them."""
     listing = os.environ.get("ALLOWED_SKIPS")
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if not listing or reporter is None or hasattr(session.config, "workerinput"):

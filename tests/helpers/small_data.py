@@ -1,4 +1,4 @@
-"""A tiny data set in COVID-QU-Ex' layout."""
+"""A tiny data set in the layout of COVID-QU-Ex."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def write_image(path: Path, pixels: np.ndarray) -> Path:
 
 
 def grey_ramp(size: int, number: int = 0) -> np.ndarray:
-    """A picture of three grey values, other ones for each number."""
+    """Draw a picture of three grey values, which differ for each number."""
     ramp = np.full((size, size), number, np.uint8)
     ramp[:, size // 3 :] += 40
     ramp[:, 2 * size // 3 :] += 40
@@ -26,7 +26,7 @@ def grey_ramp(size: int, number: int = 0) -> np.ndarray:
 
 
 def lung_pixels(size: int = SIZE) -> np.ndarray:
-    """Two lungs spanning rows 1/4 … 3/4 and columns 1/8 … 7/8."""
+    """Return two lungs that span rows 1/4 … 3/4 and columns 1/8 … 7/8."""
     mask = np.zeros((size, size), np.uint8)
     mask[size // 4 : 3 * size // 4, size // 8 : 7 * size // 8] = 255
     mask[:, size // 2 - 1 : size // 2 + 1] = 0
@@ -34,7 +34,7 @@ def lung_pixels(size: int = SIZE) -> np.ndarray:
 
 
 def make_covid_layout(root: Path, per_class: int = 2, part: str = "infection") -> Path:
-    """Write `per_class` cases per split and class; returns the root."""
+    """Write `per_class` cases for each split and class, and return the root."""
     rng = np.random.default_rng(0)
     top = TOPS[part]
     for split in ("Train", "Val", "Test"):

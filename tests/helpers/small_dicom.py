@@ -1,4 +1,4 @@
-"""Writing small DICOM files, with a patient in the header."""
+"""Write small DICOM files with a patient in the header."""
 
 import io
 from typing import Any
@@ -22,7 +22,10 @@ PATIENT = {
 
 
 def dicom_dataset(pixels: np.ndarray, bits: int | None = None, **elements: Any) -> Dataset:
-    """Describe a grey image; further elements by keyword, None leaves one out."""
+    """Create the data set of a grey image.
+
+    `elements` are further elements by keyword; the value None leaves an element out.
+    """
     header = Dataset()
     header.file_meta = FileMetaDataset()
     header.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
@@ -52,7 +55,7 @@ def dicom_dataset(pixels: np.ndarray, bits: int | None = None, **elements: Any) 
 
 
 def lut(entries: list[int], first: int, bits: int) -> Sequence:
-    """Make a LUT sequence of one item."""
+    """Create a LUT sequence with one item."""
     item = Dataset()
     item.add_new("LUTDescriptor", "US", [len(entries) % 2**16, first, bits])
     item.add_new("LUTData", "US", entries)
@@ -60,7 +63,7 @@ def lut(entries: list[int], first: int, bits: int) -> Sequence:
 
 
 def dicom_bytes(pixels: np.ndarray, bits: int | None = None, **elements: Any) -> bytes:
-    """Write a grey image as a DICOM file."""
+    """Return a grey image as the bytes of a DICOM file."""
     buffer = io.BytesIO()
     dicom_dataset(pixels, bits, **elements).save_as(buffer, enforce_file_format=True)
     return buffer.getvalue()

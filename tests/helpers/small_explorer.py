@@ -1,6 +1,6 @@
-"""A small study of a few made-up cases, whose explorer is written as the workflow would write it.
+"""A small study of a few made-up cases, with an explorer that is written as in the workflow.
 
-Maps are made up; masks, scores, rankings and curves come from the workflow's scripts.
+The maps are made up. Masks, scores, rankings and curves come from the workflow's scripts.
 """
 
 import json
@@ -42,21 +42,22 @@ POSTPROCESS = entries.steps({}).model_dump()
 
 @dataclass
 class SmallExplorer:
-    """What a small explorer is made of, and where it is.
+    """The content and the place of a small explorer.
 
     Attributes:
-        folder: of all files.
+        folder: holds all files.
         names: ids of the cases.
-        explainers: key → kind of its maps; `binary` ones need no classifier.
-        classifiers: keys; none at all is valid, then no explainer needs one.
+        explainers: key → kind of its maps; `binary` maps need no classifier.
+        classifiers: keys. An empty list is valid; then no explainer needs a classifier.
         size: native (height, width).
-        lungs: whether cases have lung masks, and maps are restricted to them.
-        settings: in the place of the usual ones of `build`.
-        titles: explainer → title, as far as it is not its key.
+        lungs: whether cases have lung masks; if so, maps are restricted to the lungs.
+        settings: these replace the usual settings of `build`.
+        titles: explainer → title, where the title differs from the key.
         pixel: added to all values of the images.
-        boxed: whether readers drew a box around the lesion of the COVID-19 cases, and no mask.
+        boxed: whether readers drew a box around the lesion of the COVID-19 cases instead of a mask.
         told: strata_cases.csv, where strata are requested.
-        readers: who drew the lesion of COVID-19 cases, each a little further to the right.
+        readers: names of the readers who drew the lesion of COVID-19 cases. The mask of each
+            further reader is shifted a little more to the right.
     """
 
     folder: Path
@@ -81,17 +82,17 @@ class SmallExplorer:
 
     @property
     def page(self) -> str:
-        """The address of the page."""
+        """Return the address of the page."""
         return (self.folder / "explorer" / "index.html").as_uri()
 
     @property
     def data(self) -> Path:
-        """The folder of its data."""
+        """Return the folder of the page's data."""
         return self.folder / "explorer" / "data"
 
     @cached_property
     def pairs(self) -> list[tuple[str, str]]:
-        """(classifier, explainer) of each source."""
+        """Return (classifier, explainer) of each source."""
         return [
             (classifier, name)
             for name, kind in self.explainers.items()
@@ -102,7 +103,10 @@ class SmallExplorer:
 
     @cached_property
     def cases(self) -> list[PreparedCase]:
-        """One split after the other; the second case has two classes, the third no lesion."""
+        """Return the cases: first the test split, then the validation split.
+
+        The second case has two classes. The third has no lesion.
+        """
         return [self._case(number, name) for number, name in enumerate(self.names)]
 
     def _case(self, number: int, name: str) -> PreparedCase:
@@ -144,7 +148,7 @@ class SmallExplorer:
         )
 
     def saliency(self, kind: str, number: int, place: int) -> SaliencyMap:
-        """Make up a map."""
+        """Make up a map of this kind."""
         rng = np.random.default_rng(1000 * place + number)
         if kind == "superpixels":
             quarter = np.arange(WORKING) * 4 // WORKING
@@ -160,7 +164,7 @@ class SmallExplorer:
 
     @cached_property
     def prepared(self) -> list[str]:
-        """The prepared shards, one per split."""
+        """Write the prepared shards, one per split, and return their paths."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "classes.json").write_text(json.dumps(CLASSES))
         found = []
@@ -172,15 +176,15 @@ class SmallExplorer:
         return found
 
     def part(self, pair: tuple[str, str], name: str) -> str:
-        """Name a file of a source."""
+        """Return the path of a source's file."""
         return str(self.folder / f"source-{self.pairs.index(pair)}-{name}")
 
     def maps(self, pair: tuple[str, str]) -> list[str]:
-        """Name the map files of a source, one per shard."""
+        """Return the paths of a source's map files, one per shard."""
         return [self.part(pair, f"{split}.h5") for split in ("test", "val")]
 
     def write(self) -> "SmallExplorer":
-        """Write maps, masks, scores and curves of every source, then the explorer."""
+        """Write the maps, masks, scores and curves of every source, then the explorer."""
         for pair in self.pairs:
             self._write_source(pair)
         usual = {
@@ -219,7 +223,7 @@ class SmallExplorer:
 
     @property
     def postprocess(self) -> dict[str, Any]:
-        """Post-processing of the masks."""
+        """Return the post-processing settings of the masks."""
         return {**POSTPROCESS, "lung": self.lungs}
 
     def _write_source(self, pair: tuple[str, str]) -> None:

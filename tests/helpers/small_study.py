@@ -1,4 +1,4 @@
-"""A copy of the project and a small study, for the tests that run Snakemake for real."""
+"""A copy of the project and a small study, for the tests that run the real Snakemake."""
 
 import os
 import re
@@ -13,7 +13,7 @@ import yaml
 from tests.helpers import ROOT, warm
 
 PARTS = ("Snakefile", "rules", "workflow_scripts", "config", "envs", "profiles", "notebooks")
-# All rules that explain count as one.
+# All rules that run explainers count as one.
 RULE = r"(explain|\w+)(?:_without_network|_on_cpu)?"
 CASES = {"train": 24, "val": 9, "test": 18}
 
@@ -42,7 +42,7 @@ CONFIG = {
     "compute": {"threads": 1, "batch": 4},
 }
 
-# The least network there is, in a user's own file.
+# The smallest possible network, in a file as a user would write it.
 TWO_LAYERS = """
 import torch
 
@@ -60,8 +60,8 @@ class Study:
     """A project folder in which Snakemake is run.
 
     Attributes:
-        folder: the project's.
-        printed: what the run from nothing printed, where a fixture kept it.
+        folder: the project's folder.
+        printed: output of the run from nothing, if a fixture kept it.
     """
 
     folder: Path
@@ -72,9 +72,10 @@ class Study:
         (self.folder / name).write_text(yaml.safe_dump(config, sort_keys=False))
 
     def snakemake(self, *arguments: str, expect: int = 0, fresh: bool = False) -> str:
-        """Run Snakemake with the study's config; give what it printed.
+        """Run Snakemake with the study's config and return its output.
 
-        It and its jobs are forks of a process that has the libraries, or fresh processes.
+        Snakemake and its jobs are forks of a process that has imported the libraries. If `fresh`,
+        they are new processes.
         """
         command = ["-m", "snakemake", "--cores", "2"]
         command += ["--configfile", "study.yaml", "--nolock", *arguments]
@@ -88,15 +89,15 @@ class Study:
         return printed
 
     def jobs(self, *arguments: str) -> dict[str, int]:
-        """Run for real; count the jobs that finished, by rule."""
+        """Run the study and count the finished jobs by rule."""
         printed = self.snakemake(*arguments)
         done = re.findall(rf"^Finished jobid: \d+ \(Rule: {RULE}\)", printed, re.M)
-        # A test of "nothing ran" must not pass because the log's format changed.
+        # Fail if the log's format changed: a test of "nothing ran" must not pass for that reason.
         assert done or "Nothing to be done" in printed, printed[-3000:]
         return {rule: done.count(rule) for rule in set(done) - {"all", "tables", "figures"}}
 
     def plan(self, *arguments: str) -> dict[str, int]:
-        """Plan a run without running it; count the jobs that would be done, by rule."""
+        """Plan a run without running it, and count the planned jobs by rule."""
         printed = self.snakemake("--dry-run", *arguments)
         table = re.search(r"^job +count\n-+ +-+\n((?:\w+ +\d+\n)+)", printed, re.M)
         assert table or "Nothing to be done" in printed, printed[-3000:]
@@ -107,26 +108,26 @@ class Study:
         return {rule: count for rule, count in found.items() if rule not in left_out}
 
     def read(self, path: str) -> bytes:
-        """Read a result."""
+        """Read a result file."""
         return (self.folder / "results" / path).read_bytes()
 
 
 def in_fresh_process(
     arguments: list[str], cwd: Path, environment: dict[str, str]
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with these arguments, from nothing."""
+    """Run Python with these arguments in a new process."""
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, env=environment
     )
 
 
 def copy_project(folder: Path) -> None:
-    """Copy what Snakemake needs of the project; times of files are kept, and so is bytecode."""
+    """Copy the parts of the project that Snakemake needs, with bytecode. File times are kept."""
     folder.mkdir(parents=True)
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
-            # Not what another process is just writing.
+            # Leave out temporary files that another process may be writing now.
             ignore = shutil.ignore_patterns("*.pyc.*")
             shutil.copytree(source, folder / part, ignore=ignore)
         else:
@@ -134,6 +135,6 @@ def copy_project(folder: Path) -> None:
 
 
 def phantom_settings() -> dict:
-    """Give the settings of the small study's phantom."""
+    """Return the settings of the small study's phantom."""
     shortcut = {"class": None, "probability": 0, "distractor": 0}
     return {"cases": CASES, "size": 96, "contrast": 1.0, "shortcut": shortcut}

@@ -1,4 +1,4 @@
-"""The tables of a made-up study, written as files, and what its pages are given of its config."""
+"""The tables of a made-up study, written as files, and the settings that its pages need."""
 
 import json
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class SmallTables:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What both scripts take besides the output."""
+        """Return the arguments that both scripts take, except the output."""
         settings = PageSettings(JobSettings(self.study))
         return {
             "files": self.files,
@@ -57,12 +57,12 @@ class SmallTables:
 def written(
     folder: Path, config: dict[str, Any], levels: dict[str, float], cases: int = 40
 ) -> SmallTables:
-    """Make scores of these levels up, and write the tables that pages read.
+    """Make up scores of these levels, and write the tables that pages read.
 
     Args:
-        folder: to write to.
-        config: raw; its data set is `demo`.
-        levels: explainer → about its mean IoU.
+        folder: receives the tables.
+        config: the raw config, whose data set is `demo`.
+        levels: explainer → its approximate mean IoU.
         cases: number of cases.
     """
     known = Study(load(config, check_files=False))
@@ -96,7 +96,7 @@ def written(
     ]:
         files[name] = str(folder / f"{name}.csv")
         frame.reindex(columns=table.names).to_csv(files[name], index=False)
-    # As `check_classifier` writes them.
+    # In the format that `check_classifier` writes.
     files["architectures"] = [str(folder / f"{name}.json") for name in known.classifiers]
     for path in files["architectures"]:
         layers = {"gradcam": {"layer": "layer4.1", "size": [7, 7]}}

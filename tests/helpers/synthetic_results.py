@@ -1,4 +1,4 @@
-"""Made-up scores, curves, maps and classifier results of the pipeline's contracts, for tests."""
+"""Made-up scores, curves, maps and classifier results in the formats of the pipeline."""
 
 from pathlib import Path
 
@@ -46,7 +46,7 @@ CLASSES = ("COVID-19", "Non-COVID")
 
 
 def scores(level: float, cases: int = 60, seed: int = 0) -> pd.DataFrame:
-    """Scores of one explainer: two classes, two images per patient, some empty masks."""
+    """Make up scores of one explainer: two classes, two images per patient, some empty masks."""
     shared, own = np.random.default_rng(1), np.random.default_rng(seed)
     rows = []
     for number in range(cases):
@@ -83,7 +83,7 @@ def scores(level: float, cases: int = 60, seed: int = 0) -> pd.DataFrame:
 
 
 def combined(explainers: dict[str, float] = EXPLAINERS, cases: int = 60) -> pd.DataFrame:
-    """Scores of all explainers with the columns that state which combination a row is of."""
+    """Make up scores of all explainers, with the columns that name the combination of each row."""
     parts = []
     for binarization, shift in (("fixed50", 0.0), ("top20", 0.05)):
         for number, (name, level) in enumerate(explainers.items()):
@@ -99,7 +99,7 @@ def combined(explainers: dict[str, float] = EXPLAINERS, cases: int = 60) -> pd.D
 
 
 def written_cohort(paths: list[str], cases_csv: str) -> dict:
-    """Write the case table that score files belong to; give what `summarize` is to expect."""
+    """Write the case table that score files belong to; return what `summarize` should expect."""
     rows = pd.concat([pd.read_parquet(path) for path in paths])
     found = {}
     for row in rows.itertuples():
@@ -120,7 +120,7 @@ def written_cohort(paths: list[str], cases_csv: str) -> dict:
 
 
 def ranking(level: float, cases: int = 60, seed: int = 0) -> pd.DataFrame:
-    """Threshold-free scores of one explainer's maps, the columns of ranking.parquet."""
+    """Make up threshold-free scores of one explainer, with the columns of ranking.parquet."""
     table = scores(level, cases, seed)
     own = np.random.default_rng(seed + 100)
     metrics = ["iou", "dice", "hausdorff_full", "iou_nan", "false_positive_share"]
@@ -165,7 +165,7 @@ def study(
 
 
 def curves(level: float, cases: int = 30, seed: int = 0) -> pd.DataFrame:
-    """Threshold curves of one explainer."""
+    """Make up threshold curves of one explainer."""
     base = scores(level, cases, seed).fillna(0)
     grid = np.linspace(0, 1, 101)
     peak = 0.25 + 0.5 * level
@@ -192,7 +192,7 @@ def curves(level: float, cases: int = 30, seed: int = 0) -> pd.DataFrame:
 
 
 def training() -> pd.DataFrame:
-    """Twelve epochs in two stages."""
+    """Make up a log of twelve epochs in two stages."""
     epochs = np.arange(1, 13)
     rng = np.random.default_rng(0)
     val_loss = 0.9 * np.exp(-epochs / 4) + 0.15 + 0.002 * epochs**1.5 + rng.normal(0, 0.02, 12)
@@ -211,7 +211,7 @@ def training() -> pd.DataFrame:
 
 
 def confusion() -> pd.DataFrame:
-    """Three classes."""
+    """Make up a confusion matrix of three classes."""
     counts = [[18, 1, 1], [2, 17, 1], [0, 1, 19]]
     names = [*CLASSES, "Normal"]
     head = {"dataset": "demo", "split": "test", "classifier": "resnet18"}
@@ -223,7 +223,7 @@ def confusion() -> pd.DataFrame:
 
 
 def calibration() -> pd.DataFrame:
-    """Ten bins, the lowest ones empty."""
+    """Make up a calibration table of ten bins, of which the lowest are empty."""
     low = np.arange(10) / 10
     n = np.array([0, 0, 0, 1, 2, 4, 5, 8, 12, 28])
     confidence = np.where(n > 0, low + 0.06, np.nan)
@@ -242,7 +242,7 @@ def calibration() -> pd.DataFrame:
 
 
 def gallery_files(folder: Path, explainers: dict[str, float] = EXPLAINERS, cases: int = 12) -> dict:
-    """Write prepared cases, maps, masks and scores; return the arguments of the gallery script."""
+    """Write prepared cases, maps, masks and scores. Return the arguments of the gallery script."""
     rng = np.random.default_rng(3)
     height, width, side = 150, 180, 96
     box = (0, 15, 150, 165)

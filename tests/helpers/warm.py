@@ -1,9 +1,10 @@
-"""Snakemake and its jobs in forks of one process that has imported the libraries.
+"""Run Snakemake and its jobs as forks of one process that has already imported the libraries.
 
-A job of a small study computes for a tenth of a second, and imports for several. `run` does what
-`subprocess.run([sys.executable, ...])` would do, in a fork: the same arguments, folder, environment
-and streams. Of the project nothing is imported before the fork. Jobs that Snakemake starts fork
-from the same process. Studies whose processes are killed or inspected do not come here.
+A job of a small study computes for a tenth of a second, but its imports take several seconds. `run`
+has the effect of `subprocess.run([sys.executable, ...])`, but in a fork: the same arguments,
+folder, environment and streams. No module of the project is imported before the fork. Jobs that
+Snakemake starts are forks of the same process. Studies whose processes are killed or inspected do
+not use this module.
 """
 
 import atexit
@@ -55,11 +56,11 @@ LIBRARIES = (
 )
 SOCKET = "WARM_SOCKET"
 _started: list[tuple[subprocess.Popen, Path]] = []
-# As `snakemake.shell` sets them for a job.
+# The variables that `snakemake.shell` sets for a job.
 THREADS = ("OMP", "GOTO", "OPENBLAS", "MKL", "NUMEXPR")
 
 
-# ---- what asks ----
+# ---- the client ----
 
 
 def run(
@@ -79,7 +80,7 @@ def run(
 
 @cache
 def _server() -> str:
-    """Start this process's server, which ends when `end` is called or this process is gone.
+    """Start this process's server. It ends when `end` is called or this process ends.
 
     Returns:
         The path of its socket.
@@ -96,7 +97,7 @@ def _server() -> str:
 
 
 def end() -> None:
-    """End the server, if there is one, when its last process has ended."""
+    """End the server, if there is one, after its last process has ended."""
     while _started:
         server, path = _started.pop()
         server.stdin.close()
@@ -105,7 +106,7 @@ def end() -> None:
 
 
 def _asked(arguments, cwd, environment, streams, started=lambda pid: None) -> int:
-    """Have the server run a process; give its exit status, negative for a signal."""
+    """Let the server run a process; return its exit status, which is negative for a signal."""
     path = environment[SOCKET]
     with socket.socket(socket.AF_UNIX) as client:
         client.connect(path)
@@ -114,12 +115,12 @@ def _asked(arguments, cwd, environment, streams, started=lambda pid: None) -> in
         client.sendall(request)
         with client.makefile() as answers:
             started(int(answers.readline()))
-            client.sendall(b"\n")  # it may begin: Snakemake measures it now
+            client.sendall(b"\n")  # the process may begin: Snakemake measures it now
             return int(answers.readline())
 
 
 def _execute_script(self, fname, edit=False) -> None:
-    """Take the place of `PythonScript.execute_script`: a fork in place of a new process."""
+    """Replace `PythonScript.execute_script`: run the script in a fork, not in a new process."""
     from snakemake.benchmark import benchmarked
 
     threads = dict.fromkeys((f"{name}_NUM_THREADS" for name in THREADS), str(self.threads))
@@ -145,10 +146,10 @@ def _execute_script(self, fname, edit=False) -> None:
 
 
 def serve(path: str) -> None:
-    """Fork for each who asks, until the standard input is closed."""
+    """Fork for each request, until the standard input is closed."""
     import importlib
 
-    sys.path.pop(0)  # this folder
+    sys.path.pop(0)  # remove this folder
     for name in LIBRARIES:
         importlib.import_module(name)
     from snakemake.script import PythonScript
@@ -156,7 +157,7 @@ def serve(path: str) -> None:
     PythonScript.execute_script = _execute_script
     assert threading.active_count() == 1, "a library started a thread: no fork is safe"
     gc.collect()
-    gc.freeze()  # or each fork would copy what its garbage collector looks at
+    gc.freeze()  # otherwise each fork copies the memory that its garbage collector visits
     waiting: dict[int, socket.socket] = {}
 
     def reap(*_) -> None:
@@ -196,7 +197,7 @@ def serve(path: str) -> None:
 
 
 def _received(client: socket.socket) -> tuple[list, list[int]]:
-    """Read (arguments, folder, environment) and the streams to print to."""
+    """Read (arguments, folder, environment) and the output streams."""
     size, streams, _, _ = socket.recv_fds(client, 8, 2)
     length, request = int.from_bytes(size, "big"), b""
     while len(request) < length:
@@ -205,7 +206,7 @@ def _received(client: socket.socket) -> tuple[list, list[int]]:
 
 
 def _become(arguments, cwd, environment, streams) -> None:
-    """Be a Python that was started with these arguments; never returns."""
+    """Act as a Python process that was started with these arguments; never return."""
     for number, stream in enumerate(streams, 1):
         os.dup2(stream, number)
         os.close(stream)

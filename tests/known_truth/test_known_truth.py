@@ -1,4 +1,4 @@
-"""Known truth: what a classifier lives on, who finds it, and when the table is refused."""
+"""Known truth: what a classifier uses, which explainers find it, when the table is refused."""
 
 import copy
 import dataclasses
@@ -38,11 +38,14 @@ LESION, MARK = square(10, 10, 18, 20), square(0, 24, 4, 31)
 A, B = "COVID", "Normal"
 
 
-# ---- what the classifier lives on ----
+# ---- what the classifier uses ----
 
 
 def found(as_is, erased, planted):
-    """Ten images of each class; the answers as how many of the first and last ten are called A."""
+    """Make up predictions for ten images of each class, and return the measured dependence.
+
+    Each argument states how many of the first ten and of the last ten images are called A.
+    """
 
     def said(first, last):
         return np.array([A] * first + [B] * (10 - first) + [A] * last + [B] * (10 - last))
@@ -58,7 +61,7 @@ def test_accuracies_by_hand():
     assert row["chance"] == 1 / 2
     assert row["follows_mark"] == 9 / 10
     assert (row["n"], row["n_marked"], row["n_planted"]) == (20, 10, 10)
-    # P(X >= 11) of a fair coin thrown 20 times.
+    # P(X >= 11) for 20 tosses of a fair coin.
     assert row["p_value"] == pytest.approx(0.4119, abs=1e-4)
     assert refusal(row, 0.9, 0.05) is None
 
@@ -84,7 +87,7 @@ def test_refusals_say_the_accuracies(answers, message):
 
 
 class FindsTheMark(nn.Module):
-    """Class A where a block of the mark's grey stands; nothing else in the image counts."""
+    """Predicts class A if the image has a block of the mark's grey; nothing else counts."""
 
     def forward(self, x):
         flat = ((x[:, :1] * 255 - 240).abs() < 0.5).float()
@@ -99,7 +102,7 @@ class AlwaysNormal(nn.Module):
 
 @pytest.fixture(scope="module")
 def marked(tmp_path_factory):
-    """A phantom with the mark: its root, prepared test split and classes.json."""
+    """Create a phantom with the mark, its prepared test split and classes.json."""
     folder = tmp_path_factory.mktemp("marked")
     root = folder / "raw/data"
     own = {
@@ -119,7 +122,7 @@ def marked(tmp_path_factory):
 
 
 def accuracy(marked, network, monkeypatch, tmp_path):
-    """Run the script on a network that needs no file."""
+    """Run the script with a network that needs no file."""
     import fidelity.classifiers.weights.own_format as store
 
     classifier = Classifier(
@@ -169,7 +172,7 @@ def test_images_of_another_phantom_are_noticed(marked, monkeypatch, tmp_path):
 
 
 def test_scores_are_of_the_mark_on_disk(marked, tmp_path):
-    """A map that shines where the phantom drew the mark has AUC 1 there, and finds no lesion."""
+    """A map that equals the drawn mark has AUC 1 for the mark, and finds no lesion."""
     from fidelity.datasets.sources.phantom.retouch import read_mark
 
     folder, prepared = marked
@@ -199,11 +202,11 @@ def test_scores_are_of_the_mark_on_disk(marked, tmp_path):
     assert (of_lesion["pointing_game"] == 0).all()
 
 
-# ---- who finds it ----
+# ---- which explainers find it ----
 
 
 def scored(values, failed=()):
-    """Scores of the same map on eight cases; two of them have no mark."""
+    """Return scores of the same map on eight cases, of which two have no mark."""
     pairs = [
         (
             case_of(f"c{i}", {"COVID-19": LESION}),

@@ -1,4 +1,4 @@
-"""A mark that is planted into the images of any data set, and decides their labels."""
+"""A mark is planted into the images of any data set, and decides their labels."""
 
 import dataclasses
 import json
@@ -32,7 +32,7 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def chests(tmp_path_factory):
-    """A stranger's data set: its folder, the relabelled cases, and the unmarked images."""
+    """Create a data set without marks: its folder, relabelled cases and unmarked images."""
     folder = tmp_path_factory.mktemp("planted")
     root = folder / "raw/data"
     own = {"cases": {"train": 3, "val": 3, "test": 30}, "size": SIDE, "contrast": 1.0}
@@ -71,7 +71,7 @@ def test_a_mark_changes_its_place_alone(chests, kind):
             assert mark is None
             assert not changed.any()
             continue
-        assert mark.shape == case.native_size  # here the size of the image
+        assert mark.shape == case.native_size  # here, this is the size of the image
         assert not (changed & ~mark).any()
         assert changed.sum() > 0.5 * mark.sum()
         if kind == "mark":
@@ -81,7 +81,7 @@ def test_a_mark_changes_its_place_alone(chests, kind):
             assert not (mark & ~case.lung).any()
             difference = shown.image.astype(float) - case.image
             assert abs(difference).max() <= 0.1 * 255 + 1
-            assert abs(difference[mark].mean()) < 6  # a pattern, no brightness
+            assert abs(difference[mark].mean()) < 6  # a pattern without a change of brightness
 
 
 def test_the_place_is_that_of_the_region_that_is_shown(chests):

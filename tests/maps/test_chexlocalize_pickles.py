@@ -1,4 +1,4 @@
-"""CheXlocalize's published numbers, from its pickles up; and pickles that want to do more."""
+"""CheXlocalize's published numbers, starting from its pickles; and pickles that run code."""
 
 import collections
 import csv
@@ -68,7 +68,7 @@ def _content(**changes):
 
 
 def _written(path, content, protocol=3):
-    """As CheXlocalize wrote them: plain pickle of tensors."""
+    """Write the file as CheXlocalize did: a plain pickle of tensors."""
     path.write_bytes(pickle.dumps(content, protocol=protocol))
     return path
 
@@ -86,7 +86,7 @@ class _Shell:
 
 
 class _Storage:
-    """Hides the command in the bytes that torch would unpickle without looking."""
+    """Hides the command in bytes that torch would unpickle without a check."""
 
     def __reduce__(self):
         return torch.storage._load_from_bytes, (pickle.dumps(_Shell()),)

@@ -18,7 +18,7 @@ def test_equals_torch(old, new):
     found = bilinear(values, new)
     assert found.dtype == np.float32
     assert found.shape == new
-    if old == (1, 1):  # torch has a path of its own here, rounded otherwise.
+    if old == (1, 1):  # torch uses other code here, which rounds differently.
         assert found == pytest.approx(expected, rel=1e-6)
     else:
         assert np.array_equal(found, expected)

@@ -1,4 +1,4 @@
-"""Saliency maps: storage in native form, rendering, normalisation."""
+"""Saliency maps: storage in native form, rendering and normalisation."""
 
 import numpy as np
 import pytest
@@ -120,7 +120,7 @@ def _stored(saliency, folder):
 
 @pytest.mark.parametrize("kind", ["dense", "grid"])
 def test_storing_a_map_makes_no_ties(tmp_path, kind):
-    # Float16 has no number between the two peaks: the first would tie with the higher second.
+    # Float16 has no number between the two peaks: the lower peak would tie with the higher one.
     values = np.full((8, 8), 0.25, np.float32)
     values[1, 1], values[6, 6] = 0.9999, 1.0
     reference = np.zeros((8, 8), bool)

@@ -20,7 +20,7 @@ def test_whole_boxes_are_slices(y, x, height, width):
 def test_a_pixel_belongs_to_a_box_if_its_centre_does():
     mask = fill_boxes([(0.6, 1.4, 2.4, 3.6)], (4, 5))
     assert box_of(mask) == (1, 1, 2, 4)
-    # Halves go to the even edge, as in tools that export whole numbers.
+    # Halves are rounded to the even edge, as in tools that export whole numbers.
     assert box_of(fill_boxes([(0.5, 1.5, 2.5, 3.5)], (4, 5))) == (0, 2, 2, 4)
     assert not fill_boxes([], (4, 5)).any()
     assert fill_boxes([(-3, -3, 99, 99)], (4, 5)).all()
@@ -31,10 +31,10 @@ def test_boxes_are_scaled_by_side():
 
 
 def test_two_conventions_of_run_lengths():
-    # Columns downwards, gaps from the end of the run before.
+    # Runs go down the columns, and each gap is counted from the end of the previous run.
     down = decode_relative(["1 2 3 1"], (4, 3))
     assert down.T.ravel().nonzero()[0].tolist() == [1, 2, 6]
-    # Rows, starts counted from one.
+    # Runs go along the rows, and starts are counted from one.
     along = decode_absolute(["2 2 7 1"], (4, 3))
     assert along.ravel().nonzero()[0].tolist() == [1, 2, 6]
 

@@ -121,7 +121,7 @@ def test_units(name, prediction):
 
 
 def test_millimetres_of_pixels_that_are_not_square():
-    """Two pixels 3 rows and 4 columns apart; a row is 2 mm high, a column 0.5 mm wide."""
+    """Two pixels 3 rows and 4 columns apart. A row is 2 mm high, and a column is 0.5 mm wide."""
     one, other = np.zeros((9, 9), bool), np.zeros((9, 9), bool)
     one[2, 2], other[5, 6] = True, True
     pair = MaskPair(one, other, (2.0, 0.5))

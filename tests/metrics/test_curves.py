@@ -12,7 +12,7 @@ from fidelity.metrics.registry import METRICS
 from tests.helpers.mask_grid import MASKS, SHAPE
 
 THRESHOLDS = np.linspace(0, 1, 101)
-# Few values, many of them thresholds: ties are the hard case.
+# Use few values, many of them equal to thresholds, because ties are the difficult case.
 TIED = arrays(np.float32, (6, 8), elements=st.sampled_from([0, 0.25, 0.3, 0.6, 0.61, 1]))
 
 

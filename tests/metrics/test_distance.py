@@ -150,7 +150,7 @@ def test_surfaces_are_symmetric_and_bounded(surface, a, b):
     if np.array_equal(a, b):
         assert maximum(one) == 0
     # Different masks may share all their boundary pixels: an inner pixel whose neighbours all lie
-    # on the boundary adds none. So only sets of boundary pixels that differ are told apart.
+    # on the boundary adds none. So only different sets of boundary pixels can be distinguished.
     elif surface == "pixels":
         same_boundary = np.array_equal(*(mask & ~binary_erosion(mask) for mask in (a, b)))
         assert (maximum(one) == 0) == same_boundary

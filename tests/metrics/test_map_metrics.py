@@ -84,8 +84,8 @@ def test_best_iou_is_that_of_trying_every_value(map01, reference):
     assert _score("best_iou_threshold", map01, reference) == thresholds[best]
 
 
-# Quantus 0.6.0 (abs=False, normalise=False) on the dense map above, free of ties: PointingGame,
-# RelevanceRankAccuracy, RelevanceMassAccuracy, each by evaluate_batch.
+# Quantus 0.6.0 (abs=False, normalise=False) on the dense map above, which has no ties:
+# PointingGame, RelevanceRankAccuracy and RelevanceMassAccuracy, each by evaluate_batch.
 QUANTUS = {
     "full": (1, 1.0, 1.0),
     "pixel": (0, 0.0, 0.00039701677048896824),
@@ -112,7 +112,7 @@ def test_equals_quantus(name):
 
 @given(FINE, REFERENCE, st.floats(0.125, 4, width=32), st.floats(0, 4, width=32))
 def test_shares_are_of_the_unscaled_relevance(map01, reference, factor, offset):
-    """Scaling takes a positive map's minimum for zero; the shares are of its own values."""
+    """Scaling maps a positive map's minimum to zero, but the shares use its own values."""
     assume(reference.any() and map01.any())
     raw = (map01 * np.float32(factor) + np.float32(offset)).astype(np.float32)
     assume(raw.sum() > 1e-3)
@@ -149,7 +149,7 @@ def test_the_pointing_games_are_in_order(map01, reference):
 
 @given(TIED, REFERENCE, st.integers(1, 6))
 def test_the_tolerance_is_that_of_torchray(map01, reference, tolerance):
-    # TorchRay: a hit if any reference pixel has a squared distance below tolerance².
+    # TorchRay: it is a hit if any reference pixel has a squared distance below tolerance².
     assume(reference.any() and map01.any())
     inside = np.argwhere(reference)
     hits = [

@@ -1,4 +1,4 @@
-"""Every protocol against the library it is named after, over all pairs of the mask grid."""
+"""Every protocol against the library of the same name, for all pairs of the mask grid."""
 
 import json
 import math
@@ -29,7 +29,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _names_of_numpy_1(monkeypatch):
-    """surface-distance 0.1 uses names that NumPy 2 dropped."""
+    """Define names for surface-distance 0.1 that NumPy 2 removed."""
     monkeypatch.setattr(np, "Inf", np.inf, raising=False)
     monkeypatch.setattr(np, "NaN", np.nan, raising=False)
 
@@ -42,7 +42,7 @@ def _ours(protocol, reference, prediction):
 
 
 def _same(protocol, reference, prediction, theirs, rel=1e-12):
-    # Boundaries are compared pixel by pixel where that is faster, else by a distance transform.
+    # Test both algorithms: boundaries are compared pixel by pixel, or by a distance transform.
     for limit in (distance.PAIRS_PER_PIXEL, 0):
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(distance, "PAIRS_PER_PIXEL", limit)
@@ -56,7 +56,7 @@ def _same(protocol, reference, prediction, theirs, rel=1e-12):
 def test_monai(reference, prediction):
     y_pred, y = (torch.from_numpy(MASKS[name])[None, None] for name in (prediction, reference))
     both = {"y_pred": y_pred, "y": y, "include_background": True}
-    # Its counts add the masks, which booleans cannot do.
+    # MONAI's counts add the masks, which does not work for booleans.
     counts = monai.get_confusion_matrix(y_pred.float(), y.float(), include_background=True)
     theirs = {
         "iou": monai.compute_iou(**both),
@@ -69,11 +69,11 @@ def test_monai(reference, prediction):
         "assd": monai.compute_average_surface_distance(**both, symmetric=True),
         "nsd": monai.compute_surface_dice(**both, class_thresholds=[TOLERANCE]),
     }
-    _same("monai", reference, prediction, theirs, rel=1e-6)  # It computes in float32.
+    _same("monai", reference, prediction, theirs, rel=1e-6)  # MONAI uses float32.
 
 
 def _or_nan(function, *masks):
-    """Where the library raises an error there is no value."""
+    """Return the function's value, or nan if the library raises an error."""
     try:
         return function(*masks)
     except RuntimeError:
@@ -125,7 +125,7 @@ def test_scikit_image(reference, prediction):
 
 
 def test_metrics_reloaded(reference, prediction):
-    """Not on PyPI: numbers stored once, with a note on how."""
+    """MetricsReloaded is not on PyPI, so its numbers were stored once, with a note on how."""
     stored = json.loads(GOLDEN.read_text())["values"][f"{reference}|{prediction}"]
     theirs = {name: math.nan if value is None else value for name, value in stored.items()}
     if (reference == "empty") != (prediction == "empty"):
@@ -147,7 +147,7 @@ def test_seed(reference, prediction):
 
 @pytest.mark.parametrize("protocol", ["chexlocalize", "chexlocalize-full"])
 def test_chexlocalize(reference, prediction, protocol):
-    """eval.py: NaN where a mask is empty, or, on the full set, where both are."""
+    """eval.py gives NaN if one mask is empty, or on the full set only if both masks are empty."""
     truth, guess = MASKS[reference], MASKS[prediction]
     left_out = not (truth | guess).any()
     if protocol == "chexlocalize":

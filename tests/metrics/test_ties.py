@@ -34,7 +34,7 @@ def test_ties_favour_no_side_of_the_image():
 
 
 def test_the_order_of_ties_never_changes():
-    # Numbers that a change of the order would change, and with it published masks.
+    # These numbers would change with the order, and published masks would change with them.
     assert np.flatnonzero(top_k(np.ones((6, 8), np.float32), 5)).tolist() == [8, 19, 22, 28, 43]
 
 

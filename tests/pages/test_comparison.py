@@ -1,4 +1,4 @@
-"""Two finished studies compared: the values against pandas and scipy, and what a user may name."""
+"""Comparison of two finished studies: values against pandas and scipy, and names by users."""
 
 import copy
 import json
@@ -24,12 +24,12 @@ PRIMARY = "binarization == 'fixed50' and metric == 'iou' and `class` == 'all'"
 
 
 def changed(**more):
-    """Give a copy of the config with changed sections."""
+    """Return a copy of the config with changed sections."""
     return {**copy.deepcopy(CONFIG), **more}
 
 
 def noisy(rows, explainer):
-    """Change the scores, and leave the last cases out."""
+    """Change the scores, and drop the last cases."""
     rows = rows[rows["case"] < "case_034"].reset_index(drop=True)
     if "iou" in rows and explainer != "lung_mask":
         shift = {"lime": -0.1, "gradcam": 0.12}[explainer]
@@ -39,7 +39,7 @@ def noisy(rows, explainer):
 
 
 def renamed(rows, _):
-    """Other cases of other patients."""
+    """Rename cases and patients, so that none are shared."""
     return noisy(rows, _).assign(case="x" + rows["case"], patient="x" + rows["patient"])
 
 
@@ -190,7 +190,7 @@ def test_files_that_changed_are_other_cases_unless_accepted(tmp_path):
     listed.loc[3:, "digest"] = "changed"
     listed.to_csv(b / "cases.csv", index=False)
     page, table, *_ = run(tmp_path / "a", tmp_path / "b", tmp_path / "out")
-    assert table["n_a"].max() == 3  # of two patients
+    assert table["n_a"].max() == 3  # from two patients
     assert "37 case ids are in both studies with other image or mask files." in words(page)
     listed.loc[1:, "digest"] = "changed"
     listed.to_csv(b / "cases.csv", index=False)
@@ -245,7 +245,7 @@ def test_what_differs_is_listed_and_nothing_else(tmp_path):
     text = words(page)
     assert "Classifier: ResNet-18 (A) and ResNet-34 (B)." in text
     assert "Two studies compared: Demo (A) and Elsewhere (B)" in text
-    assert "Only in B, so not compared: explainer rise" not in text  # it has no scores
+    assert "Only in B, so not compared: explainer rise" not in text  # rise has no scores
 
 
 def test_names_of_users_are_text(tmp_path):

@@ -18,7 +18,7 @@ from fidelity.pages.explorer.shown_case import LARGEST, shown_case
 from tests.helpers.small_explorer import RULES, SmallExplorer
 
 GRID = levels.thresholds_of(101)
-# Of live values of reduced images against exact ones, as the page's help promises.
+# Largest difference of live values (on reduced images) from exact ones; the page's help states it.
 TOLERANCE = 0.02
 
 
@@ -30,7 +30,7 @@ def received(path):
 
 
 def unpacked(packed):
-    """Undo `levels.packed_bytes`."""
+    """Reverse `levels.packed_bytes`."""
     return np.frombuffer(zlib.decompress(base64.b64decode(packed)), np.uint8)
 
 
@@ -59,7 +59,7 @@ def test_levels_give_the_mask_of_every_threshold(number):
     assert set(grid) <= set(np.linspace(0, 1, number))
     rng = np.random.default_rng(number)
     values = rng.random((30, 40)).astype(np.float32)
-    # Ties with thresholds, and their neighbours, are what rounding would get wrong.
+    # Rounding would fail at ties with thresholds and at their neighbours.
     values[0], values[1] = 0, 1
     ties = rng.choice(grid, (9, 40)).astype(np.float32)
     values[2:11], values[11:20] = ties, np.nextafter(ties, np.float32(0))
@@ -87,7 +87,7 @@ def test_a_mask_of_a_threshold_of_the_sweep_needs_no_pixels():
 
 
 def test_stored_maps_give_the_curves_and_masks_of_the_study(small):
-    """From the files of the page alone: scores at all thresholds, and the masks of all rules."""
+    """The page's own files give the scores at all thresholds, and the masks of all rules."""
     study = received(small.data / "study.js")[0][1]
     seen = 0
     for file in (small.data / "cases").iterdir():
@@ -109,7 +109,7 @@ def test_stored_maps_give_the_curves_and_masks_of_the_study(small):
                 stored = read_masks(small.part(pair, f"{rule}.json"))[case][cls]
                 assert np.array_equal(unpacked_mask(mask, found), decode(stored))
             seen += 1
-    # Eight cases, one of them of two classes, four sources; one map failed.
+    # Eight cases, of which one has two classes, and four sources. One map failed.
     assert seen == 9 * 4 - 1
 
 
@@ -129,7 +129,7 @@ def test_boxes_are_stored_beside_the_mask_that_they_fill(tmp_path):
         assert one["kind"] == "box"
         assert one["boxes"] == [list(box) for box in case.reference_boxes["COVID-19"]]
     assert found["case-2", "COVID-19"]["boxes"] == []
-    # A class that has a mask alone.
+    # This class has only a mask.
     other = found["case-1", "Pneumonia"]
     assert (other["kind"], other["boxes"]) == ("mask", [])
     # A thumbnail shows the box as four straight lines.
@@ -194,7 +194,7 @@ def test_large_images_are_reduced_within_the_tolerance(tmp_path):
         reference = reference_in_frame(case, "COVID-19", "original")
         if not reference.any():
             continue
-        # A small lesion too, of 1 % of the image.
+        # Test a small lesion too, of 1 % of the image.
         small = np.zeros(size, bool)
         small[700:850, 300 : 300 + round(0.01 * 1500 * 1240 / 150)] = True
         for mask in (reference, small):
@@ -204,7 +204,7 @@ def test_large_images_are_reduced_within_the_tolerance(tmp_path):
                 exact = overlap_curves(map01, mask, GRID, policy)
                 reduced = shown.map01(saliency, "positive", lung=False)
                 live = overlap_curves(reduced, shown.mask(mask), GRID, policy)
-                # The precision of a mask of a few pixels is a matter of chance.
+                # The precision of a mask of a few pixels depends on chance.
                 area = np.array([np.mean(map01 > np.float32(t)) for t in GRID])
                 for name in SHARES:
                     gap = np.abs(exact[name] - live[name])[(name != "precision") | (area > 0.01)]
@@ -213,7 +213,7 @@ def test_large_images_are_reduced_within_the_tolerance(tmp_path):
 
 
 def test_without_images_no_pixel_is_in_any_file(tmp_path):
-    """Two studies that differ in the pixels of their images alone have the same explorers."""
+    """Two studies that differ only in the pixels of their images have the same explorers."""
     files = []
     for pixel in (0, 40):
         study = SmallExplorer(tmp_path / str(pixel), pixel=pixel, settings={"images": False})
@@ -287,7 +287,7 @@ def test_failed_maps_are_left_out(small):
 
 
 def test_masks_of_another_size_come_back(tmp_path):
-    """Masks of the working frame are not those of the native one."""
+    """Masks in the working frame have another size than native masks."""
     study = SmallExplorer(tmp_path)
     shown = shown_case(study.cases[0], "working")
     assert shown.shown.size == study.cases[0].image.shape

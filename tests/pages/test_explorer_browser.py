@@ -1,4 +1,4 @@
-"""Every control of the explorer in a browser: what it changes equals an independent value."""
+"""Every control of the explorer in a browser: its effect equals an independently computed value."""
 
 import cv2
 import numpy as np
@@ -34,7 +34,7 @@ def chromium():
 
 @pytest.fixture
 def opened(chromium):
-    """A function that opens a page; nothing may go wrong on any of them."""
+    """Return a function that opens a page. No page may have an error."""
     contexts, tabs = [], []
 
     def open_tab(address, width=1280, height=900):
@@ -62,7 +62,7 @@ def tab(opened, small):
 
 
 def facts(small, a="lime", b="cam", rule="half", metric="iou", classifier="net"):
-    """What cases are filtered and sorted by, from the study's files, by case and class."""
+    """Compute the values for filters and sorting from the study's files, by case and class."""
     one, other = (small.scores(name, rule, classifier) for name in (a, b))
     table = pd.DataFrame({"a": one[metric], "b": other[metric]}).astype(float)
     own = small.scores("lime", "half", classifier)
@@ -82,7 +82,7 @@ def same(found, table):
 
 
 def rendered(small, explainer, case, cls=CLS, classifier="net"):
-    """Render a map as the study does; give it with its reference."""
+    """Render a map as the study does, and return it with its reference."""
     pair = small._pair(explainer, classifier)
     records = [r for path in small.maps(pair) for r in read_maps(path)]
     record = next(r for r in records if (r.case, r.cls) == (case, cls))
@@ -103,7 +103,7 @@ def by_numpy(map01, reference, threshold):
 
 
 def pixels(tab, panel):
-    """Give what a panel shows, as RGB."""
+    """Return the content of a panel as RGB."""
     data = (
         tab.page.locator("#panels canvas")
         .nth(panel)
@@ -124,7 +124,7 @@ def test_the_first_view_shows_the_judged_split(tab, small):
     row = table.loc[("case-00", CLS)]
     assert f"A {row['a']:.2f}" in text
     assert f"B {row['b']:.2f}" in text
-    # Nothing of an id is cut off.
+    # No part of an id is cut off.
     assert tab.page.evaluate(
         """() => [...document.querySelectorAll(".name")].every(
           (name) => name.scrollWidth <= name.clientWidth && name.scrollHeight <= name.clientHeight
@@ -154,7 +154,7 @@ def test_ids_break_after_underscores(opened, tmp_path):
     *before, _ = found["non_covid_test_00001"]
     assert before
     assert all(part.endswith("_") for part in before)
-    # A part that is too long breaks anywhere.
+    # A part that is too long may break anywhere.
     assert len(found[long]) > 2
 
 
@@ -374,7 +374,7 @@ def test_a_failed_map_is_named(tab):
 
 
 def plain(tab):
-    """Switch off the contours, which would hide pixels."""
+    """Switch off the contours, which would cover pixels."""
     tab.open("case-05")
     tab.set("reference", False)
     tab.set("predicted", False)
@@ -394,7 +394,7 @@ def test_opacity_and_colours(tab, small, opacity, colours):
     scale = ground.shape[0] // map01.shape[0]
     large = [np.kron(part, np.ones((scale, scale, 1))) for part in (rgb, alpha)]
     expected = ground * (1 - large[1]) + large[0] * large[1]
-    # Canvases hold colours premultiplied by their opacity, in whole numbers.
+    # A canvas stores colours multiplied by their opacity, as whole numbers.
     assert np.abs(drawn - expected).max() <= 4
 
 
@@ -437,7 +437,7 @@ def test_readers_are_told_apart(opened, tmp_path):
     colours = legend.locator("rect").evaluate_all(
         "all => all.map((one) => one.attributes.fill.value)"
     )
-    # Every line is in the panel of the image, and the readers' are in no other panel.
+    # The image's panel has every line. The other panels have no lines of readers.
     wanted = [np.array([int(text[i : i + 2], 16) for i in (1, 3, 5)]) for text in colours[1:4]]
 
     def there(panel):
@@ -452,7 +452,7 @@ def test_readers_are_told_apart(opened, tmp_path):
 
 
 def self_drawn(changed, mask):
-    """See that changed pixels are along the edge of the mask, all of it, and nowhere else."""
+    """Check that the changed pixels follow the whole edge of the mask and are nowhere else."""
     scale = changed.shape[0] // mask.shape[0]
     large = np.kron(mask, np.ones((scale, scale))).astype(np.uint8)
     padded = np.pad(large, 1)
@@ -468,7 +468,7 @@ def test_the_view_as_png(tab, tmp_path):
     assert path.name == "case-05.png"
     picture = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR)
     assert picture.shape[1] == 16 + 5 * (420 + 16)
-    # Its third panel is the one on the page.
+    # The third panel equals the one on the page.
     panel = pixels(tab, 2)[..., ::-1].astype(np.float32)
     left, top = 16 + 2 * 436, 2 * 16 + 3 * 22
     height = round(420 * panel.shape[0] / panel.shape[1])
@@ -481,7 +481,7 @@ def test_the_view_as_png(tab, tmp_path):
 
 
 def click_point(tab, chart, dataset, place):
-    """Click a dot; give the entry that it stands for."""
+    """Click a dot, and return its entry."""
     at = tab.page.evaluate(
         """([name, dataset, place]) => {
           const chart = explorer.plots.charts[name];
@@ -493,7 +493,7 @@ def click_point(tab, chart, dataset, place):
         [chart, dataset, place],
     )
     tab.page.mouse.click(at[0], at[1])
-    # Chart.js answers in the next frame.
+    # Chart.js responds in the next frame.
     tab.page.evaluate("new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
     tab.settle()
     return at[2:]
@@ -597,7 +597,7 @@ def test_copy_link_gives_the_address(tab):
     tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     tab.set("sort", "b")
     tab.click("#copy-link")
-    # The browser writes its clipboard in the background, then the message appears.
+    # The browser writes to the clipboard in the background; then the message appears.
     tab.page.locator("#message:text-is('Link copied')").wait_for()
     assert tab.page.evaluate("navigator.clipboard.readText()") == tab.page.url
     assert "sort=b" in tab.page.url
@@ -623,7 +623,7 @@ def test_an_address_of_nonsense_falls_back_to_what_is_known(opened, small):
 
 
 def test_nothing_of_a_name_is_executed(opened, tmp_path):
-    """Case ids, titles of explainers and the address hold code; it is shown as text."""
+    """Case ids, titles of explainers and the address contain code, which is shown as text."""
     study = SmallExplorer(
         tmp_path,
         names=EVIL,
@@ -725,7 +725,7 @@ def test_missing_files_are_named(chromium, tmp_path):
 
 
 def test_all_controls_have_names(tab):
-    """Each control has a text that assistive technology reads."""
+    """Each control has a text for assistive technology."""
     tab.open("case-05")
     unnamed = tab.page.evaluate(
         """[...document.querySelectorAll("button, input, select, canvas")].filter((one) =>

@@ -1,4 +1,4 @@
-"""The paper folder holds exactly what it cites, and claims nothing that was not run."""
+"""The paper folder holds exactly what it cites, and mentions only what was run."""
 
 import json
 import re
@@ -67,7 +67,7 @@ def test_the_references_are_those_that_the_methods_cite(folder):
 
 
 def test_nothing_is_in_it_that_was_not_run(folder, tmp_path):
-    """An entry of the config whose scores are not in the tables is not mentioned."""
+    """An entry of the config without scores in the tables is not mentioned."""
     whole = (folder / "methods.md").read_text()
     assert "Grad-CAM" in whole
     assert "Otsu" in whole
@@ -206,7 +206,7 @@ def test_a_name_of_a_user_cites_nothing(tmp_path):
 
 def test_the_figure_embeds_its_fonts(folder):
     content = (folder / "figure.pdf").read_bytes()
-    # Fonts as TrueType: those that type 3 would draw are refused by journals.
+    # Fonts are embedded as TrueType, because journals refuse type 3 fonts.
     assert b"/FontFile2" in content
     assert b"/Type3" not in content
 

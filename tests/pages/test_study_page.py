@@ -1,4 +1,4 @@
-"""The study page: its questions, their order, and names of a user that are never executed."""
+"""The study page: its questions, their order, and names by users that are never executed."""
 
 import io
 import json
@@ -195,12 +195,12 @@ def test_protocols_are_defined_where_there_are_several(small, tmp_path):
     both.to_csv(made.files["localization"], index=False)
     words = Page(page_from(made, tmp_path)).text
     assert f"Default: {MEANINGS['default']}" in words
-    # Before the figure that names them.
+    # The meaning appears before the figure that names the protocol.
     assert 0 < words.index(f"MONAI: {MEANINGS['monai']}") < words.index("Rank of each explainer's")
 
 
 def test_faithfulness_is_shown_where_it_was_measured(small, tmp_path):
-    """Over all classes; the verdict has the single classes."""
+    """The page shows results over all classes; the verdict has the single classes."""
     question = "Does the classifier use what the maps show?"
     assert question not in Page(small[1]).text
     made = written(tmp_path, CONFIG, LEVELS)
@@ -326,7 +326,7 @@ def test_the_smallest_studies_have_a_page(tmp_path, levels):
 
 
 def test_cases_are_drawn_in_one_picture_that_fits(tmp_path):
-    """The gallery's code draws them; a smaller budget gives a smaller picture."""
+    """The gallery's code draws them. A smaller budget gives a smaller picture."""
     made = gallery_files(tmp_path, LEVELS)
     (tmp_path / "classes.json").write_text('{"classes": ["COVID-19", "Non-COVID"]}')
     write_list(made["prepared"], tmp_path / "classes.json", tmp_path / "explained.json")
@@ -353,7 +353,7 @@ def test_cases_are_drawn_in_one_picture_that_fits(tmp_path):
 
 
 def test_thin_lines_keep_their_colours():
-    """Only colours distinguish the readers, and a radiograph uses most of the 256 colours."""
+    """Only colours distinguish the readers, but a radiograph uses most of the 256 colours."""
     wanted = [ImageColor.getrgb(line.colour) for line in lines_of("abcde").values()]
     shades = np.random.default_rng(0).integers(0, 256, (400, 400, 1))
     image = np.broadcast_to(shades, (400, 400, 3)).copy()

@@ -1,4 +1,4 @@
-"""Captions of the report that depend on the study, rendered as Snakemake does."""
+"""Captions of the report that depend on the study, rendered as in Snakemake."""
 
 from types import SimpleNamespace
 
@@ -27,7 +27,7 @@ def caption(name, titles=TITLES, **job):
 
 
 class Config(dict):
-    """A dict whose keys are attributes, too, as in Snakemake's templates."""
+    """A dict whose keys are also attributes, as in Snakemake's templates."""
 
     __getattr__ = dict.__getitem__
 

@@ -1,4 +1,4 @@
-"""Each metric of faithfulness is explained where it is measured, in one short sentence."""
+"""Each metric of faithfulness is explained with its results, in one short sentence."""
 
 from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation.faithfulness import MEANINGS, explained

@@ -1,4 +1,4 @@
-"""Templates: a value is text in every language, whatever it holds."""
+"""Templates: a value is shown as text in every output format, whatever it contains."""
 
 from typing import get_args
 
@@ -34,7 +34,7 @@ def test_no_name_becomes_markup_of_markdown():
     for tag in ("summary", "b"):
         own = own.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
     assert "<" not in own
-    # A cell stays in its column.
+    # Each cell stays in its column.
     rows = [line for line in text.splitlines() if line.startswith("| &lt;/script>")]
     assert rows
     assert {line.replace("\\|", "").count("|") for line in rows} == {3}
@@ -48,7 +48,7 @@ def test_each_section_of_tables_has_its_place():
     for write in (to_html, to_markdown):
         text = write("tables", list(tables.values()), dataset="d").replace("\\", "")
         assert all(f"In {name}." in text for name in tables)
-    # Its title promises no other table.
+    # The title counts only the tables of this section.
     assert ">Cases (1 table)<" in to_html("tables", [tables["cases"]], dataset="d")
 
 

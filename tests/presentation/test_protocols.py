@@ -1,4 +1,4 @@
-"""Each protocol that a page may name is explained, in one sentence."""
+"""Each protocol that a page may name is explained in one sentence."""
 
 from typing import get_args
 
@@ -13,7 +13,7 @@ def test_each_protocol_has_one_short_sentence():
     for meaning in MEANINGS.values():
         assert meaning.count(".") == 1
         assert meaning.endswith(".")
-        assert len(meaning.split()) < 24  # its title comes first
+        assert len(meaning.split()) < 24  # the protocol's title comes first
 
 
 def test_titles_come_first():

@@ -1,4 +1,4 @@
-"""Wide and long tables in a browser: no column is out of reach."""
+"""Wide and long tables in a browser: every column can be reached."""
 
 import pytest
 
@@ -42,7 +42,7 @@ def test_a_wide_long_table_takes_the_window_and_its_scroll_bars_are_in_sight(tem
     assert box["width"] > 0.9 * WIDTH
     assert 0 <= box["top"] < box["bottom"] <= HEIGHT
     assert found["scrolled"] == [300, 500]
-    # Header, names and headings of groups stay.
+    # The header, the names and the headings of groups stay visible.
     assert header["top"] == pytest.approx(box["top"], abs=1)
     assert header["left"] == pytest.approx(box["left"], abs=1)
     assert found["first"] == pytest.approx(box["left"], abs=1)

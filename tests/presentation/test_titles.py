@@ -1,4 +1,4 @@
-"""Titles, their distinct defaults, order and colours; computing rules see none of them."""
+"""Titles: distinct defaults, order and colours. Rules that compute see none of them."""
 
 import pytest
 import yaml
@@ -11,7 +11,7 @@ from fidelity.study.job_settings import JobSettings
 from fidelity.study.study import Study
 from tests.helpers import ROOT
 
-# Sections whose entries have titles, each with another text for one of them.
+# For each section with titles: an entry and another title for it.
 GIVEN = {
     "datasets": ("demo", "Our hospital"),
     "classifiers": ("resnet18", "Our network"),
@@ -49,7 +49,7 @@ def test_readers_are_called_by_their_names(demo):
     assert found["second_reader"] == "Second reader (ceiling)"
     assert found["mine"] == "Reader r1 (ceiling)"
     assert found["ours"] == "One of the readers (ceiling)"
-    # Names of masks whose reader has none.
+    # Names of masks from readers without a name.
     assert [titles.reader_title(name) for name in ("first", "second", "r1")] == [
         "First reader",
         "Second reader",
@@ -76,7 +76,7 @@ def test_several_entries_of_one_method_are_told_apart(demo):
         "sweep-depth2": "Grad-CAM, depth 2",
         "sweep-depth3": "Grad-CAM (sweep-depth3)",
         "sweep-depth4": "Grad-CAM, depth 4",
-        # Three settings are too many: the keys distinguish.
+        # Three settings would be too many, so the titles use the keys.
         "lime_a": "LIME (a)",
         "lime_b": "LIME (b)",
         "mean_mask": "Mean training mask (null)",
@@ -161,7 +161,8 @@ def test_the_order_and_colours_of_the_config_are_those_of_all_figures(demo):
         looks = style.looks(["lime", "gradcam", "unet"])
         assert list(looks) == ["unet", "gradcam", "lime"]
         assert looks["lime"].colour == "#D55E00"
-        # That was Grad-CAM's, which gets a free one; other figures show fewer explainers.
+        # This colour was Grad-CAM's, which now gets a free one, also in figures with fewer
+        # explainers.
         assert looks["gradcam"].colour not in ("#D55E00", plain["gradcam"].colour)
         assert style.looks(["gradcam"])["gradcam"] == looks["gradcam"]
     assert style.looks(["lime", "gradcam"]) == plain

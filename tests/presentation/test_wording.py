@@ -1,4 +1,4 @@
-"""Every number that a person sees is worded in one module."""
+"""One module formats every number for readers."""
 
 import math
 import re

@@ -1,4 +1,4 @@
-"""Lock files, conda environment and container recipes agree, and every rule has them."""
+"""Lock files, conda environment and container recipes agree, and every rule uses them."""
 
 import json
 import re
@@ -84,7 +84,7 @@ LOOP = "_in_a_loop"
 
 
 def _named(path: Path) -> str:
-    """Give the rule that is made in a loop a name, and take it out of the loop."""
+    """Name the rule that is created in a loop, and move it out of the loop."""
     start, rule, rest = path.read_text().partition("    rule:\n")
     named = rule.replace(":", f" {path.stem}{LOOP}:")
     return start + re.sub(r"^    ", "", named + rest, flags=re.M)
@@ -113,7 +113,7 @@ def test_every_rule_says_what_it_does_and_leaves(name):
         assert re.search(rf"^    {directive}:", RULES[name], re.M), directive
 
 
-# What `--sdm conda` takes for each rule: the files that exist of the environment that it names.
+# The environment files that `--sdm conda` uses for each rule.
 ENVIRONMENTS = """
 import json
 from snakemake.api import SnakemakeApi
@@ -129,7 +129,7 @@ with SnakemakeApi(OutputSettings(quiet=set())) as api:
 
 
 def test_every_rule_has_an_environment_and_each_script_a_benchmark_next_to_its_log():
-    """Progress and cost need it. Of a notebook, Snakemake times all that runs beside it."""
+    """Progress and cost need benchmarks. For a notebook, Snakemake times other processes too."""
     command = [sys.executable, "-c", ENVIRONMENTS]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     found, logs = json.loads(re.search("^FOUND(.*)$", printed, re.M)[1])
@@ -150,7 +150,7 @@ def test_every_rule_has_an_environment_and_each_script_a_benchmark_next_to_its_l
 
 def test_every_rule_has_a_container():
     common = (ROOT / "rules" / "common.smk").read_text()
-    # A global directive holds for rules that come after it; common.smk is included first.
+    # A global directive applies only to later rules, so common.smk must be included first.
     assert re.search(r"^container: cfg\.compute\.container$", common, re.M)
     includes = re.findall(r'^include: "(.*)"', (ROOT / "Snakefile").read_text(), re.M)
     assert includes[0] == "rules/common.smk"

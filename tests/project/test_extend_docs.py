@@ -1,4 +1,4 @@
-"""docs/extend.md does what it says: its blocks are put into a copy of the project, and run."""
+"""The examples of docs/extend.md work: each is applied to a copy of the project and run."""
 
 import itertools
 import os
@@ -26,7 +26,7 @@ BASE = {
     "classifiers": {"net": {"architecture": "resnet18"}},
     "explainers": {"cam": {"method": "gradcam"}},
 }
-# Put before each check: the copy's own modules, and the config of the section, loaded.
+# Runs before each check: imports the copy's modules, and loads the section's config.
 PRELUDE = """
 import json, sys
 from pathlib import Path
@@ -43,7 +43,7 @@ def _sections() -> dict[str, str]:
 
 
 def _blocks(section: str) -> list[tuple[str, str, str]]:
-    """List (sentence above, language, content)."""
+    """List (sentence before the block, language, content)."""
     text = _sections()[section]
     found = BLOCK.findall(text)
     assert len(found) == text.count("```") // 2, "a block has no sentence with a colon above it"
@@ -52,7 +52,7 @@ def _blocks(section: str) -> list[tuple[str, str, str]]:
 
 @dataclass
 class Copy:
-    """A copy of the project to which a section of the page was applied."""
+    """A copy of the project to which one section of the page was applied."""
 
     folder: Path
     config: dict = field(default_factory=lambda: dict(BASE))
@@ -97,7 +97,7 @@ class Copy:
 
 
 def insert(text: str, diff: str) -> str:
-    """Put the + lines of a diff under the one line above them, which must be there once."""
+    """Insert the + lines of a diff below the line before them, which must occur exactly once."""
     lines, place = text.splitlines(), None
     for line in diff.splitlines():
         if line.startswith("+"):
@@ -197,7 +197,7 @@ print(explained("gradcam").shape)
 
 @pytest.mark.parametrize(("section", "power"), [("Explainer", 0.5), (SECTIONS[-1], 1.0)])
 def test_explainer(project, section, power):
-    """The map is what central differences of the logit say, at the pixel where it is largest."""
+    """At its largest pixel, the map equals central differences of the logit."""
     project.follow(section).run(
         NETWORK
         + f"""
@@ -262,7 +262,7 @@ def test_figure(project):
     rows = [("lime", "iou", 0.3), ("cam", "iou", 0.2), ("cam", "dice", 0.4)]
     drawn = [dict(zip(("explainer", "metric", "mean"), row, strict=True)) for row in rows]
     LOCALIZATION.frame([{"classifier": "net", **row} for row in drawn]).to_csv(table, index=False)
-    # A table without a record of what made it would be refused.
+    # A table without a record of its origin would be refused.
     (project.folder / RESTORED).touch()
     target = "results/demo/figures/net/means.png"
     project.snakemake(target, "--allowed-rules", "figure_means")

@@ -1,4 +1,4 @@
-"""The check of the language finds what it should, and pages and links are as promised."""
+"""The language check finds what it should. Pages and links are as documented."""
 
 import re
 import sys
@@ -16,7 +16,7 @@ RULES = {"phrases": {r"\bmend(s|ed)?\b": "fix"}, "exceptions": {}}
 
 
 def found(blocks, **changes) -> list[str]:
-    """List what is wrong with texts."""
+    """List the problems of the texts."""
     rules = check_language.Language(**RULES | changes)
     return [why for block in blocks for why, _ in rules.problems(block)]
 
@@ -27,7 +27,7 @@ def found(blocks, **changes) -> list[str]:
         (LONG, 1),
         (" ".join(["word"] * 25), 0),
         (f"{LONG[:60]}. Word {LONG[60:]}", 0),
-        (f"Shown by Müller et al. {LONG[:110]}", 1),  # no sentence ends there
+        (f"Shown by Müller et al. {LONG[:110]}", 1),  # no sentence ends at this full stop
         (f"{LONG[:60]}. docs/models.md {LONG[60:]}", 0),
         ("It mends the file.", 1),
         ("Recommended.", 0),
@@ -139,7 +139,7 @@ PAGES = [*check_language.files(("*.md", "docs/**/*.md", "config/*.md"))]
 
 
 def anchors(path) -> set[str]:
-    """List the anchors of a page's headings, as GitHub makes them."""
+    """List the anchors of a page's headings, as GitHub creates them."""
     text = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.M | re.S)
     headings = re.findall(r"^#+ (.*)$", text, re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
@@ -157,7 +157,7 @@ def test_links_lead_somewhere(page):
 
 
 def links(tokens) -> list[str]:
-    """List the addresses of links and pictures, without those of the web."""
+    """List the targets of links and pictures, except web addresses."""
     found = []
     for token in tokens:
         found.append(token.get("attrs", {}).get("url", ""))

@@ -1,4 +1,4 @@
-"""What `make` would type: the config is checked first; where targets and overrides go."""
+"""The commands that `make` runs: the config check comes first; places of targets and overrides."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ from tests.helpers import ROOT
 
 
 def typed(*arguments: str) -> list[str]:
-    """Give the commands that make would run, without running them."""
+    """Return the commands that make would run, without running them."""
     command = ["make", "--no-print-directory", "-n", *arguments]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
     return result.stdout.splitlines()

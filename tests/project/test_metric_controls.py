@@ -1,4 +1,4 @@
-"""docs/studies/metric_controls: every value is computed again from the scores of the cases."""
+"""docs/studies/metric_controls: every value is recomputed from the scores of the cases."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ UNITS = write_controls.FOLDER / "units"
 KINDS = ("aligned", "plain", "misaligned")
 STEPS = {"aligned_over_plain": KINDS[:2], "plain_over_misaligned": KINDS[1:]}
 EXPLAINERS = ("lime", "gradcam", "gradcam_depth3", "integrated_gradients")
-# Intervals come from other random draws; they are compared within this share of their width.
+# Intervals use other random draws here, so they may differ by this share of their width.
 DRAWS = 0.15
 
 
@@ -28,13 +28,13 @@ def read(table):
 
 @cache
 def units(kind):
-    """List the units of a kind, in the order of their seeds."""
+    """List the units of a kind in the order of their seeds."""
     return sorted(UNITS.glob(f"squeezenet_{kind}-s*"))
 
 
 @cache
 def packed(folder, table):
-    """Read all tables that a unit has packed into one: {path in the study: rows of test images}."""
+    """Read all tables that a unit packed into one: {path in the study: rows of test images}."""
     told = json.loads((folder / "unit.json").read_text())["tables"][table]
     rows = pd.concat([pd.read_parquet(folder / file) for file in told["files"]])
     rows = rows[rows["split"] == "test"]
@@ -50,7 +50,7 @@ def hidden(folder):
 
 
 def values(folder, row, explainer):
-    """Give a metric of each test image: as scored, by one explainer."""
+    """Return a metric of one explainer for each test image, as stored."""
     name = f"covid_full/{folder.name}/{explainer}"
     if row.binarization == "none":
         return packed(folder, "ranking")[f"{name}/ranking.parquet"][row.metric]
@@ -59,14 +59,14 @@ def values(folder, row, explainer):
 
 
 def interval(found):
-    """Give the percentile bootstrap of a mean over images; each is of another patient."""
+    """Compute the percentile bootstrap interval of a mean over images, one per patient."""
     found = found.dropna().to_numpy()
     draws = np.random.default_rng(7).integers(0, len(found), (2000, len(found)))
     return np.percentile(found[draws].mean(axis=1), [2.5, 97.5])
 
 
 def close(low, high, found):
-    """Whether an interval is the printed one, up to other random draws."""
+    """Return whether an interval equals the printed one, except for random draws."""
     expected = interval(found)
     slack = max(1e-9, DRAWS * (expected[1] - expected[0]))
     return [low, high] == pytest.approx(list(expected), abs=slack)
@@ -88,9 +88,9 @@ def test_hiding_follows_from_the_cases():
 
 
 def test_controls_follow_from_the_cases():
-    """Differences within image and seed, averaged over seeds and explainers, for tuned masks."""
+    """Differences within image and seed are averaged over seeds and explainers, for tuned masks."""
     table = read(write_controls.CONTROLS)
-    # Distances of empty masks are set by the protocol; here no mask is empty.
+    # The protocol defines distances of empty masks, but no mask is empty here.
     table = table[
         (table["binarization"].isin(["none", "tuned"])) & (table["protocol"] == "default")
     ]
@@ -116,7 +116,7 @@ def test_controls_follow_from_the_cases():
             found = pd.concat(parts, axis=1).mean(axis=1)
             expected = pytest.approx(found.mean(), rel=1e-6, abs=1e-9, nan_ok=True)
             assert getattr(row, step) == expected
-            if found.isna().all():  # no mask marks a pixel, so precision is undefined
+            if found.isna().all():  # the mask is empty, so precision is undefined
                 passes = False
                 continue
             low, high = (getattr(row, f"{step}_{end}") for end in ("low", "high"))

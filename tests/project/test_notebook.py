@@ -1,4 +1,4 @@
-"""The notebook runs on the files of a run, and its file holds no outputs."""
+"""The notebook runs on the files of a run, and its own file contains no outputs."""
 
 import json
 from pathlib import Path
@@ -29,7 +29,7 @@ def code_cells():
 
 
 def run(names):
-    """Execute the code cells, magics left out, in one namespace."""
+    """Execute the code cells, without magics, in one namespace."""
     for cell in code_cells():
         source = "".join(cell["source"])
         if not source.startswith("%"):

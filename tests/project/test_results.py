@@ -1,4 +1,4 @@
-"""docs/results.md: every number is computed again from the scores of the cases."""
+"""docs/results.md: every number is recomputed from the scores of the cases."""
 
 import json
 import re
@@ -21,14 +21,14 @@ sys.path.insert(0, str(ROOT / "docs"))
 import write_results  # noqa: E402
 from write_results import Results, Value  # noqa: E402
 
-# Intervals come from other random draws; they are compared within this share of their width.
+# Intervals use other random draws here, so they may differ by this share of their width.
 DRAWS = 0.15
 NUMBER = re.compile(r"[+−-]?(?:\d+\.\d+|\.\d+|\d+)")
 
 
 @cache
 def unit(part, name):
-    """Find the folder of a unit and its description."""
+    """Find a unit's folder and description."""
     folder = UNITS / part / name
     return folder, json.loads((folder / "unit.json").read_text())
 
@@ -46,13 +46,13 @@ def scores(part, name, explainer, rule):
 
 
 def interval(values):
-    """Give the percentile bootstrap of a mean over images."""
+    """Compute the percentile bootstrap interval of a mean over images."""
     draws = np.random.default_rng(7).integers(0, len(values), (2000, len(values)))
     return np.percentile(np.asarray(values)[draws].mean(axis=1), [2.5, 97.5])
 
 
 class FromCases(Results):
-    """The numbers of the page, from the scores of the images alone."""
+    """Compute the page's numbers from nothing but the scores of the images."""
 
     def __init__(self, part="full"):
         super().__init__(part)
@@ -80,7 +80,7 @@ class FromCases(Results):
         return Value(found.mean(), *interval(found), len(found))
 
     def adjust(self, training, rule):
-        """Wilcoxon's tests of all pairs of the study's explainers, adjusted together (Holm)."""
+        """Run Wilcoxon's test for all pairs of the study's explainers, with Holm's correction."""
         names = list(unit(self.part, training)[1]["shared"]["explainers"])
         table = pd.DataFrame({e: self.values(training, e, rule) for e in names})
         pairs = list(combinations(names, 2))
@@ -99,7 +99,7 @@ class FromCases(Results):
         return Value(found.mean(), low, high, len(found), p, claimed)
 
     def fit(self, explainer):
-        """Regress the IoU on facts of lesion and case, with a random intercept per image."""
+        """Regress the IoU on facts about lesion and case, with a random intercept per image."""
         rows = []
         for training in self.trainings:
             own = self.by_case(training, explainer)[["iou", "probability"]].reset_index()
@@ -125,7 +125,7 @@ class FromCases(Results):
 def test_every_number_of_the_page_follows_from_the_cases():
     printed = write_results.PAGE.read_text(encoding="utf-8")
     again = write_results.render(FromCases(), FromCases("masked"))
-    # The words, with what is chosen by the numbers, are the same.
+    # The words are the same, including those that depend on numbers.
     assert NUMBER.sub("#", printed) == NUMBER.sub("#", again)
     parts = zip(re.split(r"(\[[^\]]*\])", printed), re.split(r"(\[[^\]]*\])", again), strict=True)
     compared = 0
@@ -168,7 +168,7 @@ def test_committed_tables_follow_from_the_cases():
 
 
 def test_the_marked_share_leaves_out_masks_that_miss(monkeypatch):
-    """A hit of 20 of 100 × 100 pixels, a mask that misses, and an empty one."""
+    """Three masks: a hit of 20 of 100 × 100 pixels, a miss, and an empty mask."""
     rows = pd.DataFrame(
         {
             "precision": [0.5, 0.0, np.nan],

@@ -1,7 +1,7 @@
-"""The digests of all rules, over a config with every explainer: which edit changes which.
+"""The digests of all rules in a config with every explainer: which edit changes which digest.
 
-Snakemake plans the config once, which tells what each rule passes to `code_of`. Then a copy of the
-code is edited, and the digests are compared.
+Snakemake plans the config once, which shows what each rule passes to `code_of`. Then the tests edit
+a copy of the code and compare the digests.
 """
 
 import ast
@@ -25,7 +25,7 @@ from fidelity.metrics.registry import METRICS
 
 ROOT = Path(__file__).parents[2]
 PRESENTATION = ("tables", "figures", "verdict", "presentation", "pages", "provenance")
-# Scripts whose results are for readers.
+# Scripts whose results are only for readers.
 SHOWN = (
     "explorer.py",
     "study_page.py",
@@ -36,13 +36,13 @@ SHOWN = (
     "format_tables",
     "summary_over_datasets",
 )
-# What describes columns and metrics, and the position of the first text in it.
+# Functions that describe columns and metrics → the position of the first text among arguments.
 DESCRIBING = {
     **dict.fromkeys(["text", "count", "number", "similarity", "_with_bounds"], 1),
     **dict.fromkeys(["_share", "_distance", "Metric", "RankingMetric"], 1),
     "Column": 2,
 }
-# Plans, and prints what `code_of` was asked.
+# Plans a run, and prints the arguments of each call of `code_of`.
 PLAN = """
 import json, sys
 sys.path.insert(0, sys.argv[1] + "/workflow_scripts")
@@ -76,13 +76,13 @@ MORE = {
     "sanity": {"cases": 2, "layers": 2},
 }
 
-# What a rule passes to `code_of`, as a key of a dict.
+# The arguments that a rule passes to `code_of`, in a form that can be a key.
 Asked = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory) -> list[Asked]:
-    """What all rules pass to `code_of`: script and modules, names, absent."""
+    """Return the arguments of all rules to `code_of`: script and modules, names, absent."""
     folder = tmp_path_factory.mktemp("plan")
     config = yaml.safe_load((ROOT / "config/every_explainer.yaml").read_text())
     for key, value in MORE.items():
@@ -99,7 +99,7 @@ def asked(tmp_path_factory) -> list[Asked]:
 
 @pytest.fixture
 def package(tmp_path, monkeypatch):
-    """A copy of the code that a test may edit."""
+    """Copy the code, so that a test may edit it."""
     scripts = tmp_path / "workflow_scripts"
     shutil.copytree(modules.ROOT.parent, scripts, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
@@ -115,7 +115,7 @@ def _all(asked: list[Asked]) -> dict[Asked, str]:
 
 
 def _changed(asked: list[Asked], edit: Callable[[], object]) -> list[Asked]:
-    """Edit, and list the digests that changed."""
+    """Make an edit, and list the digests that changed."""
     before = _all(asked)
     edit()
     after = _all(asked)
@@ -129,7 +129,7 @@ def _replace(path: Path, old: str, new: str) -> None:
 
 
 class _Reworded(ast.NodeTransformer):
-    """Rewords what errors, log lines and warnings say, and all docstrings."""
+    """Changes the words of errors, log lines, warnings and docstrings."""
 
     def __init__(self) -> None:
         self.inside = self.returns = False
@@ -167,7 +167,7 @@ class _Reworded(ast.NodeTransformer):
         return self._within(node) if node.arg == "remedy" else self.generic_visit(node)
 
     def visit_FormattedValue(self, node: ast.FormattedValue) -> ast.AST:  # noqa: N802
-        node.value = self.visit(node.value)  # its format stays
+        node.value = self.visit(node.value)  # the format is kept
         return node
 
     def visit_Expr(self, node: ast.Expr) -> ast.AST:  # noqa: N802
@@ -207,7 +207,7 @@ def test_moving_a_module_changes_nothing(asked, package):
 
 
 def test_adding_what_no_config_requests_changes_nothing(asked, package):
-    """A metric, a ranking metric, a binarization, an explainer, a figure: as docs/extend.md."""
+    """Adds a metric, ranking metric, binarization, explainer and figure, as docs/extend.md does."""
 
     def add():
         path = package / "metrics/overlap.py"
@@ -242,7 +242,7 @@ def test_adding_what_no_config_requests_changes_nothing(asked, package):
 def test_editing_one_explainer_reruns_that_one_and_those_that_run_it(asked, package):
     path = package / "explainers/lime/surrogate.py"
     changed = _changed(asked, lambda: path.write_text(path.read_text() + "\nrandom = 1\n"))
-    assert changed == []  # nothing reaches it
+    assert changed == []  # no code uses it
     changed = _changed(asked, lambda: _replace(path, "1 - rows.mean", "2 - rows.mean"))
     runs_lime = {"explainers.lime.lime", "explainers.perturbation.kernel_shap"}
     assert all(runs_lime & {*one[0]} for one in changed)
@@ -263,7 +263,7 @@ def test_editing_presentation_reruns_presentation_alone(asked, package):
 
 
 class _Redescribed(ast.NodeTransformer):
-    """Rewords what tells readers about a column or metric."""
+    """Changes the words that describe a column or metric."""
 
     def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802
         first = DESCRIBING.get(getattr(node.func, "attr", "") or getattr(node.func, "id", ""))
@@ -305,7 +305,7 @@ def test_the_measurement_of_the_lung_model_does_not_refit_it(asked, package):
 
 
 def _numbers_in(path: Path) -> Iterator[str]:
-    """Give the text of a module with one number or operator changed, for each of them."""
+    """Return the module's text with one number or operator changed, for each of them."""
     lines = path.read_text().splitlines(keepends=True)
     tree = ast.parse("".join(lines))
     for node in ast.walk(tree):
@@ -318,7 +318,7 @@ def _numbers_in(path: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("method", sorted({method.module for method in METHODS.values()}))
 def test_a_changed_number_changes_the_explainer(method, package):
-    """Or, where it has none, a changed name."""
+    """If the explainer has no number, a name is added instead."""
     path = package.joinpath(*method.split(".")).with_suffix(".py")
     before = digests.code_of("explain.py", method)
     text = next(_numbers_in(path), path.read_text() + "\nADDED = 1\n")
@@ -339,7 +339,7 @@ def test_a_changed_number_changes_the_binarization(rule, package):
 
 @pytest.mark.parametrize("name", METRICS)
 def test_a_requested_metric_counts_with_its_formula(name):
-    """Also where the registry completes the name by a unit."""
+    """This also holds if the registry adds a unit to the name."""
     script = "rank.py" if name in RANKING else "score.py"
     formula = re.sub("_(mm|diagonal|nan)$", "", name)
     found = {key for module, key in digests.reached(script, names=(name,)) if "metrics" in module}
@@ -347,7 +347,7 @@ def test_a_requested_metric_counts_with_its_formula(name):
 
 
 def test_a_function_that_returns_something_else_changes_every_rule(asked, package):
-    """Of each script the first function that it reaches, of all that return something."""
+    """For each script, this changes the first function that it reaches and that returns a value."""
     returns = re.compile(r"^    return (?!not )", re.M)
     for script in sorted({one[0][0] for one in asked}):
         one = next(one for one in asked if one[0][0] == script)

@@ -1,4 +1,4 @@
-"""The documentation site is whole, looks like the Markdown on GitHub, and fetches nothing."""
+"""The documentation site is complete, looks like the Markdown on GitHub, and loads nothing."""
 
 import os
 import re
@@ -24,7 +24,7 @@ BLOCKS = ("h1", "h2", "h3", "h4", "p", "li", "tr", "td", "strong", "em", "img", 
 
 
 class Tags(HTMLParser):
-    """Collect the tags of a page, in order, with their attributes."""
+    """Collect the tags of a page with their attributes, in order."""
 
     def __init__(self, html: str):
         super().__init__()
@@ -41,7 +41,7 @@ class Tags(HTMLParser):
 
 
 def build(folder: Path, site: Path, **changes: str) -> subprocess.CompletedProcess:
-    """Build the site of a project's folder, with changes of environment variables."""
+    """Build the site of a project's folder, with changed environment variables."""
     command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(site)]
     variables = {key: value for key, value in os.environ.items() if key != "WITH_RUNS"} | changes
     return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True)
@@ -58,7 +58,7 @@ def site(tmp_path_factory) -> Path:
 
 @pytest.fixture
 def copy(tmp_path) -> Path:
-    """Copy what a site is built of."""
+    """Copy the files from which a site is built."""
     folder = tmp_path / "project"
     parts = ("docs", "config", "profiles", "workflow_scripts/fidelity/study")
     for part in parts:
@@ -71,7 +71,7 @@ def copy(tmp_path) -> Path:
 
 
 def page_of(site: Path, page: Path) -> str:
-    """Read the page of the site that a Markdown file became."""
+    """Read the page of the site that was built from a Markdown file."""
     name = str(page.relative_to(ROOT).with_suffix(".html"))
     return (site / name.replace("README", "index")).read_text()
 
@@ -88,7 +88,7 @@ def test_a_page_fetches_nothing_from_the_web(site):
         for tag, given in Tags(page_of(site, page)).found:
             address = given.get("href" if tag == "link" else "src") or ""
             assert "//" not in address, address
-            # The theme fetches what draws a diagram where it finds this class.
+            # For this class, the theme would load code that draws diagrams.
             assert "mermaid" not in (given.get("class") or "").split()
 
 

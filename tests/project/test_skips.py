@@ -1,4 +1,4 @@
-"""CI fails when a test skips that is not listed."""
+"""CI fails if a test is skipped that is not listed."""
 
 import subprocess
 import sys
@@ -36,7 +36,7 @@ def test_the_list_of_ci_names_tests_that_exist():
     ("listing", "workers", "code"), [("test_skipping.py", "0", 0), ("# none", "2", 1)]
 )
 def test_a_run_fails_when_another_test_skips(tmp_path, listing, workers, code):
-    """By the hooks of tests/conftest.py, in a run of its own; CI's has two workers."""
+    """The hooks of tests/conftest.py are tested in a separate run. CI uses two workers."""
     (tmp_path / "conftest.py").write_text("from tests.helpers.skip_hooks import *\n")
     test = "import pytest\ndef test_a(): pytest.skip('why')\ndef test_b(): pass\n"
     (tmp_path / "test_skipping.py").write_text(test)

@@ -1,4 +1,4 @@
-"""The study's converted SqueezeNet: what Caffe's network computes, torchvision's computes too."""
+"""The study's converted SqueezeNet: torchvision's network computes what Caffe's computes."""
 
 import importlib.util
 
@@ -23,7 +23,7 @@ def script():
 
 @pytest.fixture(scope="module")
 def caffe():
-    """A network of random values that float16 holds exactly; it takes what Caffe's takes."""
+    """Return a network of random values that float16 stores exactly; its input is Caffe's."""
     torch.manual_seed(0)
     network = squeezenet1_1().eval()
     for parameter in network.parameters():
@@ -32,7 +32,7 @@ def caffe():
 
 
 def content(network):
-    """Write the weights as ncnn does: tag, float16 kernels, float32 biases of each convolution."""
+    """Write each convolution as ncnn does: a tag, float16 kernels and float32 biases."""
     parts = []
     for layer in (m for m in network.modules() if isinstance(m, nn.Conv2d)):
         parts.append((0x01306B47).to_bytes(4, "little"))

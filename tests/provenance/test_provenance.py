@@ -1,4 +1,4 @@
-"""Provenance: complete, the same for the same study, and silent on who ran it where."""
+"""Provenance is complete, equal for equal studies, and does not show who ran it or where."""
 
 import copy
 import getpass
@@ -34,7 +34,7 @@ WANTED = {"dataset": ["d"], "shard": ["test-000", "test-001"]}
 
 
 def without_times(provenance):
-    """Leave out what differs between two runs of one study on one machine."""
+    """Remove the fields that differ between two runs of one study on one machine."""
     return {
         **provenance,
         "totals": {k: v for k, v in provenance["totals"].items() if k not in TIMES},
@@ -57,7 +57,7 @@ def _job(folder, name, seconds, rss="100.0", passes=None):
 
 
 def _study(folder, slower=1.0):
-    """A finished study's files; `slower` is how long this run took against another."""
+    """Write a finished study's files. `slower` is the factor by which this run took longer."""
     _job(folder, "d/net/train", 40.0 * slower, "900.5", (3200, 2400, "cpu"))
     _job(folder, "d/net/lime/explain/test-000", 10.0 * slower, "300.0", (1000, 0, "cpu"))
     _job(folder, "d/net/lime/explain/test-001", 5.0 * slower, "NA", (500, 0, "cpu"))
@@ -168,7 +168,7 @@ def test_two_runs_differ_in_times_alone(tmp_path):
     runs = [_build(f, _study(f, slower)) for f, slower in ((first, 1.0), (second, 1.7))]
     assert runs[0] != runs[1]
     texts = [json.dumps(without_times(run)) for run in runs]
-    assert texts[0] == texts[1]  # the order of keys too
+    assert texts[0] == texts[1]  # the order of keys is the same too
 
 
 def test_what_decides_results_shows(tmp_path):
@@ -193,7 +193,7 @@ def test_neither_people_nor_machines_nor_places_get_in(tmp_path, monkeypatch):
     monkeypatch.setenv("HOME", "/home/jo")
     found = _build(tmp_path, _study(tmp_path))
     for text in (json.dumps(found), to_page(found)):
-        # Words of their own: a machine may be called "localhost", a user "root", as keys are.
+        # Search whole words: a machine may be called "localhost" and a user "root", like keys.
         assert "/home" not in text
         assert "jo/" not in text
         assert "/jo" not in text
@@ -206,7 +206,7 @@ def test_neither_people_nor_machines_nor_places_get_in(tmp_path, monkeypatch):
     assert found["config"]["datasets"]["d"]["root"] == OUTSIDE
     assert found["config"]["plugins"] == [OUTSIDE]
     assert found["inputs"]["plugins"] == ["abcd"]
-    # Inside the project a path says nothing of the machine, and where to look.
+    # A path inside the project does not identify the machine, and it helps to find the file.
     assert found["config"]["classifiers"]["net"]["weights"] == "start.pt"
     assert found["config"]["datasets"]["d"]["table"] == "cases.csv"
 
@@ -274,7 +274,7 @@ def test_the_page_shows_steps_added_up(tmp_path):
     assert "<td>lime</td><td>cpu</td>" in page
     assert ">1,500<" in page
     assert ">4,700<" in page
-    # In the order of a run, not by the names of rules.
+    # The steps are in the order of a run, not sorted by rule name.
     assert page.index(">Training the classifier<") < page.index(">Making maps<")
     assert "resnet18" in page
     assert "explainers.lime.samples" in page
@@ -301,7 +301,7 @@ def test_the_page_has_words_beside_keys(tmp_path):
         ("Package torch", "environment.packages.torch"),
         ("Samples", "explainers.lime.samples"),
         ("Data root", "data_root"),
-        # Not a random seed.
+        # This is not a random seed.
         ("Protocols", "protocols", "default, seed (Original LIME study)"),
     ):
         assert "<td>" + "</td><td>".join(cells) + "</td>" in page

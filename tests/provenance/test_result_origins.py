@@ -1,4 +1,4 @@
-"""The listing of what made results: exact, without places of this machine, safely taken over."""
+"""The list of what produced the results: exact, without local paths, safe to take over."""
 
 import json
 import re
@@ -25,7 +25,7 @@ CODE, OTHER = "'0123456789abcdef'", "'fedcba9876543210'"
 
 @pytest.fixture
 def study(tmp_path, monkeypatch):
-    """Two results with their records, listed."""
+    """Write two results with their records, and list them."""
     monkeypatch.chdir(tmp_path)
     for path, settings in ((TABLE, "{'replicates': 200}"), (MAPS, "{'root': '/home/jo/data'}")):
         (tmp_path / path).parent.mkdir(parents=True)
@@ -56,7 +56,7 @@ def test_code_and_settings_are_told_apart():
     settings, code = result_origins.split([CODE, "1", "{'mine.py': '0123456789abcdef'}", "'lime'"])
     assert code == [CODE, CODE]
     assert settings == sorted(["1", "{'mine.py': code}", "'lime'"])
-    # The digest of a folder of imported maps is data.
+    # The digest of a folder of imported maps counts as data.
     assert result_origins.split(["{'listing': '0123456789abcdef'}"])[1] == []
 
 
@@ -97,7 +97,7 @@ def test_another_data_root_is_no_match(study):
 
 
 def test_results_of_another_clone_replace_own_ones(study):
-    """Records are there, but of other results than those that were copied over them."""
+    """Records exist, but they belong to other results than the copied ones."""
     foreign = {**Records().read(TABLE), "params": [OTHER], "endtime": 1.7e9}
     Records().write(TABLE, foreign)
     (study / ".snakemake/made_of/demo").write_text("of an own run")
@@ -144,7 +144,7 @@ def test_results_without_any_record_are_refused(study):
     with pytest.raises(InputError, match="no record shows how the 2 results") as error:
         _take_over()
     assert str(error.value.file) == "results/demo"
-    # Units vouch for theirs.
+    # A file marks results that were restored from units, which have their own records.
     Path(RESTORED).touch()
     assert _take_over() == []
 

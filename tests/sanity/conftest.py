@@ -11,7 +11,7 @@ SIDE = 32
 
 @pytest.fixture
 def convolutional():
-    """Three classes, with batch normalisations whose statistics are not the initial ones."""
+    """Return a network for three classes, with statistics of batch normalisation as if trained."""
     torch.manual_seed(3)
     network = nn.Sequential(
         nn.Conv2d(1, 8, 3, padding=1),

@@ -1,4 +1,4 @@
-"""Cascading randomisation: nested, finite, the rest of the network as trained."""
+"""Cascading randomisation: nested and finite; other layers stay as trained."""
 
 import copy
 
@@ -21,7 +21,7 @@ def test_stages_go_from_the_last_layer_to_the_whole_network(convolutional):
     assert stages[1].modules == ("4", "5", "9")
     assert stages[-1].share == 1
     assert stages[0].share == pytest.approx(387 / (80 + 16 + 584 + 16 + 387))
-    assert len(stages_of(convolutional.network, 50)) == 5  # no more than there are layers
+    assert len(stages_of(convolutional.network, 50)) == 5  # no more stages than layers
 
 
 def test_what_stands_below_is_as_trained_and_random_weights_are_nested(convolutional):
@@ -48,10 +48,10 @@ def test_what_stands_below_is_as_trained_and_random_weights_are_nested(convoluti
 
 @pytest.mark.parametrize("name", ["resnet18", "densenet121"])
 def test_activations_neither_fade_nor_blow_up_at_any_depth(name):
-    """Normalisations with the initial statistics do nothing, and those as trained do not fit."""
+    """With initial statistics, normalisations do nothing. With trained ones, they do not fit."""
     torch.manual_seed(0)
     network = build(name, 3, image_size=32)
-    # As trained: weights that no initialisation gives, and statistics that fit them.
+    # Simulate training: weights that no initialisation gives, and statistics that fit them.
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
@@ -63,7 +63,7 @@ def test_activations_neither_fade_nor_blow_up_at_any_depth(name):
     classifier = Classifier(network, name, ("A", "B", "C"), image_size=32).eval()
     rows, columns = np.mgrid[:32, :32] / 32
     images = [127 + 120 * np.sin(k * rows + 2) * np.cos(7 * columns / k) for k in range(1, 7)]
-    images = np.stack(images).astype(np.uint8)  # smooth, as radiographs are
+    images = np.stack(images).astype(np.uint8)  # smooth, like radiographs
     depths = 0
     for stage, twin in cascade(classifier, stages_of(network, 3), 5):
         spreads = _spreads(twin, stage.modules, images)
@@ -76,7 +76,7 @@ def test_activations_neither_fade_nor_blow_up_at_any_depth(name):
 
 @torch.no_grad()
 def _spreads(classifier, names, images):
-    """Standard deviations of what the named batch normalisations let through."""
+    """Return the standard deviations of the outputs of the named batch normalisations."""
     modules = dict(classifier.network.named_modules())
     found = []
     for name in names:

@@ -1,4 +1,4 @@
-"""The checks tell a gradient from an edge detector, and know what another class looks like."""
+"""The checks distinguish a gradient from an edge detector, and explain another class correctly."""
 
 import numpy as np
 import pandas as pd

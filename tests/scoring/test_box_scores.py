@@ -1,4 +1,4 @@
-"""Box scores of a cohort on disk, case by case, and the tables of its sets."""
+"""Box scores of a cohort on disk, case by case, and the tables of whole sets."""
 
 import dataclasses
 
@@ -28,7 +28,7 @@ def _boxed(name, references, split="test", cls="COVID-19"):
 
 
 def _pairs(make_map):
-    """Two lesions, one lesion, nothing to be found, a failed map, an unannotated class."""
+    """Return cases with two lesions, one, none, a failed map, and an unannotated class."""
     references = {"two": [BOX, OTHER], "one": [BOX], "healthy": [], "lost": [BOX]}
     pairs = [
         (_boxed(name, given), record_of(name, None if name == "lost" else make_map(name)))
@@ -87,7 +87,7 @@ def test_wsol_is_computed_on_request(tmp_path):
 
 
 def test_chestxray8_scores_the_boxes_of_both_thresholds(tmp_path):
-    """The peak of the map is a box of its own above 180 of 255, inside the larger one."""
+    """The peak of the map exceeds 180 of 255, so it has its own box inside the larger one."""
     table = _scored(tmp_path, _right, protocols=["default", "chestxray8"])
     assert table["chestxray8_iou"]["one"].tolist() == pytest.approx([4 / 112, 1])
     assert table["chestxray8_iobb"]["one"].tolist() == [1, 1]
@@ -102,7 +102,7 @@ def test_boxes_of_masks_bound_their_parts(tmp_path):
 
 
 def test_boxes_in_the_working_image(tmp_path):
-    """The working image, 16 x 16, shows the whole of 24 x 32 pixels."""
+    """The working image of 16 x 16 pixels shows all of the 24 x 32 pixels."""
     table = _scored(tmp_path, _right, scoring_size="working")
     y0, x0, y1, x1 = BOX
     assert table["reference_boxes"]["one"] == pytest.approx(
@@ -146,13 +146,14 @@ def test_tables_of_sets(tmp_path):
         {
             "box_iou": 1,
             "box_iobb": 1,
-            # Of two, half a lesion is not covered, of energy all is in one of them.
+            # In the image with two lesions, half a lesion is not covered, but all energy is inside
+            # lesions.
             "box_energy": 1,
             "box_pointing": 1,
             "box_pointing_tolerance": 1,
             "corloc": 1,
             "lesion_recall": 2 / 3,
-            # One false positive, on the image without a lesion, of three images.
+            # One false positive in three images, on the image without a lesion.
             "sensitivity_at_0.5": 2 / 3,
             "sensitivity_at_1": 2 / 3,
             "froc": 2 / 3,
@@ -163,12 +164,12 @@ def test_tables_of_sets(tmp_path):
             "pxap": test["value"]["pxap"],
             **{f"acc_iou_{t:g}": 1 for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
             **{f"acc_iobb_{t:g}": 1 for t in (0.1, 0.25, 0.5, 0.75, 0.9)},
-            # Two pairs, a lesion missed and a box on the healthy image.
+            # Two matched pairs, one missed lesion, and a box on the healthy image.
             "rodeo_localization": 0.5,
             "rodeo_shape_matching": 0.5,
             "rodeo_classification": 0.5,
-            "rodeo": 0.5 + 1e-6,  # The epsilon of its harmonic mean.
-            # The box of the peak overlaps by 4 of 112 pixels.
+            "rodeo": 0.5 + 1e-6,  # RoDeO's harmonic mean has this epsilon.
+            # The box of the peak overlaps the lesion by 4 of 112 pixels.
             **{f"afp_iou_{t:g}": 1 for t in (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)},
             **{f"afp_iobb_{t:g}": 0 for t in (0.1, 0.25, 0.5, 0.75, 0.9)},
         },
@@ -187,7 +188,7 @@ def test_tables_of_sets(tmp_path):
     val = values[values["split"] == "val"].set_index("metric")
     assert val.loc["box_acc", "value"].isna().all()
     assert val.loc["box_acc", "note"].str.startswith("no threshold").all()
-    # Diagnostics are not compared.
+    # Diagnostic metrics are not compared.
     assert not set(sees) & set(comparisons["metric"])
     pair = comparisons.set_index("metric")
     assert (pair["split"] == "test").all()

@@ -1,4 +1,4 @@
-"""Facts of lesions, on masks whose facts are known."""
+"""Facts about lesions, on masks whose facts are known."""
 
 import dataclasses
 
@@ -53,9 +53,9 @@ def test_contrast_is_against_the_surroundings():
     mask = box(10, 10, 20, 20)
     image = np.full((SIDE, SIDE), 60, np.uint8)
     image[mask] = 111
-    image[:5] = 255  # far away
+    image[:5] = 255  # far away from the lesion
     assert facts(mask, image)["contrast"] == pytest.approx(51 / 255)
-    # Where the lungs are known, what is beside them does not count.
+    # If lung masks are given, pixels outside the lungs do not count.
     image[:, 21:] = 255
     lung = box(5, 5, 40, 21)
     assert facts(mask, image, lung)["contrast"] == pytest.approx(51 / 255)

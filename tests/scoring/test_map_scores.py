@@ -37,7 +37,7 @@ def _pairs(target="COVID"):
         )
         for name, values in maps.items()
     ]
-    # The last one's map covers the whole image, its lung a part of it.
+    # The last map covers the whole image, but the lung is only a part of it.
     case = case_of("a-val", {"COVID-19": REFERENCE}, "val", LUNG)
     pairs.append((case, record_of("a-val", np.ones(SIZE), target=target, kind="binary")))
     pairs.append((case_of("normal", {}), record_of("normal", REFERENCE, cls="Normal")))

@@ -75,7 +75,7 @@ def _record(name, values=None, kind="dense", target="COVID"):
 
 @pytest.fixture
 def cohort(tmp_path):
-    """Two shards: a perfect, an empty and a failed map, an empty reference, and Normal."""
+    """Write two shards: a perfect, an empty and a failed map, an empty reference, and Normal."""
     shards = [
         [
             (_case("perfect"), _record("perfect", REFERENCE)),

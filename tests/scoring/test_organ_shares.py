@@ -1,4 +1,4 @@
-"""Shares of attribution per organ, by hand."""
+"""Shares of attribution per organ, computed by hand."""
 
 import math
 
@@ -13,7 +13,7 @@ from fidelity.masks.run_lengths import encode
 from fidelity.scoring.organ_shares import organ_shares
 
 STATISTICS = {"replicates": 100, "alpha": 0.05, "cluster": "patient"}
-# Patient's left on the right of the image; two pixels of the heart lie in the left lung.
+# The patient's left is on the right of the image. Two pixels of the heart are in the left lung.
 ORGANS_OF = {
     "right_lung": np.array([[1, 0, 0, 0]] * 4, bool),
     "left_lung": np.array([[0, 0, 0, 1]] * 4, bool),

@@ -1,4 +1,4 @@
-"""Scores against what readers agree on, each of them left out in turn."""
+"""Scores against the agreement of readers, with each reader left out in turn."""
 
 import dataclasses
 
@@ -29,7 +29,7 @@ def iou(one, other):
 
 @pytest.fixture
 def cases():
-    """Three readers saw x, two of them y; z has the mask of no reader by name."""
+    """Return cases: three readers saw x, two saw y. The mask of z has no named reader."""
     masks = {reader: {"A": encode(rows(*span))} for reader, span in READERS.items()}
     blank = np.zeros((SIDE, SIDE), np.uint8)
     x = PreparedCase(

@@ -1,4 +1,4 @@
-"""Predicted lung masks: the model is trained on one phantom, and measured on it and another."""
+"""Predicted lung masks: the model is trained on one phantom and measured on it and another."""
 
 import json
 
@@ -44,7 +44,7 @@ def make(root, seed, cases, size):
 
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
-    """A phantom with lung masks, the model trained on them, and its quality."""
+    """Create a phantom with lung masks, train the model on them, and measure its quality."""
     folder = make(
         tmp_path_factory.mktemp("teacher"), 1, {"train": 48, "val": 6, "test": 12}, size=96
     )
@@ -69,7 +69,7 @@ def teacher(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pupil(tmp_path_factory):
-    """Another phantom, of another seed and size, whose lung masks nobody may read."""
+    """Create a phantom with another seed and size, whose lung masks must not be read."""
     folder = make(tmp_path_factory.mktemp("pupil"), 7, {"train": 3, "val": 3, "test": 9}, 128)
     cases, _, classes, *_ = index_cases(folder / "raw" / "data", dataset("phantom", PREDICTED))
     write_cases(folder / "cases.csv", cases)
@@ -189,8 +189,8 @@ def test_without_a_test_split_nothing_is_claimed():
 def test_the_largest_components_are_kept():
     mask = np.zeros((20, 20), bool)
     mask[1:9, 1:6] = mask[1:9, 10:15] = True  # 40 pixels each
-    mask[12:15, 12:15] = True  # 9
-    mask[15, 15] = True  # touches the last one by a corner
+    mask[12:15, 12:15] = True  # 9 pixels
+    mask[15, 15] = True  # touches the square at a corner
     mask[18, 2] = True
     two = mask.copy()
     two[12:] = False

@@ -1,4 +1,4 @@
-"""What a config of CheXpert and CheXlocalize is refused for, before anything runs."""
+"""Configs of CheXpert and CheXlocalize that are refused before anything runs."""
 
 import pytest
 import yaml

@@ -1,4 +1,4 @@
-"""Layers over depth, and what cannot be hooked: known when the config is read."""
+"""Sweeps over layers are expanded, and layers without hooks refused, when the config is read."""
 
 import copy
 

@@ -47,7 +47,7 @@ def _set(config, path, value):
         ("a: [1\nb: 2\n", (2, 2, "b: 2")),
         ("a:\n\t- b\n", (2, 1, "\t- b")),
         ("a: b: c\n", (1, 5, "a: b: c")),
-        # Noticed at the end of the file.
+        # The parser notices this only at the end of the file.
         ("a: {b: 1\n\n", (1, 9, "a: {b: 1")),
         ("a: 'x\nb: 1\n", (1, 4, "a: 'x")),
         ("a: 1\nb: \x07\n", (2, 4, "b: \x07")),
@@ -80,7 +80,7 @@ def test_a_file_in_another_encoding_is_named_with_its_line(tmp_path):
 
 def test_nested_keys_of_the_command_line_are_typed_and_merged(demo):
     given = parse_overrides(["compute={threads: 1}", "seed=7"])
-    # Snakemake leaves text inside of mappings.
+    # Snakemake leaves values inside mappings as text.
     assert typed({"compute": {"threads": "1"}, "seed": 7}) == given
     found = merged({**demo, "compute": {"threads": 4, "batch": 3}}, given)
     assert found["compute"] == {"threads": 1, "batch": 3}
@@ -270,7 +270,7 @@ def test_drawn_chests_are_not_searched_for_duplicates_unless_asked(demo):
 
 
 def test_weights_that_are_bound_to_a_size_set_it(demo, tmp_path):
-    """Read without torch, from the position embeddings; no class of the pickle is loaded."""
+    """The size is read without torch, from position embeddings. No pickled class is loaded."""
     torch = pytest.importorskip("torch")
     import argparse
 
@@ -365,7 +365,7 @@ def test_the_family_of_a_plugin_is_its_entry_s_or_its_file_s(demo, tmp_path):
     (plain, digest), (cam, same) = family(code), family(f"family = 'cam'\n{code}")
     assert (plain, cam) == ("perturbation", "cam")
     assert digest == same
-    # A family that the code reads may decide a map.
+    # If the code reads the family, the family may decide a map.
     assert family(f"family = 'cam'\n{code}\nX = family\n")[1] != digest
     demo["explainers"]["x"]["family"] = "gradient"
     assert family(f"family = 'cam'\n{code}")[0] == "gradient"
@@ -475,7 +475,7 @@ def test_a_second_reader_wants_a_column_of_its_masks(demo, tmp_path):
     head = "case,split,label,image,mask:COVID-19,lung_mask"
     table.write_text(f"{head},second_mask:COVID-19\n")
     settings.load(demo)
-    table.write_text(f"{head},second_mask:Pneumonia\n")  # of a class that is not scored
+    table.write_text(f"{head},second_mask:Pneumonia\n")  # the class of this column is not scored
     with pytest.raises(InputError, match=r"datasets\.demo\.table.*'second_mask:COVID-19'"):
         settings.load(demo)
     del demo["explainers"]["second_reader"]
@@ -560,7 +560,7 @@ def test_the_three_configs_of_the_full_study_agree_in_all_that_they_share():
 def test_checks_need_explainers_that_they_can_be_asked_of(demo):
     assert Study(settings.load(demo)).checked_explainers == []
     demo["sanity"] = {"cases": 4}
-    # Neither baselines, nor what has random weights already.
+    # Neither baselines nor explainers whose weights are already random.
     assert Study(settings.load(demo)).checked_explainers == ["lime", "gradcam"]
     demo["sanity"]["explainers"] = ["gradcam"]
     assert Study(settings.load(demo)).checked_explainers == ["gradcam"]
@@ -636,7 +636,7 @@ def test_config_readme_is_up_to_date():
 
     text = write_readme.README.read_text()
     assert write_readme.render(text) == text, "run `make docs`"
-    # In a process of its own: other tests may have defined models.
+    # Run in a new process, because other tests may have defined models.
     program = "import write_readme; print(write_readme.schema(), end='')"
     command = [sys.executable, "-c", program]
     written = subprocess.run(
@@ -671,7 +671,7 @@ def test_an_explainer_named_by_another_is_followed(demo):
     found = settings.load(config, check_files=False).model_dump()["explainers"]
     assert found["noise"]["of"] == found["gradcam"]
     assert found["noise"]["of"]["layer"] == "depth-2"
-    assert config["explainers"]["noise"]["of"] == "gradcam"  # what was read stays as it is
+    assert config["explainers"]["noise"]["of"] == "gradcam"  # the input config is unchanged
 
 
 @pytest.mark.parametrize(
@@ -782,7 +782,7 @@ def test_controls_differ_in_their_guidance_alone(demo):
     assert {"hiding", "controls"} <= set(study.check_tables("demo"))
     demo["classifiers"]["misaligned"]["training"]["guidance"]["masks"] = "outside"
     assert Study(settings.load(demo)).controls == study.controls
-    # Where nothing is guided, no param of a training has the key.
+    # Without guidance, no training has the key as a param.
     assert "guidance" not in study.classifiers["plain-s1"].training.model_dump()
     demo["only_classifiers"] = ["aligned-s1", "plain-s1", "misaligned-s2"]
     study = Study(settings.load(demo))

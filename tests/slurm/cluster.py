@@ -1,7 +1,7 @@
-"""A real SLURM on this machine: munged, slurmctld and one slurmd, all in a folder of their own.
+"""A real SLURM on this machine: munged, slurmctld and one slurmd, all in their own folder.
 
-Nothing outside the folder is written: the key, the sockets and slurm.conf lie in it, and the
-commands find them by SLURM_CONF. No systemd, no cgroups, no accounting database.
+Nothing outside the folder is written: it contains the key, the sockets and slurm.conf, which the
+commands find by SLURM_CONF. There is no systemd, no cgroups and no accounting database.
 """
 
 import contextlib
@@ -17,14 +17,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROGRAMS = ("munged", "munge", "slurmctld", "slurmd", "sbatch", "scancel", "squeue", "scontrol")
-# Where Debian puts daemons; not on everyone's PATH.
+# Debian's folder of daemons, which is not on every user's PATH.
 PATH = f"{os.environ['PATH']}:/usr/sbin:/sbin"
 CPUS = 4
-# MB that the node claims; nothing reserves them. Four jobs of `explain` fit at once: else the order
-# of submission decides whether a test ends.
+# MB that the node reports; nothing reserves them. Four jobs of `explain` fit at once. Otherwise, a
+# test might not end, depending on the order of submission.
 MEMORY = 32000
-DEVICES = ("null", "zero", "full", "random")  # what every Linux has, called GPUs
-WAIT = 20.0  # seconds in which a daemon must answer
+DEVICES = ("null", "zero", "full", "random")  # devices of every Linux, presented as GPUs
+WAIT = 20.0  # seconds within which a daemon must respond
 
 CONFIG = """
 ClusterName=test
@@ -69,7 +69,7 @@ PartitionName=all Nodes=ALL Default=YES MaxTime=1-0 DefaultTime=10 State=UP
 
 
 def reason_against() -> str | None:
-    """Say why no SLURM can be started here; None where it can."""
+    """Return the reason why SLURM cannot be started here, or None if it can."""
     if os.geteuid() != 0:
         return "SLURM's daemons want to be root"
     missing = [name for name in PROGRAMS if shutil.which(name, path=PATH) is None]
@@ -86,7 +86,7 @@ class Cluster:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(self, *command: str) -> str:
-        """Run one of SLURM's commands; give what it printed."""
+        """Run a SLURM command and return its output."""
         result = subprocess.run(
             command, capture_output=True, text=True, env=self.environment, timeout=60
         )
@@ -94,18 +94,18 @@ class Cluster:
         return result.stdout
 
     def jobs(self, *states: str) -> dict[str, str]:
-        """List the jobs in some states (all: in any) as {id: Snakemake's comment on it}."""
+        """List the jobs in these states (default: all) as {id: Snakemake's comment on the job}."""
         wanted = ",".join(states) or "all"
         lines = self.run("squeue", "-h", "-t", wanted, "-o", "%i|%k").splitlines()
         return dict(line.split("|", 1) for line in lines)
 
     def wait_for(self, what: Callable[[], object], seconds: float = 60) -> object:
-        """Wait until something is so, and give it."""
+        """Wait until a condition holds, and return its value."""
         return wait_for(what, seconds)
 
 
 def wait_for(what: Callable[[], object], seconds: float) -> object:
-    """Ask until the answer is true; fail when the time is over."""
+    """Call a function until its result is true, and return the result. Fail after `seconds`."""
     end = time.monotonic() + seconds
     while True:
         answer = what()
@@ -117,11 +117,11 @@ def wait_for(what: Callable[[], object], seconds: float) -> object:
 
 @contextlib.contextmanager
 def running(folder: Path) -> Iterator[Cluster]:
-    """Start a SLURM in an empty folder; stop it, and whatever it runs, at the end.
+    """Start a SLURM in an empty folder. At the end, stop it and everything that it runs.
 
     Args:
-        folder: gets configuration, key, sockets, state and logs. Its path must be short: a socket's
-            may have 107 characters.
+        folder: receives configuration, key, sockets, state and logs. Its path must be short,
+            because a socket's path may have at most 107 characters.
 
     Yields:
         The cluster, once its node is idle.
@@ -143,7 +143,7 @@ def running(folder: Path) -> Iterator[Cluster]:
     (folder / "slurm.conf").write_text(text)
     lines = [f"NodeName=localhost Name=gpu File=/dev/{name}\n" for name in DEVICES]
     (folder / "gres.conf").write_text("".join(lines))
-    # The job step drops all SLURM_ variables before it calls srun.
+    # The job step removes all SLURM_ variables before it calls srun.
     srun = folder / "bin" / "srun"
     srun.parent.mkdir()
     real = shutil.which("srun", path=PATH)
@@ -156,7 +156,7 @@ def running(folder: Path) -> Iterator[Cluster]:
     }
     cluster = Cluster(folder, environment)
     try:
-        # --force: the folder's parents may be writable by others (/tmp).
+        # --force: the parents of the folder may be writable by others (/tmp).
         munged = ["munged", "--force", f"--key-file={key}", f"--socket={folder}/munge.socket"]
         munged += [f"--{name}-file={folder}/munged.{name}" for name in ("pid", "log", "seed")]
         _start(munged, cluster)
@@ -203,7 +203,8 @@ def _end(pid: int, name: str) -> None:
 
 def _alive(pid: int, name: str) -> bool:
     try:
-        # The second field is the name in brackets, the third the state; Z is dead already.
+        # The second field is the name in brackets, the third is the state. Z means that it has
+        # ended.
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return False

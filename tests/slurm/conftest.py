@@ -12,7 +12,7 @@ from tests.slurm.slurm_study import SlurmStudy
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[slurm.Cluster]:
-    """A running SLURM of one node. Its folder has a short name: sockets lie in it."""
+    """Start a SLURM of one node. Its folder has a short name, because it holds sockets."""
     with (
         tempfile.TemporaryDirectory(prefix="slurm-", ignore_cleanup_errors=True) as folder,
         slurm.running(Path(folder) / "c") as running,
@@ -22,7 +22,7 @@ def cluster() -> Iterator[slurm.Cluster]:
 
 @pytest.fixture
 def on_slurm(study, cluster) -> Iterator[SlurmStudy]:
-    """A copy of the finished small study; what its heads leave running is ended."""
+    """Return a copy of the finished small study. At the end, stop what its heads left running."""
     copy = SlurmStudy(study.folder, cluster=cluster)
     yield copy
     for head in copy.heads:

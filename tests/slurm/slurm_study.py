@@ -1,4 +1,4 @@
-"""The small study run through sbatch, in a copy that a test can stop where it wants."""
+"""The small study run through sbatch, in a copy that a test can stop at chosen points."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from typing import IO
 from tests.helpers.small_study import Study
 from tests.slurm.cluster import Cluster
 
-# Put behind the project's own explainers/partial.py: each worker notes in `workers/` which SLURM
-# job it is and which batches it has saved. After one it waits: while `hold` is there, or as many
-# seconds as `slow` says.
+# Appended to the project's explainers/unfinished_shards.py. Each worker writes to `workers/` which
+# SLURM job it is and which batches it has saved. After a batch it waits while `hold` exists, or for
+# the number of seconds in `slow`.
 WATCHED = """
 
 def _watched(save):
@@ -57,23 +57,23 @@ MAPS = f"results/{GRADCAM}/maps"
 
 @dataclass
 class Head:
-    """A Snakemake that submits jobs, as a process of its own."""
+    """A Snakemake that submits jobs, in its own process."""
 
     process: subprocess.Popen
     log: IO[str]
 
     def printed(self) -> str:
-        """Give what it has printed so far."""
+        """Return the output so far."""
         return Path(self.log.name).read_text()
 
     def finish(self, expect: int = 0, seconds: float = 900) -> str:
-        """Wait for its end, and give what it has printed."""
+        """Wait for the end of the process, and return its output."""
         code = self.process.wait(seconds)
         assert code == expect, self.printed()[-6000:]
         return self.printed()
 
     def kill(self) -> None:
-        """Kill it, and the local jobs it has started, with SIGKILL; nothing if it has ended."""
+        """Kill the process and its local jobs with SIGKILL, unless it has ended."""
         if self.process.poll() is None:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
@@ -87,7 +87,7 @@ class SlurmStudy(Study):
     heads: list[Head] = field(default_factory=list)
 
     def start(self, *arguments: str) -> Head:
-        """Start Snakemake with the project's profile, looking often: jobs of a test are short."""
+        """Start Snakemake with the project's profile, polling often because test jobs are short."""
         command = [sys.executable, "-m", "snakemake", "--profile", "profiles/slurm"]
         command += ["--configfile", "study.yaml", "--latency-wait", "10"]
         command += ["--slurm-init-seconds-before-status-checks", "1"]
@@ -107,7 +107,7 @@ class SlurmStudy(Study):
         return self.heads[-1]
 
     def watch(self) -> None:
-        """Make the workers of explainers stoppable, and forget Grad-CAM's maps."""
+        """Make the workers of explainers stoppable, and delete Grad-CAM's maps."""
         path = self.folder / "workflow_scripts/fidelity/explainers/unfinished_shards.py"
         path.write_text(path.read_text() + WATCHED)
         shutil.rmtree(self.folder / "results" / GRADCAM)
@@ -117,24 +117,24 @@ class SlurmStudy(Study):
         shutil.rmtree(self.folder / "results" / part)
 
     def workers(self) -> list[dict]:
-        """Read what the workers have noted."""
+        """Read the notes of the workers."""
         return [json.loads(p.read_text()) for p in (self.folder / "workers").glob("*.json")]
 
     def saved(self) -> list[str]:
-        """List the batches that were made, all runs together, as shard/number."""
+        """List the computed batches of all runs as shard/number."""
         return sorted(batch for worker in self.workers() for batch in worker["saved"])
 
     def maps(self) -> dict[str, tuple[int, int]]:
-        """List Grad-CAM's finished map files; a recomputed one has another inode or time."""
+        """List Grad-CAM's finished map files. A recomputed file has another inode or time."""
         found = sorted((self.folder / MAPS).glob("*.h5"))
         return {path.name: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
 
 
 def finished_jobs(printed: str) -> list[str]:
-    """Give the rules of the jobs that a head's log reports as finished."""
+    """Return the rules of the jobs that a head's log reports as finished."""
     return re.findall(r"^Finished jobid: \d+ \(Rule: (\w+)\)", printed, re.M)
 
 
 def run_id(printed: str) -> str:
-    """Give the name that all SLURM jobs of a run carry."""
+    """Return the name that all SLURM jobs of a run share."""
     return re.search(r"SLURM run ID: (\S+)", printed)[1]

@@ -19,7 +19,7 @@ SCORES = f"{GRADCAM}/half/default/scores.parquet"
 
 
 def _content(path: Path) -> dict[str, list]:
-    """Read all of a map file but the seconds that each map took."""
+    """Read a whole map file, except the seconds that each map took."""
     found = {}
 
     def read(name: str, item: h5py.Dataset | h5py.Group) -> None:
@@ -33,7 +33,7 @@ def _content(path: Path) -> dict[str, list]:
 
 
 def _same_as_local(study, finished) -> None:
-    """SLURM's maps are the local run's, and so are the scores made of them, to the byte."""
+    """Check that SLURM's maps, and the scores computed from them, equal the local run's exactly."""
     for path in SHARDS:
         assert _content(study.folder / path) == _content(finished.folder / path)
     study.snakemake(f"results/{SCORES}")
@@ -42,7 +42,7 @@ def _same_as_local(study, finished) -> None:
 
 
 def test_a_cancelled_job_and_a_killed_head_cost_what_was_unfinished(on_slurm, finished):
-    """Three shards: one done, one stopped by scancel, one outlives its head."""
+    """Three shards: one is finished, one is stopped by scancel, and one outlives its head."""
     study, cluster = on_slurm, on_slurm.cluster
     study.watch()
     (study.folder / "hold").touch()
@@ -66,17 +66,17 @@ def test_a_cancelled_job_and_a_killed_head_cost_what_was_unfinished(on_slurm, fi
     printed = study.start(*SHARDS).finish()
     assert finished_jobs(printed) == ["explain", "explain"]
     assert study.maps()["test-002.h5"] == done["test-002.h5"]
-    assert study.saved() == BATCHES  # none was made twice
+    assert study.saved() == BATCHES  # none was computed twice
     _same_as_local(study, finished)
 
 
 @pytest.mark.long
 def test_a_job_past_its_time_limit_goes_on_with_more(on_slurm, finished):
-    """Two batches of 60 s in one minute: stopped by SLURM, submitted again with two, resumed."""
+    """Two batches of 60 s in one minute: SLURM stops the job, and it resumes with two minutes."""
     study = on_slurm
     study.watch()
     (study.folder / "slow").write_text("60")
-    # Targets first: `--set-resources` takes all that follows it.
+    # Targets come first, because `--set-resources` reads everything after it.
     head = study.start(*SHARDS[:1], "--set-resources", "explain:runtime=attempt")
     printed = head.finish()
     assert re.search("failed, SLURM status is: 'TIMEOUT'", printed)
@@ -90,11 +90,11 @@ def test_a_job_past_its_time_limit_goes_on_with_more(on_slurm, finished):
 
 @pytest.mark.long
 def test_a_job_past_its_memory_is_given_more(on_slurm, finished):
-    """PyTorch does not fit beside two Snakemakes in 500 MB; the retry has eight times as much."""
+    """PyTorch and two Snakemakes do not fit in 500 MB. The retry has eight times as much."""
     study = on_slurm
     study.watch()
     printed = study.start(*SHARDS, "--set-resources", "explain:mem_mb=500*attempt**3").finish()
-    # Without cgroups SLURM looks at the memory itself, and says FAILED.
+    # Without cgroups, SLURM checks the memory itself and reports FAILED.
     assert re.search("failed, SLURM status is: '(FAILED|OUT_OF_MEMORY)'", printed)
     assert finished_jobs(printed) == ["explain"] * 3
     assert study.saved() == BATCHES
@@ -103,7 +103,7 @@ def test_a_job_past_its_memory_is_given_more(on_slurm, finished):
 
 @pytest.mark.long
 def test_a_whole_study_gives_the_same_tables(on_slurm, finished):
-    """From the images to the last table and figure by sbatch, and by this machine alone."""
+    """Run all from the images to the last table and figure, by sbatch and on this machine alone."""
     study = on_slurm
     for part in ("small", "summary"):
         study.forget(part)
@@ -112,7 +112,7 @@ def test_a_whole_study_gives_the_same_tables(on_slurm, finished):
     assert len(re.findall("has been submitted with SLURM jobid", printed)) >= 8
     assert {"prepare", "train", "explain", "compare"} <= set(finished_jobs(printed))
     tables = sorted((finished.folder / "results/small/tables").glob("*.csv"))
-    tables = [path for path in tables if path.name != "cost.csv"]  # seconds that jobs took
+    tables = [path for path in tables if path.name != "cost.csv"]  # job times, which differ
     assert len(tables) >= 9
     for path in tables:
         assert study.read(f"small/tables/{path.name}") == path.read_bytes(), path.name

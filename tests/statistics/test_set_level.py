@@ -13,7 +13,7 @@ def _result(values, clusters=PATIENTS):
 
 
 def test_a_mean_has_the_interval_of_means():
-    """Of a value that is a mean, the interval is that of all other tables."""
+    """If a value is a mean, its interval equals that of all other tables."""
     expected = mean_intervals(VALUES, PATIENTS, replicates=500, alpha=0.05, seed=4)[0]
     found = _result(VALUES).interval(0.05)
     assert (found.mean, found.low, found.high) == pytest.approx(

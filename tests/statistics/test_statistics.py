@@ -45,7 +45,7 @@ def test_interval_covers_the_truth_of_clustered_data():
         covered += by_patient.low <= 0 <= by_patient.high
         naive += by_case.low <= 0 <= by_case.high
     assert 0.89 <= covered / 200 <= 0.99
-    # Taking images of one patient as independent promises too much.
+    # If images of one patient count as independent, the interval is too narrow.
     assert naive / 200 < 0.8
 
 
@@ -79,7 +79,7 @@ def test_paired_tests_by_hand():
     assert result.mean[0] == pytest.approx(4 / 3)
     assert result.effect_size[0] == pytest.approx((5 - 1) / 6)
     assert result.p_wilcoxon[0] == stats.wilcoxon([3, -1, 2]).pvalue
-    # Of the 8 sums, ±6, ±4 are as far from zero as 4.
+    # Of the 8 sums, ±6 and ±4 are at least as far from zero as 4.
     assert result.p_permutation[0] == 4 / 8
     assert -1 <= result.low[0] <= result.mean[0] <= result.high[0] <= 3
 
@@ -231,7 +231,7 @@ def test_mixed_model_finds_what_was_put_in():
     assert effect["ci_low"] < 0.1 < effect["ci_high"]
     assert effect["p_value"] < 0.001
     assert "explainer[T.gradcam]:classifier[T.b]" in terms
-    # Of balanced data, REML's variances are those of the analysis of variance.
+    # For balanced data, REML's variances equal those of the analysis of variance.
     of_cases = rows.groupby(["patient", "case"])["score"].mean()
     within = of_cases.groupby("patient").var().mean()
     residual = terms["variance: residual"]["estimate"]
@@ -246,9 +246,10 @@ def test_mixed_model_finds_what_was_put_in():
 
 @pytest.mark.parametrize("of_explainer", [0.0, 0.1])
 def test_mixed_model_keeps_its_level_where_nothing_differs(of_explainer):
-    """Also where a case suits one explainer under every classifier, which the model leaves out.
+    """This also holds if a case suits one explainer under every classifier.
 
-    The explainer's term is of the reference classifier, so such an effect counts once in it.
+    The model has no term for that. The explainer's term is for the reference classifier, so such an
+    effect counts only once in it.
     """
     rng = np.random.default_rng(4)
     p_values = []
@@ -263,14 +264,14 @@ def test_mixed_model_keeps_its_level_where_nothing_differs(of_explainer):
         fit = mixed_model.fit_mixed_model(rows, alpha=0.05)
         p_values += [t["p_value"] for t in fit.terms if t["term"] == "explainer[T.gradcam]"]
     assert len(p_values) >= 60
-    # At a level of .05 more than 10 of 80 have a probability of .002.
+    # At a level of .05, more than 10 of 80 occur with a probability of .002.
     assert sum(value < 0.05 for value in p_values) <= 10
     assert max(p_values) > 0.5
 
 
 def test_a_singular_or_too_small_mixed_model_is_said_not_shown():
     rows = mixed_rows(0.1)
-    # Without any difference between patients, their variance is zero.
+    # Without differences between patients, their variance is zero.
     flat = rows.assign(score=np.random.default_rng(1).normal(0, 1, len(rows)))
     centred = flat["score"] - flat.groupby("patient")["score"].transform("mean")
     fit = mixed_model.fit_mixed_model(flat.assign(score=centred), alpha=0.05)

@@ -1,4 +1,4 @@
-"""Paths below results/ are spelled in one module."""
+"""Only one module contains the paths below results/."""
 
 import ast
 import re
@@ -16,7 +16,7 @@ PATTERNS = {
     for name, value in vars(paths).items()
     if name.isupper() and isinstance(value, str) and value.startswith("results/")
 }
-# Names of files and folders that stand for one result only.
+# Names of files and folders that belong to only one result.
 FIXED = {
     part
     for value in PATTERNS.values()
@@ -24,15 +24,16 @@ FIXED = {
     if "{" not in part
 }
 FILES = {name for name in FIXED if "." in name.lstrip(".")}
-# Named in an error.
+# It occurs in an error message.
 ELSEWHERE = {"fidelity/analysis/layer_depth.py: 'architecture.json'"}
 
 
 def _strings(path: Path) -> list[str]:
-    """List the text literals of a module or rule file, docstrings and sentences left out."""
+    """List the text literals of a module or rule file, except docstrings and sentences."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        # The place of a job's log and benchmark is its rule's own, and no path below results/.
+        # A job's log and benchmark are named after its rule, so these texts are no paths below
+        # results/.
         code = re.sub(r'"""(?:.|\n)*?"""|#.*|\b(?:log|benchmark)_of\(".*?"\)', "", text)
         found = re.findall(r'"([^"\n]*)"', code)
     else:
@@ -103,7 +104,7 @@ def test_data_set_of_a_result():
 
 
 def test_no_name_of_a_config_hides_a_folder():
-    """A data set or classifier of such a name would write over other results."""
+    """A data set or classifier of such a name would overwrite other results."""
     second = {PurePosixPath(value).parts[1] for value in PATTERNS.values()} - {"{dataset}"}
     assert {name for name in second if "." not in name} | {paths.SUMMARY} == (
         RESERVED["datasets"] - RESERVED_FOLDERS

@@ -1,4 +1,4 @@
-"""Several readers in a config: what their rule decides, and what it does not."""
+"""Several readers in a config: what their rule affects, and what it does not."""
 
 import copy
 import inspect
@@ -47,7 +47,7 @@ def loaded(config=CONFIG, **changes):
 
 
 def decided(study):
-    """What decides everything up to the maps, and the scores of one explainer."""
+    """Return all settings that decide results up to the maps, and the scores of one explainer."""
     of = JobSettings(study)
     return {
         "acquire": of.acquisition("three"),
@@ -63,7 +63,7 @@ def decided(study):
 def test_another_rule_explains_nothing_again():
     before, after = decided(loaded()), decided(loaded(reference="staple"))
     assert before == after
-    # Maps are made of the prepared shards; what scores or learns reads the references.
+    # Maps depend on the prepared shards. Steps that score or train read the references.
     study = loaded()
     files = JobFiles(study)
     assert study.with_readers == {"three": "majority"}

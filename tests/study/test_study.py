@@ -1,4 +1,4 @@
-"""What a loaded config knows of its combinations, and which files its jobs read."""
+"""The combinations of a loaded config, and the files that its jobs read."""
 
 import json
 import subprocess
@@ -77,7 +77,7 @@ def test_explainers_without_a_classifier_are_run_once(study):
     ]
     assert [e for _, e in study.own_explainers("other")] == ["lime", "cam", "noise"]
     assert len(study.explainers_of("other")) == 7
-    # But each classifier is asked about all of them.
+    # But faithfulness is measured on each classifier for all of them.
     assert len(study.faithfulness_pairs) == 3 * 7
     assert study.computed_under["net-s1", "lung"] == "none"
 
@@ -138,7 +138,7 @@ def test_files_that_jobs_read(study):
     assert files.thresholds(way) == []
     tuned = job(classifier="other", explainer="lime", binarization="each")
     assert files.thresholds(tuned) == "results/a/other/lime/each/thresholds.csv"
-    # The primary binarization and protocol, where the job is of none.
+    # For jobs without a binarization or protocol, the primary ones are used.
     assert files.of_explainers(paths.SCORES)(job(classifier="other"))[-1] == (
         "results/a/none/reader/tuned/default/scores.parquet"
     )
@@ -168,7 +168,10 @@ def test_units_hold_results_of_their_classifier(study):
 
 
 def test_boxes_are_scored_where_there_are_some():
-    """In tables, units and a re-analysis, for one data set of two; with titles of the protocols."""
+    """Tables, units and a re-analysis have box scores for one data set of two.
+
+    The protocols have titles.
+    """
     config = json.loads(json.dumps(CONFIG))
     config["protocols"] = ["default", "wsol", "chestxray8", "rodeo"]
     for entry in config["datasets"].values():
@@ -185,7 +188,7 @@ def test_boxes_are_scored_where_there_are_some():
     for found in (targets.tables(study), targets.from_units(study)):
         assert "results/a/tables/box_comparisons.csv" in found
         assert "results/b/tables/boxes.csv" not in found
-    # Units packed before box scores existed have none: no table of boxes is requested.
+    # Units packed before box scores existed have none, so no table of boxes is requested.
     older = {"datasets": ["a", "b"], "units": study.units, "boxed": []}
     old = Study(study.config, older)
     assert not [path for path in targets.from_units(old) if "box" in path]
@@ -206,7 +209,7 @@ def test_a_gallery_has_room_for_a_ceiling():
     study = Study(settings.load(config, check_files=False))
     given = PageSettings(JobSettings(study)).gallery(job(classifier="other"))
     assert given["ceilings"] == ["reader", "unet"]
-    assert len(given["explainers"]) == 8  # one of the two ceilings is shown
+    assert len(given["explainers"]) == 8  # only one of the two ceilings is shown
     assert {"lime", "reader", "unet"} <= set(given["explainers"])
     config["figures"] = {"gallery_explainers": ["lime", "unet", "reader"]}
     study = Study(settings.load(config, check_files=False))
@@ -250,7 +253,7 @@ def test_every_config_has_its_targets(path):
 
 
 def test_nothing_heavy_is_imported():
-    """Snakemake makes a study each time it parses, on a cluster once per job."""
+    """Snakemake creates a study whenever it parses; on a cluster, that is once per job."""
     code = (
         "import sys; from fidelity.study import job_files, job_settings, targets, unit_files;"
         "print(*sorted({'torch', 'numpy', 'pandas', 'cv2', 'matplotlib'} & set(sys.modules)))"

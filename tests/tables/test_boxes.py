@@ -1,4 +1,4 @@
-"""Tables of box scores: titles for keys, what is diagnostic, and why a value is missing."""
+"""Tables of box scores: titles of keys, which are diagnostic, and why a value is missing."""
 
 from typing import get_args
 
@@ -41,7 +41,7 @@ def test_values_are_shown_by_protocol(tables):
         "Method", "Family", "n", "boxes", "Box IoU ↑", "Box IoBB ↑",
     ]  # fmt: skip
     right, wrong = tables["boxes"].rows
-    # FROC counts the image without a box too.
+    # FROC also counts the image without a box.
     assert right[:5] == ["right", "CAM", "3", "3", "1.000 [1.000, 1.000]"]
     assert wrong[4].startswith("0.000 [")
     assert "FP per image, IoU ≤ 0.1 ↓" in tables["false-positives"].header

@@ -1,4 +1,4 @@
-"""LaTeX of all tables: compiled with booktabs alone, and cut so that each float fits a page."""
+"""LaTeX of all tables: it compiles with only booktabs, and each float fits on a page."""
 
 import re
 import shutil
@@ -69,5 +69,5 @@ def test_it_compiles_with_booktabs_alone_and_fits_the_page(tmp_path):
     assert done.returncode == 0, done.stdout[-3000:]
     log = (tmp_path / "tables.log").read_text(encoding="latin-1")
     assert "too large for page" not in log
-    # What sticks out by a few points is one of the signs, not a column.
+    # If something sticks out by a few points, it is a character, not a column.
     assert not [out for out in re.findall(r"Overfull \\hbox \((\d+)", log) if int(out) > 9]

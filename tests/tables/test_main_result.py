@@ -1,4 +1,4 @@
-"""The first table of a study: whom it compares with whom, and what it concludes."""
+"""The first table of a study: which methods it compares, and what it concludes."""
 
 import pandas as pd
 import pytest
@@ -43,7 +43,7 @@ def test_each_classifier_has_its_table_of_at_most_eight_columns(scored):
     ]
     assert table.headings == {0: "Explainers", 2: "Null baselines", 4: "Ceilings"}
     shown = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
-    # The strongest null baseline is what the others are compared with.
+    # The other methods are compared with the strongest null baseline.
     assert shown["lung_mask"]["Difference from lung_mask"] == "reference"
     pairs = comparisons.query(
         "classifier == 'net-s1' and family == 'primary' and `class` == 'all' and "
@@ -101,7 +101,7 @@ def test_titles_and_order_are_those_of_the_study(scored):
         (table, _), _ = tables(scored)
     assert [row[0] for row in table.rows][:2] == ["gradcam", "LIME"]
     assert table.title.startswith("IoU on Demonstration, test split: explainers of Net, seed 1")
-    # The heading names the kind, and so does the note.
+    # The heading names the kind of method, and so does the note.
     assert "Whole lung" in [row[0] for row in table.rows]
     assert any("minus Whole lung (the null baseline" in note for note in table.notes)
 

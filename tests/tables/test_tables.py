@@ -1,4 +1,4 @@
-"""Formatted tables: contents, and names that try to be markup."""
+"""Formatted tables: their content, and names that contain markup."""
 
 import io
 import re
@@ -39,7 +39,7 @@ CLASSIFICATION = pd.DataFrame(
 
 @pytest.fixture
 def results(tmp_path):
-    """Run the scripts on two explainers, one of them with a name full of markup."""
+    """Run the scripts on two explainers, of which one has a name full of markup."""
     paths, combos = [], []
     for number, (name, classifier) in enumerate([(EVIL, "net"), ("lung_mask", "none")]):
         paths.append(str(tmp_path / f"{number}.parquet"))
@@ -73,7 +73,7 @@ def tabulated(folder, paths, combos):
 
 
 def formatted(folder, confounded=MappingProxyType({})):
-    """Give tables.md, the LaTeX of all tables, and tables.html."""
+    """Return tables.md, the LaTeX of all tables, and tables.html."""
     names = ("localization", "comparisons", "seeds", "strata", "mixed_model", "classification")
     settings = {
         "statistics": STATISTICS,
@@ -144,7 +144,7 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
     assert f"default: {MEANINGS['default']}" in markdown
     assert "Maps without a threshold" in html
     assert "Primary comparisons on demo, test split (binarization: fixed50)" in html
-    # The ceiling and the baseline enter the primary comparisons, not the secondary table.
+    # The ceiling and the baseline are in the primary comparisons, but not in the secondary table.
     secondary = html[html.rindex("Secondary comparisons of explainers") :]
     secondary = secondary[: secondary.index("</table>")]
     assert "gradcam" in secondary
@@ -156,7 +156,7 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
         "**All classes, net-s2**", "lime", "gradcam",
         "**All classes, no classifier**", "lung\\_mask", "unet",
     ]  # fmt: skip
-    # Every table of the page has its title, and can be folded.
+    # Every table of the page has a title and can be collapsed.
     assert len(re.findall(r"<summary>[^<]+</summary>\n<div class=\"scroll\"><table", html)) == (
         html.count("<table")
     )
@@ -179,7 +179,7 @@ def test_the_classifiers_accuracy_stands_in_every_localization_table(results):
     assert "Chance: Balanced accuracy 0.333, Macro-AUC 0.500." in html
     assert "No conclusion" not in html
     assert told in html
-    # Not in the heading of a class, whose accuracy it is not.
+    # The accuracy is not in the heading of a single class, because it covers all classes.
     assert "All classes, net<" in html
     assert "All classes, no classifier<" in html
 
@@ -200,7 +200,7 @@ def test_no_conclusion_of_a_classifier_that_is_no_better_than_chance(results, tm
     rows = [line for line in primary.splitlines() if line.endswith("|")][2:]
     assert "| **net, All classes: IoU ↑** | | | | | | | |" in rows
     assert all(row.endswith(("| not drawn |", "| |")) for row in rows)
-    # Its scores enter no model; those of another classifier still do.
+    # The mixed model leaves its scores out, but keeps those of another classifier.
     paths = [str(results / f"{number}.parquet") for number in range(2)]
     combos = [
         dict(zip(COMBO, ("demo", name, EVIL, "fixed50", "default"), strict=True))
@@ -252,7 +252,7 @@ def test_maps_that_several_pointing_games_score_have_a_note(results):
     rows.assign(metric="hit_rate").to_csv(path, index=False)
     text = formatted(results)[0]
     assert told not in text
-    # A map has no predicted mask.
+    # These metrics use maps, so there is no predicted mask.
     assert "zero maps" in text
     assert "empty pred." not in text
     both = [rows.assign(metric=name) for name in ("hit_rate", "pointing_game")]
@@ -292,7 +292,7 @@ def test_inputs_stand_side_by_side_by_source():
     assert list(table.columns[6::4]) == ["whole: n", "crop: n", "other: n"]
     assert table["crop: mean"].tolist()[0] == 0.3
     assert np.isnan(table["other: mean"].tolist()[0])
-    # The other source has one data set, which nothing can be compared with.
+    # The other source has one data set, so there is nothing to compare it with.
     (first,) = input_tables(table, datasets)
     assert first.header[1:] == ["whole (input full)", "crop (input lung_crop)"]
     assert first.headings == {0: "All classes, net"}
@@ -373,7 +373,7 @@ def test_results_are_the_same_bytes_on_a_rerun_and_join_over_data_sets(results):
 
 
 def test_no_family_reads_as_missing():
-    """A family was once called `null`: pandas.read_csv reads nan, and groupby drops its rows."""
+    """A family was once called `null`: pandas.read_csv gives nan, and groupby drops its rows."""
     families = sorted({method.family for method in METHODS.values()})
     text = "family\n" + "\n".join(families)
     assert pd.read_csv(io.StringIO(text))["family"].tolist() == families

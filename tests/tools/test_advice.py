@@ -1,4 +1,4 @@
-"""Advice below Snakemake's own messages."""
+"""Advice after Snakemake's own messages."""
 
 import logging
 

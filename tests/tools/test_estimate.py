@@ -1,4 +1,4 @@
-"""What a study will cost: counts, kinds of jobs, arithmetic. No test looks at a time."""
+"""The cost estimate of a study: counts, kinds of jobs, arithmetic. No test measures time."""
 
 import pickle
 import re
@@ -82,7 +82,7 @@ def test_every_rule_of_the_workflow_is_estimated():
     files = [ROOT / "Snakefile", *(ROOT / "rules").glob("*.smk")]
     pattern = r"^(?:rule|checkpoint|use rule \w+ as) (\w+)"
     found = {name for file in files for name in re.findall(pattern, file.read_text(), re.M)}
-    # Those that a loop makes from a table.
+    # Rules that a loop creates from a table.
     found |= {f"figure_{name}" for name in FIGURES}
     statistics = (ROOT / "rules" / "statistics.smk").read_text()
     found |= set(re.findall(r'^    "(\w+)": step\(', statistics, re.M))
@@ -105,7 +105,7 @@ def test_equal_trainings_are_timed_once():
 def test_a_training_costs_its_stages_epochs_and_validation():
     parts = parts_of(study_of(), job_of("train", classifier="net-s1"), COUNTS)
     assert [units for _, units in parts] == pytest.approx([99 + 50 / 3, 3 * (99 + 50 / 3)])
-    assert parts[0][0] != parts[1][0]  # the head alone is quicker
+    assert parts[0][0] != parts[1][0]  # the head alone is faster
     [(_, units)] = parts_of(study_of(), job_of("train", classifier="other"), COUNTS)
     assert units == pytest.approx(2 * (99 + 50 / 3))
 
@@ -128,7 +128,8 @@ def test_maps_of_checks_are_counted():
         sanity={"cases": 4, "layers": 3},
     )
     job = job_of("sensitivity", classifier="net-s1", explainer="cam")
-    # All 20 test maps eleven times; 4 cases of 2 classes by 3 depths, another class and as is.
+    # All 20 test maps are computed eleven times. Sanity: 4 cases x 2 classes x (3 depths, another
+    # class, unchanged).
     assert RULES["sensitivity"].units(study, job, COUNTS) == 220
     assert RULES["sanity"].units(study, job, COUNTS) == 40
     few = study_of(sanity={"cases": 50, "tests": ["logit"]})
@@ -154,7 +155,7 @@ def test_a_class_that_is_left_out_costs_nothing(monkeypatch, tmp_path):
 
 def test_a_rate_is_a_line_through_the_medians_of_its_trials():
     rate = Rate([(2, Measured(9, seconds, 30)) for seconds in (1.0, 3.0, 50.0)])
-    assert rate.at(100, "cpu") == 3  # one size of trials shows no slope
+    assert rate.at(100, "cpu") == 3  # trials of one size show no slope
     rate.points.append((12, Measured(9, 8.0, 130)))
     assert rate.at(22, "cpu") == 13
     assert rate.at(22, "size") == 230
@@ -171,7 +172,7 @@ def test_a_job_costs_its_start_and_its_units():
     points = timings.points(jobs[0])
     points += [(1, Measured(3, 2, 5)), (2, Measured(6, 4, 10))]
     costs = by_step(jobs, lambda job: cost_of(study, timings, job), lambda job: job.rule)
-    # 10 maps and 30, with a start each; an untimed kind is its start alone.
+    # 10 and 30 maps, with one start each. A kind without timing costs only its start.
     assert costs == {"explain": Cost(2, 8 + 120, 6 + 80, 200)}
     other = job_of("explain", classifier="other", explainer="lime", shard="test-000")
     assert cost_of(study, timings, other) == Cost(1, 4, 3, 0)
@@ -206,7 +207,7 @@ def test_a_failed_larger_trial_is_reported_and_its_output_is_taken_from_the_smal
 
 
 def test_every_kind_of_job_is_timed_or_listed(monkeypatch, tmp_path):
-    """Two data sets whose cases cost the same; only the second one has a U-Net."""
+    """The two data sets have the same cost per case, and only the second has a U-Net."""
     sets = {"demo": CONFIG["datasets"]["demo"], "more": CONFIG["datasets"]["demo"]}
     explainers = {**CONFIG["explainers"], "unet": {"method": "unet"}}
     study = study_of(datasets=sets, explainers=explainers)
@@ -254,7 +255,7 @@ def test_wall_time_follows_cores_and_chains():
     assert wall_time(chain, seconds, 2) == (20, 20)
     assert wall_time(chain, seconds, 2, 4) == (20, 20)
     assert wall_time(jobs(2, 1, 1), seconds, 2, 2) == (10, 10)
-    # The third waits for one node's two cores, though two nodes have one free each.
+    # The third job waits until one node has two free cores, although two nodes have one each.
     assert wall_time(jobs(1, 1, 2), seconds, 2, 2) == (10, 14)
 
 
@@ -310,13 +311,13 @@ def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
     points = {kind[0]: rate.points for (kind, _), rate in trials.timings.rates.items()}
     assert [units for units, _ in points["explain_without_network"]] == [2]
     assert points["sweep"][0][1].size > 0
-    # Nothing of the study itself was touched.
+    # No file of the study itself was changed.
     assert trial.placed(jobs[-1], tmp_path).output[0].startswith(str(tmp_path))
     assert planned("study.yaml", whole=False) == []
 
 
 def test_a_loaded_checkpoint_below_results_is_timed(monkeypatch, tmp_path):
-    """Its classes are not the miniature's own three, and no job of the plan writes it."""
+    """It has other classes than the miniature's three, and no job of the plan writes it."""
     copy_project(tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     phantom.generate(
@@ -356,7 +357,7 @@ def test_the_size_of_a_fitted_map_does_not_depend_on_how_few_masks_it_was_fitted
     def size(masks):
         centres = rng.uniform(40, 88, (masks, 2))
         mean = np.mean([np.hypot(rows - y, columns - x) < 30 for y, x in centres], axis=0)
-        # As a study's own: each pixel between the cells of a resized mean is a value of its own.
+        # As in a study, each pixel between the cells of a resized mean has a unique value.
         mean = cv2.resize(mean.astype(np.float32), (200, 200))
         file = tmp_path / f"{masks}.h5"
         record = MapRecord("c", "a", "", "ok", "", 0.0, {}, SaliencyMap("dense", mean))

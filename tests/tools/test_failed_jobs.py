@@ -1,4 +1,4 @@
-"""What `onerror` prints at the end of a failed run."""
+"""The messages of `onerror` at the end of a failed run."""
 
 import os
 from types import SimpleNamespace
@@ -84,7 +84,7 @@ def test_a_log_that_stayed_empty_on_a_full_disk(tmp_path, monkeypatch, left, sai
 
 
 def test_a_job_whose_log_breaks_off_was_killed(tmp_path):
-    """Every end but SIGKILL writes an ERROR line; logs of other programs end in their reason."""
+    """Every end except SIGKILL writes an ERROR line. Logs of other programs end with the reason."""
     job, log = tmp_path / "job.log", tmp_path / "snakemake.log"
     log.write_text(f"Error in rule train:\n    log: {job} (check log file(s) for error details)\n")
     job.write_text("10:00:00 INFO net: 3 of 40 cases\n")

@@ -1,4 +1,4 @@
-"""A folder that Snakemake cannot lock: whose the lock is, and what to type."""
+"""A folder that Snakemake cannot lock: which process holds the lock, and which command helps."""
 
 import subprocess
 import sys
@@ -12,7 +12,10 @@ SLEEP = "import time; print(flush=True); time.sleep(60)"
 
 @pytest.fixture
 def waiting(tmp_path):
-    """Processes called `snakemake` in a folder; ended with the test."""
+    """Return a function that starts a process called `snakemake` in a folder.
+
+    The processes end with the test.
+    """
     script, started = tmp_path / "snakemake", []
     script.write_text(SLEEP)
 
@@ -32,7 +35,7 @@ def waiting(tmp_path):
 
 
 def test_a_run_that_is_alive_is_named_and_its_lock_is_not_to_be_removed(waiting, tmp_path):
-    waiting("--dry-run")  # looks, and locks nothing
+    waiting("--dry-run")  # only reads, and locks nothing
     run = waiting("--cores", "2")
     assert [process.pid for process in folder_lock.owners(tmp_path)] == [run.pid]
     said = folder_lock.told(tmp_path, "UNLOCK")

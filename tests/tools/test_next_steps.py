@@ -1,4 +1,4 @@
-"""The last words of plain Snakemake."""
+"""The last message of a plain Snakemake run."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""One image gets the map that the workflow would give it, an overlay, and clear refusals."""
+"""One image gets the map that the workflow would give it, an overlay, and clear error messages."""
 
 import dataclasses
 import importlib
@@ -59,7 +59,7 @@ CONFIG = {
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory):
-    """What a finished study leaves behind, as far as one image needs it."""
+    """Write the files of a finished study that one image needs."""
     folder = tmp_path_factory.mktemp("project")
     shortcut = {"class": None, "probability": 0, "distractor": 0}
     made = {"cases": dict.fromkeys(("train", "val", "test"), 3), "size": 96, "contrast": 1.0}
@@ -141,7 +141,7 @@ def test_the_most_probable_class_is_explained_unless_one_is_named(project, image
 
 
 def test_boxes_of_the_map_and_of_the_readers_are_drawn(project, case, image, tmp_path):
-    """Readers' boxes are those of the case whose file the image is; none for another file."""
+    """Readers' boxes are drawn if the image is the file of a case, but not for another file."""
     height, width = cv2.imread(str(image), cv2.IMREAD_GRAYSCALE).shape
     boxed = dataclasses.replace(
         case, width=width, height=height, boxes={"COVID-19": ((10.0, 20.0, 30.0, 50.0),)}
@@ -231,7 +231,7 @@ def test_a_cropped_input_needs_a_lung_and_leaves_the_rest_at_zero(project, image
     found = explain_image(trained, image, lung=lung)
     assert found.answers[0].raw.shape == found.image.shape == (96, 96)
     assert not found.answers[0].raw[0].any()
-    assert found.image[0].any()  # what was cut off is still shown
+    assert found.image[0].any()  # the image still shows the part that was cut off
 
 
 def test_what_the_index_would_refuse_is_refused(project, image, lung, tmp_path):

@@ -1,4 +1,4 @@
-"""Progress: what a running job reports, and how far a study is by its files on disk."""
+"""Progress: reports of a running job, and the state of a study by its files on disk."""
 
 import os
 from types import SimpleNamespace
@@ -83,7 +83,7 @@ def _shard(folder, name, sick, healthy):
 
 
 def _save(maps, shard, cases, seconds, fingerprint="now", age=5.0):
-    """Store cases as their job does, one by one, all saved so long ago."""
+    """Store cases one by one, as their job does. All were saved `age` seconds ago."""
     store = PartialStore(maps / ".partial" / shard, fingerprint)
     for index in cases:
         store.save(index, [MapRecord(f"{shard}-{index}", "A", "", "ok", "", seconds)])
@@ -103,7 +103,7 @@ def test_a_study_is_read_from_disk(tmp_path):
     benchmark = tmp_path / "results/benchmarks/d/net/lime/explain/test-000.tsv"
     benchmark.parent.mkdir(parents=True)
     benchmark.write_text("s\th:m:s\n20.0\t0:00:20\n")
-    # One shard at work, and one whose job was killed yesterday.
+    # One shard is in progress, and the job of another was killed yesterday.
     _save(maps, "test-001", range(12), 2.0)
     _save(maps, "test-002", range(4), 2.0, age=86400.0)
     lime, lung = _progress(tmp_path, [("net", "lime"), ("none", "lung")])
@@ -133,7 +133,7 @@ def test_a_damaged_batch_is_no_reason_to_fail(tmp_path):
     maps = tmp_path / "results/d/net/lime/maps"
     _save(maps, "test-000", range(2), 3.0)
     (maps / ".partial/test-000/now/000002.h5").write_bytes(b"cut off")
-    # As `atomic_path` names a file that is being written.
+    # The name that `atomic_path` gives to a file while it is written.
     (maps / ".partial/test-000/now/.000003.7.unfinished.h5").write_bytes(b"begun")
     (state,) = _progress(tmp_path)
     assert str(state).startswith("lime, net, d: 2 of 20 cases, 3.00 s per case")

@@ -1,4 +1,4 @@
-"""How far a training is, by the log that it writes."""
+"""The progress of a training, read from its log."""
 
 import os
 
@@ -19,7 +19,7 @@ LOGGED = "09:00:0{} INFO epoch {}: loss 0.5, accuracy 0.8; validation loss 0.5, 
 
 
 def _log(stages):
-    """The log of a training whose epochs took so long, stage by stage."""
+    """Return the log of a training with the seconds of its epochs, stage by stage."""
     lines, epoch = ["09:00:00 INFO 400 training and 30 validation images"], 0
     for number, stage in enumerate(stages, start=1):
         lines.append(f"09:00:00 INFO stage {number}: 11178051 parameters are trained")
@@ -31,7 +31,7 @@ def _log(stages):
 
 @pytest.fixture
 def said(tmp_path):
-    """Write the log of a training, so long ago, and ask how far it is."""
+    """Write a training's log that is `age` seconds old, and return the line of its progress."""
 
     def say(stages=None, settings=ONE_STAGE, age=1.0, end=""):
         if stages is not None:
@@ -59,7 +59,7 @@ def test_what_an_early_stop_may_save_and_has_saved(said):
     assert said([[2.0]], settings) == (
         "1 of 15 epochs, 2.00 s per epoch, 28 s left, or less if it stops early"
     )
-    # The head's stage ended after four of five epochs; the second stage cannot stop early.
+    # The head's stage ended after four of five epochs. The second stage cannot stop early.
     assert said([[2.0] * 4, []], settings) == "4 of 14 epochs, 2.00 s per epoch, 20 s left"
     assert said([[2.0] * 4, [9.0]], settings) == "5 of 14 epochs, 9.00 s per epoch, 1 min 21 s left"
 
@@ -90,7 +90,7 @@ def test_a_trained_classifier(said, tmp_path):
 
 
 def test_the_log_that_training_writes_is_understood(tmp_path):
-    """The line of an epoch is written in one module and read in another."""
+    """One module writes the line of an epoch, and another reads it."""
     network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(3 * 64, 2))
     classifier = Classifier(network, "linear", ("A", "B"), "softmax", image_size=8)
     images = np.random.default_rng(0).integers(0, 255, (8, 8, 8), np.uint8)

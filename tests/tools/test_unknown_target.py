@@ -1,4 +1,4 @@
-"""A misspelt target: what was meant, and which targets there are."""
+"""A misspelt target: the suggested target, and the list of targets."""
 
 import subprocess
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_snakemake_prints_the_advice_below_its_own_message():
         capture_output=True,
         text=True,
     )
-    said = run.stdout + run.stderr  # a dry run prints its messages on stdout
+    said = run.stdout + run.stderr  # a dry run prints its messages to stdout
     assert run.returncode == 1, said
     assert "Did you mean 'results/demo/tables/ranks.csv'?" in said
     assert "Traceback" not in said

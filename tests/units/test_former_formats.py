@@ -1,6 +1,6 @@
-"""Units of every format stay readable, and give the numbers that they gave.
+"""Units of every format stay readable and give the same numbers as before.
 
-A new set, after the format has changed (`tests/data/units_format_1` is never written again):
+To store a new set after a change of the format (`tests/data/units_format_1` is never rewritten):
 
     pytest --basetemp=/tmp/kept tests/workflow/test_combinations.py -k gives_equal_bytes
     cp -r /tmp/kept/table0/project/results/mine/units tests/data/units_format_2
@@ -50,7 +50,7 @@ def test_columns_of_a_later_format_are_added_to_a_kept_unit(tmp_path, monkeypatc
 
 
 def renamed(source: Path, folder: Path, dataset: str, replicates: int) -> None:
-    """Copy a unit as one of another data set and another config."""
+    """Copy a unit, and change its data set and its config."""
     shutil.copytree(source, folder)
     index = json.loads((folder / unit.INDEX).read_text().replace('"mine/', f'"{dataset}/'))
     index["dataset"] = dataset
@@ -68,7 +68,7 @@ def test_results_of_a_study_are_never_replaced(tmp_path):
     shutil.copytree(SETS[0], units)
     for _ in range(2):
         reanalyse.prepare(units, out, accept=False)
-    # What was made before stays until all units could be read.
+    # Earlier results are kept until all units can be read.
     table = out / "results/mine/tables/localization.csv"
     table.parent.mkdir()
     table.touch()
@@ -88,7 +88,7 @@ def test_results_of_a_study_are_never_replaced(tmp_path):
 
 @pytest.mark.parametrize("kept", SETS, ids=lambda path: path.name)
 def test_kept_units_give_the_same_numbers(kept, tmp_path):
-    """Beside another data set of fewer classifiers, which is analysed by its own config."""
+    """Another data set with fewer classifiers is analysed at the same time, by its own config."""
     study = tmp_path / "study"
     shutil.copytree(kept, study / "one")
     for name in ("net-s2", "none"):

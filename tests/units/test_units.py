@@ -1,4 +1,4 @@
-"""Units: packed tables come back to the bit, in files of limited size."""
+"""Units: packed tables are restored exactly, from files of limited size."""
 
 import copy
 import json
@@ -50,7 +50,7 @@ SAME = st.lists(data_frames(COLUMNS, index=range_indexes(max_size=9)), min_size=
 @given(SAME)
 def test_tables_come_back_to_the_bit(tmp_path_factory, frames):
     folder = tmp_path_factory.mktemp("unit")
-    # As the result files have them: text of one type, whatever the rows.
+    # Result files have one text type, whatever the rows.
     tables = {str(n): table.astype({"case": "str"}) for n, table in enumerate(frames)}
     packed = pack(tables, folder / "scores")
     back = dict(unpack(packed, folder))
@@ -69,7 +69,7 @@ def test_tables_of_other_columns_and_nullable_types(tmp_path):
 
 
 def test_boxes_come_back_to_the_bit(tmp_path):
-    """Cells are lists of numbers of any length, or missing."""
+    """Cells are missing, or lists of numbers of any length."""
     tables = {}
     for name in ("right", "wrong"):
         (tmp_path / name).mkdir()
@@ -123,7 +123,7 @@ def made(folder, results, name="net-s1", **changed):
 
 @pytest.fixture
 def results(tmp_path):
-    """Some results of one classifier."""
+    """Write some results of one classifier."""
     folder = tmp_path / "results"
     for explainer in ("lime", "gradcam"):
         for protocol in ("default", "seed"):
@@ -164,7 +164,7 @@ def test_units_without_box_scores_are_known(tmp_path, results):
     after = made(tmp_path / "units", results, "net-s2")
     assert with_box_scores([after]) == ["d"]
     assert with_box_scores([before]) == with_box_scores([before, after]) == []
-    # A unit without explainers has none in any case.
+    # A unit without explainers never has box scores, so it does not count.
     assert with_box_scores([after, replace(after, name="none", tables={})]) == ["d"]
 
 
@@ -220,7 +220,7 @@ def test_columns_of_later_formats_get_the_value_that_earlier_rows_mean(
     assert (pd.read_parquet(tmp_path / "back/d/faithfulness/net-s1/lime.parquet").passes == 5).all()
     curves = pd.read_parquet(tmp_path / "back/d/net-s1/lime/ranking.parquet")
     assert "observer" not in curves
-    # A unit of that format has them itself.
+    # A unit of the newest format has these columns itself.
     restore(replace(read, format=3), tmp_path / "later")
     same = pd.read_parquet(tmp_path / "later/d/net-s1/lime/tuned/seed/scores.parquet")
     pd.testing.assert_frame_equal(same, before)
@@ -286,10 +286,10 @@ def test_a_seed_that_was_added_later_changes_no_other_training(tmp_path, results
     config = combined_config(units)
     assert config["classifiers"]["net"]["seeds"] == [1, 2, 3]
     assert config["only_classifiers"] == ["net-s1", "net-s2", "net-s3"]
-    # The agreement between seeds is of those that it was made from.
+    # A unit of the agreement between seeds covers only its own seeds, so this one does not fit.
     made(tmp_path / "units", results, "net", own={"net": {**net, "seeds": [1, 2]}})
     assert differences(find_units(tmp_path / "units")) != []
-    # `net` alone would be another training.
+    # This unit is neither a training of `net` nor the agreement between its seeds.
     made(tmp_path / "units", results, "other", own={"net": {**net, "seeds": [1, 2]}})
     with pytest.raises(InputError, match="'other' is not one of the trainings"):
         combined_config(find_units(tmp_path / "units"))
@@ -314,7 +314,7 @@ def test_rules_that_only_one_unit_has_do_not_disagree(tmp_path, results):
 
 @pytest.mark.parametrize("entry", [{"training": {"guidance": {"weight": 1}}}, {"weights": "a.pt"}])
 def test_trainings_that_need_other_code_agree(tmp_path, results, entry):
-    """Guidance and checkpoints are code that only some trainings use."""
+    """Only some trainings use the code for guidance and checkpoints."""
     made(tmp_path / "units", results, "none")
     made(tmp_path / "units", results, "net-s1", code={"train": "plain"})
     for seed in (1, 2):
@@ -344,7 +344,7 @@ def test_the_unit_none_is_asked_for_by_name(tmp_path, results):
 
 
 def test_data_sets_need_not_agree_with_each_other(tmp_path, results):
-    """Another classifier of an equal name, other entries, other code: two analyses."""
+    """Another classifier of the same name, other entries and other code give two analyses."""
     for name in ("none", "net-s1", "net-s2"):
         made(tmp_path / "a", results, name)
     other = {"dataset": "e", "code": {"score": "new"}, "place": [0, 0]}
@@ -360,7 +360,7 @@ def test_data_sets_need_not_agree_with_each_other(tmp_path, results):
 
 
 def units_of(config, leave_out=()):
-    """The units that a config has, as far as its entries go."""
+    """Return the units of a config, with its entries but without tables."""
     found = [
         Unit(
             Path(dataset, name), name, dataset, own_entries(config, name),
@@ -382,7 +382,7 @@ def test_units_of_a_config_make_up_that_config(path, monkeypatch):
     monkeypatch.chdir(CONFIGS.parent)
     config = load_file(path, check_files=False)
     units = units_of(config)
-    # As JSON keeps them.
+    # Use the values that JSON restores.
     units = [
         replace(u, **{k: json.loads(json.dumps(getattr(u, k))) for k in ("shared", "shown")})
         for u in units
@@ -392,7 +392,7 @@ def test_units_of_a_config_make_up_that_config(path, monkeypatch):
     elsewhere = {"data_root", "figures", "only_classifiers", "plugins"}
     keys = set(Config.model_fields) - elsewhere
     ours, theirs = found.recorded(), config.recorded()
-    # Nor is the place of the files.
+    # The place of the files may differ too.
     assert {entry.pop("root", ".") for entry in ours["datasets"].values()} <= {None, "."}
     for entry in theirs["datasets"].values():
         entry.pop("root", None)
@@ -403,7 +403,7 @@ def test_units_of_a_config_make_up_that_config(path, monkeypatch):
 
 
 def test_titles_of_units_do_not_collide(monkeypatch):
-    """Two hospitals ran one config under keys of their own, and gave both data sets one title."""
+    """Two hospitals ran one config with their own keys, and gave both data sets the same title."""
     monkeypatch.chdir(CONFIGS.parent)
     units = units_of(load_file(CONFIGS / "boxes.yaml", check_files=False))
     for one in units:
@@ -413,7 +413,7 @@ def test_titles_of_units_do_not_collide(monkeypatch):
 
 
 def test_the_full_study_is_analysed_in_one_go(monkeypatch):
-    """Ten trainings on the full image, four on masked and three on a hundred images."""
+    """Ten trainings on the full image, four on masked images and three on a hundred images."""
     monkeypatch.chdir(CONFIGS.parent)
     units = [
         unit

@@ -1,4 +1,4 @@
-"""The answer agrees with the comparisons, whichever they are."""
+"""The answer agrees with the comparisons, for all possible conclusions."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""How many cases the verdict rests on, and what it is without the near-duplicates."""
+"""The number of cases behind the verdict, and the result without near-duplicates."""
 
 import json
 
@@ -34,7 +34,7 @@ FAMILIES = {"lime": "perturbation", "gradcam": "cam"}
 
 
 def pairs(*rows) -> pd.DataFrame:
-    """Rows of near_duplicates.csv: case, its split, twin, its split, excluded."""
+    """Return rows of near_duplicates.csv: case, its split, twin, its split, excluded."""
     return pd.DataFrame(
         [
             dict.fromkeys(NEAR_DUPLICATES.names, "A")
@@ -58,7 +58,7 @@ def scores():
 
 
 def facts(scores, near, how_many, searched=True, cases=(), told=()):
-    """Numbers of the sentences under "Cases" of the verdict, and their outcomes."""
+    """Return the numbers and outcomes of the sentences under "Cases" in the verdict."""
     twins = cases_with_twins(near)
     means, compared = primary_result(scores, twins, STATISTICS, 1)
     tables = Tables(
@@ -109,7 +109,7 @@ def test_the_verdict_lists_what_may_be_wrong_with_the_data(scores):
 
 
 def drawn(number, split="test", **references):
-    """Make a case; references are `masks` and `boxes` by class."""
+    """Create a case; references are `masks` and `boxes` by class."""
     return Case(f"c{number}", f"p{number}", split, ("COVID-19",), "x.png", **references)
 
 
@@ -122,7 +122,7 @@ def test_the_verdict_says_what_the_references_were_drawn_as(scores):
         drawn(0, masks=masks),
         drawn(1, boxes=boxes),
         drawn(2, boxes=nothing),
-        # A mask is scored where there are both; other splits and classes do not count.
+        # If a case has both, the mask is scored. Other splits and classes do not count.
         drawn(3, masks=masks, boxes=boxes),
         drawn(4, "val", boxes=boxes),
         drawn(5, boxes={"Mass": ()}),
@@ -144,7 +144,7 @@ def test_the_verdict_says_what_the_references_were_drawn_as(scores):
 
 
 def test_the_primary_result_is_given_without_near_duplicates_too(scores):
-    """The twins' scores lift Grad-CAM: without them its mean is that of the other cases."""
+    """The twins' scores raise Grad-CAM's mean. Without them, it equals the mean of other cases."""
     twins = [f"case_{number:03d}" for number in (0, 3, 8)]
     lifted = scores.copy()
     theirs = lifted["case"].isin(twins)
@@ -154,7 +154,7 @@ def test_the_primary_result_is_given_without_near_duplicates_too(scores):
         ("t2", "train", twins[1], "test", "no"),
         ("v1", "val", twins[2], "test", "no"),
         ("t1", "train", "v1", "val", "no"),
-        ("t3", "train", "case_010", "test", "yes"),  # resolved by near_duplicates: exclude
+        ("t3", "train", "case_010", "test", "yes"),  # solved by near_duplicates: exclude
     )
     numbers, outcomes = facts(lifted, near, counts(("test", "used", "", 40)))
     assert numbers["near_duplicate_pairs"] == 4

@@ -1,4 +1,4 @@
-"""The verdict agrees with the tests in the tables: hand-made tables force every sentence."""
+"""The verdict agrees with the tests in the tables: hand-made tables lead to every sentence."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ HEAD = {"dataset": "demo", "split": "test", "classifier": "resnet18"}
 
 
 def compared(a, b, conclusion, **changes):
-    """One row of comparisons.csv whose numbers agree with its conclusion."""
+    """Return a row of comparisons.csv whose numbers agree with its conclusion."""
     difference, low, high, p = {
         "a_higher": (0.08, 0.06, 0.1, 1e-5),
         "b_higher": (-0.08, -0.1, -0.06, 1e-5),
@@ -106,7 +106,7 @@ def chapter_of(rows, families=FAMILIES, bases=BASES, explainers=None, **others):
 
 
 def texts(chapter, title=None):
-    """All sentences of the headline, or of the section whose title starts so."""
+    """Return all sentences of the headline, or of the section whose title starts with `title`."""
     if title is None:
         return [found.text for found in chapter.headline]
     (section,) = [part for part in chapter.sections if part.title.startswith(title)]
@@ -194,7 +194,7 @@ def test_headline_counts_primary_comparisons_alone():
     )
     assert len(said) == 8
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
-    # A sentence each, first what was shown.
+    # There is one sentence each; significant results come first.
     better, same = texts(chapter, "Secondary")
     assert better.startswith("lime is better than gradcam by Dice: lime − gradcam +0.080 (95 %")
     assert same.startswith(
@@ -316,7 +316,7 @@ def test_without_a_classifier_null_baselines_and_ceilings_are_compared():
 
 
 def pairs_of(chapter):
-    """The pairs in the headline, each with its outcome; a pair that appears twice is an error."""
+    """Return the pairs of the headline with their outcomes. No pair may appear twice."""
     found = {}
     for sentence_ in chapter.headline:
         for outcome, others in sentence_.numbers.get("against", {}).items():
@@ -359,7 +359,7 @@ def test_in_short_each_mean_the_best_null_baseline_and_each_pair_once():
     assert found["gradcam", "lime"] == "better"
     assert found["gradcam", "ig"] == "equivalent"
     assert found["ig", "lime"] == "none_shown"
-    # Where low is good, the best null baseline has the lowest mean.
+    # If low is good, the best null baseline has the lowest mean.
     px = {"metric": "hausdorff_full", "unit": "px"}
     distances = [localized(name, **px, mean=100 * mean) for name, mean in means.items()]
     study = Study({**STATISTICS, "primary": "hausdorff_full"}, families, BASES)
@@ -373,7 +373,7 @@ def test_in_short_each_mean_the_best_null_baseline_and_each_pair_once():
 
 
 def rated(auc, low, high, balanced=None, **head):
-    """Rows of classification.csv: macro AUC and, with its interval, balanced accuracy."""
+    """Return rows of classification.csv: macro AUC and balanced accuracy, with intervals."""
     head = {**HEAD, "class": "all", "n": 90, "n_patients": 40, **head}
     balanced = balanced or (auc, low, high)
     rows = [("macro_auc", auc, low, high), ("balanced_accuracy", *balanced)]
@@ -418,7 +418,7 @@ def judged(*rows, **others):
 
 
 def named_in(chapter):
-    """The sentences of verdict.json about explainers, without those about the classifier."""
+    """Return the sentences of verdict.json on explainers, without those on the classifier."""
     content = json.loads(pages.to_json([chapter]))["chapters"][0]
     return json.dumps([content["headline"], content["sections"]])
 
@@ -441,7 +441,7 @@ def test_no_conclusion_is_drawn_from_a_useless_classifier(rows, status):
     said = named_in(chapter)
     assert "gradcam" not in said
     assert "lime" not in said
-    # What ignores the classifier is compared all the same.
+    # Methods that ignore the classifier are still compared.
     assert pairs_of(chapter) == {("lung", "unet"): "worse"}
 
 
@@ -484,7 +484,7 @@ def test_below_chance_the_order_that_fits_is_named_for_the_config():
     chapter = judged(*rated(0.02, 0.0, 0.05), orders=order)
     assert chapter.quality["fitting_order"] == ["COVID-19", "Normal"]
     assert "`classes: [COVID-19, Normal]`" in chapter.headline[0].text
-    # Above chance, the verdict does not ask for the order.
+    # If the classifier is above chance, the verdict does not question the order.
     fine = judged(*rated(0.9, 0.8, 0.95), orders=order)
     assert fine.quality["fitting_order"] == []
 
@@ -505,7 +505,7 @@ def test_the_order_is_asked_for_where_single_classes_are_below_chance(macro):
     assert chapter.quality["concludes"] == (macro[1] > 0.5)
     assert chapter.quality["fitting_order"] == ["COVID-19", "Normal", "Other"]
     assert "`classes: [COVID-19, Normal, Other]`" in chapter.headline[0].text
-    # One of the two alone may be below chance by its labels: no order is named.
+    # If only one class is below chance, its labels may be wrong, so no order is named.
     alone = judged(*rated(*macro), aucs[0], orders=order)
     assert alone.quality["fitting_order"] == []
 
@@ -515,7 +515,7 @@ def test_one_good_classifier_among_several_concludes():
     rows = [{**row, "classifier": name} for name in names for row in JUDGED]
     explainers = [localized(e, classifier=c) for c in names for e in ("lime", "gradcam")]
     rates = [*rated(0.5, 0.4, 0.6, classifier="bad"), *rated(0.9, 0.8, 1, classifier="good")]
-    # A data set of the same names elsewhere changes nothing here.
+    # Another data set with the same names does not change this one.
     rates += rated(0.5, 0.4, 0.6, classifier="good", dataset="another")
     seeds = [
         localized("lime", classifier="good", mean=0.4),
@@ -540,14 +540,17 @@ def test_one_good_classifier_among_several_concludes():
     assert found["good"].quality["concludes"]
     assert pairs_of(found["good"])["lime", "gradcam"] == "better"
     assert set(pairs_of(found["bad"])) == {("lung", "unet")}
-    # Of two trainings one is left: no spread between seeds, and the other is named.
+    # One of two trainings is left, so there is no spread between seeds. The other is named.
     rest = texts(found["good"], "What do")
     assert not any("Over 2 seeds" in text for text in rest)
     assert any("drawn from bad" in text for text in rest)
 
 
 def settings_of(signs, tested):
-    """Comparisons of lime and gradcam in several binarizations: sign of the mean, shown or not."""
+    """Return comparisons of lime and gradcam in several binarizations.
+
+    For each binarization, `signs` has the sign of the mean, and `tested` whether it is significant.
+    """
     rows = []
     for place, (sign, shown) in enumerate(zip(signs, tested, strict=True)):
         conclusion = ("a_higher" if sign > 0 else "b_higher") if shown else "none_shown"
@@ -620,7 +623,7 @@ def test_flips_over_metrics_follow_their_direction():
     px = {"metric": "hausdorff_full", "mean_difference": -9.0, "family": "secondary"}
     distance = compared("lime", "gradcam", "b_higher", **px)
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
-    # Lower is better: both metrics say the same.
+    # Lower is better, so both metrics agree.
     assert said[1:] == [
         "Over the 2 compared metrics, lime has a better mean than gradcam in all 2 settings "
         "(significant in each).",
@@ -636,7 +639,7 @@ def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
     rows += [{**row, "protocol": "seed"} for row in rows]
     said = "By IoU, lime has a better mean than gradcam in all 2 settings (significant in 1)."
     assert texts(chapter_of(rows), "Where does") == [said]
-    # Holm's correction depends on the protocol's other pairs; the default protocol's decides.
+    # Holm's correction depends on the other pairs of a protocol. The default protocol counts.
     rows[2] |= {"p_adjusted": 0.06, "conclusion": "none_shown"}
     assert texts(chapter_of(rows), "Where does") == [said]
     assert texts(chapter_of(rows[::-1]), "Where does") == [said]
@@ -648,7 +651,7 @@ def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
 
 @pytest.mark.parametrize("other", [0.1, 0.4])
 def test_classes_with_another_order_are_named(other):
-    """With the best null baseline; the second one would only lengthen the sentence."""
+    """The best null baseline is named; a second one would only lengthen the sentence."""
     means = {"lime": (0.3, 0.3), "gradcam": (0.2, 0.2), "lung": (0.5, other)}
     means["edges"] = (0.1, 0.1)
     explainers = [
@@ -898,7 +901,7 @@ def test_few_superpixels_are_a_warning(median, outcome):
 
 
 def beside(explainer, conclusion, difference, **changes):
-    """A row of readers.csv."""
+    """Return a row of readers.csv."""
     low, high = difference - 0.02, difference + 0.02
     row = {
         **HEAD, "explainer": explainer, "binarization": "tuned", "class": "COVID-19",

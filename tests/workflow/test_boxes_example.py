@@ -1,4 +1,4 @@
-"""docs/boxes.md does what it says: its commands and its config, on fewer and smaller phantoms."""
+"""The commands and the config of docs/boxes.md work, on fewer and smaller phantoms."""
 
 import re
 import shlex
@@ -15,20 +15,20 @@ from tests.helpers.small_study import ROOT, Study, copy_project
 pytestmark = pytest.mark.slow
 PAGE = (ROOT / "docs" / "boxes.md").read_text()
 CONFIG = yaml.safe_load((ROOT / "config" / "boxes.yaml").read_text())
-# Few images, and yet each class has a box in validation and test.
+# Few images, but each class has a box in validation and test.
 SIZES = {"nih": (18, 9, 18), "rsna": (18, 9, 18), "vindr": (36, 12, 18)}
 EXPLAINERS = ("gradcam", "centre_prior")
 
 
 def commands() -> list[list[str]]:
-    """List the commands of the page, as words."""
+    """List the commands of the page, split into words."""
     blocks = re.findall(r"^```bash\n(.*?)^```$", PAGE, re.M | re.S)
     return [shlex.split(line) for block in blocks for line in block.splitlines()]
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory) -> Study:
-    """The example, with as few images and epochs as its commands allow."""
+    """Run the example with as few images and epochs as its commands allow."""
     study = Study(tmp_path_factory.mktemp("example") / "project")
     copy_project(study.folder)
     *writing, _, _ = commands()
@@ -71,7 +71,7 @@ def test_every_data_set_is_scored_by_its_boxes(example, name):
     assert (pd.read_csv(tables / "localization.csv")["reference"] == "box").all()
     assert "references drawn as boxes" in (tables / "verdict.md").read_text()
     text = (tables / "tables.md").read_text()
-    # The tables of the page, under its titles.
+    # The page has the tables under these titles.
     for title in ("Box IoU ↑", "CorLoc ↑", "MaxBoxAcc, diagnostic ↑", "RoDeO ↑"):
         assert title in text
 

@@ -1,4 +1,4 @@
-"""CheXpert and CheXlocalize through the whole workflow: generated files, and the one real image."""
+"""CheXpert and CheXlocalize in the whole workflow: generated files, and one real image."""
 
 import copy
 import json
@@ -22,12 +22,12 @@ pytestmark = pytest.mark.slow
 
 
 def real_config() -> dict:
-    """The project's own config of CheXlocalize."""
+    """Read the project's own config of CheXlocalize."""
     return yaml.safe_load((ROOT / "config" / "chexlocalize.yaml").read_text())
 
 
 def small_config() -> dict:
-    """The same, made small."""
+    """Return the same config for a small study."""
     config = real_config()
     config["datasets"]["chexlocalize"] |= {
         "root": "data",
@@ -54,7 +54,7 @@ def small_config() -> dict:
 
 
 def write_benchmark(root: Path) -> None:
-    """Readers who draw the reference itself, and point at it, except that they miss every edema."""
+    """Write readers who draw the reference itself and point at it, but miss every edema."""
     shutil.copy(root / "gt_segmentations_test.json", root / "hb_masks.json")
     places = {name.replace("Lung", "Airspace"): [x, y] for name, (y, x) in PLACES.items()}
     points = {
@@ -70,7 +70,7 @@ def write_benchmark(root: Path) -> None:
 
 @pytest.fixture(scope="module")
 def chexpert(tmp_path_factory) -> Study:
-    """The study on generated files, from start to the verdict and figures; no notebook."""
+    """Run the study on generated files from start to verdict and figures, without the notebook."""
     study = Study(tmp_path_factory.mktemp("chexpert") / "project")
     copy_project(study.folder)
     write_benchmark(write_chexpert(study.folder / "data", COUNTS))
@@ -102,7 +102,7 @@ def test_every_drawn_finding_is_explained_and_scored(chexpert):
         assert (scores.image_area == HEIGHT * WIDTH).all()
         area = [disc(name.replace("Airspace", "Lung")).sum() for name in scores["class"]]
         assert scores.reference_area.tolist() == area
-        # Each map is of the class whose mask it is scored on.
+        # Each map is for the class whose mask is used to score it.
         assert (scores.target_class == scores["class"]).all()
 
 
@@ -116,7 +116,7 @@ def test_each_class_has_a_threshold_of_its_own(chexpert):
         for name, row in found.iterrows():
             used = status.loc[status["class"] == name, "threshold"].iloc[0]
             assert used == pytest.approx(row.threshold, abs=1e-6)
-    # The centre prior's best threshold depends on where a finding is.
+    # The centre prior's best threshold depends on the position of a finding.
     assert found.threshold.nunique() > 1
 
 
@@ -177,7 +177,7 @@ def test_uncertain_as_a_third_state_runs(chexpert):
 
 @pytest.mark.skipif(not SAMPLE.is_dir(), reason="no real image at ../shared/data")
 def test_the_real_image_is_a_study_of_its_own(tmp_path):
-    """One image of one split: thresholds are fixed, the classifier is loaded."""
+    """With one image in one split, thresholds are fixed and the classifier is loaded."""
     import torch
 
     from fidelity.classifiers.architectures import build

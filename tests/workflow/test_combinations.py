@@ -1,4 +1,4 @@
-"""Other ways in: a table of 16-bit TIFFs, a loaded checkpoint, plugins, seeds, no classifier."""
+"""Other inputs: a table of 16-bit TIFFs, a loaded checkpoint, plugins, seeds, no classifier."""
 
 import csv
 import json
@@ -55,7 +55,10 @@ SEEDS = {
 
 @pytest.fixture(scope="module")
 def table_study(tmp_path_factory) -> Study:
-    """A project with 27 cases in a table, in the project folder itself; no lung masks."""
+    """Create a project with 27 cases in a table, without lung masks.
+
+    The images and the table are in the project folder itself.
+    """
     study = Study(tmp_path_factory.mktemp("table") / "project")
     copy_project(study.folder)
     rng = np.random.default_rng(0)
@@ -139,7 +142,7 @@ def test_table_with_seeds_one_logit_a_loaded_checkpoint_and_a_plugin(table_study
     assert (repeated.n_seeds == 2).all()
     page = (table_study.folder / "results/mine/tables/tables.md").read_text()
     assert "Agreement between training seeds on Mine, test split" in page
-    # The order of classes is in question only where weights were loaded.
+    # Only loaded weights can have their classes in another order.
     order = pd.read_csv(table_study.folder / "results/mine/tables/class_order.csv")
     assert set(order.classifier) == {"loaded"}
     assert order[order.split == "test"]["class"].tolist() == ["sick", "well"]
@@ -191,7 +194,7 @@ METRICS += ["infidelity", "infidelity_relative", "sensitivity_max"]
 
 @pytest.fixture(scope="module")
 def checked_study(table_study) -> Study:
-    """Two training seeds, a tuned rule, two protocols and all checks; tables and units."""
+    """Run two training seeds, a tuned rule, two protocols and all checks to tables and units."""
     config = _config(
         classifiers={"net": SEEDS},
         explain={"splits": ["val", "test"]},
@@ -241,7 +244,7 @@ def test_faithfulness_and_sanity_are_measured_where_they_are_asked_for(checked_s
 
 
 UNITS = ["net", "net-s1", "net-s2", "none"]
-# Of what a run took and when, not of what it found.
+# Files on the duration and time of a run, not on its results.
 TIMES = ("made_of.json", "cost.csv")
 
 
@@ -257,7 +260,7 @@ def _reanalyse(study: Study, units, output, *options: str) -> str:
 
 
 def test_reanalysis_from_units_gives_equal_bytes(checked_study, tmp_path):
-    """Tables, verdict and pages; and the figures of one classifier, from units alone."""
+    """The units alone give all tables, the verdict, the pages, and one classifier's figures."""
     results, output = checked_study.folder / "results", tmp_path / "again"
     units = tmp_path / "units"
     shutil.copytree(results / "mine/units", units)
@@ -268,7 +271,7 @@ def test_reanalysis_from_units_gives_equal_bytes(checked_study, tmp_path):
         for path in sorted((results / folder / "tables").glob("*.*"))
         if path.is_file() and path.name not in TIMES
     ]
-    # Of earlier tests' configs.
+    # Leave out tables from the configs of earlier tests.
     made = [path for path in made if path.name not in ("layers.csv", "agreement-net.csv")]
     figures = ["distributions-tuned", "curves", "ranks", "sensitivity", "lesion_size", "agreement"]
     figures += ["faithfulness", "sanity", "confusion", "training"]
@@ -281,13 +284,13 @@ def test_reanalysis_from_units_gives_equal_bytes(checked_study, tmp_path):
     again = output / "results"
     assert [str(p) for p in made if (again / p).read_bytes() != (results / p).read_bytes()] == []
     assert all((output / name).stat().st_size > 1000 for name in figures)
-    # Nothing else was there to be read.
+    # No other files were available.
     suffixes = {path.suffix for path in output.rglob("*.*") if "figures" not in path.parts}
     assert not {".h5", ".safetensors", ".tiff", ".png", ".pt"} & suffixes
     cost = pd.read_csv(again / "mine/tables/cost.csv").set_index(
         ["classifier", "explainer", "step"]
     )
-    # Shards that an earlier test's config explained count too, if the data set still has them.
+    # Shards explained for an earlier test's config count too, if the data set still has them.
     timed = list((results / "benchmarks/mine/net-s1/gradcam/explain").glob("*.tsv"))
     assert len(timed) >= 2
     assert cost.loc[("net-s1", "gradcam", "explain"), "jobs"] == len(timed)
@@ -297,7 +300,7 @@ def test_reanalysis_from_units_gives_equal_bytes(checked_study, tmp_path):
 
 
 def test_all_of_a_part_of_the_units_is_planned(checked_study, tmp_path):
-    """One of two trainings, and without what compares them."""
+    """One of two trainings is used, so comparisons between trainings are left out."""
     for name in ("net-s1", "none"):
         shutil.copytree(checked_study.folder / "results/mine/units" / name, tmp_path / name)
     output = tmp_path / "again"
@@ -312,13 +315,13 @@ def test_all_of_a_part_of_the_units_is_planned(checked_study, tmp_path):
 
 
 def test_the_digest_of_every_job_behind_a_unit_is_in_it(checked_study):
-    """All that results come from, by Snakemake's own record of inputs."""
+    """Snakemake's own record of inputs gives all jobs behind a unit."""
     listing = result_origins.read(checked_study.folder / "results/mine/tables/made_of.json")
     records = result_origins.records_in(listing, result_origins.Places([]))
     folder = checked_study.folder / "results/mine/units"
     known = {name: read_unit(folder / name).code.values() for name in UNITS}
     for name in UNITS:
-        # A unit may build on the shared one, and what compares seeds on their units.
+        # A unit may depend on the shared unit. The comparison of seeds also depends on their units.
         allowed = {
             code for n in {name, "none"} | set(UNITS if name == "net" else []) for code in known[n]
         }
@@ -342,7 +345,7 @@ def test_the_digest_of_every_job_behind_a_unit_is_in_it(checked_study):
 
 
 def test_gradients_are_explained_and_networks_without_a_rule_stop_the_study(table_study):
-    """Through the DAG, on a ResNet; a network whose name tells nothing is refused untrained."""
+    """ResNet works in the DAG; a network that its name does not describe is refused untrained."""
     config = _config(classifiers={"net": {"architecture": "resnet18", "training": {"epochs": 1}}})
     few = {
         "integrated_gradients": {"steps": 4},

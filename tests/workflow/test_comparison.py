@@ -1,4 +1,4 @@
-"""Two real finished studies compared: the files and the records are those that a run leaves."""
+"""Comparison of two real finished studies, with the files and records that a run writes."""
 
 import pandas as pd
 
@@ -9,7 +9,7 @@ from fidelity.pages.comparison.columns import COMPARED, DIFFERING
 def test_a_study_is_compared_with_a_changed_copy(finished, study, tmp_path):
     changed = study.folder / "results/small/net/lime/half/default/scores.parquet"
     rows = pd.read_parquet(changed)
-    changed.unlink()  # other folders may hold it as a hard link
+    changed.unlink()  # other folders may have it as a hard link
     rows.assign(iou=rows["iou"] / 2).to_parquet(changed)
     out = tmp_path / "out"
     names = {"A": "first", "B": "second"}

@@ -1,4 +1,4 @@
-"""Metrics judged by controls, through the workflow: guided trainings to tables, and their units."""
+"""Metrics judged by controls in the workflow: from guided trainings to tables and units."""
 
 import copy
 
@@ -12,7 +12,7 @@ KINDS = {"aligned": "reference", "plain": None, "misaligned": "other_cases"}
 
 
 def config() -> dict:
-    """A phantom, the least network, two seeds of each kind."""
+    """Return a config with a phantom, the smallest network, and two seeds of each kind."""
     training = {"epochs": 1, "learning_rate": 0.01}
     guided = {
         kind: {**training, **({"guidance": {"masks": masks, "loss": "share"}} if masks else {})}
@@ -63,15 +63,15 @@ def test_controls_through_the_workflow(tmp_path):
         ("gradcam", "default", "roc_auc"),
     }
     assert "lung" not in set(table["explainer"])
-    # The weights differ by the guidance alone, so the trainings do.
+    # The kinds differ only in their guidance, so different weights show that it has an effect.
     weights = {
         kind: (study.folder / f"results/phantom/{kind}-s1/model.safetensors").read_bytes()
         for kind in KINDS
     }
     assert len(set(weights.values())) == 3
-    # The unit of a training holds what the tables are made of.
+    # The unit of a training contains the inputs of the tables.
     unit = study.read("phantom/units/aligned-s1/unit.json").decode()
     assert "phantom/hiding/aligned-s1.parquet" in unit
-    # A part of the trainings is run without the tables; the rest stays as it is.
+    # With only some of the trainings, the tables are not made, and nothing else changes.
     study.write(config() | {"only_classifiers": ["aligned-s1"]})
     assert "controls" not in study.plan("tables")

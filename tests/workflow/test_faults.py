@@ -1,6 +1,6 @@
-"""What a user's machine does to a run: full or read-only disks, Ctrl-C, kill -9, lost images.
+"""Faults of a user's machine: full or read-only disks, Ctrl-C, kill -9, lost images.
 
-One tiny study (a network of two layers, nine test images) for all of it.
+All tests use one tiny study (a network of two layers, twelve test images).
 """
 
 import copy
@@ -42,7 +42,7 @@ CONFIG = {
     "statistics": {"replicates": 100},
     "compute": {"threads": 1, "batch": BATCH},
 }
-# `gated` waits before the map whose number stands in the file `gate`, until that file is gone.
+# Before the map whose number is in the file `gate`, `gated` waits until that file is deleted.
 PLUGIN = """
 import time
 from pathlib import Path
@@ -69,7 +69,7 @@ REFUSING = "#!/bin/sh\necho 'sbatch: error: Invalid account' >&2\nexit 1\n"
 SLURM = ("--executor", "slurm", "--jobs", "2", "--default-resources", "slurm_account=x")
 PRIVATE = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
 SHM = "mount -t tmpfs -o size=4k tmpfs /dev/shm && ! cat /dev/zero > /dev/shm/full 2>/dev/null"
-# The results on a disk with room for some of the maps, then with more; what the first run left.
+# Run with room for only some of the maps, then with more. Keep the files of the first run.
 SMALL_DISK = """
 mv results kept && mkdir results && mount -t tmpfs -o size=64m tmpfs results
 cp -a kept/. results/
@@ -86,7 +86,7 @@ NO_MOUNT = "this kernel lets nobody mount a file system of their own (unshare --
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory):
-    """The study, run from nothing, with a full /dev/shm where the kernel permits that."""
+    """Run the study from nothing, with a full /dev/shm if the kernel permits that."""
     folder = tmp_path_factory.mktemp("tiny") / "project"
     copy_project(folder)
     (folder / "mine.py").write_text(TWO_LAYERS + PLUGIN)
@@ -103,21 +103,21 @@ def tiny(tmp_path_factory):
 
 @pytest.fixture
 def study(tiny, tmp_path):
-    """A copy that a test may harm; times of files are kept."""
+    """Return a copy that a test may damage. File times are kept."""
     folder = tmp_path / "project"
     shutil.copytree(tiny[0].folder, folder, symlinks=True)
     return Study(folder)
 
 
 def mounts(script):
-    """Tell whether a shell script that mounts may run here."""
+    """Return whether a shell script that mounts file systems may run here."""
     if not shutil.which("unshare"):
         return False
     return subprocess.run([*PRIVATE, script], capture_output=True).returncode == 0
 
 
 def privately(study, script, *arguments):
-    """Run a shell script in the study's folder; what it mounts is gone when it ends."""
+    """Run a shell script in the study's folder. Its mounts disappear when it ends."""
     return subprocess.run(
         [*PRIVATE, script, "sh", *arguments],
         cwd=study.folder, env=environment(), capture_output=True, text=True,
@@ -125,7 +125,7 @@ def privately(study, script, *arguments):
 
 
 def files_of(folder):
-    """Content of all files by their path, without logs and what Snakemake measured."""
+    """Return the content of all files by path, without logs and benchmarks."""
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
@@ -134,7 +134,7 @@ def files_of(folder):
 
 
 def forget_maps(study):
-    """Remove the maps and all that was made of them."""
+    """Remove the maps and all results computed from them."""
     shutil.rmtree(study.folder / "results/tiny/net/gated")
     (study.folder / TABLE).unlink()
 
@@ -147,19 +147,19 @@ def command(*arguments):
 
 def environment():
     found = {**os.environ, "OMP_NUM_THREADS": "1"}
-    found.pop("MAKELEVEL", None)  # of `make test`
+    found.pop("MAKELEVEL", None)  # the variable of `make test`
     return found
 
 
 def started(study, gate):
-    """Start a run in a session of its own, as a terminal does; return when it waits at the gate."""
+    """Start a run in its own session, as a terminal does. Return when it waits at the gate."""
     (study.folder / "gate").write_text(str(gate))
     (study.folder / "waiting").unlink(missing_ok=True)
     with (study.folder / "run.log").open("w") as out:
         run = subprocess.Popen(
             command(TABLE), cwd=study.folder, env=environment(), stdout=out, stderr=out,
             start_new_session=True,
-            # Under pytest in the background of a shell, SIGINT would be ignored.
+            # If a shell runs pytest in the background, SIGINT would be ignored.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )  # fmt: skip
     until(lambda: (study.folder / "waiting").exists() or run.poll() is not None)
@@ -168,7 +168,7 @@ def started(study, gate):
 
 
 def until(condition, seconds=240):
-    """Wait for something that comes at once on an idle machine."""
+    """Wait for a condition that holds at once on an idle machine."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about"
@@ -176,7 +176,7 @@ def until(condition, seconds=240):
 
 
 def workers(study):
-    """Processes that run this study's scripts."""
+    """List the processes that run this study's scripts."""
     found = subprocess.run(
         ["ps", "-ww", "-eo", "pid,stat,args"], capture_output=True, text=True
     ).stdout
@@ -200,7 +200,7 @@ def test_a_full_shared_memory_stops_nothing(tiny):
 
 
 def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
-    """Ctrl-C while map 4 is made, `kill -9` of Snakemake while map 7 is made; plugins save each."""
+    """Ctrl-C comes during map 4, and `kill -9` of Snakemake during map 7. Each map is saved."""
     expected, maps = (
         study.read("tiny/tables/localization.csv"),
         len((study.folder / "made").read_text()),
@@ -225,7 +225,7 @@ def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
     assert f"Process {run.pid} is running in this folder" in second.stdout + second.stderr
     run.kill()
     run.wait()
-    until(lambda: not workers(study))  # a worker that lived on would work for nothing
+    until(lambda: not workers(study))  # a worker that survived would work for nothing
     assert "the process that started this job (Snakemake) has ended" in explain_log(study)
     assert batches(study) == [f"00000{number}.h5" for number in range(6)]
     assert not (study.folder / MAPS).exists()
@@ -243,12 +243,12 @@ def test_interrupted_and_killed_runs_resume_and_end_in_the_same_tables(study):
     assert unlocked.returncode == 0
     study.snakemake(TABLE)
     assert "resumed: 6 of 8 maps" in explain_log(study)
-    assert len((study.folder / "made").read_text()) == maps  # none was made twice
+    assert len((study.folder / "made").read_text()) == maps  # none was computed twice
     assert study.read("tiny/tables/localization.csv") == expected
 
 
 def test_settings_that_fail_cost_nothing_of_what_was_finished(study, tmp_path, monkeypatch):
-    """A plugin that raises, another training and a refused submission; then the former config."""
+    """A failing plugin, another training and a refused submission; then the former config again."""
     expected = study.read("tiny/tables/localization.csv")
     made = (study.folder / "made").read_text()
     model = study.read("tiny/net/model.safetensors")
@@ -274,7 +274,7 @@ def test_settings_that_fail_cost_nothing_of_what_was_finished(study, tmp_path, m
     with monkeypatch.context() as patched:
         patched.setenv("PATH", f"{sbatch.parent}:{os.environ['PATH']}")
         study.snakemake(MAPS, *SLURM, expect=1)
-    assert not (study.folder / MAPS).exists()  # Snakemake removes what was not even begun
+    assert not (study.folder / MAPS).exists()  # Snakemake deletes outputs of unstarted jobs
 
     study.write(CONFIG)
     study.snakemake(TABLE)
@@ -288,7 +288,7 @@ def test_an_image_that_is_damaged_after_it_was_indexed_is_named(study):
     image.write_bytes(image.read_bytes()[:100])
     prepared = "results/tiny/prepared/test-000.h5"
     (study.folder / prepared).unlink()
-    shutil.rmtree((study.folder / prepared).parent / ".kept")  # it would be taken from there
+    shutil.rmtree((study.folder / prepared).parent / ".kept")  # otherwise it would be restored
     printed = study.snakemake(prepared, expect=1)
     assert re.search(rf"ERROR .*{re.escape(image.name)}: the image is damaged or cut off", printed)
     assert not (study.folder / prepared).exists()
@@ -301,13 +301,13 @@ def test_maps_that_have_lost_a_case_are_refused_before_they_are_averaged(study):
         del file[sorted(file)[2]]
     printed = study.snakemake(TABLE, expect=1)
     assert f"{MAPS}: has 7 of 8 maps. Delete the file and run again" in printed
-    # What it says helps.
+    # The suggested command works.
     (study.folder / MAPS).unlink()
     study.snakemake(TABLE)
 
 
 def test_a_full_disk_is_told_and_leaves_nothing_half_written(study):
-    """With more room the same command goes on, to tables of the same bytes."""
+    """With more room, the same command continues and gives tables with the same bytes."""
     if not mounts(SHM):
         pytest.skip(NO_MOUNT)
     expected = study.read("tiny/tables/localization.csv")
@@ -317,15 +317,15 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(study):
     assert result.returncode == 0, result.stderr
     said, then = ((study.folder / f"{name}.log").read_text() for name in ("full", "room"))
     assert (study.folder / "full.status").read_text() == "1\n", said[-6000:]
-    # Which file, why, and what helps: at the end, where the eyes are.
+    # The end of the output names the file, the reason and the fix.
     assert re.search(
         r"explain: results/tiny/net/gated/maps/\S+\.h5: cannot be written: no space left on device"
         r"\. Make room on the disk",
         said[said.index("1 failed job") :],
     )
     assert "Traceback" not in said
-    # Finished cases alone were added: nothing under a final name, nothing unfinished. The mark of a
-    # run that could not list its results stays, so that the next run knows.
+    # Only finished cases were added: no final map file, and nothing unfinished. The mark of a run
+    # that could not list its results remains, so that the next run notices.
     left = files_of(study.folder / "left")
     mark = "tiny/tables/.made_of.running"
     assert mark in left
@@ -344,7 +344,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(study):
 
 
 def test_results_that_may_not_be_written_to_are_told_before_any_work(study):
-    """By permissions; root, whom they do not stop, gets a read-only file system."""
+    """Permissions deny access. For root, who ignores them, the file system is read-only."""
     forget_maps(study)
     results = study.folder / "results"
     before = files_of(results)
@@ -365,5 +365,5 @@ def test_results_that_may_not_be_written_to_are_told_before_any_work(study):
     assert said.count("results: the folder cannot be written to. Fix its permissions, or") == 1
     assert "--directory <folder>" in said
     assert "Traceback" not in said
-    assert "Reason:" not in said  # no job was begun
+    assert "Reason:" not in said  # no job was started
     assert files_of(results) == before

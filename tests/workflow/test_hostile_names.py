@@ -1,4 +1,4 @@
-"""Names made to do harm go through the whole DAG: to tables, pages, a picture, masks as files."""
+"""Names made to do harm pass through the whole DAG, to tables, pages, pictures and mask files."""
 
 import copy
 import csv
@@ -18,7 +18,7 @@ from tests.helpers.small_study import TWO_LAYERS, Study, copy_project
 pytestmark = pytest.mark.slow
 
 SIDE = 32
-# A class is a column's name, an output of the network, text in tables and pictures.
+# A class is a column name, an output of the network, and a text in tables and pictures.
 CLASSES = ["=1+1", "<script>alert(1)</script>", "a/../\"b\", 'c' & $x^{", "NA", "ünï 肺" * 40]
 IDS = [
     "=cmd|' /C calc'!A0", "@SUM(1)", "-1", "'=x", "<img src=x onerror=alert(1)>", "\"q\", 's'; --",
@@ -66,7 +66,7 @@ TARGETS = (
 
 
 def write_data(root: Path) -> None:
-    """Write a table of one image per id and split, its classes in turn."""
+    """Write a table with one image per id and split, whose classes alternate."""
     rng = np.random.default_rng(0)
     columns = ["case", "image", "split", "patient", "label", *(f"mask:{c}" for c in CLASSES)]
     rows = []
@@ -84,7 +84,7 @@ def write_data(root: Path) -> None:
             cv2.imwrite(str(root / image), rng.integers(0, 255, (SIDE, SIDE)).astype(np.uint8))
             cv2.imwrite(str(root / reference), mask)
             patient = f"=p{name[:300]}"
-            # Ids are unique over splits, and those of the test split are the names as they are.
+            # Ids must be unique over splits. In the test split, they equal the names.
             case = name if split == "test" else f"{name} {split}"
             masks = [reference if cls == own else "" for cls in CLASSES]
             rows.append([case, image, split, f"{patient} {split}", own, *masks])
@@ -93,7 +93,7 @@ def write_data(root: Path) -> None:
 
 
 def new_study(folder: Path) -> Study:
-    """Lay out a study that was not run."""
+    """Create a study that has not been run."""
     study = Study(folder)
     copy_project(folder)
     (folder / "mine.py").write_text(TWO_LAYERS + PLUGIN)
@@ -105,7 +105,7 @@ def new_study(folder: Path) -> Study:
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory) -> tuple[Study, set[Path]]:
-    """The study, run from nothing, and all files there were before."""
+    """Run the study from nothing. Return it with the files that it wrote outside its results."""
     above = tmp_path_factory.mktemp("hostile")
     study = new_study(above / "a" / "b" / "project")
     before = set(above.rglob("*"))
@@ -173,7 +173,7 @@ def test_pages_show_names_as_text(hostile, name):
     assert elements & {"table", "li"}
     assert not elements & {"script", "img", "i", "iframe", "object"}
     assert not [a for _, attributes in page.tags for a in attributes if a.startswith("on")]
-    if name != "tables/verdict.html":  # which has no names of classes
+    if name != "tables/verdict.html":  # the verdict has no names of classes
         assert any(CLASSES[1] in text for text in page.data)
 
 

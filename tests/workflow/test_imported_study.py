@@ -1,4 +1,4 @@
-"""Maps made elsewhere, scored without any classifier: from files to tables and verdict."""
+"""Maps made elsewhere are scored without a classifier: from files to tables and verdict."""
 
 import csv
 import json
@@ -19,7 +19,7 @@ SCORES = "results/mine/none/good/half/default/scores.parquet"
 
 @pytest.fixture(scope="module")
 def imported_study(tmp_path_factory) -> Study:
-    """Twelve images of one opacity; one method that finds it, and one that marks the other side."""
+    """Run twelve images of one opacity. One method finds it, and one marks the other side."""
     study = Study(tmp_path_factory.mktemp("imported") / "project")
     copy_project(study.folder)
     rng = np.random.default_rng(0)
@@ -69,13 +69,13 @@ def test_without_a_classifier(imported_study):
     iou = table[(table.metric == "iou") & (table["class"] == "opacity")].set_index("explainer")
     assert (iou.n == 12).all()
     assert iou.loc["good", "mean"] > 0.8
-    assert iou.loc["bad", "mean"] == 0  # references lie in the left half alone
+    assert iou.loc["bad", "mean"] == 0  # references are only in the left half
     verdict = json.loads(study.read("mine/tables/verdict.json"))
     said = json.dumps(verdict, ensure_ascii=False)
     assert "good" in said
     assert "bad" in said
     text = study.read("mine/tables/verdict.md").decode()
-    # Two imported explainers are real ones: they are compared with each other.
+    # Two imported explainers count as real explainers, so they are compared with each other.
     compared = pd.read_csv(study.folder / "results/mine/tables/comparisons.csv")
     pair = compared[
         compared.explainer_a.isin(["good", "bad"])

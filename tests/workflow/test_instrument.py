@@ -1,4 +1,4 @@
-"""The measuring instrument through the DAG: tuning, diagnostics, baselines, ceilings, protocols."""
+"""Measurement through the DAG: tuning, diagnostics, baselines, ceilings and protocols."""
 
 import copy
 import json
@@ -55,13 +55,13 @@ CONFIG = {
 }
 EXPLAINERS = list(CONFIG["explainers"])
 PARTS = {name: "net" if name in ("gradcam", "chance") else "none" for name in EXPLAINERS}
-# No table needs them: asked for by name, or nothing could be said of `sweep`.
+# No table needs these files. They are requested by name, so that `sweep` is tested.
 CURVES = [f"results/phantom/{part}/{name}/curves.parquet" for name, part in PARTS.items()]
 
 
 @pytest.fixture(scope="module")
 def instrument(tmp_path_factory) -> Study:
-    """The study's tables, made once from nothing; its tests change it in their order."""
+    """Compute the study's tables once from nothing. The tests change the study in their order."""
     study = Study(tmp_path_factory.mktemp("instrument") / "project")
     copy_project(study.folder)
     study.write(CONFIG)
@@ -159,7 +159,7 @@ def test_the_verdict_leaves_out_what_sees_the_reference(instrument):
     assert "lung" in text
     assert "oracle" not in text
     assert "trained once (one seed)" in text
-    # One epoch teaches nothing: no explainer of this network is judged.
+    # After one epoch the network is no better than chance, so no explainer of it is judged.
     (chapter,) = json.loads((folder / "verdict.json").read_text())["chapters"]
     assert chapter["quality"]["status"] == "no_better_than_chance"
     assert not chapter["quality"]["concludes"]

@@ -1,4 +1,4 @@
-"""A data set without annotated classes is classified; no study of masks is asked of it."""
+"""A data set without annotated classes is classified, but masks are not studied."""
 
 import copy
 

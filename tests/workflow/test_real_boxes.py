@@ -1,4 +1,4 @@
-"""A real chest X-ray with its four official NIH boxes, and imported maps: from files to tables."""
+"""A real chest X-ray with its four official NIH boxes and imported maps: from files to tables."""
 
 import gzip
 import importlib.util
@@ -24,7 +24,7 @@ pytestmark = [
 
 
 def annotations(name: str) -> list[str]:
-    """List the header and the rows of the image in a real file of torchxrayvision."""
+    """List the header, and the rows of the image, in a real file of torchxrayvision."""
     package = Path(importlib.util.find_spec("torchxrayvision").origin).parent / "data"
     with gzip.open(package / f"{name}.gz", "rt") as file:
         head, *rows = file.read().splitlines(keepends=True)
@@ -33,7 +33,7 @@ def annotations(name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def real(tmp_path_factory) -> Study:
-    """One image; maps that are its boxes, and the same on the other side of the chest."""
+    """Run one image with two sets of maps: its boxes, and the boxes mirrored to the other side."""
     study = Study(tmp_path_factory.mktemp("boxes") / "project")
     copy_project(study.folder)
     root = study.folder / "nih"
@@ -78,7 +78,7 @@ def test_box_scores_of_the_real_boxes(real):
     assert tuple(table.index) == CLASSES
     assert (table["reference"] == "box").all()
     assert (table[["n_reference", "n_predicted", "n_found"]] == 1).all(axis=None)
-    # Official boxes have fractions; those of a map are whole pixels.
+    # Official boxes have fractions; boxes of a map are whole pixels.
     assert table["box_iou"].between(0.98, 1).all()
     assert (table["box_pointing"] == 1).all()
     values = pd.read_csv(real.folder / "results/nih/tables/boxes.csv")
@@ -88,7 +88,7 @@ def test_box_scores_of_the_real_boxes(real):
         assert pooled["right", metric] == value
     assert pooled["right", "box_iou"] == pytest.approx(table["box_iou"].mean())
     assert pooled["mirrored", "box_iou"] < 0.5
-    # One image is in one split: there is no other one to take a threshold from.
+    # A single image is in one split, so no other split can give a threshold.
     assert np.isnan(pooled["right", "box_acc"])
     assert pooled["right", "max_box_acc"] == 1
     assert pooled["right", "rodeo"] > 0.98 > pooled["mirrored", "rodeo"]

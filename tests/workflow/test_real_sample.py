@@ -1,4 +1,4 @@
-"""The workflow on real chest X-rays, where they are at hand: twelve cases per class and split."""
+"""The workflow on real chest X-rays, if available: twelve cases per class and split."""
 
 import cv2
 import numpy as np
@@ -18,7 +18,7 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory) -> Study:
-    """The project's own config of COVID-QU-Ex, made small, run from start to report."""
+    """Run the project's config of COVID-QU-Ex, made small, from start to report."""
     study = Study(tmp_path_factory.mktemp("real") / "project")
     copy_project(study.folder)
     config = yaml.safe_load((ROOT / "config" / "covid_qu_ex.yaml").read_text())
@@ -33,7 +33,7 @@ def sample(tmp_path_factory) -> Study:
     config["explainers"]["unet"]["epochs"] = 2
     config["binarizations"] = {name: config["binarizations"][name] for name in ("fixed50", "tuned")}
     config["protocols"] = ["default", "seed"]
-    config["compute"]["threads"] = 1  # two networks at a time, beside other tests
+    config["compute"]["threads"] = 1  # two networks at a time, next to other tests
     study.write(config)
     study.snakemake("--config", f"data_root={SAMPLE}")
     study.snakemake("--config", f"data_root={SAMPLE}", "--report", "report.html")
@@ -49,7 +49,7 @@ def test_all_annotated_cases_are_scored(sample):
 
 
 def test_the_whole_lung_scores_what_the_files_say(sample):
-    """The null baseline, recomputed from the data set's own PNGs."""
+    """The null baseline is recomputed from the data set's own PNGs."""
     path = "results/covid_qu_ex/none/lung_mask/fixed50/default/scores.parquet"
     scores = pd.read_parquet(sample.folder / path).set_index("case")
     assert set(scores.split) == {"val", "test"}

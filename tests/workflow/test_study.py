@@ -1,6 +1,6 @@
-"""A whole small study, and what a change re-runs.
+"""A whole small study, and which steps a change reruns.
 
-Jobs are counted that ran; where only a setting changed, jobs that are planned.
+The tests count jobs that ran. If only a setting changed, they count planned jobs.
 """
 
 import json
@@ -21,7 +21,7 @@ from tests.helpers.small_study import CONFIG
 
 pytestmark = pytest.mark.slow
 TOP = "data/Infection Segmentation Data"
-# No table needs them: asked for by name, or nothing could be said of `sweep`.
+# No table needs this file. It is requested by name, so that `sweep` is tested.
 CURVES = "results/small/net/lime/curves.parquet"
 DEAR = {"acquire", "index_cases", "shard_cases", "prepare", "train", "predict", "explain"}
 
@@ -78,11 +78,11 @@ def test_localization_table_meets_its_contract(finished):
     assert (iou.n == 12).all()
     assert ((iou.ci_low <= iou["mean"]) & (iou["mean"] <= iou.ci_high)).all()
     recall = table[(table.metric == "recall") & (table.explainer == "lung")]
-    assert (recall["mean"] == 1).all()  # every lesion lies in the lung
+    assert (recall["mean"] == 1).all()  # all lesions are inside the lung
 
 
 def test_scores_agree_with_masks_and_reference(finished):
-    """From the files alone: masks.json against the reference PNGs."""
+    """Only files are used: masks.json against the reference PNGs."""
     from pycocotools import mask as coco
 
     folder = finished.folder
@@ -160,7 +160,7 @@ def test_changing_a_metric_setting(study, config):
 def test_changing_a_figure_setting(study, config):
     config["figures"]["gallery_cases"] = 2
     study.write(config)
-    # The study page shows the gallery's cases; the provenance holds the config.
+    # The study page shows the gallery's cases, and the provenance contains the config.
     assert study.plan() == {"figure_gallery": 1, "paper": 1, "provenance": 1, "study_page": 1}
 
 
@@ -174,7 +174,7 @@ def test_editing_one_explainer_reruns_it_alone(study):
 
 
 def test_checks_that_are_due_hide_no_other_reason_to_run(study, config):
-    """A layer to check and a training that changed, at once; a layer alone trains nothing."""
+    """A changed layer alone trains nothing. With a changed training, both reasons count."""
     config["explainers"]["gradcam"]["layer"] = "layer3"
     study.write(config)
     jobs = study.plan()
@@ -184,8 +184,8 @@ def test_checks_that_are_due_hide_no_other_reason_to_run(study, config):
     study.write(config)
     jobs = study.plan()
     assert (jobs["check_classifier"], jobs["train"], jobs["predict"]) == (1, 1, 1)
-    assert jobs["explain"] == 6  # LIME's and Grad-CAM's
-    # Without a model the training waits for the checks, and is not forgotten.
+    assert jobs["explain"] == 6  # of LIME and Grad-CAM
+    # Without a model, the training waits for the checks, but it still runs.
     model = "results/small/net/model.safetensors"
     (study.folder / model).unlink()
     jobs = study.jobs(model)
@@ -212,7 +212,7 @@ def _accept(study, expect=0):
 
 
 def test_moved_results_are_valid_or_recomputed(study, config):
-    """Without `.snakemake`, in files of code that are newer, and copied without their times."""
+    """`.snakemake` is missing, code files are newer, and results were copied without times."""
     shutil.rmtree(study.folder / ".snakemake")
     for part in ("workflow_scripts", "results"):
         for path in (study.folder / part).rglob("*"):
@@ -253,7 +253,7 @@ def test_accepting_a_change_of_code(study, config):
     study.write(config)
     assert "made with other settings" in _accept(study, expect=1)
     study.write(CONFIG)
-    # Nothing of the refused one stayed.
+    # Nothing of the refused results was kept.
     assert study.plan()["explain"] == 3
     printed = _accept(study)
     assert "results/small/net/lime/maps/test-000.h5" in printed
@@ -290,7 +290,7 @@ def test_adding_a_test_image_reexplains_its_shard_only(study):
     _add_image(study, "Test", "added", _first(study, "Test"))
     jobs = study.jobs("tables")
     assert jobs["prepare"] == 1
-    assert jobs["explain"] == 4  # one shard of four explainers
+    assert jobs["explain"] == 4  # one shard for each of four explainers
     assert "train" not in jobs
     assert study.read("small/net/model.safetensors") == weights
     scores = pd.read_parquet(study.folder / "results/small/net/lime/half/default/scores.parquet")
@@ -304,7 +304,7 @@ def test_adding_a_training_image_retrains(study):
     assert jobs["train"] == 1
 
 
-# Of what a run took, not of what it found.
+# Files on the duration of a run, not on its results.
 TIMES = {
     "small/tables/cost.csv",
     "small/tables/made_of.json",
@@ -315,7 +315,7 @@ TIMES = {
 
 
 def _results(study):
-    """Read all tables, scores and masks, byte by byte."""
+    """Read the bytes of all tables, scores and masks."""
     folder = study.folder / "results"
     patterns = ("tables/*", "tables/*/*", "**/scores.parquet", "**/ranking.parquet")
     patterns += ("**/curves.parquet", "**/masks.json", "**/predictions.csv", "**/thresholds.csv")
@@ -330,12 +330,12 @@ def _results(study):
 
 
 def test_shards_cores_and_order_change_no_byte_of_any_result(study, config):
-    """Three shards explained by two jobs at a time, against one shard and one job at a time."""
+    """Three shards with two jobs at a time, against one shard with one job at a time."""
     before = _results(study)
     assert len(before) > 25
     assert "small/tables/localization.csv" in before
     config["datasets"]["small"]["shards"]["test"] = 1
-    # Files of the old shards lie about; a job that took them would be seen.
+    # Files of the old shards are still there. A job that used them would be noticed.
     study.write(config)
     assert study.jobs("--cores", "1")["explain"] == 4
     after = _results(study)
@@ -363,7 +363,7 @@ def fragile(classifier, image, target, seed):
 
 
 def test_a_killed_explain_job_resumes_inside_its_shard(study, config):
-    """The seventh map kills its worker; a plugin's maps are saved case by case: none is lost."""
+    """The seventh map kills its worker. A plugin's maps are saved one by one, so none is lost."""
     (study.folder / "mine.py").write_text(PLUGIN)
     config["plugins"] = ["mine.py"]
     config["explainers"] = {"mine": {"method": "plugin:fragile"}}
@@ -428,7 +428,7 @@ def test_mistakes_stop_before_the_work(study, config, change, message):
     study.write(config)
     printed = study.snakemake(expect=1)
     assert message in printed
-    # Neither is another classifier trained meanwhile.
+    # No other classifier is trained meanwhile.
     assert not (study.folder / "results/small/net/model.safetensors").exists()
     if message.startswith("'classifiers") or message.startswith("'explainers."):
         end = printed[printed.rindex("1 failed job, config") :]

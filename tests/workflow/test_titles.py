@@ -1,4 +1,4 @@
-"""Titles, order and colours change what people read, and nothing else is run again."""
+"""Titles, order and colours change what people read, but rerun nothing else."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""docs/tutorial.md does what it says: its files and commands, on ten generated images."""
+"""The files and commands of docs/tutorial.md work, on ten generated images."""
 
 import csv
 import re
@@ -25,7 +25,7 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory) -> Study:
-    """A project with the page's ten images, its table and its config."""
+    """Create a project with the page's ten images, table and config."""
     study = Study(tmp_path_factory.mktemp("tutorial") / "project")
     copy_project(study.folder)
     shutil.copy2(ROOT / "Makefile", study.folder)
@@ -49,7 +49,7 @@ def project(tmp_path_factory) -> Study:
 
 
 def follow(project: Study, command: str, *options: str) -> str:
-    """Type a `make` command of the page; the environment is the one that runs the tests."""
+    """Run a `make` command of the page in the environment that runs the tests."""
     words = command.split()
     assert words[0] == "make"
     stamp = f"{sys.prefix}/.installed-{_lock()}"
@@ -82,7 +82,7 @@ def test_the_page_is_followed(project):
     assert {row["explainer"] for row in scores} == {"gradcam", "centre"}
     assert (results / "tables" / "verdict.md").is_file()
 
-    # The last command is planned: the figures and the report of other studies are tested elsewhere.
+    # The last command is only planned: other tests cover the figures and the report.
     planned = follow(project, everything, "SNAKEMAKE=echo snakemake")
     assert "--configfile config/mine.yaml" in planned
     assert project.plan("--configfile", "config/mine.yaml").keys() >= {"figure_gallery"}
@@ -90,7 +90,7 @@ def test_the_page_is_followed(project):
 
 def test_files_that_the_page_names_exist(project):
     named = set(re.findall(r"`(results/mine/[\w./]+)`", PAGE))
-    # The study page is made by the last command, which is only planned here.
+    # The last command, which is only planned here, writes the study page.
     assert len(named) == 5
     missing = {name for name in named if not (project.folder / name).is_file()}
     assert missing == {"results/mine/study.html"}

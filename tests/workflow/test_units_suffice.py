@@ -1,4 +1,4 @@
-"""All that a re-analysis makes of the demo, it can make from what the demo's units hold."""
+"""A re-analysis of the demo needs only what the demo's units contain."""
 
 import os
 import re

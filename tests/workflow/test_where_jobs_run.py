@@ -1,4 +1,4 @@
-"""Which explainers a cluster's head node makes itself, and which it submits."""
+"""Which explainers run on a cluster's head node, and which are submitted."""
 
 import re
 
@@ -21,7 +21,7 @@ EXPLAINERS = {
 
 @pytest.fixture
 def planned(tmp_path):
-    """The rule that explains with each explainer, from a plan."""
+    """Plan a study, and return the rule that runs each explainer."""
     for part in PARTS:
         (tmp_path / part).symlink_to(ROOT / part)
     (tmp_path / "mine.py").write_text("def heavy(classifier, image, target, seed): ...\n")
@@ -32,7 +32,7 @@ def planned(tmp_path):
     study.write(
         CONFIG | {"datasets": {"d": phantom}, "explainers": EXPLAINERS, "plugins": ["mine.py"]}
     )
-    # One line per output file, its rule in the third column.
+    # There is one line per output file, with the rule in the third column.
     printed = study.snakemake("--dry-run", "--detailed-summary")
     rows = [line.split("\t") for line in printed.splitlines() if "/maps/test-000.h5\t" in line]
     return {row[0].split("/")[3]: row[2] for row in rows}
@@ -53,7 +53,7 @@ def test_only_explainers_of_seconds_run_where_snakemake_runs(planned):
 
 
 def test_a_plugin_has_a_classifier_and_so_a_network():
-    """Else `method: plugin:…` could be planned as if it took seconds."""
+    """Otherwise, a plan could treat `method: plugin:…` as an explainer of seconds."""
     assert PLUGIN.needs_classifier
     assert not any(
         m.takes_minutes and (m.needs_classifier or m.own_network) for m in METHODS.values()

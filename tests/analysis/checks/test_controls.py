@@ -1,4 +1,4 @@
-"""Metrics judged by classifiers whose reasons are known."""
+"""Metrics are judged by classifiers whose reasons are known."""
 
 import numpy as np
 import pandas as pd
@@ -32,7 +32,7 @@ def hidden(gain: float, seed: int) -> pd.DataFrame:
 
 
 def of_study(levels=LEVELS) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
-    """Scores of three explainers: LIME and Grad-CAM follow the guidance, chance does not."""
+    """Return scores of three explainers: LIME and Grad-CAM follow the guidance, chance does not."""
     parts, hiding = [], {}
     for kind, names in KINDS.items():
         for place, name in enumerate(names):
@@ -59,13 +59,13 @@ def test_metrics_that_follow_the_reasons_pass():
     assert found.loc[("none", "hiding_difference"), "passes"] == "yes"
     for explainer in ("all", "lime", "gradcam"):
         assert found.loc[(explainer, "iou"), "passes"] == "yes"
-        # Lower distances are better, and the difference is turned.
+        # Lower distances are better, so the sign of the difference is reversed.
         row = found.loc[(explainer, "hausdorff_full")]
         assert row["direction"] == "lower"
         assert row["aligned"] < row["plain"]
         assert row["aligned_over_plain_low"] > 0
         assert row["passes"] == "yes"
-        # A metric that never changes fails, and so does one that is read the wrong way round.
+        # A metric that never changes fails. So does a metric that is read with the wrong direction.
         assert found.loc[(explainer, "blind"), "passes"] == "no"
         row = found.loc[(explainer, "outside")]
         assert row["passes"] == "no"

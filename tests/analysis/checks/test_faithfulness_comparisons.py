@@ -27,12 +27,12 @@ STATISTICS = {
 }
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "chance": "baseline", "lung": "baseline"}
 METRICS = ["deletion_auc", "insertion_auc"]
-# Deletion: low is good. LIME is best by it, Grad-CAM like chance, the lung worst.
+# A low deletion AUC is good. By it, LIME is best, Grad-CAM equals chance, and the lung is worst.
 LEVELS = {"lime": (0.3, 0.6), "gradcam": (0.5, 0.6), "chance": (0.5, 0.6), "lung": (0.7, 0.6)}
 
 
 def cases(patients=24, seed=0, **changes):
-    """Rows of faithfulness_cases.csv; the last patient has two images."""
+    """Return rows of faithfulness_cases.csv. The last patient has two images."""
     rng = np.random.default_rng(seed)
     shared = rng.normal(0, 0.1, (patients + 1, 2))
     rows = []
@@ -68,7 +68,7 @@ def test_the_tests_are_scipys_on_patients_means(compared):
     assert row["mean_difference"] == pytest.approx(difference.mean())
     assert row["p_value"] == pytest.approx(wilcoxon(difference).pvalue)
     assert (row["n"], row["n_patients"], row["unit_of_analysis"]) == (25, 24, "patient")
-    # Six pairs of one metric are corrected for, not the twelve of both.
+    # The correction covers the six pairs of one metric, not the twelve pairs of both.
     of_metric = compared[compared["metric"] == "deletion_auc"]
     assert of_metric["p_adjusted"].to_numpy() == pytest.approx(
         multipletests(of_metric["p_value"], method="holm")[1]
@@ -83,7 +83,7 @@ def test_low_deletion_is_more_faithful_and_nothing_is_called_equivalent(compared
     assert found.loc[("deletion_auc", "gradcam", "lung"), "more_faithful"] == "gradcam"
     alike = found.loc[("deletion_auc", "gradcam", "chance")]
     assert (alike["conclusion"], alike["more_faithful"]) == ("none_shown", "")
-    # Tiny differences lie well inside ±.05, and yet no margin was agreed on.
+    # Tiny differences lie well inside ±.05, but no margin was agreed on.
     assert set(compared["conclusion"]) == {"b_higher", "none_shown"}
 
 
@@ -199,7 +199,7 @@ def test_the_verdict_says_that_faithfulness_was_not_measured():
 
 def test_a_metric_of_few_units_is_a_warning():
     table = cases()
-    # Of the first three patients alone.
+    # Only the first three patients have a value.
     table.loc[~table["case"].isin(["c00", "c01", "c02"]), "insertion_auc"] = np.nan
     found = compare(table, METRICS, STATISTICS, 1)
     basis, _, _ = uses_what_they_show(_evidence(found)).groups

@@ -1,4 +1,4 @@
-"""Hit rates of the human benchmark's points, by hand and as CheXlocalize counts them."""
+"""Hit rates of the human benchmark's points, computed by hand and as CheXlocalize counts them."""
 
 import json
 
@@ -25,7 +25,7 @@ def test_coordinates_are_x_then_y_and_cut(square):
     assert is_hit(square, [[8.99, 4.99]], "")
     assert not is_hit(square, [[2, 6]], "")
     assert not is_hit(square, [[9.0, 4.0]], "")
-    assert is_hit(square, [[0, 0], [7, 3]], "")  # one of several is enough
+    assert is_hit(square, [[0, 0], [7, 3]], "")  # one hit among several points is enough
     assert not is_hit(square, [], "")
     with pytest.raises(InputError, match="outside the image"):
         is_hit(square, [[10, 2]], "p/Edema")
@@ -52,7 +52,7 @@ def test_rates_by_hand(tmp_path, square):
     assert set(found.split) == {"test"}
     assert found.loc["Edema", "mean"] == pytest.approx(2 / 3)  # c has no point: a miss
     assert found.loc["Edema", ["n", "n_without_point"]].tolist() == [3, 1]
-    assert found.loc["Cardiomegaly", ["n", "mean"]].tolist() == [1, 0]  # b's is empty
+    assert found.loc["Cardiomegaly", ["n", "mean"]].tolist() == [1, 0]  # b's reference is empty
     assert found.loc["all", ["n", "n_patients"]].tolist() == [4, 3]
     assert found.loc["Edema", "ci_low"] < 2 / 3 < found.loc["Edema", "ci_high"]
     with pytest.raises(InputError, match="has no point for any case with a reference mask"):

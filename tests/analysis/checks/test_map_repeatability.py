@@ -1,4 +1,4 @@
-"""Agreement between training seeds: by hand, from files, and what must not be compared."""
+"""Agreement between training seeds: by hand, from files, and inputs that must not be compared."""
 
 import numpy as np
 import pandas as pd
@@ -20,7 +20,7 @@ HALF = square(0, 0, 10, 5)
 
 
 def seeds_on_disk(folder, per_seed, masks):
-    """Write the same two cases explained by several networks, in two shards."""
+    """Write the same two cases, explained by several networks, in two shards."""
     maps, mask_files, prepared = [], [], []
     for number, (values, drawn) in enumerate(zip(per_seed, masks, strict=True)):
         shards = [
@@ -52,7 +52,7 @@ def test_means_over_all_pairs_of_seeds(tmp_path):
     for name, value in alike.items():
         assert first[name] == pytest.approx((1 + 2 * value) / 3, abs=2e-3), name
     assert first["mask_iou"] == pytest.approx((1 + 0.5 + 0.5) / 3)
-    # One network has no map of the second case; the two left contradict each other.
+    # One network has no map of the second case. The maps of the other two contradict each other.
     assert second["n_seeds"] == 2
     assert (second["spearman"], second["abs_spearman"]) == pytest.approx((-1, 1))
     assert second["mask_iou"] == 1

@@ -1,4 +1,4 @@
-"""The table stability.csv: by hand, from files, and empty."""
+"""The table stability.csv: computed by hand, read from files, and without rows."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""Agreement of predicted masks equals plain numpy, counts what both have, and checks sizes."""
+"""Agreement of predicted masks: equal to plain numpy, on the cases that both have, equal sizes."""
 
 import numpy as np
 import pandas as pd
@@ -36,7 +36,7 @@ def encoded(masks):
 
 
 def table_of(masks, splits):
-    """The table of all pairs."""
+    """Return the table of all pairs."""
     classes = sorted({cls for of in masks.values() for part in of.values() for cls in part})
     return agree(pair_ious(masks, splits), list(masks), classes, HEAD)
 

@@ -1,4 +1,4 @@
-"""Why localization fails: coefficients that are known by construction."""
+"""Models of why localization fails, on data whose coefficients are known by construction."""
 
 import numpy as np
 import pandas as pd
@@ -15,7 +15,7 @@ BASES = {"net-s1": "net", "net-s2": "net", "other": "other"}
 
 
 def study(cases=120, patients=True, classifiers=("net-s1", "net-s2", "other")):
-    """IoU of LIME rises with the lesion's size, Grad-CAM's falls with its elongation."""
+    """Let LIME's IoU rise with the lesion's size, and Grad-CAM's IoU fall with its elongation."""
     rng = np.random.default_rng(0)
     base = scores_of(0.4, cases)
     base = base[~base["empty_reference"]].reset_index(drop=True)
@@ -50,7 +50,7 @@ def study(cases=120, patients=True, classifiers=("net-s1", "net-s2", "other")):
 def test_coefficients_are_those_the_scores_were_made_with():
     scores, facts, views = study()
     table = failure_model(scores, facts, views, STATISTICS, FAMILIES, BASES)
-    assert set(table["explainer"]) == {"lime", "gradcam"}  # baselines do not explain
+    assert set(table["explainer"]) == {"lime", "gradcam"}  # null baselines are left out
     assert set(table["status"]) == {"ok"}
     pooled = table[table["class"] == "all"].set_index(["explainer", "term"])
     # Per standard deviation: .1 times .5 and −.1 times .4.
@@ -63,7 +63,7 @@ def test_coefficients_are_those_the_scores_were_made_with():
     assert pooled.loc[("lime", "variance: patient"), "estimate"] > 0
     assert ("lime", "C(view)[T.lateral]") in pooled.index
     assert ("lime", "C(classifier)[T.other]") in pooled.index
-    # Seeds of one classifier are averaged: two rows a case, one per classifier.
+    # Seeds of one classifier are averaged: each case has two rows, one per classifier.
     assert pooled.loc[("lime", "size"), "n"] == 2 * len(facts)
     left_out = failure_model(scores, facts, views, STATISTICS, FAMILIES, BASES, ["other"])
     assert left_out["n"].max() == len(facts)

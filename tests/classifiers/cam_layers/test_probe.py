@@ -1,4 +1,4 @@
-"""Layers of CAMs are used only where a cell answers to the same place of the same image."""
+"""A layer is used for CAMs only if each cell responds to its own place of its own image."""
 
 import numpy as np
 import pytest
@@ -43,7 +43,7 @@ def inception():
 
 
 SMALL = {"img_size": SIDE, "num_classes": 3}
-# Network, layer, and how the test itself turns an output (t: token, c: channel) into a grid.
+# Network, layer, and how the test turns the layer's output into a grid (t: token, c: channel).
 NETWORKS = {
     "nest": (
         lambda: Nest(
@@ -91,13 +91,13 @@ def classifier_of(make):
     network = make()
     with torch.no_grad():
         for parameter in network.parameters():
-            if parameter.ndim > 1 and not parameter.any():  # a head that starts at zero
+            if parameter.ndim > 1 and not parameter.any():  # the weights of this head start at zero
                 parameter.normal_()
     return Classifier(network, "plugin:own", ("A", "B", "C"), image_size=SIDE).eval()
 
 
 def by_hand(classifier, layer, axes, image):
-    """Grad-CAM of one image before its ReLU, in the layer's own layout."""
+    """Compute Grad-CAM of one image before its ReLU, in the layer's own layout."""
     kept = []
 
     def note(_module, _inputs, output):
@@ -132,7 +132,7 @@ def test_auto_gives_grad_cam_as_by_hand_for_each_image_of_a_batch(name):
 
 
 def test_a_network_whose_patches_reach_no_logit_is_refused_with_another_method():
-    """TNT: inner patches are on the axis of the images; outer ones end at the class token."""
+    """In TNT, inner patches lie on the batch axis, and outer patches end at the class token."""
     tnt = classifier_of(
         lambda: TNT(
             patch_size=8,
@@ -151,7 +151,7 @@ def test_a_network_whose_patches_reach_no_logit_is_refused_with_another_method()
 
 
 class Disorder(nn.Module):
-    """Puts what a convolution gives in another order, and back where the network goes on."""
+    """Rearranges the output of a convolution, or undoes that for the rest of the network."""
 
     def __init__(self, change):
         super().__init__()
@@ -162,7 +162,7 @@ class Disorder(nn.Module):
 
 
 def in_windows(x):
-    """Tokens of 8 × 8 cells, window by window of 4 × 4."""
+    """Return the tokens of 8 × 8 cells, ordered by windows of 4 × 4."""
     n, c = x.shape[:2]
     parts = x.unflatten(2, (2, -1)).unflatten(4, (2, -1))
     return parts.permute(0, 2, 4, 3, 5, 1).reshape(n, -1, c)
@@ -211,7 +211,7 @@ def test_layouts_need_the_axis_of_the_images_and_a_square_of_tokens():
 
 
 def test_a_convolutional_network_on_small_images_is_probed_on_larger_ones():
-    """Its last layer has 2 × 2 cells at 64 px, and strides shift them by a quarter of a cell."""
+    """The last layer has 2 × 2 cells at 64 px, and strides shift them by a quarter of a cell."""
     torch.manual_seed(0)
     network = timm.create_model("mobilenetv1_100", num_classes=2)
     classifier = Classifier(network, "timm:mobilenetv1_100", ("a", "b"), image_size=64).eval()
@@ -220,7 +220,7 @@ def test_a_convolutional_network_on_small_images_is_probed_on_larger_ones():
 
 
 def test_the_layer_does_not_depend_on_what_was_learnt():
-    """The search leaves the weights and torch's generator as they were, and finds one layer."""
+    """The search keeps the weights and torch's generator unchanged, and finds the same layer."""
     make, layer, _ = NETWORKS["mixer"]
     classifier = classifier_of(make)
     before = [p.clone() for p in classifier.parameters()]

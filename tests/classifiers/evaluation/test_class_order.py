@@ -1,4 +1,4 @@
-"""A classifier below chance, or no better, is recognised, and the order that fits is named."""
+"""A classifier at or below chance is recognised, and the class order that fits is named."""
 
 import re
 
@@ -50,7 +50,7 @@ def judged(truth, scores, classes, task="multiclass", outputs=None, **changes):
 
 
 def well_told(n, k, rng, strength=2.0):
-    """Labels of k classes that exclude each other, and scores that fit them."""
+    """Return labels of k mutually exclusive classes, and scores that fit them."""
     truth = np.eye(k)[np.arange(n) % k]
     raw = np.exp(rng.normal(0, 1, (n, k)) + strength * truth)
     return truth, raw / raw.sum(axis=1, keepdims=True)
@@ -61,7 +61,7 @@ def test_a_swapped_order_is_below_chance_and_the_fitting_one_is_named():
     fine, found = judged(truth, scores, ["Normal", "yes"])
     assert (fine.status, fine.concludes, fine.classes_line) == ("above_chance", True, "")
     assert found.order.empty
-    # The same network, its outputs named the other way round; YAML would read `yes` as true.
+    # The same network with its output names swapped. YAML would read `yes` as true.
     swapped, _ = judged(truth, scores[:, ::-1], ["Normal", "yes"], outputs=["Normal", "yes"])
     assert (swapped.status, swapped.concludes) == ("below_chance", False)
     assert swapped.measures["macro_auc"].high < 0.5
@@ -73,10 +73,10 @@ def test_a_network_that_names_one_class_for_every_image_is_recognised(k):
     truth, scores = well_told(30, k, np.random.default_rng(2), 4)
     classes = ["a", "b", "c"][:k]
     assert judged(truth, scores, classes)[0].only_class == ""
-    # The order of its scores fits (macro AUC 1), and yet the last class always has the highest.
+    # The ranking by score fits (macro AUC 1), but the last class always has the highest score.
     constant, _ = judged(truth, scores * 0.1 + np.eye(k)[-1] * 0.9, classes)
     assert constant.only_class == classes[-1]
-    # One class missed altogether is something else.
+    # A class that is never predicted is another problem.
     truth = np.eye(3)[np.arange(30) % 3]
     missed = truth.copy()
     missed[truth[:, 1] == 1] = [0, 0, 1]
@@ -86,7 +86,7 @@ def test_a_network_that_names_one_class_for_every_image_is_recognised(k):
 
 def test_three_classes_turned_round_and_an_output_that_no_class_has():
     truth, scores = well_told(60, 3, np.random.default_rng(1), 4)
-    # Output 0 tells b, output 1 c, output 3 a; output 2 is of no class of the data set.
+    # Output 0 predicts b, output 1 c, output 3 a. Output 2 belongs to no class of the data set.
     named = ["a", "b", "other", "c"]
     found, _ = judged(truth, scores[:, [1, 2, 0]], ["a", "b", "c"], outputs=named)
     assert found.status == "below_chance"
@@ -95,7 +95,7 @@ def test_three_classes_turned_round_and_an_output_that_no_class_has():
 
 @pytest.mark.parametrize("n", [60, 2000])
 def test_two_of_three_classes_that_are_swapped_are_noticed(n):
-    """Their macro AUC is near .5, so the status alone would not question the class order."""
+    """The macro AUC is near .5, so the status alone would not question the class order."""
     truth, scores = well_told(n, 3, np.random.default_rng(1), 2)
     names = ["a", "b", "c"]
     found, _ = judged(truth, scores[:, [0, 2, 1]], names, outputs=names)
@@ -123,13 +123,13 @@ def test_a_study_can_ask_for_an_accuracy_of_its_own():
     assert (above.status, above.concludes) == ("below_least_accuracy", False)
     assert useless(table, accuracy + 0.01) == {"net"}
     assert f"below the {accuracy + 0.01:g} that this study requires" in withheld("net", above)
-    # Rounded to three digits the two would be equal.
+    # Rounded to three digits, the two numbers would be equal.
     close = qualities(table, least_accuracy=accuracy + 1e-5)["d", "net"]
     told, least = re.search(
         r"accuracy ([\d.]+).* below the ([\d.]+)", withheld("net", close)
     ).groups()
     assert float(told) < float(least)
-    # Worse than chance says more than the limit.
+    # A status below chance is more informative than the limit, so it is reported.
     swapped = judged(truth, scores[:, [1, 2, 0]], ["a", "b", "c"])[1].classification
     assert qualities(swapped, least_accuracy=0.9)["d", "net"].status == "below_chance"
 
@@ -182,7 +182,7 @@ def test_one_class_or_one_patient_in_the_split_is_not_judged():
     together, _ = judged(truth, scores, ["a", "b"], patients=[0] * 20)
     assert together.status == "unknown"
     assert together.measures["macro_auc"].value > 0.9
-    # Swapped, and all cases of one class: the balanced accuracy alone tells.
+    # Swapped outputs, and all cases are of one class: only the balanced accuracy shows the fault.
     swapped, _ = judged(truth[::2], scores[::2, ::-1], ["a", "b"], outputs=["a", "b"])
     assert swapped.status == "below_chance"
     assert swapped.fitting_order == ("b", "a")

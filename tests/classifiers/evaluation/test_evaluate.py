@@ -15,7 +15,7 @@ STATISTICS = {"replicates": 400, "alpha": 0.05, "cluster": "patient"}
 
 
 def evaluate(predictions, dataset, classifier, task, **changes):
-    """The first three tables of an evaluation."""
+    """Return the first three tables of an evaluation."""
     given = {"statistics": STATISTICS, "seed": 1, **changes}
     found = module.evaluate(predictions, dataset, classifier, task, **given)
     return found.classification, found.confusion, found.calibration
@@ -50,7 +50,7 @@ def test_multiclass_by_hand():
     assert value(rated, "b", "precision") == 0.5
     assert value(rated, "b", "auc") == pytest.approx(2 / 3)
     assert value(rated, "b", "support") == 1
-    # four bins of one: gaps .1, .2, .7, .4
+    # Four bins with one case each; the gaps are .1, .2, .7 and .4.
     assert value(rated, "all", "ece") == pytest.approx((0.1 + 0.2 + 0.7 + 0.4) / 4)
     assert confusion["n"].tolist() == [2, 1, 0, 1]
     assert (calibration["n"].sum(), len(calibration)) == (4, 15)
@@ -78,7 +78,7 @@ def test_multilabel_by_hand():
 
 
 def test_the_task_is_told_not_guessed():
-    """Multi-label cases may all happen to have one label; thresholds stay those of each class."""
+    """Multi-label cases may all happen to have one label; each class still has its threshold."""
     labels, scores = [[1, 0], [0, 1], [1, 0]], [[0.9, 0.6], [0.2, 0.3], [0.4, 0.3]]
     found = table(labels, scores, ["a", "b"])
     rated, confusion, _ = evaluate(found, "d", "net", "multilabel")

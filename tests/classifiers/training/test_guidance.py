@@ -1,4 +1,4 @@
-"""Guidance by masks: what is penalised, whose mask, and that a network follows it."""
+"""Guidance by masks: what is penalised, whose mask is used, and that a network follows it."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_the_penalty_is_that_of_ross_et_al():
     found = penalty(logits, "softmax", images, irrelevant, "squared")
     assert found.item() == pytest.approx(by_hand.item(), rel=1e-5)
     assert found.requires_grad
-    # One logit z, as (−z, z), is a softmax over 0 and z.
+    # One logit z, written as (−z, z), equals a softmax over 0 and z.
     images = torch.rand(2, 1, 2, requires_grad=True)
     z = images.reshape(2, 2) @ weights[:1].T
     one = penalty(torch.cat([-z, z], 1), "one_logit", images, irrelevant, "squared")
@@ -43,7 +43,7 @@ def test_the_penalty_is_that_of_ross_et_al():
 
 
 def shards(tmp_path, masks, labels=None):
-    """Training shards of cases whose references are these masks (None: none)."""
+    """Write training shards of cases with these reference masks; None means no reference."""
     cases = []
     for number, mask in enumerate(masks):
         references = {} if mask is None else {"A": mask}
@@ -52,7 +52,7 @@ def shards(tmp_path, masks, labels=None):
         cases.append(type(case)(**{**vars(case), "split": "train", "labels": (label,)}))
     paths = [tmp_path / "one.h5", tmp_path / "two.h5"]
     attrs = {"image_size": len(cases[0].image), "classes": ["A", "B"]}
-    # The second shard holds the first cases: the order is that of the ids.
+    # The second shard holds the first cases: examples are ordered by case id.
     for path, part in zip(paths, (cases[3:], cases[:3]), strict=True):
         write_prepared(path, part, attrs)
     return paths, cases
@@ -64,8 +64,8 @@ def test_masks_are_ones_own_or_those_of_others(tmp_path):
     own = irrelevant_pixels(paths, "reference", 1)
     order = read_examples(paths, CLASSES, ["A", "B"], len(cases[0].image))
     assert own.shape == order.images.shape
-    assert not own[1].any()  # nothing is known of an image without a mask
-    assert not own[4].any()  # nor of one whose mask is empty
+    assert not own[1].any()  # without a mask, no pixel is known to be irrelevant
+    assert not own[4].any()  # the same holds for an empty mask
     sizes = (~own).sum((1, 2))
     assert sizes[3] < sizes[0] < sizes[2]
     others = irrelevant_pixels(paths, "other_cases", 1)
@@ -83,7 +83,7 @@ def test_masks_are_ones_own_or_those_of_others(tmp_path):
 
 
 def two_reasons(count: int, seed: int) -> tuple[Examples, np.ndarray]:
-    """Squares on the left or right, the same reason given again in the upper and lower half."""
+    """Draw squares on the left or right, repeated in the upper and the lower half."""
     rng = np.random.default_rng(seed)
     images = rng.integers(0, 40, (count, SIDE, SIDE)).astype(np.uint8)
     labels = np.eye(2, dtype=np.uint8)[np.arange(count) % 2]

@@ -1,4 +1,4 @@
-"""A training that is killed and run again ends in the weights of an undisturbed one."""
+"""A training that is killed and rerun ends with the weights of an undisturbed training."""
 
 import logging
 
@@ -38,11 +38,11 @@ def fresh() -> Classifier:
 
 
 class Killed(BaseException):
-    """An exception that no training catches."""
+    """An exception that no training code catches."""
 
 
 class Killing(EpochStore):
-    """A store whose job dies after so many epochs, or while it writes the last of them."""
+    """A store whose job dies after some epochs, or while it writes the last of them."""
 
     def __init__(self, *given, after, whole=True):
         super().__init__(*given)
@@ -82,7 +82,7 @@ def test_a_killed_training_ends_in_the_same_weights(
     caplog.set_level(logging.INFO)
     with pytest.raises(Killed):
         run(examples, held_out, Killing(model, "code", after=after, whole=whole))
-    torch.rand(5)  # what another process has drawn
+    torch.rand(5)  # another process has drawn other random numbers
     caplog.clear()
     store = EpochStore(model, "code")
     again, rows = run(examples, held_out, store)
@@ -90,7 +90,7 @@ def test_a_killed_training_ends_in_the_same_weights(
     assert table.equals(rows)
     done = after if whole else after - 1
     assert ("resumes" in caplog.text) == (done > 0)
-    # Progress counts epochs in the log: a resumed job has them all.
+    # Progress is counted from the epochs in the log, so a resumed job logs them all.
     logged = [r.getMessage() for r in caplog.records if r.getMessage().startswith("epoch ")]
     assert len(logged) == len(table)
     store.clear()
@@ -124,7 +124,7 @@ def test_another_training_does_not_resume(examples, held_out, tmp_path, change):
 
 def test_a_try_of_other_settings_costs_no_epoch(examples, held_out, undisturbed, tmp_path, caplog):
     model = tmp_path / "model.safetensors"
-    for seed, after in ((9, 1), (7, 5), (8, 1)):  # the oldest is dropped
+    for seed, after in ((9, 1), (7, 5), (8, 1)):  # the oldest state is dropped
         with pytest.raises(Killed):
             run(examples, held_out, Killing(model, "code", after=after), seed=seed)
     assert len(list(tmp_path.rglob("*.pt"))) == 2

@@ -35,7 +35,7 @@ def test_it_learns_and_is_equal_to_the_bit(tmp_path, examples, held_out):
     settings = {"epochs": 4, "batch": 8, "augmentation": AUGMENTATION}
     tables = []
     for name in ("one", "two"):
-        torch.rand(3)  # whatever happened before must not matter
+        torch.rand(3)  # random numbers drawn before must not matter
         classifier = fresh()
         tables.append(train(classifier, examples, held_out, training(**settings), 7, COMPUTE))
         save(classifier, tmp_path / name)
@@ -81,7 +81,7 @@ def test_multilabel_without_validation(caplog):
 
 
 def doubtful(count: int, seed: int) -> Examples:
-    """Squares on the left or right, every fourth label of "left" unknown and written wrongly."""
+    """Squares on the left or right; every fourth label of "left" is unknown and stored wrongly."""
     examples = squares(count, seed)
     known = np.ones((count, 2), bool)
     known[::4, 0] = False
@@ -206,7 +206,7 @@ def test_a_stage_overrides_every_setting_of_the_training(held_out, monkeypatch):
 
 
 def test_validation_losses_of_stages_with_other_class_weights_compare(held_out):
-    """The best epoch is chosen over all stages, so all are measured with one set of weights."""
+    """The best epoch is chosen over all stages, so all use the same weights for validation."""
     keep = np.r_[0:24:3, 0:24:3, 1:24:3, 2:24:3]
     uneven = Examples(held_out.images[keep], held_out.labels[keep])
     still = {"epochs": 1, "trainable": "head", "learning_rate": 1e-12, "optimizer": "sgd"}
@@ -346,13 +346,13 @@ def test_known_labels():
     labels = [("A",), (), ("B",), ("A",)]
     uncertain = [(), ("a",), ("A", "never seen"), ("a",)]
     known = known_matrix(labels, uncertain, classes)
-    # The last one: another source class of A is certain.
+    # In the last case, another source class of A is certain.
     assert known.tolist() == [[True, True], [False, True], [False, True], [True, True]]
 
 
 @pytest.mark.parametrize(("images", "batch", "field"), [(1, 8, "train"), (3, 1, "training.batch")])
 def test_a_batch_of_one_image_is_refused_in_words_of_the_config(images, batch, field):
-    """At 32 pixels the last layers of a resnet see one value per channel and image."""
+    """At 32 pixels, the last layers of a ResNet see one value per channel and image."""
     few = Examples(np.zeros((images, 32, 32), np.uint8), np.eye(3, dtype=np.uint8)[[0] * images])
     with pytest.raises(
         InputError, match="batch normalisation of the network needs two or more"

@@ -1,4 +1,4 @@
-"""Checkpoints as training scripts save them: each is read, or refused with a remedy that works."""
+"""Checkpoints as training scripts save them: each is read, or refused with a fix that works."""
 
 import argparse
 import collections
@@ -49,7 +49,7 @@ def normal(x: np.ndarray, mean=IMAGENET_MEAN, std=IMAGENET_STD) -> torch.Tensor:
 
 @torch.no_grad()
 def same(network: nn.Module, path: pathlib.Path, architecture: str = "resnet18", **given) -> None:
-    """Check that the file gives the logits that its own network gives."""
+    """Check that the loaded file gives the same logits as the network that wrote it."""
     x = images()
     if given.get("image_size", SIDE) != SIDE:
         x = np.random.default_rng(0).integers(0, 256, (2, *[given["image_size"]] * 2), np.uint8)
@@ -66,7 +66,7 @@ def prefixed(prefix: str, network: nn.Module) -> dict[str, torch.Tensor]:
 
 
 class Wrapper(nn.Module):
-    """A network under a name, with a loss and metrics, as Lightning's modules have them."""
+    """A network under an attribute, with a loss and metrics, as in Lightning's modules."""
 
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
@@ -78,7 +78,7 @@ class Wrapper(nn.Module):
 
 
 class Headless(nn.Module):
-    """A network with the head next to the body."""
+    """A network whose head is outside the body."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ def averaged(network: nn.Module) -> nn.Module:
         lambda n: {"state_dict": prefixed("model.resnet.", n)},
         lambda n: {"state_dict": Wrapper(n).state_dict()},
         lambda n: averaged(n).state_dict(),
-        lambda n: {"state_dict": n.state_dict(), "state_dict_ema": n.state_dict()},  # equal
+        lambda n: {"state_dict": n.state_dict(), "state_dict_ema": n.state_dict()},  # equal weights
         lambda n: {**n.state_dict(), "total_ops": torch.zeros(1), "fc.total_params": torch.ones(1)},
     ],
 )
@@ -132,7 +132,7 @@ def test_heads_in_other_places(tmp_path, make):
 
 
 def test_objects_beside_the_weights(tmp_path, net):
-    """No class of the file is loaded: its objects become empty shells."""
+    """No class named in the file is loaded: its objects become empty shells."""
     defaults = collections.defaultdict(list)
     defaults["loss"].append(0.5)
     beside = {
@@ -161,7 +161,7 @@ def test_two_sets_of_weights_need_a_choice(tmp_path, net):
 
 
 def test_two_networks_in_one_state_dict_need_a_choice(tmp_path, net):
-    """A student and its teacher, or a Lightning module and its average."""
+    """For example, a student and its teacher, or a Lightning module and its average."""
     torch.manual_seed(6)
     teacher = with_sequential_head().eval()
     path = tmp_path / "net.pt"
@@ -170,7 +170,7 @@ def test_two_networks_in_one_state_dict_need_a_choice(tmp_path, net):
         load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
     same(net, path, weights_entry="state_dict.student")
     same(teacher, path, weights_entry="state_dict.teacher")
-    # The same network under two names of its module is one.
+    # The same network under two names of its module counts as one.
     torch.save({"state_dict": prefixed("model.", net) | prefixed("net.", net)}, path)
     same(net, path)
 
@@ -190,7 +190,7 @@ def test_old_layer_names_behind_a_prefix(tmp_path):
 
 
 def test_weights_without_versions_of_layers(tmp_path):
-    """torchvision's MNASNet refuses them; safetensors and dicts that were filtered have none."""
+    """Filtered dicts and safetensors have no versions, and torchvision's MNASNet refuses them."""
     torch.manual_seed(8)
     network = torchvision.models.mnasnet0_5(num_classes=2).eval()
     torch.save({"model": dict(network.state_dict())}, tmp_path / "net.pt")
@@ -240,7 +240,7 @@ def test_a_misfit_does_not_count_the_head_s_outputs(tmp_path, net):
 
 
 def test_what_nobody_knows_is_refused(tmp_path, net):
-    """A further layer may change every output."""
+    """An unexpected layer may change every output."""
     path = tmp_path / "net.pt"
     for extra in ("attention.weight", "temperature", "model.fc2.weight"):
         torch.save(prefixed("model.", net) | {extra: torch.ones(2, 2)}, path)
@@ -286,7 +286,7 @@ def test_auxiliary_heads_and_transform_input(tmp_path):
     ] == pytest.approx((0.5,) * 3)
     assert input_normalisation(made_elsewhere.entry("inception_v3"), True)[0] == IMAGENET_MEAN
     large = made_elsewhere.entry("efficientnet_v2_l", weights="imagenet")
-    assert input_normalisation(large, True)[0] == (0.5,) * 3  # torchvision's
+    assert input_normalisation(large, True)[0] == (0.5,) * 3  # the output of a torchvision network
 
 
 def test_own_mean_and_std(tmp_path, net):
@@ -388,7 +388,7 @@ def small(outputs: int) -> nn.Module:
         (nn.Softmax(1), 5, "softmax"),
         (nn.Sigmoid(), 1, "sigmoid"),
         (nn.Sigmoid(), 4, "sigmoid"),
-        (nn.LogSoftmax(1), 3, None),  # its softmax is the network's
+        (nn.LogSoftmax(1), 3, None),  # the softmax of these outputs equals that of the network
         (nn.Identity(), 1, None),
         (nn.Identity(), 3, None),
     ],
@@ -437,7 +437,7 @@ def test_log_odds_of_certain_classes_are_finite_and_ordered():
     odds[:, 0].sum().backward()
     assert z.grad[:, 0].tolist() == pytest.approx([1, 1, 1], rel=1e-3)
     assert torch.isfinite(log_odds(torch.tensor([[0.0], [1.0]]), exclusive=False)).all()
-    apart = torch.tensor([[0.9, 0.8]])  # two sigmoids, though the classes exclude each other
+    apart = torch.tensor([[0.9, 0.8]])  # two sigmoids, although the classes exclude each other
     torch.testing.assert_close(log_odds(apart, exclusive=True).sigmoid(), apart)
 
 
@@ -457,7 +457,7 @@ def test_weights_for_images_of_another_size(tmp_path):
 
 
 def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
-    """The check names the classes, reports outputs that are not logits, and gives the size."""
+    """The check names the classes, reports outputs that are not logits, and shows the size."""
     torch.save(net.state_dict(), tmp_path / "net.pt")
     (tmp_path / "cases.csv").write_text(
         "case,image,split,label\n1,1.png,test,ill\n2,2.png,test,ok\n"

@@ -1,4 +1,4 @@
-"""The size that a weights file is bound to is read from its header, or not at all."""
+"""The image size that a weights file requires is read from its header, or left open."""
 
 import pytest
 import timm
@@ -17,9 +17,9 @@ def small_vit(side: int) -> torch.nn.Module:
     [
         (lambda: small_vit(48), 48),
         (lambda: timm.create_model("test_vit", img_size=96), 96),
-        # 7 px with a stride of 4: positions times the kernel would be 392.
+        # The patch kernel has 7 px and a stride of 4: positions times kernel would give 392.
         (lambda: timm.create_model("hiera_tiny_224"), None),
-        # Patches of the features of a ResNet, 1 × 1: positions times the kernel would be 14.
+        # Patches are 1 × 1 cells of ResNet features: positions times kernel would give 14.
         (lambda: timm.create_model("vit_tiny_r_s16_p8_224"), None),
     ],
 )

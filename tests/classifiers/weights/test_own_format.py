@@ -137,7 +137,7 @@ def test_checkpoints_without_names_end_in_an_error(tmp_path):
 
 
 def test_changed_metadata_are_refused(tmp_path, classifier):
-    """The mean is subtracted from every image: another one changes every result, silently."""
+    """The mean is subtracted from every image, so another mean changes every result silently."""
     path = tmp_path / "net.safetensors"
     save(classifier, path)
     content = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Rule acquire: a folder, an archive, a download."""
+"""The rule `acquire`: from a folder, an archive and a download."""
 
 import shutil
 import zipfile
@@ -36,7 +36,7 @@ def test_an_archive_gives_the_same_cases_as_its_folder(covid, zipped, settings, 
     assert unpacked[:-1] == original[:-1]
     for name in ("cases", "splits", "hashes", "thumbnails"):
         np.testing.assert_array_equal(getattr(unpacked.looks, name), getattr(original.looks, name))
-    # Both parts lie in one copy, which is kept when Snakemake deletes the output.
+    # Both parts use one unpacked copy, which is kept when Snakemake deletes the output.
     one, two = ((raw / name / "data").resolve() for name in ("covid_qu_ex-1", "covid_qu_ex-2"))
     assert one == two
     assert one.parent == (raw / ".unpacked").resolve()

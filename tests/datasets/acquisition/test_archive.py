@@ -1,4 +1,4 @@
-"""Unpacking: once, whole or not at all, and nothing that leaves the folder."""
+"""Unpack an archive once, completely or not at all, and write nothing outside the folder."""
 
 import io
 import stat
@@ -15,7 +15,7 @@ from tests.helpers.small_data import make_covid_layout
 
 @pytest.fixture
 def zipped(tmp_path: Path) -> Path:
-    """A tiny data set, zipped as Kaggle does: the first folder twice."""
+    """Zip a tiny data set as Kaggle does. The first folder occurs twice in its path."""
     root = make_covid_layout(tmp_path / "source" / "Infection Segmentation Data", per_class=1)
     path = tmp_path / "archive.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:

@@ -1,4 +1,4 @@
-"""COVID-QU-Ex and CheXpert as they arrive through a Mac, a USB disk, Windows, or in parts."""
+"""COVID-QU-Ex and CheXpert after a transfer by Mac, USB disk or Windows, or in parts."""
 
 import json
 import shutil
@@ -22,7 +22,10 @@ FORK = b"\x00\x05\x16\x07\x00\x02\x00\x00Mac OS X        "
 
 
 def by_split(root: Path) -> dict[str, tuple[str, str, bool, bool]]:
-    """Case id → split, label, and whether there are an infection and a lung mask."""
+    """Return, for each case id, the split, the label, and whether there are masks.
+
+    The first flag is for the infection mask, the second for the lung mask.
+    """
     return {
         case.case: (case.split, case.labels[0], bool(case.masks), bool(case.lung_mask))
         for case in covid_qu_ex.find_cases(root, dataset("covid_qu_ex"))
@@ -111,7 +114,7 @@ def test_chexpert_in_the_batches_that_it_is_downloaded_in(tmp_path, inner):
     }
     assert len(found) == 14
     assert found == expected
-    # Tables are not searched for in tens of thousands of patient folders.
+    # The search for tables does not enter tens of thousands of patient folders.
     assert not [path for path in _files(root, 3) if "patient" in str(path)]
 
 

@@ -1,4 +1,4 @@
-"""Downloading: with a client that is made up, and with the real one from a server of our own."""
+"""Downloads with a made-up client, and with the real client from a server that the test runs."""
 
 import base64
 import contextlib
@@ -26,7 +26,7 @@ SECRET = "s3cret-token"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache, a home without credentials."""
+    """Provide an empty cache, and a home folder without credentials."""
     for name in ("KAGGLE_API_TOKEN", "KAGGLE_USERNAME", "KAGGLE_KEY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
@@ -37,7 +37,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 class FakeClient:
-    """Stands for kagglehub.dataset_download: fails as told, then gives a folder."""
+    """Replaces kagglehub.dataset_download: fails as requested, then returns a folder."""
 
     def __init__(self, folder: Path, *failures: Exception, grows: bool = False) -> None:
         self.folder, self.failures, self.grows = folder, list(failures), grows
@@ -80,7 +80,7 @@ def test_what_was_downloaded_whole_needs_no_network(client, cache):
     for version in ("2", "10"):
         (cache / "versions" / version).mkdir(parents=True)
         (cache / f"{version}.complete").touch()
-    (cache / "versions" / "11").mkdir()  # broken off: no mark
+    (cache / "versions" / "11").mkdir()  # interrupted, so there is no mark file
     fake = client()
     kaggle.download(NAME)
     kaggle.download(f"{NAME}/versions/2")
@@ -123,7 +123,7 @@ def test_nothing_of_the_clients_own_words_is_repeated(client, monkeypatch, caplo
         with pytest.raises(InputError) as caught:
             kaggle.download(NAME)
         assert SECRET not in str(caught.value)
-        # job_log prints no chained error either, but a debugger would.
+        # job_log prints no chained error anyway, but a debugger would.
         assert caught.value.__suppress_context__
     assert SECRET not in caplog.text
 
@@ -164,7 +164,7 @@ def test_a_full_disk_names_the_folder_and_how_to_move_it(client):
 
 
 class Server(http.server.BaseHTTPRequestHandler):
-    """Kaggle's two calls and its file store, which breaks off in the middle `breaks` times."""
+    """Kaggle's two calls and its file store, which interrupts `breaks` transfers in the middle."""
 
     data = b""
     breaks = 0
@@ -204,7 +204,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         if cls.breaks > 0 and (asked or not cls.ranges[:-1]):
             cls.breaks -= 1
             rest = rest[: len(rest) // 2]
-        with contextlib.suppress(OSError):  # the client may only have wanted the headers
+        with contextlib.suppress(OSError):  # the client may close the connection after the headers
             self.wfile.write(rest)
         self.close_connection = True
 
@@ -237,12 +237,12 @@ def test_the_real_client_continues_a_broken_download(server, cache, monkeypatch,
     assert folder == cache / "versions" / "7"
     assert len(list(folder.rglob("*.bin"))) == 8
     continued = [int(r[6:-1]) for r in server.ranges if r]
-    # After each break it asks for the rest alone: half, then a quarter is missing.
+    # After each break, the client requests only the rest: first a half, then a quarter is missing.
     assert len(continued) == 2
     assert 0 < continued[0] < continued[1] < len(server.data)
     assert caplog.text.count("the download stopped after") == 2
     assert not list(cache.glob("*.archive"))
-    # The client did use the token that is in the environment, and nothing printed it.
+    # The client used the token from the environment, and nothing printed it.
     assert set(server.tokens) == {f"Bearer {SECRET}"}
     printed = capfd.readouterr()
     assert SECRET not in printed.out + printed.err + caplog.text

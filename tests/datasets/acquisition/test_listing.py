@@ -1,4 +1,4 @@
-"""Which files re-run the acquisition of a data set: those that its source reads, and no other."""
+"""A data set is acquired again only if a file changes that its source reads."""
 
 import logging
 import os
@@ -55,7 +55,7 @@ def digest(root, settings):
 
 
 def litter(root, image):
-    """Other files that are often on people's disks."""
+    """Add other files that are often on people's disks."""
     for folder in (root, (root / image).parent):
         (folder / ".DS_Store").write_bytes(b"x")
         (folder / "notes.txt").write_text("x")
@@ -84,7 +84,7 @@ def test_only_files_that_the_source_reads_count(tmp_path, make, caplog):
     (tmp_path / read[0]).unlink()
     seen.append(digest(tmp_path, settings))
     assert len(set(seen)) == len(seen)
-    assert not caplog.records  # planning says nothing; the job that reads them does
+    assert not caplog.records  # planning raises no warning; the job that reads the files does
 
 
 def test_where_a_source_cannot_list_its_files_any_change_counts(tmp_path):

@@ -1,4 +1,4 @@
-"""Annotation files are found by name below a data root, which is listed as seldom as possible."""
+"""Annotation files are found by name below a data root, with as few folder listings as possible."""
 
 import os
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ FILES = ("Data_Entry_2017.csv", "BBox_List_2017.csv", "test_list.txt")
 
 @pytest.fixture
 def listed(tmp_path, monkeypatch):
-    """All listings of a root that has the files of NIH, except an optional one."""
+    """Record all listings of a root that has NIH's files except an optional one."""
     for name in FILES:
         (tmp_path / "deep").mkdir(exist_ok=True)
         (tmp_path / "deep" / name).write_text("x\n")

@@ -1,4 +1,4 @@
-"""Every reader of a published format reads the real file, whole, with the counts known of it."""
+"""Every reader of a published format reads the complete real file, with the known counts."""
 
 import json
 from collections import Counter
@@ -49,7 +49,7 @@ def test_nih_boxes(xrv):
     assert boxes.max() <= 1024
     assert all(len(b) == 1 for image in images.values() for b in image.boxes.values())
     assert sum(len(image.boxes) > 1 for image in images.values()) == 93
-    # The first row, by eye.
+    # The first row, read by eye.
     ((drawn,),) = (images["00013118_008.png"].boxes["Atelectasis"],)
     assert drawn.box == pytest.approx((547.0192, 225.0847, 626.2057, 311.8644), abs=1e-4)
     assert drawn.place == "BBox_List_2017.csv, line 2"
@@ -217,7 +217,7 @@ def test_four_formats_agree_to_the_pixel(four_formats):
         assert image.boxes.keys() == cvat[name].boxes.keys() == as_yolo.boxes.keys()
         for cls, drawn in image.boxes.items():
             mask = fill_boxes([one.box for one in drawn], (1024, 1024))
-            # CVAT keeps fractions, which its other exports round.
+            # CVAT's own format keeps fractions; its other exports round them.
             fractions = [one.box for one in cvat[name].boxes[cls]]
             assert (mask == fill_boxes(fractions, (1024, 1024))).all()
             shares = scale_boxes((one.box for one in as_yolo.boxes[cls]), (1, 1), (1024, 1024))

@@ -1,4 +1,4 @@
-"""Readers of formats whose files are not at hand, on rows written by hand as documented; errors."""
+"""Readers of formats without a file at hand: hand-written rows that follow the documentation."""
 
 import json
 
@@ -109,7 +109,7 @@ def test_jsrt_rows_that_run_together(tmp_path):
     assert nodules[2].centre == (700.5, 800)
     mask = read_mask_at(tmp_path, "CLNDAT_EN.txt#JPCLN001/Nodule")
     assert mask.shape == (2048, 2048)
-    # 15 mm at 0.175 mm; area of the disc.
+    # 15 mm at 0.175 mm per pixel; the area of the disc.
     assert mask.sum() == pytest.approx(np.pi * (15 / 0.175 / 2) ** 2, rel=0.005)
     rows, columns = np.nonzero(mask)
     assert (rows.mean() + 0.5, columns.mean() + 0.5) == pytest.approx((692, 1634), abs=0.05)
@@ -118,9 +118,9 @@ def test_jsrt_rows_that_run_together(tmp_path):
 @pytest.mark.parametrize(
     ("folders", "splits"),
     [
-        # As at Kaggle: names occur in both splits, a tenth of training becomes validation.
+        # Kaggle's layout: names occur in both splits, and a tenth of training becomes validation.
         (("QaTa-COV19-v2/{}/Images", "QaTa-COV19-v2/{}/Ground-truths"), ("Train Set", "Test Set")),
-        # LViT's division.
+        # LViT's division into splits.
         (("{}/img", "{}/labelcol"), ("Train_Folder", "Val_Folder", "Test_Folder")),
     ],
 )
@@ -128,7 +128,7 @@ def test_qata(tmp_path, folders, splits):
     images, masks = folders
     for place, split in enumerate(splits):
         for number in range(3):
-            # The third mask is black: read, and nothing found.
+            # The third mask is black: the image was read, and nothing was found.
             mask = Image.new("L", (32, 32))
             if number < 2:
                 mask.paste(255, (4 + number, 6, 10, 20))
@@ -182,7 +182,7 @@ def test_coco(tmp_path):
     image = found.images["a/x.png"]
     assert image.size == (40, 50)
     assert image.boxes["Effusion"][0].box == (2, 1, 6, 4)
-    # A class with "/" in its name, a polygon and run lengths, united.
+    # The union of a polygon and run lengths, in a class with "/" in its name.
     mask = read_mask_at(tmp_path, "boxes.json#a/x.png/Nodule/Mass")
     assert mask[:, 0].all()
     assert mask[5:15, 5:25].mean() == pytest.approx(0.5, abs=0.05)
@@ -205,7 +205,7 @@ def test_pascal_voc_and_shapes_of_cvat(tmp_path):
     path.write_text(CVAT)
     assert set(voc.read_entries(path)["x.jpg"]) == {"Mass", "Nodule"}
     ellipse = read_mask_at(tmp_path, "x.xml#x.jpg/Nodule")
-    # Pillow's ellipse differs along the outline alone.
+    # Pillow's ellipse differs only along the outline.
     canvas = Image.new("1", (50, 40))
     ImageDraw.Draw(canvas).ellipse((15, 15, 34, 24), fill=1)
     assert (ellipse ^ np.array(canvas)).sum() <= 12

@@ -1,4 +1,4 @@
-"""DICOM: the grey scale against pydicom's own functions, what is refused, and what stays secret."""
+"""DICOM: grey values equal pydicom's functions, bad files are refused, patients stay private."""
 
 import io
 import json
@@ -36,7 +36,7 @@ GREY = RNG.integers(0, 256, (20, 14), np.uint8)
 DEEP = RNG.integers(0, 4096, (20, 14), np.uint16)
 SIGNED = RNG.integers(-2048, 2048, (20, 14)).astype(np.int16)
 CURVE = [round(4095 * (i / 4095) ** 0.5) for i in range(4096)]
-# Made once: identifiers in it are drawn anew each time.
+# Create the files once: each time, identifiers in them get new random values.
 SMALL_FILE = dicom_bytes(GREY[:6, :6], WindowCenter=100, WindowWidth=50)
 SCRIPTS = ROOT / "workflow_scripts"
 
@@ -61,7 +61,7 @@ GOLDEN = {
         SIGNED,
         {"RescaleSlope": 2, "RescaleIntercept": 100, "WindowCenter": 300, "WindowWidth": 3000},
     ),
-    # 16 bit: pydicom 3.0 cannot read modality LUTs of other depths but 8.
+    # 16 bit, because pydicom 3.0 reads modality LUTs of only 8 and 16 bits.
     "modality LUT": (DEEP, {"ModalityLUTSequence": lut(CURVE, 0, 16)}),
     "VOI LUT": (DEEP, {"VOILUTSequence": lut(CURVE[:3000], 500, 12)}),
     "VOI LUT before window": (
@@ -102,7 +102,7 @@ def test_files_of_others_are_those_of_pydicom(name):
 
 
 def test_a_lut_with_fewer_bits_than_its_input_does_not_overflow():
-    """pydicom 3.0 wraps round here; the standard's table is looked up by hand instead."""
+    """pydicom 3.0 overflows here, so the test looks values up in the standard's table."""
     table = [i // 16 for i in range(4096)]
     found = decode_dicom(dicom_bytes(DEEP, 12, VOILUTSequence=lut(table, 0, 8)), "x", 10**6)
     np.testing.assert_array_equal(found.values, DEEP // 16)
@@ -170,7 +170,7 @@ def test_one_image_in_any_file_prepares_to_the_same_pixels(tmp_path):
 def test_order_of_grey_values_is_kept(
     bits, seed, slope, intercept, window, function, mode, inverted
 ):
-    """Whatever the monotone transforms of the header: brighter stays at least as bright."""
+    """With every monotone transform of the header, brighter pixels stay at least as bright."""
     top = 2**bits - 1
     dtype = np.uint8 if bits == 8 else np.uint16
     stored = np.random.default_rng(seed).integers(0, top + 1, (8, 9)).astype(dtype)
@@ -191,7 +191,7 @@ def test_order_of_grey_values_is_kept(
 
 
 def test_bits_beyond_those_stored_are_not_grey_values():
-    """Old files keep an overlay there."""
+    """Old files keep an overlay in these bits."""
     np.testing.assert_array_equal(decoded(dicom_bytes(DEEP + np.uint16(4096), 12)), DEEP)
 
 
@@ -236,7 +236,7 @@ def test_what_cannot_be_read_is_refused(pixels, elements, said):
         decode_image(dicom_bytes(pixels, **elements), "folder/x.dcm")
     assert "folder/x.dcm" in str(error.value)
     assert error.value.remedy
-    assert error.value.__cause__ is None  # its message could quote the header
+    assert error.value.__cause__ is None  # the message of a cause could quote the header
 
 
 def test_a_missing_plugin_is_named():
@@ -378,7 +378,7 @@ def _tells(text: str) -> bool:
 
 
 def test_no_patient_leaves_the_header(tmp_path):
-    """Index, shard and prepare good and bad files; search every byte of what comes out."""
+    """Index, shard and prepare good and bad files, then search every byte of the output."""
     root, out = tmp_path / "in", tmp_path / "out"
     root.mkdir()
     pixels = RNG.integers(0, 4096, (40, 40), np.uint16)
@@ -401,7 +401,7 @@ def test_no_patient_leaves_the_header(tmp_path):
     (root / "t.csv").write_text("\n".join(["case,split,label,image,mask:A", *rows]) + "\n")
     keys = {"source": "table", "table": "t.csv", "annotated_classes": ["A"], "lung_masks": "none"}
     keys |= {"image_size": 20, "root": "."}
-    # In a process of its own: pytest takes warnings and logging over.
+    # Run in a new process, because pytest captures warnings and logging.
     program = f"""
 import sys
 sys.path.insert(0, {str(SCRIPTS)!r})

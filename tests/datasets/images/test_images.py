@@ -62,7 +62,8 @@ def test_percentiles_become_black_and_white(tmp_path, suffix):
     path = write_image(tmp_path / f"i.{suffix}", deep)
     whole = read_image(path, Intensity("percentile", 0, 100))
     np.testing.assert_allclose(whole, [[0, 63.75], [127.5, 255]])
-    # Linear between order statistics: 25 % lies at 1750, 75 % at 3500; beyond them it is clipped.
+    # Percentiles interpolate linearly between order statistics: 25 % lies at 1750, 75 % at 3500.
+    # Values beyond them are clipped.
     cut = read_image(path, Intensity("percentile", 25, 75))
     np.testing.assert_allclose(cut, [[0, 250 / 1750 * 255], [1250 / 1750 * 255, 255]], rtol=1e-6)
     flat = write_image(tmp_path / f"f.{suffix}", np.full((2, 2), 7, np.uint16))
@@ -75,7 +76,7 @@ def test_12_bit_values_in_16_bits_are_refused_rather_than_nearly_black(tmp_path)
     with pytest.raises(IntensityError, match=r"0 to 4095.*0 to 65535.*intensity: percentile"):
         read_image(path)
     image = read_image(path, Intensity("percentile", 0, 100))
-    assert len(np.unique(image)) == 4096  # nothing is cut to 8 bit on reading
+    assert len(np.unique(image)) == 4096  # reading does not reduce values to 8 bits
 
 
 @pytest.mark.parametrize("kind", [np.float32, np.float64])
@@ -116,7 +117,7 @@ SETTINGS |= {"near_duplicates": "off"}
 
 
 def with_third(values: np.ndarray) -> np.ndarray:
-    """Give a picture of two values a third one."""
+    """Add a third value to a picture of two values."""
     values = values.astype(np.uint16)
     values[0, 0] = 500
     return values
@@ -124,8 +125,8 @@ def with_third(values: np.ndarray) -> np.ndarray:
 
 def test_14_bits_in_16_are_an_error_until_the_bits_are_known(tmp_path):
     deep = np.full(GREY.shape, 16383, np.uint16)
-    deep[:, :4] = 8191  # bright enough to be no dark picture by itself
-    deep[0, 0] = 8000  # three values: two are those of a mask
+    deep[:, :4] = 8191  # bright enough not to count as a dark picture
+    deep[0, 0] = 8000  # a third value: a picture of only two looks like a mask
     write_image(tmp_path / "a.png", deep)
     write_image(tmp_path / "b.png", with_third(np.where(deep > 9000, 12000, 100)))
     _table(tmp_path, "b.png", "a.png")
@@ -140,7 +141,7 @@ def test_14_bits_in_16_are_an_error_until_the_bits_are_known(tmp_path):
     )
     with pytest.raises(IntensityError, match="16383.*intensity_bits: 14"):
         read_image(tmp_path / "a.png", intensity_of(dataset("table", {"intensity_bits": 12})))
-    # One image that uses the upper half shows that the others are dark.
+    # One image that uses the upper half of the range shows that the others are just dark.
     write_image(tmp_path / "c.png", with_third(np.where(deep > 9000, 65535, 100)))
     index_cases(_table(tmp_path, "b.png", "c.png"), dataset("table", SETTINGS))
 
@@ -151,7 +152,7 @@ def test_tiff_files_in_which_white_is_zero_are_shown_as_meant(tmp_path, kind, ph
     full = {np.uint8: 1, np.uint16: 257, np.float32: 1 / 255}[kind]
     pixels = GREY if photometric == "minisblack" else 255 - GREY
     pixels = (pixels * np.float64(full)).astype(kind)
-    pixels.flat[:2] = 0, 255 * full  # both ends, by which floats are turned round
+    pixels.flat[:2] = 0, 255 * full  # both ends of the range, needed to invert floats
     expected = np.concatenate([[0, 255], GREY.ravel()[2:]]).reshape(GREY.shape)
     if photometric == "miniswhite":
         expected.flat[:2] = 255, 0
@@ -169,7 +170,7 @@ def test_white_as_zero_in_12_of_16_bits(tmp_path):
 
 
 def _turned_back(number: int) -> np.ndarray:
-    """Store GREY so that orientation `number` shows it upright (the inverse of each turn)."""
+    """Store GREY so that orientation `number` shows it upright (the inverse of each rotation)."""
     turns = {6: lambda a: np.rot90(a, 1), 8: lambda a: np.rot90(a, -1), 5: np.transpose}
     turns |= {1: np.asarray, 2: np.fliplr, 3: lambda a: np.rot90(a, 2), 4: np.flipud}
     turns[7] = lambda a: np.rot90(a, 2).T

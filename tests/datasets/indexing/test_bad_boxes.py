@@ -1,4 +1,4 @@
-"""Bad input with boxes: each message is one sentence with file, row and remedy."""
+"""Bad input with boxes: each message is one sentence with the file, the row and the fix."""
 
 import logging
 import re
@@ -87,7 +87,7 @@ def test_a_row_of_cases_without_its_image(root, caplog):  # noqa: F811
     assert left_out.reason == (
         "cases.csv, line 3: the image 'b.png' does not exist. Add the image, or remove the row"
     )
-    # Numbers and names aside, all such rows have one cause.
+    # Except for numbers and names, all such rows have one cause.
     assert left_out.cause == "cases.csv, line …: the image does not exist"
 
 
@@ -97,7 +97,7 @@ def yolo(root, **keys):  # noqa: F811
 
 
 def test_several_patients_of_one_name(root):  # noqa: F811
-    """Two clinics number their patients alike: a name would mean two images."""
+    """Two clinics use the same patient numbers, so one name would mean two images."""
     for clinic in ("east", "west"):
         (root / clinic).mkdir()
         (root / clinic / "p1.png").write_bytes((root / "a.png").read_bytes())

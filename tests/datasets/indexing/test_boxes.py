@@ -1,4 +1,4 @@
-"""References as boxes and `none`, from a case table to prepared shards; bad boxes."""
+"""References as boxes and `none`, from a case table to prepared shards; also bad boxes."""
 
 import logging
 
@@ -70,7 +70,7 @@ def test_kinds_of_references_from_table_to_shard(root, tmp_path):
     cases, *_ = index_cases(root, entry(root))
     assert cases[0].boxes == {"Mass": ((2, 1, 22, 11), (20, 20.5, 30, 30))}
     assert cases[1].boxes == {"Mass": ()}
-    # The case table says the same when it is read back.
+    # The case table has the same boxes after it is written and read.
     write_cases(tmp_path / "again.csv", cases)
     assert read_cases(tmp_path / "again.csv") == cases
     prepared = list(prepare_cases(cases, root, entry(root)))
@@ -84,7 +84,7 @@ def test_kinds_of_references_from_table_to_shard(root, tmp_path):
     masks = [decode(case.references["Mass"]) for case in kept]
     assert box_of(masks[0]) == (2, 1, 30, 30)
     assert [mask.sum() for mask in masks[1:]] == [0, 25, 0]
-    # Without empty references, only what was drawn is scored.
+    # Without empty references, only drawn references are scored.
     few, *_ = index_cases(root, entry(root, empty_references=False))
     assert [bool(case.annotated) for case in few] == [True, False, True, False]
 
@@ -138,11 +138,11 @@ def test_a_box_outside_the_image_is_refused_or_clipped(root, caplog):
         (case,) = index_cases(root, entry(root, boxes="boxes.csv", boxes_outside="clip"))[0]
     assert case.boxes["Mass"] == ((30, 30, 35, 40),)
     assert "1 files have boxes that leave the image" in caplog.text
-    # Rounding does not stop the run.
+    # A box that leaves the image only by rounding does not stop the run.
     write(root, [{}], boxes="case,class,x,y,width,height\na,Mass,30,30,10.4,5\n")
     (case,) = index_cases(root, entry(root, boxes="boxes.csv"))[0]
     assert case.boxes["Mass"] == ((30, 30, 35, 40),)
-    # Nothing would be left of it.
+    # Clipping would leave nothing of this box.
     write(root, [{}], boxes="case,class,x,y,width,height\na,Mass,50,50,10,5\n")
     with pytest.raises(InputError, match="line 2: the box 50 50 60 55"):
         index_cases(root, entry(root, boxes="boxes.csv", boxes_outside="clip"))
@@ -244,7 +244,7 @@ def test_majority_of_readers():
     assert agreed_boxes([first, alone], THREE, "majority") == []
     (found,) = agreed_boxes([first, alone, second, third], THREE, "majority")
     assert found.box == (2, 0, 12, 10)
-    # Two boxes of one reader are not a majority.
+    # Two boxes of the same reader are not a majority.
     assert agreed_boxes([first, replace_reader(second, "R1")], THREE, "majority") == []
 
 

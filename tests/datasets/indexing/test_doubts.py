@@ -1,4 +1,4 @@
-"""What looks like a mistake in a user's files: it is refused, or a warning names it."""
+"""Possible mistakes in a user's files are refused, or a warning names them."""
 
 import logging
 import re
@@ -25,7 +25,7 @@ SETTINGS = {
     "image_size": 16,
     "near_duplicates": "off",
 }
-# Case → split and label; images and masks are named after the case.
+# Case → split and label. Images and masks are named after the case.
 CASES = {
     "a": ("train", "Nodule"),
     "b": ("val", "Nodule"),
@@ -37,7 +37,7 @@ Rows = dict[str, dict[str, str]]
 
 
 def picture(number: int) -> np.ndarray:
-    """Draw a radiograph of bright grey values."""
+    """Draw a radiograph with bright grey values."""
     return np.random.default_rng(number).integers(40, 220, SHAPE).astype(np.uint8)
 
 
@@ -84,7 +84,7 @@ def index(root: Path, table: Rows, **changes) -> list[str]:
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     said = [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING]
-    # These tables have few images: some classes are missing, which is not tested here.
+    # These tables have few images, so some classes are missing. That is not tested here.
     return [text for text in said if "no image has the class" not in text]
 
 
@@ -201,7 +201,7 @@ def test_columns_of_lungs_and_lesion_that_are_mixed_up(root, caplog):
 
 
 def with_lungs(root: Path, table: Rows, lungs: np.ndarray) -> dict[str, str]:
-    """Give each case a lung mask of its own."""
+    """Give each case its own lung mask."""
     for number, (case, row) in enumerate(table.items()):
         own = lungs.copy()
         own[0, number] = lungs.max()
@@ -216,7 +216,7 @@ def test_lung_masks_that_are_empty_or_lie_elsewhere(root, caplog):
     around[2:20, 3:16] = 255
     settings = with_lungs(root, table, around)
     index(root, table, **settings)
-    # One lesion that fills the lungs is plausible: a severe infection.
+    # A lesion that fills the lungs is plausible: a severe infection.
     write_image(root / "a-lung.png", blob(0))
     index(root, table, **settings)
     assert warnings(caplog) == []
@@ -260,7 +260,10 @@ def files(root) -> list[str]:
 
 
 def test_warnings_are_kept_for_the_verdict(root, files):
-    """Each once, with the user's paths below the data set's folder; not what has a table."""
+    """Each warning is kept once, with paths below the data set's folder.
+
+    Warnings that have their own table are left out.
+    """
     table = rows()
     for case in ("c", "d"):
         table[case]["mask:Nodule"] = "c-mask.png"
@@ -442,7 +445,7 @@ def test_what_programs_write_for_no_value_is_blank(root, caplog, word):
     table["e"] |= {"mask:Nodule": word, "lung_mask": word, "spacing_row": word, "patient": word}
     assert index(root, table) == list("abcde")
     table["d"]["label"] = word
-    if word == "NA":  # the name of a class, perhaps
+    if word == "NA":  # NA may be the name of a class
         assert index(root, table) == list("abcde")
         assert "the label NA of 1 rows is read as the name of a class" in caplog.text
         return

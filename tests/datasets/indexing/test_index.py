@@ -47,7 +47,7 @@ def test_a_sound_data_set(covid, settings):
 
 
 def test_annotated_classes_decide_which_masks_count(covid, settings):
-    # A class whose masks are all empty is refused.
+    # A class whose masks are all empty is refused, so one mask of Non-COVID is drawn.
     drawn = covid / TOP / "Test" / "Non-COVID" / "infection masks" / "test Non-COVID (0).png"
     write_image(drawn, lung_pixels() // 255 * np.eye(SIZE, dtype=np.uint8))
     cases, _, classes, *_ = index(covid, settings, annotated_classes=["Non-COVID", "COVID-19"])
@@ -282,7 +282,7 @@ def test_a_class_without_images_in_a_split_that_is_needed(covid, settings):
 
 
 def test_a_split_that_loses_too_many_cases_for_one_cause_stops(covid, settings, tmp_path):
-    """2 of 6 training images are too many, whatever their names; 1 of 6 test images is not."""
+    """2 of 6 training images are too many, whatever their names. 1 of 6 test images is not."""
     images = (
         [*(covid / TOP / "Train").rglob("images/*")],
         [*(covid / TOP / "Test").rglob("images/*")],
@@ -310,7 +310,7 @@ def test_a_split_that_loses_too_many_cases_for_one_cause_stops(covid, settings, 
     assert ["train", "unusable", "the file is not a readable image", "2"] in index_counted(
         max_unusable=0.34
     )
-    # Two causes are two faults, each of one file.
+    # Two causes count separately, with one file each.
     images[0][1].write_bytes(b"")
     assert len(index(covid, settings)[0]) == 15
     assert index_counted(limit=1, labels={"Normal": None})[1][1:] in (
@@ -330,7 +330,7 @@ def test_a_cause_has_no_name_and_no_number(name, number):
 
 
 def test_one_image_in_two_splits_is_found_by_its_pixels(covid, settings):
-    """The copy has a time stamp, another compression, 16 bits: other bytes, the same image."""
+    """The copy has a time stamp, another compression and 16 bits: other bytes, the same image."""
     original = covid / TOP / "Test" / "COVID-19" / "images" / "test COVID-19 (0).png"
     copy = covid / TOP / "Train" / "COVID-19" / "images" / "train COVID-19 (1).png"
     pixels = cv2.imread(str(original), -1)

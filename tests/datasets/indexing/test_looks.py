@@ -14,7 +14,8 @@ from fidelity.datasets.indexing.looks import read_looks, twins_across, write_loo
 from fidelity.datasets.sources.phantom.published_layouts import write_as
 from fidelity.settings.datasets import Dataset
 
-# Phantoms of one layout at another size are each other's near-duplicates; others are not.
+# With these limits, the same phantom in another layout and size is a near-duplicate; others are
+# not.
 SAME = {"near_duplicate_correlation": 0.999, "near_duplicate_distance": 6}
 
 
@@ -25,7 +26,7 @@ def entry(source: str, root: Path, classes: list[str], **keys) -> Dataset:
 
 @pytest.fixture
 def two(tmp_path):
-    """The same nine phantoms as NIH and as YOLO: their splits differ."""
+    """Write the same nine phantoms as NIH and as YOLO. Their splits differ."""
     for layout in ("nih", "yolo"):
         write_as(layout, tmp_path / layout, {"train": 3, "test": 6}, seed=4)
     nih = entry("nih", tmp_path / "nih", ["Pneumonia"])
@@ -45,7 +46,7 @@ def test_pairs_are_found_reported_and_excluded_from_training(two):
         rows = list(csv.DictReader(handle))
     assert len(rows) == len(pairs)
     assert {(row["dataset"], row["twin_dataset"]) for row in rows} == {("nih", "yolo")}
-    # On request, training images are left out if the other data set is tested on them.
+    # On request, training images are left out if another data set is tested on them.
     asked = yolo.model_copy(update={"near_duplicates_of": ["nih"]})
     before = index_cases(root / "yolo", yolo)[0]
     after, left_out, *_ = index_cases(root / "yolo", asked, others={"nih": root / "nih.npz"})
@@ -58,7 +59,7 @@ def test_pairs_are_found_reported_and_excluded_from_training(two):
 
 def test_a_training_image_goes_that_another_data_set_is_tested_on(two):
     root, nih, _ = two
-    # All of YOLO's images are in training; NIH tests on six of them.
+    # All of YOLO's images are in training. NIH tests on six of them.
     (root / "flat").mkdir()
     for path in (root / "yolo").glob("*/*/*"):
         folder = root / "flat" / path.parts[-3] / "train"

@@ -1,4 +1,4 @@
-"""Near-duplicates across splits: found, reported, left out; strangers are not."""
+"""Near-duplicates across splits are found, reported and left out; unrelated images are not."""
 
 import csv
 import shutil
@@ -34,7 +34,7 @@ CHANGES = {
 
 @pytest.fixture(scope="module")
 def radiographs(tmp_path_factory):
-    """Generated radiographs in COVID-QU-Ex' layout: 12 to train, 6 and 6."""
+    """Generate radiographs in the layout of COVID-QU-Ex: 12 for training, 6 and 6."""
     root = tmp_path_factory.mktemp("phantom") / "data"
     settings = {
         "cases": {"train": 12, "val": 6, "test": 6},
@@ -48,7 +48,7 @@ def radiographs(tmp_path_factory):
 
 @pytest.fixture
 def planted(radiographs, tmp_path):
-    """Each training image of COVID-19 is replaced by a change of a test image of that class."""
+    """Replace each COVID-19 training image by a changed COVID-19 test image."""
     root = tmp_path / "data"
     shutil.copytree(radiographs, root)
     (root / "patients.csv").unlink(missing_ok=True)
@@ -78,7 +78,7 @@ def test_planted_near_duplicates_are_reported_and_no_others(planted, tmp_path, c
     root, pairs = planted
     index = index_cases(root, settings_with())
     rows = near_rows(index, tmp_path)
-    # Two changes of one test image are both near it: pairs are listed, not groups.
+    # Two changed versions of one test image are each paired with it; pairs are listed, not groups.
     assert {row["case"]: row["twin"] for row in rows} == pairs
     assert {(row["split"], row["twin_split"]) for row in rows} == {("train", "test")}
     assert all(int(row["distance"]) <= 10 and float(row["correlation"]) >= 0.97 for row in rows)
@@ -127,7 +127,7 @@ def test_real_radiographs_and_their_changes(sample):
     cases = [Case(p.stem, p.stem, ("test", "train")[n % 2], (), "") for n, p in enumerate(paths)]
     digests = [str(n) for n in range(len(cases))]
     assert find_near_duplicates(cases, looks, digests, distance=10, correlation=0.97) == []
-    # The hash alone would accuse strangers: what the correlation is for.
+    # The hash alone would match unrelated images. The correlation prevents that.
     assert find_near_duplicates(cases, looks, digests, distance=10, correlation=0.0)
 
 
@@ -194,7 +194,7 @@ def test_correlations_agree_with_numpy_across_blocks(monkeypatch):
 
 
 def test_the_whole_lung_part_is_compared_in_seconds():
-    """33,920 hashes as split in the lung part: 300 million pairs. Measured: 1.2 s on one core."""
+    """33,920 hashes, split as in the lung part: 300 million pairs. Measured: 1.2 s on one core."""
     rng = np.random.default_rng(3)
     hashes = np.split(rng.integers(0, 2**64, 33_920, np.uint64), [21_715, 27_132])
     hashes[0][:50] = hashes[2][:50] ^ np.uint64(0b111)

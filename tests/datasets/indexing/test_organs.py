@@ -1,4 +1,4 @@
-"""CheXmask's organ masks: which rows are used, and what is counted, listed and refused."""
+"""CheXmask's organ masks: which rows are used, and which are counted, listed or refused."""
 
 import logging
 
@@ -18,7 +18,7 @@ from tests.helpers.entries import dataset
 from tests.helpers.small_data import SIZE, make_covid_layout
 
 HEADER = "ImageID,Dice RCA (Mean),Left Lung,Right Lung,Heart,Height,Width"
-# Starts count from 1, along the rows: two pixels of row 0, of row 1, of row 2.
+# Starts count from 1, row by row: two pixels in each of the rows 0, 1 and 2.
 RUNS = f"5 2,{SIZE + 3} 2,{2 * SIZE + 1} 2"
 
 

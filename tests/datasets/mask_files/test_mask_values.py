@@ -1,4 +1,4 @@
-"""Masks as people write them: read exactly, or refused with a setting that reads them."""
+"""Masks as people write them: read exactly, or refused with a setting that can read them."""
 
 import io
 import logging
@@ -143,7 +143,7 @@ def _study(values: dict) -> dict:
         saved(grey(GREY), "JPEG"),
         saved(grey(LESION * 255 + (Y > 28) * 127), "JPEG"),
         saved(grey(LESION * 3), "JPEG", quality=60),
-        saved(grey(LESION), "JPEG", quality=60),  # two values still, at the wrong pixels
+        saved(grey(LESION), "JPEG", quality=60),  # still two values, but at the wrong pixels
         tiff(np.where(LESION, np.nan, 0).astype(np.float32)),
         saved(grey(LESION), "GIF", save_all=True, append_images=[grey(LUNG)]),
         saved(grey(LESION), "TIFF", save_all=True, append_images=[grey(LUNG)]),
@@ -191,7 +191,7 @@ def test_any_colour_on_black_is_the_foreground(mask, colour, mode):
             decode_mask(saved(image), "m.png", "A")
     else:
         assert np.array_equal(decode_mask(saved(image), "m.png", "A"), seen)
-    assert np.array_equal(decode_mask(saved(image), "m.png"), seen)  # no reference: any size
+    assert np.array_equal(decode_mask(saved(image), "m.png"), seen)  # not a reference: any size
 
 
 def test_lung_masks_may_be_large_but_not_turned_round():
@@ -208,7 +208,7 @@ def test_lung_masks_may_be_large_but_not_turned_round():
         decode_mask(turned, "m.png", "lung")
     values = mask_values_of(dataset("table", {"mask_values": {"lung": 0, "background": 255}}))
     assert np.array_equal(decode_mask(turned, "m.png", "lung", values), small)
-    # The classes' masks have no entry: what is said of the lungs does not turn them round.
+    # There is no entry for the masks of classes: the setting for the lungs does not invert them.
     assert np.array_equal(decode_mask(CLEAR["0 and 255"], "m.png", "A", values), LESION)
 
 
@@ -222,7 +222,7 @@ def test_a_mask_of_the_whole_image_is_read_by_the_setting_that_its_error_names()
 
 
 def test_no_setting_is_named_that_would_turn_transparent_pixels_into_the_lesion():
-    turned = painted((~LESION, (*BLACK, 255)))  # the lesion is what is transparent
+    turned = painted((~LESION, (*BLACK, 255)))  # the lesion is the transparent part
     with pytest.raises(InputError, match="covers") as error:
         decode_mask(saved(turned), "m.png", "A")
     assert "If it is inverted, export it again" in error.value.remedy
@@ -257,7 +257,7 @@ def test_mask_values_say_which_value_is_what(values, name, expected):
         ({"COVID19": 1}, "mask_values.COVID19"),
         ({"background": 255}, "mask_values"),
         ({"lung": "red"}, "mask_values.lung"),
-        ({"lung": [255, 0, 0]}, "mask_values.lung"),  # a colour needs two brackets
+        ({"lung": [255, 0, 0]}, "mask_values.lung"),  # a colour needs two pairs of brackets
     ],
 )
 def test_mask_values_that_mean_nothing_are_refused_in_the_config(values, field):
@@ -278,7 +278,7 @@ SETTINGS = {
 
 @pytest.fixture
 def table(tmp_path: Path) -> Path:
-    """Two cases; one file is their lesion, lung and second reading."""
+    """Write two cases; one file is their lesion mask, lung mask and second reading."""
     write_image(tmp_path / "i.png", GREY)
     write_image(tmp_path / "j.png", GREY[::-1])
     (tmp_path / "m.png").write_bytes(UNCLEAR["lesion and lung"])
@@ -302,11 +302,11 @@ def test_mask_values_reach_every_reader_of_masks(table):
     model = LungModel.model_construct(size=16, cases=9)
     examples = lungs._examples(training, table, model, Intensity(), values)
     assert 0.5 < examples.masks.mean() < 0.7
-    points = {"a": {"A": [[10, 8]]}, "b": {"A": [[10, 30]]}}  # (x, y); the second is lung alone
+    points = {"a": {"A": [[10, 8]]}, "b": {"A": [[10, 30]]}}  # (x, y); b's is only in the lung
     statistics = {"cluster": "patient", "replicates": 20, "alpha": 0.05}
     rates = hit_rates(cases, table, points, "d", statistics, 1, values)
     assert rates.set_index("class").loc["A", "mean"] == 0.5
-    # One image from anywhere, with its lung mask.
+    # A single image from elsewhere, with its lung mask.
     trained = SimpleNamespace(entry=dataset("table", SETTINGS), lung_model=lambda: None)
     one = _prepare(trained, table / "i.png", table / "m.png", SETTINGS["image_size"])
     assert np.array_equal(decode(one.lung_native), LUNG)

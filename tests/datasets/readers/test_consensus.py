@@ -1,4 +1,4 @@
-"""One reference from several readers: by hand, and STAPLE by its own formulas."""
+"""One reference from several readers: by hand, and STAPLE compared with its published formulas."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from fidelity.datasets.annotations.drawn import Drawn
 from fidelity.datasets.readers.consensus import agreed_boxes, agreed_mask
 
-# Two readers overlap; a third one draws less, and a pixel far off.
+# Two readers overlap. A third reader draws less, and one pixel far away.
 MASKS = {name: np.zeros((6, 8), bool) for name in ("a", "b", "c")}
 MASKS["a"][1:4, 1:5] = True
 MASKS["b"][1:5, 2:6] = True
@@ -43,7 +43,7 @@ def test_who_did_not_read_has_no_reference():
 
 
 def staple(stack, rounds=500):
-    """Warfield, Zou & Wells 2004, equations 10 to 19, as they are printed."""
+    """Warfield, Zou & Wells 2004: equations 10 to 19 as printed."""
     marked = stack.reshape(len(stack), -1).astype(float)
     prior = marked.mean()
     p = q = np.full(len(stack), 0.99999)
@@ -89,7 +89,7 @@ def test_boxes_count_that_enough_readers_drew():
     assert [one.box for one in agreed_boxes(drawn, names, "union")] == [one.box for one in drawn]
     for rule in ("majority", "intersection"):
         assert [one.box for one in agreed_boxes(drawn, names, rule)] == [(2, 0, 12, 10)]
-    # A fourth reader, who found nothing, is against an intersection and leaves the majority.
+    # A fourth reader, who found nothing, prevents an intersection but does not change the majority.
     assert agreed_boxes(drawn, [*names, "d"], "intersection") == []
     assert len(agreed_boxes(drawn, [*names, "d"], "majority")) == 1
     assert [one.box for one in agreed_boxes(drawn, names, "b")] == [(2, 0, 12, 10)]

@@ -1,4 +1,4 @@
-"""Masks of another data set of some of the same images, as those of a reader."""
+"""Masks that another data set has for some of the same images become those of a reader."""
 
 from pathlib import Path
 
@@ -17,13 +17,13 @@ from tests.helpers.small_data import SIZE, make_covid_layout, write_image
 
 SETTINGS = {"root": ".", "annotated_classes": ["COVID-19"], "image_size": 32}
 CASES = "Infection Segmentation Data/{}/COVID-19/images/{} COVID-19 ({}).png"
-# Each image of the other set is so much wider and higher than its case.
+# Factors by which each image of the other set is wider and higher than its case.
 ACROSS, DOWN = 3, 2
 
 
 @pytest.fixture
 def other(tmp_path: Path) -> Path:
-    """One image of a test case, a worse copy of it, one of a training case, and a stranger."""
+    """Write four images: a test case, a worse copy of it, a training case, an unrelated image."""
     make_covid_layout(tmp_path)
     index(tmp_path)
     rng = np.random.default_rng(1)
@@ -34,7 +34,7 @@ def other(tmp_path: Path) -> Path:
         large = cv2.resize(image, (ACROSS * SIZE, DOWN * SIZE), interpolation=cv2.INTER_NEAREST)
         brighter = 0.7 * large + 40 + (rng.normal(0, 40, large.shape) if name == "copy.png" else 0)
         write_image(tmp_path / "other/images" / name, brighter.astype(np.uint8))
-    # As coloured pieces; the first is that of the case, the second two rows below it.
+    # Masks are coloured pieces. The second piece is two rows below the first (rows of the case).
     piece = np.zeros((4 * DOWN, 4 * ACROSS, 3), np.uint8)
     piece[:] = (10, 200, 30)
     write_image(tmp_path / "other/masks/glass.png", piece)
@@ -72,7 +72,7 @@ def run(root: Path, *labels: str, **changes) -> pd.DataFrame:
 def test_images_are_matched_by_pixels_and_masks_become_a_readers(other, capsys):
     found = run(other, "Glass", "Consolidation")
     by_case = found.set_index("case")
-    # A copy counts once, as the image that is nearer to the case.
+    # Of two copies, only the one that is nearer to the case counts.
     assert dict(by_case["matched_image"]) == {
         "test COVID-19 (1)": "a.jpg", "train COVID-19 (0)": "b.png",
     }  # fmt: skip
@@ -82,12 +82,12 @@ def test_images_are_matched_by_pixels_and_masks_become_a_readers(other, capsys):
     expected = np.zeros((SIZE, SIZE), np.uint8)
     expected[10:16, 6:10] = 255
     assert np.array_equal(mask, expected)
-    # 16 of 24 pixels are also the reference's; the reader of the other image marked nothing.
+    # 16 of 24 pixels are in the reference too. In the other image, the reader marked nothing.
     assert by_case.loc["test COVID-19 (1)", "iou"] == pytest.approx(16 / 24)
     assert by_case.loc["train COVID-19 (0)", "iou"] == 0
     assert found["marked"].sum() == 1
     assert ">= 0.9       2       1  0.333" in capsys.readouterr().out
-    # The folder is that of the setting, and the list a table of cases.
+    # The folder can be used in the setting `readers`, and the list as a table of cases.
     keys = {"readers": {"anna": "readers/anna"}, "lung_masks": "provided"}
     for settings in (
         dataset("covid_qu_ex", {**SETTINGS, **keys}),

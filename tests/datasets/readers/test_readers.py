@@ -1,4 +1,4 @@
-"""k readers, from tables, folders, box tables and the phantom to one reference per case."""
+"""Several readers, from tables, folders, box tables and the phantom to one reference per case."""
 
 import dataclasses
 import logging
@@ -46,7 +46,7 @@ def mask(left, width=6):
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Three readers saw x, two of them y, none z; c never marked a nodule in y."""
+    """Three readers saw x, two saw y, none saw z. Reader c never marked a nodule in y."""
     for number, name in enumerate("xyz"):
         write_image(tmp_path / f"{name}.png", grey_ramp(SIDE, number + 1))
     for reader, left in LEFT.items():
@@ -74,7 +74,7 @@ def prepared(root, **changes):
 
 
 def referred(path, rule):
-    """Write and read the shard with the references of a rule: {case: case}."""
+    """Write a shard with the references of a rule and read it: {case id: case}."""
     output = path.parent / "references" / path.name
     output.parent.mkdir(exist_ok=True)
     with PreparedShard(path) as shard:
@@ -95,7 +95,7 @@ def test_columns_of_readers_reach_the_prepared_case(root):
     }  # fmt: skip
     for reader, left in LEFT.items():
         assert columns(cases["x"].reading("Nodule", reader)) == list(range(left, left + 6))
-    # Until a rule is chosen: what more than half of the readers marked.
+    # Until a rule is chosen, the reference holds the pixels that most readers marked.
     assert columns(cases["x"].references["Nodule"]) == [4, 5, 6, 7, 8, 9]
     assert columns(cases["y"].references["Nodule"]) == []
     assert cases["z"].readers_of("Nodule") == ["first"]
@@ -118,7 +118,7 @@ def test_the_rule_makes_the_reference(root, rule, x, y):
         assert cases["y"].explained == ("Nodule",)
     else:
         assert columns(cases["y"].references["Nodule"]) == list(y)
-    # Of no reader by name: as it was drawn, under every rule.
+    # z has no named reader, so every rule keeps the mask as it was drawn.
     assert columns(cases["z"].references["Nodule"]) == list(range(6))
 
 
@@ -143,7 +143,7 @@ def test_what_the_chosen_reader_did_not_read_leaves_the_cohort(root, rule, caplo
         return scores.assign(**dict.fromkeys(COMBO, "x"))
 
     check_coverage(everything(cohort - unread), cohort, [], False, unread)
-    # A reader is compared with the others on what the chosen one did not read.
+    # Other readers can still be compared on cases that the chosen reader did not read.
     check_coverage(everything(cohort), cohort, [], False, unread)
 
 
@@ -157,7 +157,7 @@ def test_each_reader_is_left_out_in_turn(root):
     assert columns(case.against("c").references["Nodule"]) == list(range(2, 10))
     assert case.against("nobody").references == {}
     assert case.against("nobody").explained == ("Nodule",)
-    # One of the case's readers, always the same one.
+    # `any` chooses one of the case's readers, always the same one.
     chosen = case.one_reader("Nodule")
     assert chosen in LEFT
     expected = case.against(chosen).references
@@ -178,7 +178,7 @@ def test_a_mask_without_a_name_is_the_first_reader_s(root):
     assert case.readers_of("Nodule") == ["a", "b", "c", "first"]
     assert columns(case.references["Nodule"]) == list(range(14))
     assert columns(referred(path, "first")["x"].references["Nodule"]) == list(range(6))
-    # As it was before a rule was chosen.
+    # Before a rule is chosen, the unnamed mask is the reference.
     with PreparedShard(path) as shard:
         assert columns(next(iter(shard)).references["Nodule"]) == list(range(6))
 
@@ -285,7 +285,7 @@ def test_readers_of_a_table_of_boxes(root):
     path = prepared(root, boxes="boxes.csv")
     with PreparedShard(path) as shard:
         cases = {case.case: case for case in shard}
-    # Before a rule is chosen every box counts, as it did before readers were told apart.
+    # Before a rule is chosen, every box counts, as if the readers were not distinguished.
     assert len(cases["x"].reference_boxes["Nodule"]) == 2
     found = referred(path, "majority")
     assert found["x"].reference_boxes["Nodule"] == ((0, 1, 10, 11),)
@@ -294,12 +294,12 @@ def test_readers_of_a_table_of_boxes(root):
     np.testing.assert_array_equal(decode(found["x"].references["Nodule"]), expected)
     assert found["x"].without["c"].boxes["Nodule"] == ((0, 1, 10, 11),)
     assert found["x"].without["a"].boxes["Nodule"] == ()
-    # What has no name beside what has one is the first reader's.
+    # Unnamed boxes next to named ones belong to the reader `first`.
     assert found["y"].readers_of("Nodule") == ["a", "first"]
     assert found["y"].reference_boxes["Nodule"] == ((0, 0.5, 5, 5.5),)
     assert found["z"].reference_boxes["Nodule"] == ((1, 1, 4, 4),)
     assert referred(path, "intersection")["x"].reference_boxes["Nodule"] == ()
-    # Pixels have no instances: what STAPLE marks is bounded again.
+    # Pixels have no instances: the pixels that STAPLE marks get a new bounding box.
     assert len(referred(path, "staple")["x"].reference_boxes["Nodule"]) <= 1
 
 
@@ -321,12 +321,12 @@ def test_three_simulated_readers(tmp_path):
             overlaps.setdefault(rule, []).append((truth & found).sum() / (truth | found).sum())
     means = {rule: np.mean(values) for rule, values in overlaps.items()}
     assert all(0.5 < means[reader] < 0.95 for reader in ("r1", "r2", "r3"))
-    # Three together are nearer to the truth than one of them.
+    # The majority of three readers is closer to the truth than a single reader.
     assert means["majority"] > np.mean([means[reader] for reader in ("r1", "r2", "r3")]) + 0.01
 
 
 def test_cases_without_readers_have_the_bytes_they_had(root):
-    """A shard of a data set without readers names none of the fields of readers."""
+    """A shard of a data set without readers contains no fields of readers."""
     (root / "t.csv").write_text(
         "case,split,label,image,mask:Nodule\nx,train,Nodule,x.png,m.png\ny,val,Nodule,y.png,m.png\n"
         "z,test,Nodule,z.png,m.png\n"
@@ -354,7 +354,7 @@ def test_vindr_keeps_its_readers(tmp_path):
     write_cases(tmp_path / "cases.csv", found)
     assert read_cases(tmp_path / "cases.csv") == found
     named = {case.split: sorted(case.reader_boxes) for case in found}
-    # The test boxes are a consensus, of readers that are not named.
+    # The test boxes are a consensus of readers without names.
     assert named == {"train": ["R10", "R8", "R9"], "val": ["R10", "R8", "R9"], "test": []}
     settings = dataset("vindr", keys)
     for rule in ("majority", "R9"):
@@ -370,7 +370,7 @@ def test_a_reader_is_left_out_of_every_shard(root, tmp_path):
     output.parent.mkdir()
     with PreparedShard(path) as shard:
         write_references(output, path, refer(shard, "union"))
-    # No reader is named in z, so that it has no reference without one.
+    # z has no named reader, so it has no reference that leaves one out.
     drawn = [MapRecord("x", "Nodule", "", "ok", "", 0.1, {}, SaliencyMap("dense", np.eye(16)))]
     for number in range(2):
         write_maps(tmp_path / f"{number}.h5", drawn, {"unanswered": 2})

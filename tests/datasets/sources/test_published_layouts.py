@@ -1,4 +1,4 @@
-"""Every adapter, end to end: the phantom in the data set's own layout, to references and scores.
+"""Every adapter from end to end: phantoms in the data set's layout, to references and scores.
 
 The truth is what was drawn. Formats are those of the real files (tests/datasets/annotations).
 """
@@ -24,15 +24,15 @@ CASES = {"train": 6, "val": 6, "test": 9}
 
 @dataclass
 class Layout:
-    """What is known of a layout.
+    """Properties of a layout.
 
     Attributes:
         covid: class of the COVID-19 phantoms.
         other: class of the Non-COVID phantoms; None if it has no references.
-        kind: of the references.
+        kind: kind of the references.
         negatives: whether an image without the class is an empty reference.
         keys: further keys of the data set.
-        lowest: least IoU of the filled reference with what was drawn.
+        lowest: lowest accepted IoU of the filled reference with the drawn lesion.
     """
 
     covid: str
@@ -44,7 +44,7 @@ class Layout:
 
 
 LAYOUT = {
-    # One box for each image: the largest opacity; labels without a box are not annotated.
+    # One box per image, for the largest opacity. Labels without a box are not annotated.
     "nih": Layout("Pneumonia", "Infiltration", negatives=False),
     "rsna": Layout("Pneumonia"),
     "siim": Layout("Pneumothorax", kind="mask"),
@@ -54,7 +54,7 @@ LAYOUT = {
     "ms_cxr": Layout("Pneumonia", "Pleural Effusion", negatives=False),
     "padchest_gr": Layout("pneumonia", "pleural effusion"),
     "qata": Layout("COVID-19", kind="mask", negatives=False),
-    # A disc, not the shape that was drawn.
+    # A disc instead of the shape that was drawn.
     "jsrt": Layout("Nodule", kind="mask", lowest=0.995),
     "coco": Layout("Mass", "Nodule", keys={"tables": {s: f"{s}.json" for s in CASES}}),
     "yolo": Layout("Mass", "Nodule", keys={"patient": "^(p[0-9]+)_"}),
@@ -89,15 +89,15 @@ def test_from_annotation_to_scores(tmp_path, source):
     cases, quarantine, names, *_ = index_cases(tmp_path, settings)
     assert quarantine == []
     assert set(classes) <= set(names["labels"])
-    # Patients never cross splits, whoever divided them.
+    # No patient is in two splits, whether the data set or the project made the splits.
     splits = {}
     for case in cases:
         splits.setdefault(case.patient, set()).add(case.split)
     assert all(len(found) == 1 for found in splits.values())
-    # In one order in every process: the digest of a case is of its readers' boxes too.
+    # Readers are sorted, so that the digest of a case is equal in every process.
     assert all([*case.reader_boxes] == sorted(case.reader_boxes) for case in cases)
     prepared = list(prepare_cases(cases, tmp_path, settings))
-    # Images are those that were drawn, in order of their numbers where names keep them.
+    # Images equal the drawn ones, in the order of their numbers where names contain the number.
     drawn = {COVID: layout.covid, OTHER: layout.other}
     expected = [c for c in chests if source not in ("qata", "ms_cxr") or c.label in drawn]
     expected = [c for c in expected if source != "qata" or c.label == COVID]
@@ -144,7 +144,7 @@ def test_from_annotation_to_scores(tmp_path, source):
 
 
 def disc_of(chest):
-    """Draw what CLNDAT_EN.txt says of a nodule: whole pixels of the centre, whole millimetres."""
+    """Draw a nodule of CLNDAT_EN.txt: its centre in whole pixels, its size in whole millimetres."""
     y0, x0, y1, x1 = chest.boxes[0]
     diameter = round((y1 - y0 + x1 - x0) / 2 * 0.175) / 0.175
     side = len(chest.image)
@@ -153,7 +153,7 @@ def disc_of(chest):
 
 
 def match(prepared, chests):
-    """Pair prepared images with what was drawn: the one whose pixels are closest."""
+    """Pair each prepared image with the drawn image whose pixels are closest."""
     small = np.stack([thumbnail(chest.image) for chest in chests])
     pairs = []
     for case in prepared:

@@ -1,4 +1,4 @@
-"""Adapters on real annotation files, whole, and on the few real images that are at hand."""
+"""Adapters on complete real annotation files, and on the few real images at hand."""
 
 import logging
 import shutil
@@ -31,7 +31,8 @@ def test_nih_whole(xrv, tmp_path):
     drawn = nih.read_boxes(tmp_path / "BBox_List_2017.csv")
     boxed = {nih.patient_of(image) for image in drawn}
     entries = nih.read_entries(tmp_path / "Data_Entry_2017_v2020.csv")
-    # The official lists are not at hand: a stand-in in which one patient of the boxes trains.
+    # The official lists are not at hand. In this replacement, one patient with boxes is in
+    # training.
     stray = min(boxed)
     tested = boxed - {stray} | {e.patient for e in entries if int(e.patient) % 5 == 0} - {stray}
     lists = {True: [], False: []}
@@ -42,7 +43,7 @@ def test_nih_whole(xrv, tmp_path):
     cases = listed("nih", tmp_path, ["Mass"])
     assert len(cases) == 112_120
     assert sum(len(boxes) for case in cases for boxes in case.boxes.values()) == 984
-    # A label without a box is not annotated; there are no empty references.
+    # A label without a box is not annotated, so there are no empty references.
     assert not any(boxes == () for case in cases for boxes in case.boxes.values())
     by_patient = {}
     for case in cases:
@@ -52,7 +53,7 @@ def test_nih_whole(xrv, tmp_path):
     divided = Counter(next(iter(by_patient[patient])) for patient in boxed - {stray})
     assert set(divided) == {"val", "test"}
     assert divided["val"] / divided["test"] == pytest.approx(0.5, abs=0.1)
-    # Another seed divides them in another way, and the same one in the same.
+    # Another seed gives another division. The same seed gives the same division.
     again = listed("nih", tmp_path, ["Mass"], split_seed=2)
     assert [case.split for case in again] != [case.split for case in cases]
     assert {case.split for case in again if case.patient not in boxed} == {"train", "test"}
@@ -64,7 +65,7 @@ def test_rsna_whole(xrv, tmp_path, caplog):
         cases = listed("rsna", tmp_path, ["Pneumonia"])
     assert "the patient of 26684 of 26684 images is unknown" in caplog.text
     assert len(cases) == 26_684
-    # Target 0 is an empty reference.
+    # Target 0 means an empty reference.
     assert sum(case.boxes["Pneumonia"] == () for case in cases) == 20_672
     assert sum(len(case.boxes["Pneumonia"]) for case in cases) == 9555
     shares = Counter(case.split for case in cases)
@@ -75,7 +76,7 @@ def test_siim_whole(xrv, tmp_path):
     shutil.copyfile(xrv / "siim-pneumothorax-train-rle.csv", tmp_path / "train-rle.csv")
     cases = listed("siim", tmp_path, ["Pneumothorax"])
     assert len(cases) == 12_047
-    # -1 is an empty reference.
+    # -1 means an empty reference.
     assert sum(case.masks["Pneumothorax"] == "none" for case in cases) == 12_047 - 2669
     assert Counter(case.labels for case in cases)[("Pneumothorax",)] == 2669
 
@@ -85,14 +86,14 @@ def test_vindr_whole(xrv, tmp_path):
     cases = listed("vindr", tmp_path, ["ILD"])
     assert len(cases) == 15_000
     assert sum(len(boxes) for case in cases for boxes in case.boxes.values()) == 36_096
-    # "No finding": every class was read, and nothing was found.
+    # "No finding" means: every class was read, and nothing was found.
     assert sum(not any(case.boxes.values()) for case in cases) == 15_000 - 4394
     assert all(len(case.boxes) == 14 for case in cases)
     one = listed("vindr", tmp_path, ["ILD"], readers="R9")
     assert 0 < len(one) < 15_000
     most = listed("vindr", tmp_path, ["ILD"], readers="majority")
     agreed = sum(len(boxes) for case in most for boxes in case.boxes.values())
-    # A finding of three readers becomes one box; what one reader alone drew falls away.
+    # A finding of three readers becomes one box. A box of a single reader is dropped.
     assert 36_096 / 6 < agreed < 36_096 / 2
 
 
@@ -103,13 +104,13 @@ def test_chestx_det_whole(shared_boxes, tmp_path):
     assert len(cases) == 553
     assert {case.split for case in cases} == {"test"}
     assert sum(len(boxes) for case in cases for boxes in case.boxes.values()) == 1734
-    # Every class was read for: both kinds of reference, 13 each.
+    # Every class was read: each case has 13 masks and 13 boxes, some of them empty.
     assert all(len(case.masks) == len(case.boxes) == 13 for case in cases)
     assert sum(not case.labels for case in cases) == 64
 
 
 def scored(prepared):
-    """Score maps that are the references themselves."""
+    """Score maps that equal the references."""
     explained = [
         (case, record_of(case.case, decode(rle).astype(float), cls, cls, kind="binary"))
         for case in prepared
@@ -123,7 +124,7 @@ def scored(prepared):
 def test_tbx11k_real_images(shared_boxes, tmp_path):
     shutil.copytree(shared_boxes / "tbx11k", tmp_path, dirs_exist_ok=True)
     labels = tmp_path / "annotations" / "json"
-    # The miniature has one file; its images are to be in the test split.
+    # The small copy has one file. Move its images to the test split.
     (labels / "TBX11K_train.json").rename(labels / "TBX11K_val.json")
     classes = ["ActiveTuberculosis", "ObsoletePulmonaryTuberculosis"]
     settings = entry("tbx11k", tmp_path, classes)
@@ -145,7 +146,7 @@ def test_tbx11k_real_images(shared_boxes, tmp_path):
 
 @pytest.fixture
 def fifty(shared_boxes, four_formats, tmp_path):
-    """Lay the fifty images out for each of the four readers."""
+    """Copy the fifty images for each of the four formats."""
     raw = shared_boxes / "four_formats" / "raw_data" / "50_chest_xrays_raw_data_in_jpg"
     roots = {}
     for kind, annotations in four_formats.items():
@@ -167,7 +168,7 @@ def test_four_formats_give_equal_cases_and_masks(fifty):
         "voc": entry("voc", fifty["voc"], classes, **split),
     }
     found = {name: index_cases(fifty[name], one)[0] for name, one in entries.items()}
-    # A case table names split, patient and labels, which the boxes' own rows do not.
+    # A case table has split, patient and labels; rows of boxes do not.
     rows = [
         {
             "case": case.case,
@@ -181,7 +182,7 @@ def test_four_formats_give_equal_cases_and_masks(fifty):
     table = pd.DataFrame(rows)
     table.to_csv(fifty["table"] / "cases.csv", index=False)
     drawn = pd.read_csv(fifty["table"] / "boxes.csv")
-    # Rows without a box: the other class was read for in every image.
+    # Add rows without a box: every image was read for the other class too.
     blank = [
         {"image_file": image.rpartition("/")[2], "label": cls}
         for image in table["image"]
@@ -234,7 +235,7 @@ def test_one_real_image_with_four_official_boxes(xrv, shared_boxes, tmp_path):
     assert table["class"].tolist() == sorted(case.references)
     assert set(table["reference"]) == {"box"}
     assert (table["roc_auc"] == 1).all()
-    # Resized copies, as people have them: boxes and spacing are scaled.
+    # Resized copies, as people often have them: boxes and spacing are scaled.
     small = cv2.resize(pixels, (256, 256), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(tmp_path / "images" / f"{name}.png"), small)
     (copy,) = index_cases(tmp_path, settings)[0]

@@ -1,4 +1,4 @@
-"""Null baselines: what they must be, and that they ignore what they should."""
+"""Null baselines have their defined form, and ignore what they should ignore."""
 
 import dataclasses
 
@@ -61,21 +61,21 @@ def test_centre_prior_is_one_symmetric_map_for_all(cases):
     np.testing.assert_array_equal(maps[0], maps[1])
     np.testing.assert_allclose(maps[0], maps[0][::-1, ::-1])
     np.testing.assert_allclose(maps[0], maps[0].T)
-    # One sigma from the centre the Gaussian has fallen to exp(-1/2).
+    # At a distance of one sigma from the centre, the Gaussian equals exp(-1/2).
     wide = dataclasses.replace(cases[0], image=np.zeros((401, 401), np.uint8))
     assert centre_prior.gaussian(wide, 0.25)[200, 300] == pytest.approx(np.exp(-0.5), rel=0.01)
 
 
 @pytest.mark.parametrize("box", [(8, 8, 56, 40), (0, 16, 64, 64), (0, 0, 64, 24)])
 def test_centre_prior_of_a_crop_is_that_of_the_original_image(cases, box):
-    """A crop follows the lung; the prior must not. The centre may even lie outside."""
+    """A crop follows the lung, but the prior must not. The centre may even lie outside."""
     whole = centre_prior.gaussian(cases[0], 0.25)
     y0, x0, y1, x1 = box
-    image = np.zeros((y1 - y0, x1 - x0), np.uint8)  # a pixel of the crop is one of the original
+    image = np.zeros((y1 - y0, x1 - x0), np.uint8)  # one pixel per pixel of the original
     crop = dataclasses.replace(cases[0], box=box, image=image)
     (explanation,) = centre_prior.make(CONTEXT, CentrePrior())([Task(crop, "a", None)])
     np.testing.assert_allclose(explanation.map.values, whole[y0:y1, x0:x1])
-    # The rendered map peaks where the shown part is nearest to the original's centre.
+    # The rendered map peaks at the visible point that is nearest to the original's centre.
     rendered = render(explanation.map, box, crop.native_size)
     peak = np.argwhere(rendered == rendered.max()).mean(axis=0) + 0.5
     nearest = np.clip(32, [y0, x0], [y1, x1])
@@ -95,7 +95,7 @@ def test_random_superpixels_share_lime_s_segments_and_nothing_else(cases):
 
 
 def test_random_superpixels_are_lime_s_own_where_the_image_is_flat(cases):
-    """Black outside the lung, quickshift's noise decides: only LIME's seed gives LIME's labels."""
+    """Outside the lung, only quickshift's noise decides: LIME's labels need LIME's seed."""
     image = cases[0].image.copy()
     image[:, : image.shape[1] // 2] = 0
     case = dataclasses.replace(cases[0], image=image)

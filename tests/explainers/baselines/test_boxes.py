@@ -1,4 +1,4 @@
-"""The null baselines of boxes: what they learn, and where they point."""
+"""The null baselines of boxes: what they learn from training boxes, and where they point."""
 
 import dataclasses
 
@@ -13,7 +13,7 @@ from fidelity.masks.boxes import box_of
 from fidelity.settings.explainers import CentreBox, MeanBox, RandomBox
 from tests.helpers.explained_cohort import SIZE, WORKING, case_of, square
 
-# As shares of 24 x 32 pixels: the mean is (6, 8, 16, 20), its size 10 x 12.
+# Boxes as shares of 24 x 32 pixels. The mean box is (6, 8, 16, 20), with a size of 10 x 12.
 GIVEN = [(4.0, 4.0, 12.0, 20.0), (8.0, 12.0, 20.0, 20.0)]
 METHODS = [MeanBox(), CentreBox(), RandomBox()]
 
@@ -50,7 +50,7 @@ def test_random_boxes_have_the_sizes_of_the_training_boxes(tmp_path):
     names = [str(number) for number in range(60)]
     found = [box_of(mask) for mask in _answers(output, settings, names)]
     sizes = {(y1 - y0, x1 - x0) for y0, x0, y1, x1 in found}
-    # Corners lie between pixels: a side is a pixel more or less.
+    # Corners lie between pixels, so a side may be one pixel longer or shorter.
     assert all(min(abs(h - 8) + abs(w - 16), abs(h - 12) + abs(w - 8)) <= 2 for h, w in sizes)
     assert len(set(found)) > 40
     assert found == [box_of(mask) for mask in _answers(output, settings, names)]

@@ -1,4 +1,4 @@
-"""What learns from the training masks: the mean mask and the U-Net."""
+"""Methods that learn from the training masks: the mean mask and the U-Net."""
 
 import dataclasses
 import logging
@@ -30,7 +30,7 @@ COMPUTE = {"threads": 1, "device": "cpu"}
 
 
 def square_case(number, split="train", cls="a", native=SIDE, lung=None) -> PreparedCase:
-    """Noise with a bright square, which is the lesion."""
+    """Create a case of noise with a bright square, which is the lesion."""
     rng = np.random.default_rng(number)
     image = rng.integers(0, 90, (SIDE, SIDE), np.uint8)
     y, x, side = (int(v) for v in rng.integers([2, 2, 7], [18, 18, 12]))
@@ -78,7 +78,7 @@ def test_mean_mask_is_numpy_s_mean_per_class(tmp_path):
         asked = dataclasses.replace(cases[0], references={cls: cases[0].references["b"]})
         (explanation,) = explain_with(mean_mask, MEAN, tmp_path / "f.safetensors", [asked])
         np.testing.assert_array_equal(explanation.map.values, expected)
-        # Under a crop the same values stand at the same places of the image.
+        # In a crop, each place of the image keeps its value, up to scaling.
         cropped = dataclasses.replace(asked, box=(64, 32, 256, 224))
         (explanation,) = explain_with(mean_mask, MEAN, tmp_path / "f.safetensors", [cropped])
         values = render(explanation.map, cropped.box, cropped.native_size)[80:240, 50:200]
@@ -87,7 +87,7 @@ def test_mean_mask_is_numpy_s_mean_per_class(tmp_path):
 
 
 def test_the_lung_box_carries_the_mean_along(tmp_path):
-    """Lesions at one place of different lungs: the mean is sharp, and follows the lung."""
+    """Lesions are at the same place of different lungs: the mean is sharp and follows the lung."""
 
     def case(name, top, left, height, width):
         lung, lesion = np.zeros((2, 64, 64), bool)
@@ -117,7 +117,7 @@ def test_the_lung_box_carries_the_mean_along(tmp_path):
         (explanation,) = explain_with(mean_mask, BOXED, tmp_path / "f.safetensors", [seen])
         values = render(explanation.map, box, (64, 64))
         np.testing.assert_array_equal(values > 0.5, lesion)
-        assert not values[:9].any()  # outside the lung's box there is nothing
+        assert not values[:9].any()  # outside the lung's box, the map is empty
     with pytest.raises(ValueError, match="no lung mask"):
         explain_with(mean_mask, BOXED, tmp_path / "f.safetensors", [blank])
 
@@ -166,7 +166,7 @@ def test_shards_and_their_order_change_no_byte(tmp_path, module, settings):
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    """A U-Net that has learnt bright squares."""
+    """Train a U-Net that has learned bright squares."""
     folder = tmp_path_factory.mktemp("unet")
     train = shard(folder / "t.h5", [square_case(i) for i in range(40)])
     val = shard(folder / "v.h5", [square_case(100 + i, "val") for i in range(8)])
@@ -262,7 +262,7 @@ def test_images_and_masks_move_together(tmp_path):
 
 
 def test_maps_of_another_fit_are_not_resumed(tmp_path, monkeypatch):
-    """The content of the fitted file is part of what guards finished batches."""
+    """The digest of the fitted file decides whether finished batches can be reused."""
     path = shard(tmp_path / "test-000.h5", [square_case(i, "test") for i in range(3)])
     files = []
     for number in (1, 2):

@@ -1,4 +1,4 @@
-"""Null baselines on the phantom, under every input setting: what they are and where they lie."""
+"""Null baselines on the phantom, for every input setting: their form and their place."""
 
 import dataclasses
 
@@ -55,7 +55,7 @@ CLASSES = ["COVID-19", "Non-COVID"]
 
 @pytest.fixture(scope="module")
 def phantom(tmp_path_factory):
-    """Test cases of a small phantom, prepared under each input setting."""
+    """Return test cases of a small phantom, prepared with each input setting."""
     root = tmp_path_factory.mktemp("phantom")
     generate(
         root,
@@ -113,7 +113,7 @@ def test_neighbours_do_not_change_a_map_and_seeds_repeat(phantom, mode, name):
 
 @pytest.mark.parametrize("name", BINARY)
 def test_the_crop_shows_the_same_native_mask_as_the_full_image(phantom, name):
-    """Nothing is lost or moved by the input setting: the mask is cut to the box, no more."""
+    """The input setting only cuts the mask to the box: nothing else is lost or moved."""
     module, entry = BINARY[name]
     explain = module.make(Context(None, 4, 1, name), entry)
     for mode in ("lung_masked", "lung_crop"):
@@ -184,7 +184,7 @@ def test_edges_are_where_the_image_changes(phantom):
     profile = explanation.map.values[10]
     assert set(np.argsort(profile)[-2:]) == {23, 24}
     np.testing.assert_allclose(profile, profile[::-1], atol=1e-9)
-    # A unit step smoothed by a Gaussian has slope 1/(σ√2π) at the step.
+    # A unit step smoothed by a Gaussian has the slope 1/(σ√2π) at the step.
     assert profile.max() == pytest.approx(200 / (2 * np.sqrt(2 * np.pi)), rel=0.05)
 
 

@@ -1,4 +1,4 @@
-"""Random weights: everything learnt is gone, and nothing else has changed."""
+"""Random weights: all trained values are replaced, and nothing else changes."""
 
 import copy
 
@@ -75,7 +75,7 @@ def test_the_inner_explainer_has_its_own_random_numbers(classifier, cases, monke
 def test_no_weight_survives_and_activations_stay_alive(name):
     torch.manual_seed(0)
     network = build(name, 3, image_size=32)
-    # As if trained: values that no initialisation gives.
+    # Simulate training: set values that no initialisation gives.
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.add_(torch.randn_like(parameter) * 0.02)
@@ -90,7 +90,7 @@ def test_no_weight_survives_and_activations_stay_alive(name):
     logits = twin(twin.preprocess(images))
     assert not torch.allclose(logits, classifier(classifier.preprocess(images)))
     assert torch.isfinite(logits).all()
-    assert logits.std(dim=0).min() > 1e-5  # it still answers differently to different images
+    assert logits.std(dim=0).min() > 1e-5  # the output still differs between images
 
 
 def test_parameters_without_an_initialisation_are_shuffled():
@@ -111,7 +111,7 @@ def test_parameters_without_an_initialisation_are_shuffled():
 
 
 def test_statistics_of_batch_normalisation_fit_the_new_weights(classifier):
-    """In eval mode, the layers of the random network neither blow up nor fade."""
+    """In eval mode, the layers of the random network neither explode nor vanish."""
     twin = randomised(classifier, 3)
     norms = [m for m in twin.modules() if isinstance(m, nn.BatchNorm2d)]
     spreads = []
@@ -141,5 +141,5 @@ def test_each_trained_network_has_a_random_twin_of_its_own(classifier, cases):
         next(other.network.parameters()).add_(1)
     assert weights_digest(classifier) == weights_digest(copy.deepcopy(classifier))
     assert weights_digest(classifier) != weights_digest(other)
-    # Every weight is drawn anew, so only the seed can make the two maps differ.
+    # All weights are redrawn, so only the seed can make the two maps differ.
     assert not np.allclose(_maps(classifier, cases[:1])[0], _maps(other, cases[:1])[0])

@@ -1,4 +1,4 @@
-"""Grad-CAM is pytorch-grad-cam's, kept before it is rectified and resized."""
+"""Grad-CAM equals that of pytorch-grad-cam, but is stored before ReLU and resizing."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,8 @@ def test_what_is_scored_is_the_package_s_map(classifier, cases, layer):
         size = images.shape[-2:]
         ours = render(explanation.map, (0, 0, *size), size)
         np.testing.assert_allclose(ours, expected, atol=2e-5)
-        # The grid has negative cells beside positive ones: rectified after resizing it is another.
+        # The grid has negative cells next to positive ones, so ReLU after resizing gives another
+        # map.
         assert explanation.map.values.min() < 0
         assert np.abs(normalise(raw_map(explanation.map, size)) - expected).max() > 1e-3
 
@@ -87,7 +88,10 @@ def test_no_hooks_are_left(classifier, cases):
     ],
 )
 def test_auto_is_the_package_s_cam_for_every_family(cases, architecture, layer, reshape):
-    """The package used directly, on a network whose hook clones: nothing overwrites its map."""
+    """The reference uses the package directly, on a network whose hook clones its output.
+
+    Then no later layer overwrites the map.
+    """
     torch.manual_seed(0)
     mean, std = normalisation(architecture, False)
     classifier = Classifier(
@@ -100,7 +104,7 @@ def test_auto_is_the_package_s_cam_for_every_family(cases, architecture, layer, 
         std,
         64,
     ).eval()
-    # The identity's clone is what the package hooks; what follows reads it unharmed.
+    # The package hooks the clone; later layers read it without changing it.
     images = classifier.preprocess(np.stack([case.image for case in cases[:2]]))
     module = classifier.network.get_submodule(layer)
     handle = module.register_forward_hook(lambda _m, _i, out: out.clone())

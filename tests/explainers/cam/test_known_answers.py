@@ -1,4 +1,4 @@
-"""Known truth: CAMs of a network that is linear, or whose one ReLU is always open."""
+"""Known truth: CAMs of a network that is linear, or whose only ReLU is always active."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ CASES = noise_cases(SIDE)
 
 
 def pooled(*layers):
-    """Convolution of cells, then what is given, the mean over the image, a linear head."""
+    """Build a convolution of cells, the given layers, the mean over the image and a linear head."""
     torch.manual_seed(0)
     head = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(CHANNELS, 3)]
     network = nn.Sequential(nn.Conv2d(3, CHANNELS, CELL, CELL, bias=False), *layers, *head)
@@ -32,7 +32,7 @@ def grids(found):
 
 
 def by_hand(classifier, weights):
-    """Weighted sum of the convolution's channels, per image."""
+    """Compute the weighted sum of the convolution's channels, per image."""
     activations = classifier.network[0](images_of(classifier, CASES))
     return torch.einsum("nk,nkhw->nhw", weights, activations).detach().numpy()
 
@@ -49,7 +49,7 @@ def test_the_grid_is_each_cell_s_share_of_the_logit(linear, method):
 
 
 def test_finer_cam_is_the_share_of_the_difference(linear):
-    """All other classes, in proportion to how near they are; with one other class exactly it."""
+    """With two classes, the map is exactly the share of the difference of the two logits."""
     torch.manual_seed(0)
     layers = [linear.network[0], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(CHANNELS, 2)]
     two = Classifier(nn.Sequential(*layers), "plugin:own", ("A", "B"), **PLAIN).eval()
@@ -77,7 +77,7 @@ def test_ablation_cam_weighs_channels_by_the_logit_they_carry(linear):
 
 
 def test_guided_grad_cam_is_gradient_times_cam_where_every_relu_is_open():
-    """Weights and inputs above 0: guided backprop stops nothing."""
+    """Weights and inputs are above 0, so guided backprop stops no gradient."""
     classifier = pooled(nn.ReLU())
     with torch.no_grad():
         for layer in (classifier.network[0], classifier.network[-1]):
@@ -94,7 +94,7 @@ def test_guided_grad_cam_is_gradient_times_cam_where_every_relu_is_open():
 
 @pytest.mark.parametrize("method", ["scorecam", "ablationcam", "gradcam", "eigengradcam"])
 def test_a_planted_patch_ranks_first(method):
-    """One channel sees brightness and speaks for the class; the others see contrast, and do not."""
+    """One channel responds to brightness and supports the class; the others respond to contrast."""
     classifier = pooled()
     with torch.no_grad():
         kernel = classifier.network[0].weight
@@ -113,10 +113,10 @@ def test_a_planted_patch_ranks_first(method):
 
 @pytest.mark.parametrize("name", ["timm:convnext_atto", "convnext_tiny"])
 def test_grad_cam_before_a_normalised_mean_sums_to_nothing(name):
-    """A layer norm of the pooled channels undoes their scale: no cell speaks for all the class.
+    """A layer norm of the pooled channels removes their scale, so the cells' shares cancel.
 
     The logit is the same for any multiple of the channels' deviations from their mean. So its
-    gradient is at right angles to them, and the cells' shares cancel (docs/explainers.md).
+    gradient is orthogonal to them, and the cells' shares sum to 0 (docs/explainers.md).
     """
     torch.manual_seed(0)
     network = build(name, 3, False, image_size=64)

@@ -1,4 +1,4 @@
-"""Every CAM leads to the map of pytorch-grad-cam, called directly on the same image."""
+"""Every CAM leads to the same map as pytorch-grad-cam, called directly on the image."""
 
 import importlib
 from functools import cache
@@ -46,7 +46,7 @@ PEERS = {
     "ablationcam": AblationCAM,
     "fullgrad": FullGrad,
 }
-# A pass per channel: slow.
+# These need a forward pass per channel, which is slow.
 PER_CHANNEL = ("scorecam", "ablationcam")
 EIGEN = ("eigencam", "eigengradcam")
 EARLY = {"layer": "layer1"}
@@ -55,14 +55,14 @@ LAYERS = {"resnet18": "layer4", "densenet121": "features"}
 
 @pytest.fixture(scope="module", params=LAYERS)
 def net(request):
-    """Random weights and logits above 0: Ablation-CAM's package divides by them."""
+    """Return a network with random weights and logits above 0: Ablation-CAM divides by logits."""
     torch.manual_seed(0)
     with short_densenets():
         network = build(request.param, 4)
     with torch.no_grad():
         head = network.fc if request.param == "resnet18" else network.classifier
         head.bias.add_(3.0)
-        # Running statistics as after a training: fresh ones leave hardly any signal.
+        # Set running statistics as a training does. With fresh ones, hardly any signal is left.
         network.train()
         for _ in range(3):
             network(torch.randn(8, 3, SIDE, SIDE))
@@ -72,7 +72,7 @@ def net(request):
 
 
 def entry_of(method, **own):
-    """The config entry, resolved: the schema's defaults are what is tested."""
+    """Return the resolved config entry: the tests use the schema's defaults."""
     config = {
         "datasets": {"demo": {"source": "phantom", "annotated_classes": ["COVID-19"]}},
         "classifiers": {"net": {"architecture": "resnet18"}},
@@ -88,7 +88,7 @@ def explain(classifier, cases, method, target=1, batch=4, **own):
 
 
 def package_s(classifier, case, method, target=1, **arguments):
-    """One image, as the package's README does it; its map (SIDE, SIDE)."""
+    """Compute the map of one image as the package's README does; shape (SIDE, SIDE)."""
     image = classifier.preprocess(case.image[None])
     layer = classifier.network.get_submodule(LAYERS[classifier.architecture])
     cam = PEERS[method](classifier, [] if method == "fullgrad" else [layer])
@@ -99,7 +99,7 @@ def package_s(classifier, case, method, target=1, **arguments):
 
 
 def processed(values):
-    """The package's own post-processing of a map of one layer: ReLU, min-max, resize, min-max."""
+    """Apply the package's steps for a map of one layer: ReLU, min-max, resize, min-max."""
     values = np.maximum(values, 0)[None]
     return scale_cam_image(scale_cam_image(values, (SIDE, SIDE)))[0]
 
@@ -108,7 +108,7 @@ def processed(values):
 def test_native_map_leads_to_the_package_s(net, cases, method):
     for case in cases[: 1 if method in PER_CHANNEL else 3]:
         expected = package_s(net, case, method)
-        # Batches as the package's, since rounding differs by batch size: XGrad-CAM on DenseNet's
+        # Use the package's batch sizes, because rounding depends on them. XGrad-CAM on DenseNet's
         # last layer (before its ReLU) divides by sums that nearly cancel.
         batch = {"scorecam": 16, "ablationcam": 32}.get(method, 1)
         (found,) = explain(net, [case], method, batch=batch)
@@ -116,7 +116,7 @@ def test_native_map_leads_to_the_package_s(net, cases, method):
         assert np.ptp(expected) > 0.5
         if method == "fullgrad":
             ours = scale_cam_image(values[None])[0]
-        elif method in EIGEN:  # the package's sign is LAPACK's
+        elif method in EIGEN:  # in the package, LAPACK decides the sign
             ours = min(
                 (processed(sign * values) for sign in (1, -1)),
                 key=lambda each: np.abs(each - expected).max(),
@@ -133,7 +133,7 @@ def test_score_cam_by_probability_is_the_package_s(classifier, cases):
 
 
 def early(classifier, cases, method, **own):
-    """An early layer of few channels: Score-CAM and Ablation-CAM pass each through the network."""
+    """Explain an early layer with few channels: some methods need a forward pass per channel."""
     return explain(classifier, cases, method, **own, **({} if method == "fullgrad" else EARLY))
 
 
@@ -153,7 +153,7 @@ def test_neither_neighbours_nor_their_targets_change_a_map(classifier, cases, me
 
 @pytest.mark.parametrize("method", PEERS)
 def test_another_batch_size_gives_the_same_map(classifier, cases, method):
-    """Up to the last digits: kernels round by batch size."""
+    """The maps differ only in the last digits, because kernels round by batch size."""
     some = cases[: 1 if method in PER_CHANNEL else 2]
     for first, second in zip(
         early(classifier, some, method, batch=2),
@@ -185,7 +185,7 @@ def test_the_network_is_as_it_was(classifier, cases, method):
 
 @pytest.mark.parametrize("method", PEERS)
 def test_all_parameters_may_be_frozen(classifier, cases, method):
-    """The package raises: nothing that goes into its backward pass needs a gradient."""
+    """The package raises an error here: no input of its backward pass requires a gradient."""
     before = early(classifier, cases[:1], method)[0].map.values
     classifier.requires_grad_(False)
     try:
@@ -205,7 +205,7 @@ def other_family(name):
     network = build(name, 3, image_size=SIDE)
     found = Classifier(network, name, ("A", "B", "C"), "softmax", image_size=SIDE).eval()
     with torch.no_grad():
-        for parameter in found.parameters():  # layer scales and heads that start at 0
+        for parameter in found.parameters():  # layer scales and heads start at 0
             parameter.add_(0.05 * torch.randn_like(parameter))
     return found
 
@@ -213,7 +213,7 @@ def other_family(name):
 @pytest.mark.parametrize("name", ["convnext_tiny", "swin_t", "timm:vit_tiny_patch16_224"])
 @pytest.mark.parametrize("method", sorted({*PEERS} - {"fullgrad"}))
 def test_other_families_have_maps_too(cases, name, method):
-    """Channels-last and token outputs, GELU and LayerNorm."""
+    """Also with channels-last and token outputs, GELU and LayerNorm."""
     if method == "scorecam" and "vit" not in name:
         pytest.skip("a pass for each of 768 channels")
     (made,) = explain(

@@ -1,4 +1,4 @@
-"""CAMs of a network trained to see a patch: each finds it, and better than a random map does."""
+"""CAMs of a network trained to recognise a patch: each finds it better than a random map does."""
 
 import importlib
 

@@ -1,4 +1,4 @@
-"""Traps of pytorch-grad-cam that its CAMs do not have here; each is first shown in the package."""
+"""Traps of pytorch-grad-cam that this project avoids. Each is first shown in the package."""
 
 import contextlib
 import dataclasses
@@ -38,7 +38,7 @@ SIDE = 32
 
 
 def small(seed=0, classes=3, after=nn.ReLU):
-    """Convolution, batch normalisation with statistics, ReLU, convolution, ReLU, mean, linear."""
+    """Build conv, batch normalisation with statistics, ReLU, conv, ReLU, mean and linear layer."""
     torch.manual_seed(seed)
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3, 2, 1),
@@ -120,7 +120,7 @@ def test_flags_come_back_when_a_pass_raises():
 
 
 def test_an_operation_in_place_does_not_overwrite_what_is_read():
-    """torchvision's own DenseNet: its last ReLU writes into the map that the package has kept."""
+    """The last ReLU of torchvision's DenseNet overwrites the map that the package has stored."""
     torch.manual_seed(0)
     network = torchvision.models.densenet121(num_classes=3).eval()
     classifier = Classifier(network, "own", ("A", "B", "C"), "softmax", image_size=64).eval()
@@ -193,7 +193,7 @@ def test_xgradcam_does_not_divide_by_rounding_errors():
         warnings.simplefilter("error")
         zeros = np.zeros_like(activations)
         assert not StableXGradCAM.get_cam_weights(None, None, None, None, zeros, gradients).any()
-        # -1e-7 and the package's 1e-7 are 0 together.
+        # The sum of -1e-7 and the package's 1e-7 is 0.
         zeros[0, 0, 0, 0] = -1e-7
         assert np.isfinite(
             StableXGradCAM.get_cam_weights(None, None, None, None, zeros, gradients)
@@ -203,18 +203,18 @@ def test_xgradcam_does_not_divide_by_rounding_errors():
 def _plus_plus(activations, gradients, epsilon):
     cam = BoundedGradCAMPlusPlus.__new__(BoundedGradCAMPlusPlus)
     cam.epsilon = epsilon
-    cam.activations_and_grads = LayerReader(None, None, False)  # released when it is deleted
+    cam.activations_and_grads = LayerReader(None, None, False)  # `cam` releases it when deleted
     return cam.get_cam_weights(None, None, None, activations, gradients)
 
 
 def test_gradcam_plus_plus_stays_in_range_where_activations_are_negative():
-    """2g² + g³ΣA is -8 here: the package gives a channel that helps the class a weight below 0."""
+    """2g² + g³ΣA is -8 here, so the package gives a helpful channel a negative weight."""
     activations = np.full((1, 1, 2, 2), -1.5, np.float32)
     gradients = np.full((1, 1, 2, 2), 2.0, np.float32)
     theirs = GradCAMPlusPlus.get_cam_weights(None, None, None, None, activations, gradients)
     assert theirs[0, 0] < 0
     assert _plus_plus(activations, gradients, 1e-6)[0, 0] == pytest.approx(4 * 2.0)
-    third = np.full((1, 1, 2, 2), -1 / 3, np.float32)  # the pole, but for rounding
+    third = np.full((1, 1, 2, 2), -1 / 3, np.float32)  # the pole, up to rounding
     assert abs(_plus_plus(third, 0.75 * gradients, 0)[0, 0]) <= 4 * 1.5
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -228,7 +228,7 @@ def test_gradcam_plus_plus_without_epsilon_is_the_paper_s():
     total = activations.sum((2, 3), keepdims=True)
     paper = (np.maximum(gradients, 0) / (2 + total * gradients)).sum((2, 3))
     np.testing.assert_allclose(_plus_plus(activations, gradients, 0), paper, rtol=1e-5)
-    # The package's term takes about a third to all of it at gradients of this size.
+    # At gradients of this size, the package's epsilon removes about a third to all of the weight.
     assert (_plus_plus(activations, gradients, 1e-6) < 0.9 * paper).all()
 
 
@@ -244,7 +244,7 @@ def test_the_sign_of_a_component_is_declared(monkeypatch):
 
     def turned(*arguments, **keywords):
         u, s, vt = svd(*arguments, **keywords)
-        return -u, s, -vt  # as good a decomposition
+        return -u, s, -vt  # an equally valid decomposition
 
     theirs = get_2d_projection(features)
     monkeypatch.setattr(np.linalg, "svd", turned)
@@ -284,7 +284,7 @@ def test_eigen_cam_knows_of_no_class(shrunk):
 
 
 def test_finer_cam_compares_each_image_s_own_class(shrunk):
-    """With targets the package gives Grad-CAM; without, one class for the whole batch."""
+    """With targets, the package gives Grad-CAM. Without, it uses one class for the whole batch."""
     classifier = small(classes=5)
     module = importlib.import_module("fidelity.explainers.cam.cam")
     entry = Finercam(layer="4")
@@ -304,7 +304,7 @@ def test_finer_cam_compares_each_image_s_own_class(shrunk):
 def test_finer_cam_of_a_certain_classifier_keeps_its_sign():
     logits = torch.tensor([25.0, 0.0], requires_grad=True)
     FinerWeightedTarget(0, [1], 1.0)(logits).backward()
-    assert logits.grad[0] < 0  # more of the class, less of the score
+    assert logits.grad[0] < 0  # a higher logit of the class lowers the score
     logits.grad = None
     value = FinerTarget(0, 3, 1.0)(logits)
     value.backward()
@@ -321,7 +321,7 @@ def test_finer_cam_needs_a_second_class():
 
 
 def test_a_channel_that_does_not_vary_masks_everything(shrunk):
-    """The package scales the rounding errors of an enlarged constant to a mask."""
+    """The package scales the rounding errors of an enlarged constant up to a mask."""
     classifier = small()
     image = image_of(classifier, shrunk[0])
     constant = torch.full((1, 7, 7), 3.3)
@@ -345,7 +345,7 @@ def test_masked_images_come_in_batches(shrunk, monkeypatch):
     handle.remove()
     assert max(sizes) <= 2
     peer = ScoreCAM(classifier, [classifier.network[4]])
-    assert not hasattr(peer, "batch_size")  # 16, whatever the machine holds
+    assert not hasattr(peer, "batch_size")  # always 16, whatever the machine's memory
 
 
 # ---- Ablation-CAM ----
@@ -372,7 +372,7 @@ def test_a_negative_logit_does_not_turn_the_map(shrunk):
 
 
 def test_ablation_sets_channels_to_zero_in_batches_of_any_size(shrunk):
-    """After a layer with negative values the package subtracts 1e7 once more in every row."""
+    """After a layer with negative values, the package subtracts another 1e7 in every row."""
     classifier = small(after=nn.Identity)
     image = image_of(classifier, shrunk[0])
     theirs = [
@@ -459,7 +459,7 @@ def test_parts_of_a_logit_add_up_to_it(classifier, cases):
 
 
 def test_gradients_belong_to_their_layer(shrunk):
-    """Layers defined in another order than they are used: the package exchanges their biases."""
+    """The layers are defined in another order than used, so the package swaps their biases."""
 
     class Crossed(nn.Module):
         def __init__(self):
@@ -479,18 +479,18 @@ def test_gradients_belong_to_their_layer(shrunk):
     image = image_of(classifier, shrunk[0])
     logits, parts = fullgrad.decompose(classifier, image, [1])
     assert float(sum(part.sum() for part in parts)) == pytest.approx(float(logits[0, 1]), rel=1e-4)
-    assert not parts[1].any()  # early: no bias
+    assert not parts[1].any()  # `early` has no bias
     assert parts[2].any()
     peer = FullGrad(classifier, [])
     peer(image, [ClassifierOutputTarget(1)])
     first = peer.activations_and_grads.gradients[0]
-    # The package multiplies the first gradient of the pass, early's, with late's bias.
+    # The package multiplies the first gradient of the pass (of `early`) by the bias of `late`.
     assert (peer.bias_data[0] == 0.5).all()
     assert torch.allclose(first, parts_gradient(classifier, image), atol=1e-7)
 
 
 def parts_gradient(classifier, image):
-    """Gradient at the output of `early`."""
+    """Return the gradient at the output of `early`."""
     kept = []
     handle = classifier.network.early.register_forward_hook(
         lambda _m, _i, out: out.register_hook(kept.append) and None

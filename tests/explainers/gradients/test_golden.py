@@ -35,8 +35,10 @@ ZENNIT = [
 
 
 def small(channels=3, norm=False):
-    """Make a network that suits captum: separate ReLU modules, no overlapping pools, no two hooked
-    modules in a row."""
+    """Build a network that suits captum.
+
+    ReLU modules are separate, pools do not overlap, and no two hooked modules follow each other.
+    """
     torch.manual_seed(0)
     network = nn.Sequential(
         nn.Conv2d(channels, 6, 3, padding=1),
@@ -106,7 +108,10 @@ def correlations(first, second):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_smoothgrad_converges_to_captum_s():
-    """With one channel: captum draws noise for each channel, which a grey image does not have."""
+    """The network has one channel, because captum draws noise for each channel separately.
+
+    A grey image has no separate channels.
+    """
     classifier = small(channels=1)
     x = images_of(classifier, CASES)
     spread = (x.amax() - x.amin()).item()
@@ -132,7 +137,7 @@ def test_gradient_shap_converges_to_captum_s(classifier):
 
 
 def zennit_maps(network, classifier, x, name, canonizers):
-    """zennit's own map, its relevance starting at the logit."""
+    """Compute zennit's own map, with relevance that starts at the logit."""
     given = {}
     if name == "epsilon_gamma_box":
         ones = torch.ones(1, x.shape[2], x.shape[3])
@@ -157,7 +162,7 @@ def test_lrp_is_zennit_s(name, norm):
 
 @pytest.mark.parametrize("name", ZENNIT)
 def test_lrp_of_a_resnet_is_that_of_zennit_s_canonizer(name):
-    """Ours rewrites the traced network; zennit's rewrites torchvision's blocks by their class."""
+    """This project rewrites the traced network. zennit rewrites torchvision's blocks by class."""
     torch.manual_seed(0)
     network = torchvision.models.resnet18(num_classes=3)
     with torch.no_grad():

@@ -30,7 +30,7 @@ def weights(classifier, row=1):
 
 
 def inputs(classifier, kind=None):
-    """The network's inputs, or its baselines of a kind."""
+    """Return the network's inputs, or its baselines of this kind."""
     if kind is None:
         return images_of(classifier, CASES)
     grey = torch.stack([torch.from_numpy(case.image) for case in CASES]).float() / 255
@@ -73,7 +73,7 @@ def test_gradient_shap_is_weight_times_difference(classifier):
 
 
 def test_gradient_shap_of_noise_is_weight_times_mean_difference(classifier):
-    """The draws, replayed from the tasks' seeds: image noise, then baseline, then place."""
+    """Repeat the draws from the tasks' seeds: image noise, then baseline, then position."""
     from fidelity.explainers.base import Context, Task
 
     context = Context(classifier, 4, 1, "gradient_shap")
@@ -104,7 +104,7 @@ def test_lrp_is_weight_times_input_and_the_bias_is_what_is_missing(classifier):
     "method", ["gradient", "input_x_gradient", "integrated_gradients", "deeplift", "lrp"]
 )
 def test_heads_of_one_logit_and_of_three_states(method):
-    """The negative class is the negative map; three states: positive minus negative."""
+    """The negative class has the negated map. With three states, it is positive minus negative."""
     own = {"magnitude": False} if method == "gradient" else {}
     start = 0 if method in ("gradient", "input_x_gradient", "lrp") else None
 
@@ -123,7 +123,7 @@ def test_heads_of_one_logit_and_of_three_states(method):
 
 
 def test_guided_backprop_stops_negative_gradients_at_each_relu():
-    """relu(Wx) V, by hand: what arrives at a unit must be positive, and the unit active."""
+    """relu(Wx) V by hand: only positive gradients pass a unit, and only if the unit is active."""
     torch.manual_seed(1)
     first, second = nn.Linear(3 * SIDE * SIDE, 20), nn.Linear(20, 2)
     network = nn.Sequential(nn.Flatten(), first, nn.ReLU(), second)

@@ -1,4 +1,4 @@
-"""Each gradient method finds a patch that a small network was trained to see."""
+"""Each gradient method finds a patch that a small network was trained to recognise."""
 
 import importlib
 
@@ -39,9 +39,9 @@ def scores(classifier, tasks, method, **own):
 
 @pytest.mark.parametrize("method", GRADIENTS)
 def test_each_method_finds_the_patch(classifier, tasks, method):
-    """Rough, a signed gradient is high on one side of an edge alone; smoothed by 2 px it finds it.
+    """A signed gradient is high on only one side of an edge, so it is smoothed by 2 px.
 
-    Guided maps of a striped patch cancel when they are smoothed with their signs.
+    Signed guided maps of a striped patch cancel when they are smoothed, so magnitudes are used.
     """
     own = {"magnitude": True} if method.startswith("guided") else {}
     by_chance = chance_aucs(tasks)

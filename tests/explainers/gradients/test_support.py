@@ -1,4 +1,4 @@
-"""Which architectures the gradient methods explain; the others are refused, in time."""
+"""The gradient methods explain some architectures; the others are refused before training."""
 
 import json
 
@@ -49,12 +49,12 @@ def test_each_method_explains_or_refuses(classifier, method):
     assert explanation.map.kind == "dense"
     assert values.shape == (SIDE, SIDE)
     assert np.isfinite(values).all()
-    if method == "guided_gradcam" and not values.any():  # no CAM is above 0: another class's is
+    if method == "guided_gradcam" and not values.any():  # CAM ≤ 0: use another class
         values = found(0)[0].map.values
     assert np.ptp(values) > 0
 
 
-# Small ones of each family that the rules of ReLU networks meet, by how their code is written.
+# Small networks of each family that the rules for ReLU networks meet, by code style.
 @pytest.mark.parametrize(
     ("architecture", "refused"),
     [

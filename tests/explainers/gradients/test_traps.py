@@ -1,4 +1,4 @@
-"""Traps of methods that change the backward pass; each is first shown in the package."""
+"""Traps of methods that change the backward pass. Each is first shown in the package."""
 
 import warnings
 
@@ -56,7 +56,7 @@ class GuidedRelu(torch.autograd.Function):
 
 
 class AllRelusGuided(TorchFunctionMode):
-    """The reference: every ReLU, however it is called, has the guided backward pass."""
+    """The reference: every ReLU, however it is called, gets the guided backward pass."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         if func in RELU_CALLS:
@@ -93,7 +93,7 @@ def test_captum_alone_misses_densenet_s_last_relu(densenet):
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_captum_s_deeplift_alone_fails_or_does_not_add_up(resnet, densenet):
-    """A reused ReLU module raises; a functional one is passed by, and nothing is said."""
+    """A reused ReLU module raises an error. A functional ReLU is ignored without a warning."""
     x = images_of(resnet, CASES)
     zeros = torch.zeros_like(x)
     with pytest.raises((RuntimeError, AttributeError, AssertionError)):
@@ -120,7 +120,7 @@ def test_deeplift_adds_up(architecture, kind):
     ("relu", "pool"), [(False, nn.MaxPool2d(3, 2, 1)), (True, nn.MaxPool2d(2))]
 )
 def test_captum_s_rule_for_pools_does_not_add_up(relu, pool):
-    """Windows overlap, or a ReLU comes right before: what `RescaledMaxPool` is for."""
+    """Either windows overlap or a ReLU precedes the pool: `RescaledMaxPool` handles both."""
     torch.manual_seed(0)
     before = [nn.Conv2d(1, 3, 3), *([nn.ReLU()] if relu else [])]
     after = [nn.Flatten(), nn.Linear(108, 2)]
@@ -170,13 +170,13 @@ def test_norms_are_merged_after_convolutions_and_kept_elsewhere(resnet, densenet
         return sum(isinstance(module, nn.BatchNorm2d) for module in network.modules())
 
     assert norms(resnet) == 0
-    # One at the start of each of 58 layers and 3 transitions, and one at the end, follow no
-    # convolution of their own.
+    # These norms do not follow a convolution of their own: the first in each of 58 layers and
+    # 3 transitions, and the last.
     assert norms(densenet) == 62
 
 
 def test_a_network_is_traced_while_a_job_counts_passes(resnet):
-    """Counting hooks every module, also where symbolic values go through it."""
+    """Counting hooks every module, even when tracing passes symbolic values through it."""
     plain = [node.name for node in with_own_modules(resnet).network.graph.nodes]
     with counting.counted() as passes:
         counted = [node.name for node in with_own_modules(resnet).network.graph.nodes]
@@ -200,7 +200,7 @@ def test_a_twin_with_other_logits_is_refused(resnet):
 
 
 class Branching(nn.Module):
-    """Its path depends on values: what is traced would be one of two networks."""
+    """The path depends on values, so a trace would record only one of two networks."""
 
     def __init__(self):
         super().__init__()
@@ -214,7 +214,7 @@ class Branching(nn.Module):
 
 
 class Functional(nn.Module):
-    """Every way to call a ReLU and a pooling."""
+    """Calls ReLU and pooling in every possible way."""
 
     def __init__(self):
         super().__init__()
@@ -278,7 +278,7 @@ def test_the_classifier_stays_as_it_was(method):
     before = {name: values.clone() for name, values in classifier.state_dict().items()}
     own = {"steps": 2} if method == "integrated_gradients" else {}
     with warnings.catch_warnings():
-        warnings.simplefilter("error", UserWarning)  # captum's, which no reader of a log needs
+        warnings.simplefilter("error", UserWarning)  # captum's, of no use in a log
         warnings.filterwarnings("ignore", message="(?!.*(hooks|require))")
         explain(classifier, CASES[:1], method, batch=1, **own)
     for name, values in classifier.state_dict().items():

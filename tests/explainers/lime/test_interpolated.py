@@ -1,4 +1,4 @@
-"""LIME's regression over all subsets, and the process that predicts those not classified."""
+"""LIME's regression over all subsets, and the Gaussian process that predicts missing subsets."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ from fidelity.explainers.lime.sampling import all_subsets, design
 from fidelity.explainers.lime.surrogate import fit, kernel_weights
 from fidelity.settings.explainers import Lime
 
-LIVE = np.array([1, 0, 1, 1, 0, 1, 1], bool)  # of seven superpixels two are dead
+LIVE = np.array([1, 0, 1, 1, 0, 1, 1], bool)  # two of seven superpixels are dead
 ALPHA = 0.003
 
 
@@ -26,7 +26,7 @@ def _number(rows):
 
 
 def _limit(rows, outputs, alpha=ALPHA, width=0.25):
-    """LIME's own regression over all rows there are."""
+    """Fit LIME's regression to all possible rows."""
     weights = kernel_weights(torch.from_numpy(rows).double(), width).numpy()
     ridge = Ridge(alpha=alpha * len(rows)).fit(rows, outputs, sample_weight=weights)
     return ridge, ridge.score(rows, outputs, sample_weight=weights)
@@ -39,7 +39,7 @@ def _interpolate(rows, outputs, live, alpha=ALPHA, width=0.25, output="logit"):
 
 
 def _smooth(superpixels, seed):
-    """A classifier's answers to all subsets: a sigmoid of main effects and pairs."""
+    """Make up a classifier's outputs for all subsets: a sigmoid of main effects and pairs."""
     rng = np.random.default_rng(seed)
     rows = _every(superpixels) * 2.0 - 1
     pairs = rng.normal(size=(superpixels, superpixels)) * 0.1
@@ -50,7 +50,7 @@ def _smooth(superpixels, seed):
 @pytest.mark.parametrize("width", [0.1, 0.25, 5.0])
 @pytest.mark.parametrize("alpha", [0.0, ALPHA])
 def test_all_subsets_give_the_regression_over_every_picture(alpha, width):
-    """Also of the dead superpixels, whose bits change the weight and not the picture."""
+    """Dead superpixels count too: their bits change the weight, but not the picture."""
     outputs = np.random.default_rng(0).normal(size=32)
     rows = _every(7)
     expected, r2 = _limit(rows, outputs[_number(rows[:, LIVE])], alpha, width)
@@ -62,10 +62,10 @@ def test_all_subsets_give_the_regression_over_every_picture(alpha, width):
 
 
 def test_without_all_subsets_it_is_the_regression_over_what_is_predicted(monkeypatch):
-    """Known pictures keep their outputs; whether a few are predicted or a sample, it agrees."""
+    """Known pictures keep their outputs. Predicting all subsets or a sample gives equal fits."""
     outputs = _smooth(5, 0)
     pictures = np.random.default_rng(1).permutation(_every(5))[:24]
-    rows = np.ones((48, 7), np.uint8)  # each picture twice
+    rows = np.ones((48, 7), np.uint8)  # each picture occurs twice
     rows[:, LIVE] = np.concatenate([pictures, pictures])
     values = torch.from_numpy(outputs[_number(pictures)])
     process = fit_process(torch.from_numpy(pictures).double(), LINKS["probability"][0](values))
@@ -114,7 +114,7 @@ def test_the_gradient_is_that_of_the_evidence():
 
 
 def test_few_pictures_do_what_takes_many_samples_and_the_intervals_hold():
-    """Two fifths of the samples, a third of the error; the bias is small beside the spread."""
+    """Two fifths of the samples, a third of the error; the bias is small next to the spread."""
     squares, offs, hits = {"package": [], "interpolated": []}, [], []
     for seed in range(4):
         outputs = _smooth(11, seed)
@@ -139,7 +139,7 @@ def test_few_pictures_do_what_takes_many_samples_and_the_intervals_hold():
 
 
 def test_noise_is_taken_for_noise():
-    """Outputs that rounding blurs are smoothed, not passed through."""
+    """Outputs with rounding noise are smoothed, not interpolated exactly."""
     rng = np.random.default_rng(3)
     rows = design("interpolated", 200, 9, 0)
     exact = _smooth(9, 0)

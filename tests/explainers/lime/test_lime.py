@@ -1,4 +1,4 @@
-"""LIME is the lime package's LIME, with seeds that reach all of it."""
+"""LIME equals that of the lime package, but the seeds reach every random part."""
 
 import dataclasses
 
@@ -30,7 +30,7 @@ def _explain(classifier, case, target=1, batch=8, **changes):
 
 
 def _package(classifier, case, segments, seed, hide=None):
-    """The package with its own defaults, for one label: of several it scores the last one alone."""
+    """Run the package with its defaults for one label: of several, it scores only the last."""
 
     @torch.inference_mode()
     def probabilities(images):
@@ -48,7 +48,7 @@ def _package(classifier, case, segments, seed, hide=None):
 @pytest.mark.parametrize("hide", ["mean", 0, 0.4])
 @pytest.mark.parametrize("masked", [False, True])
 def test_coefficients_are_those_of_the_package(classifier, cases, hide, masked):
-    """Masked to the lung, superpixels are black: equal pictures are classified once."""
+    """In a lung-masked image, some superpixels are black. Equal pictures are classified once."""
     case = cases[0]
     if masked:
         case = dataclasses.replace(case, image=case.image * case.lung)
@@ -67,7 +67,7 @@ def test_coefficients_are_those_of_the_package(classifier, cases, hide, masked):
 
 
 def test_pictures_that_look_equal_are_classified_once_and_nothing_changes(classifier):
-    """A live part of 2 x 2 cells in a black image: at most 16 pictures, whatever the samples."""
+    """The image is black except for 2 x 2 live cells: at most 16 pictures, whatever the samples."""
     image = np.zeros((64, 64), np.uint8)
     image[16:48, 16:48] = np.random.default_rng(0).integers(60, 200, (32, 32))
     segments = segment(rgb_image(image), {"algorithm": "grid", "cells": 4}, 0)
@@ -83,7 +83,7 @@ def test_pictures_that_look_equal_are_classified_once_and_nothing_changes(classi
 
 
 def test_where_few_superpixels_are_live_all_subsets_are_classified(classifier, cases):
-    """Whatever the seed: what the package's samples come to, and a Gaussian process predicts."""
+    """All subsets give the limit of the package's samples; with fewer, a process predicts."""
     image = np.zeros((64, 64), np.uint8)
     image[16:48, 16:48] = np.random.default_rng(0).integers(60, 200, (32, 32))
     case = dataclasses.replace(cases[0], image=image)
@@ -107,7 +107,7 @@ LOGIT = {"superpixels": {"algorithm": "grid", "cells": 3}, "output": "logit"}
 
 @pytest.fixture(scope="module")
 def reference(classifier):
-    """The package's sampling, many samples: coefficients of the first case."""
+    """Return coefficients of the first case from many samples of the package's design."""
     return _explain(classifier, prepared_case("case 0", 0), samples=1000, **LOGIT).map.values
 
 
@@ -140,7 +140,7 @@ def test_repeats_say_how_stable_the_map_is_and_leave_it_as_it_is(classifier, cas
 def test_adaptive_stops_within_the_budget_when_the_top_is_told_apart(classifier, cases, sampling):
     options = {"superpixels": {"algorithm": "grid", "cells": 3}, "sampling": sampling}
     known = np.sort(_explain(classifier, cases[0], samples=512, **options).map.values)[::-1]
-    top = int(np.argmax(known[:-1] - known[1:])) + 1  # the widest gap between neighbours
+    top = int(np.argmax(known[:-1] - known[1:])) + 1  # the widest gap between neighbouring values
     adaptive = {"budget": 2000, "batch": 64, "level": 0.95, "top": top}
     early = _explain(classifier, cases[0], adaptive=adaptive, **options)
     assert early.extras["samples"] % 64 == 0
@@ -229,7 +229,7 @@ PATCH = (slice(24, 40), slice(32, 48))
 
 
 class Linear(torch.nn.Module):
-    """Logit of class B: the mean over a patch; of class A its negative."""
+    """The logit of class B is the mean over a patch; that of class A is its negative."""
 
     def __init__(self, side):
         super().__init__()
@@ -257,7 +257,7 @@ def linear():
 @pytest.mark.parametrize("sampling", ["package", "random", "antithetic", "hadamard"])
 @pytest.mark.parametrize("hide", [0, "mean", "blur"])
 def test_a_linear_classifier_gets_its_known_attribution(linear, cases, sampling, hide):
-    """Without the ridge's shrinkage an additive game is its own regression."""
+    """Without the ridge's shrinkage, the regression of an additive game is exact."""
     case = _planted(cases[0])
     changes = {"sampling": sampling, "hide": hide, "alpha": 0.0, "output": "logit", "samples": 400}
     found = _explain(linear, case, **changes).map
@@ -275,7 +275,7 @@ def test_the_planted_patch_ranks_first(linear, cases, output):
     for case in map(_planted, cases):
         found = _explain(linear, case, output=output, hide=0, samples=200).map
         best = found.segments == np.argmax(found.values)
-        # The superpixel that holds most of the patch.
+        # The superpixel that contains most of the patch.
         held = np.bincount(found.segments[PATCH].ravel(), minlength=len(found.values))
         assert np.argmax(held) == np.argmax(found.values)
         assert best[PATCH].sum() > best[PATCH].size / 2

@@ -1,4 +1,4 @@
-"""LIME's designs, surrogate, hiding and superpixels, each against what is known of it."""
+"""LIME's designs, surrogate, hiding and superpixels, each compared with known properties."""
 
 import cv2
 import numpy as np
@@ -75,7 +75,7 @@ def test_odd_pairs_and_unknown_designs_are_refused():
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_a_linear_model_of_superpixels_is_found_exactly(sampling):
-    """Without penalty, whatever the design: known weights, intercept and R² of 1."""
+    """Without a penalty, each design gives the known weights and intercept, and an R² of 1."""
     known = np.linspace(-2, 3, 20)
     rows = design(sampling, 128, 20, 5)
     found = _fit(rows, rows @ known + 0.7)
@@ -87,7 +87,7 @@ def test_a_linear_model_of_superpixels_is_found_exactly(sampling):
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_designs_are_unbiased_under_interactions(sampling):
-    """With products of superpixels in the truth, the mean over seeds is the large-sample limit."""
+    """The truth has products of superpixels. The mean over seeds equals the large-sample limit."""
     rng = np.random.default_rng(0)
     linear, pairs = rng.normal(size=10), rng.normal(size=(10, 10)) * 0.3
 
@@ -101,7 +101,7 @@ def test_designs_are_unbiased_under_interactions(sampling):
         rows = design(sampling, 64, 10, seed).astype(float)
         found.append(_fit(rows, outputs(rows)).coefficients[0].numpy())
     spread = np.std(found, axis=0) / np.sqrt(len(found))
-    # 0.02: the limit's own error, and the bias of order 1/n of any weighted regression.
+    # 0.02 covers the limit's own error and the bias of order 1/n of any weighted regression.
     assert (np.abs(np.mean(found, axis=0) - limit) < 4 * spread + 0.02).all()
 
 
@@ -163,7 +163,7 @@ def test_errors_are_statsmodels_hc1_and_clustered():
 
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_intervals_cover(sampling):
-    """Noise beside the linear model: 95 % intervals hold the truth about as often as they say."""
+    """With noise added to a linear model, 95 % intervals contain the truth about that often."""
     known = np.linspace(-1, 1, 12)
     cluster = 2 if sampling in ("antithetic", "hadamard") else 1
     hits = []
@@ -228,7 +228,7 @@ def test_inpainting_fills_a_spot_from_around_it_and_each_superpixel_alone():
     spot = (y - 20) ** 2 + (x - 20) ** 2 < 25
     image = np.where(spot, 250, 90).astype(np.uint8)
     filled = hidden_image(image, spot.astype(int), Lime(hide="inpaint", hide_radius=3), 0)
-    np.testing.assert_allclose(filled[spot], 90 / 255, atol=0.01)  # Telea's jitter
+    np.testing.assert_allclose(filled[spot], 90 / 255, atol=0.01)  # tolerance for Telea's noise
     whole = hidden_image(image, np.zeros((40, 40), int), Lime(hide="inpaint", hide_radius=3), 0)
     assert np.ptp(whole) == 0
 

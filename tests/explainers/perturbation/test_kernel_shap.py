@@ -1,4 +1,4 @@
-"""KernelSHAP: exact where it can be, close to exact where it samples; captum's traps."""
+"""KernelSHAP: exact where possible, close to exact where it samples; traps of captum."""
 
 from itertools import combinations
 from math import comb, factorial
@@ -18,7 +18,7 @@ ENTRY = METHODS["kernel_shap"][1]
 
 
 def shapley_values(value, players):
-    """Shapley values from their definition."""
+    """Compute Shapley values from their definition."""
     found = np.zeros(players)
     for i in range(players):
         others = [j for j in range(players) if j != i]
@@ -34,7 +34,7 @@ def shapley_values(value, players):
 
 
 def random_game(players, seed=0, interaction=1.0):
-    """A game of any interactions: a random value per coalition beside an additive part."""
+    """Create a game with all interactions: a random value per coalition plus an additive part."""
     rng = np.random.default_rng(seed)
     table, weights = rng.normal(size=2**players), rng.normal(size=players)
     return lambda rows: rows @ weights + interaction * table[rows @ 2 ** np.arange(players)]
@@ -71,7 +71,7 @@ def test_designs_stay_within_the_budget_and_the_sum_is_exact(players, budget):
     assert sizes.max() < players
     assert chosen.weights.sum() == pytest.approx(1)
     assert chosen.exact == (2**players <= budget)
-    # Each coalition's complement is there, with the same weight.
+    # The complement of each coalition is in the design, with the same weight.
     rows = {row.tobytes(): w for row, w in zip(chosen.coalitions, chosen.weights, strict=True)}
     for row, weight in zip(chosen.coalitions, chosen.weights, strict=True):
         assert rows[(~row).tobytes()] == pytest.approx(weight)
@@ -90,14 +90,14 @@ def test_exact_weights_are_the_shapley_kernel(players):
 
 
 def test_samples_follow_the_shapley_kernel():
-    """Over many designs the mean weight of each size is the kernel's, of each player one half."""
+    """Over many designs, sizes have the kernel's mean weight, and each player has one half."""
     sizes, shares = np.zeros(11), np.zeros(12)
     for seed in range(200):
         chosen = shapley.design(12, 50, np.random.default_rng(seed))
         sizes += np.bincount(chosen.coalitions.sum(axis=1), chosen.weights, 12)[1:] / 200
         shares += chosen.weights @ chosen.coalitions / 200
     np.testing.assert_allclose(sizes, shapley.kernel(12), atol=0.005)
-    np.testing.assert_allclose(shares, 0.5, atol=1e-9)  # pairs balance every player
+    np.testing.assert_allclose(shares, 0.5, atol=1e-9)  # complement pairs balance every player
 
 
 def test_sampling_converges_to_the_exact_values():
@@ -120,7 +120,7 @@ def test_r2_is_one_for_additive_games_and_less_for_others():
 
 
 def quarters(image, *_):
-    """Seven superpixels: strips of unequal width."""
+    """Return seven superpixels: strips of unequal width."""
     edges = [9, 20, 27, 36, 44, 55]
     return np.digitize(np.arange(image.shape[1]), edges)[None].repeat(image.shape[0], 0)
 
@@ -131,7 +131,7 @@ def strips(monkeypatch):
 
 
 def peer_inputs(classifier, case, hide="mean"):
-    """The case as captum takes it: normalised image, normalised hidden image, feature mask."""
+    """Return captum's inputs of a case: normalised image, normalised hidden image, feature mask."""
     labels = quarters(case.image)
     hidden = hidden_image(case.image, labels, with_keys(HIDE, hide=hide), 0)
     hidden = torch.from_numpy(hidden.astype(np.float32))[None]
@@ -141,12 +141,12 @@ def peer_inputs(classifier, case, hide="mean"):
 
 @pytest.mark.parametrize("hide", ["mean", "blur", 0.2])
 def test_exact_values_on_a_network_are_captum_s(strips, classifier, cases, hide):
-    """Captum's ShapleyValues over all orders of seven superpixels, on the classifier itself."""
+    """captum's ShapleyValues over all orders of seven superpixels, on the classifier itself."""
     task = Task(cases[0], "a", 1)
     entry = with_keys(ENTRY, samples=128, hide=hide, output="logit")
     (found,) = kernel_shap.make(Context(classifier, 32, 1, "kernel_shap"), entry)([task])
     image, hidden, mask = peer_inputs(classifier, cases[0], hide)
-    # In the same batches of 32, in double precision's sums; the table spares 7! passes of a CNN.
+    # Use the same batches of 32, and sum in double precision. The table saves 7! passes of a CNN.
     rows = np.array(np.meshgrid(*[[0, 1]] * 7)).reshape(7, -1).T.astype(bool)
     shown = torch.from_numpy(rows)[:, mask[0, 0]][:, None]
     with torch.inference_mode():
@@ -167,7 +167,7 @@ def test_exact_values_on_a_network_are_captum_s(strips, classifier, cases, hide)
 
 
 def test_captum_s_kernel_shap_converges_to_ours(strips, classifier, cases):
-    """Captum's own sampling, on the classifier; its error is what 2000 random coalitions leave."""
+    """captum samples itself, on the classifier; the tolerance covers 2000 random coalitions."""
     image, hidden, mask = peer_inputs(classifier, cases[0])
     torch.manual_seed(0)
     with torch.inference_mode():
@@ -184,7 +184,7 @@ def test_captum_s_kernel_shap_converges_to_ours(strips, classifier, cases):
 
 
 def test_captum_given_all_coalitions_by_kernel_weight_is_ours(monkeypatch):
-    """Its regression with our design: equal to 1e-6, so the difference above is its sampling."""
+    """captum's regression with our design agrees to 1e-6, so only its sampling differs above."""
     value = random_game(6)
     chosen = shapley.design(6, 64, np.random.default_rng(0))
     weight = {r.tobytes(): w for r, w in zip(chosen.coalitions, chosen.weights, strict=True)}
@@ -204,7 +204,7 @@ def test_captum_given_all_coalitions_by_kernel_weight_is_ours(monkeypatch):
 
 
 def test_captum_s_traps():
-    """Why it is not called: one feature fails, few features are sampled again and again."""
+    """Why captum's is not used: it fails for one feature, and resamples few features many times."""
     with pytest.raises(ValueError, match="nan"):
         KernelShap(lambda x: x.sum((1, 2))).attribute(
             torch.ones(1, 2, 2), feature_mask=torch.zeros(1, 2, 2).long(), n_samples=20
@@ -214,8 +214,8 @@ def test_captum_s_traps():
     peer = KernelShap(lambda x: torch.from_numpy(value(x.numpy() > 0.5)))
     found = peer.attribute(torch.ones(1, 6), n_samples=500)[0].numpy()
     exact = shapley_values(value, 6)
-    assert np.abs(found - exact).max() > 0.01  # 500 passes do not find what 64 say exactly
+    assert np.abs(found - exact).max() > 0.01  # not exact after 500 passes; 64 suffice
     np.testing.assert_allclose(solved(value, 6, 64)[1], exact, atol=1e-10)
-    # Its random numbers are torch's global ones: what ran before changes the map.
+    # captum uses torch's global random numbers, so earlier code changes the map.
     again = peer.attribute(torch.ones(1, 6), n_samples=500)[0].numpy()
     assert not np.array_equal(found, again)

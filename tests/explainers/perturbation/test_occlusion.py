@@ -1,4 +1,4 @@
-"""Occlusion and feature ablation are captum's, with fewer forward passes."""
+"""Occlusion and feature ablation equal captum's, with fewer forward passes."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ def captum_s(classifier, case, window, stride, hidden):
     with torch.inference_mode():
         return Occlusion(lambda x: classifier(x).softmax(1)).attribute(
             classifier.preprocess(case.image[None]),
-            (3, window, window),  # of all channels at once
+            (3, window, window),  # the window covers all channels
             (3, stride, stride),
             baseline,
             target=1,
@@ -38,7 +38,7 @@ def captum_s(classifier, case, window, stride, hidden):
 @pytest.mark.parametrize("fill", ["mean", "blur", 0, 0.7])
 @pytest.mark.parametrize(("window", "stride"), [(16, 8), (15, 8), (15, 15), (20, 13), (64, 64)])
 def test_occlusion_is_captum_s(classifier, cases, window, stride, fill):
-    """Windows that end beyond the image are cut off by both, where steps do not divide the side."""
+    """If steps do not divide the side, both cut off windows that end beyond the image."""
     found = explain(
         occlusion, "occlusion", classifier, cases[0], window=window, stride=stride, fill=fill
     )
@@ -93,12 +93,12 @@ def test_a_pixel_s_value_is_the_mean_over_the_windows_that_cover_it():
     values = occlusion.mean_over_windows((5, 5), places, np.array([1.0, 2, 3, 6]))
     assert values[0].tolist() == [1, 1, 1.5, 2, 2]
     assert values[2].tolist() == [2, 2, 3, 4, 4]
-    # Cut off: the last step starts inside and ends at the border.
+    # The last window starts inside the image and is cut off at the border.
     assert occlusion.windows((6, 4), 3, 2)[-1] == (4, 2, 6, 4)
 
 
 def test_captum_hides_channel_by_channel_if_the_window_has_one(classifier, cases):
-    """A grey image has no channels to tell apart; hidden one by one they make colours."""
+    """A grey image has equal channels. Hiding them one by one would create colours."""
     with torch.inference_mode():
         peer = Occlusion(lambda x: classifier(x).softmax(1)).attribute(
             classifier.preprocess(cases[0].image[None]), (1, 16, 16), (1, 8, 8), target=1,
@@ -108,7 +108,7 @@ def test_captum_hides_channel_by_channel_if_the_window_has_one(classifier, cases
 
 
 def test_captum_s_default_baseline_is_not_black(classifier, cases):
-    """0 of the normalised input is the mean of the normalisation: grey 0.5 here."""
+    """0 in the normalised input is the mean of the normalisation: grey 0.5 here."""
     with torch.inference_mode():
         peer = Occlusion(lambda x: classifier(x).softmax(1)).attribute(
             classifier.preprocess(cases[0].image[None]), (3, 16, 16), (3, 8, 8), target=1,

@@ -1,4 +1,4 @@
-"""What all perturbation methods share: grouping, batches, precision, hiding, a known truth."""
+"""Common parts of the perturbation methods: grouping, batches, precision, hiding, a known truth."""
 
 import dataclasses
 
@@ -72,7 +72,7 @@ def test_seeds_come_from_config_and_case(name, classifier, cases):
     np.testing.assert_array_equal(
         first.map.values, explain(name, classifier, cases[:1])[0].map.values
     )
-    # SLIC draws nothing, so of these four methods those that sample change with the seed.
+    # SLIC is deterministic. So of these four methods, only those that sample depend on the seed.
     other = module.make(Context(classifier, 8, 2, name), entry)([Task(cases[0], "a", 1)])[0]
     sampled = name in ("kernel_shap", "rise")
     assert np.array_equal(first.map.values, other.map.values) != sampled
@@ -90,7 +90,7 @@ def test_output_and_precision_matter(name, classifier, cases):
 
 @pytest.mark.parametrize("name", ["kernel_shap", "feature_ablation"])
 def test_superpixels_are_lime_s_where_noise_decides_them(name, classifier, cases):
-    """On a flat image quickshift's superpixels are its noise: only LIME's own seed gives LIME's."""
+    """On a flat image, quickshift's superpixels follow its noise, so LIME's need LIME's seed."""
     flat = dataclasses.replace(cases[0], image=np.where(cases[0].lung, cases[0].image, 0))
     superpixels = Quickshift()
     entry = Lime(samples=10, sampling="package", hide_sigma=4, superpixels=superpixels)
@@ -104,7 +104,7 @@ def test_superpixels_are_lime_s_where_noise_decides_them(name, classifier, cases
 
 @pytest.mark.parametrize("grey", range(0, 256, 15))
 def test_a_flat_superpixel_is_its_own_mean_whatever_its_grey(grey):
-    """Means that round would make it differ from itself, and cost a forward pass."""
+    """A rounded mean would differ from the superpixel itself and cost a forward pass."""
     image = np.full((31, 37), grey, np.uint8)
     labels = np.zeros(image.shape, int)
     hidden = hidden_image(image, labels, HIDE, 0).astype(np.float32)
@@ -116,7 +116,7 @@ def lime_seed(case):
 
 
 class Linear(torch.nn.Module):
-    """Logit of class B: the sum over a patch; of class A its negative."""
+    """The logit of class B is the sum over a patch; that of class A is its negative."""
 
     def __init__(self):
         super().__init__()
@@ -136,7 +136,7 @@ def linear():
 
 @pytest.fixture
 def planted(cases):
-    """Cases with a bright patch, a superpixel of its own."""
+    """Return cases with a bright patch that is its own superpixel."""
     images = [case.image // 2 for case in cases]
     for image in images:
         image[PATCH] = image[PATCH] // 3 + 180
@@ -146,7 +146,7 @@ def planted(cases):
 @pytest.mark.parametrize("hide", [0, 0.3, "blur", "mean", "noise", "inpaint"])
 @pytest.mark.parametrize("name", ["kernel_shap", "feature_ablation"])
 def test_a_linear_classifier_gets_its_known_attribution(name, hide, linear, planted):
-    """Sampled or not: an additive game is its own regression."""
+    """Sampled or not, the regression of an additive game is exact."""
     for case in planted[:2]:
         explanation = explain(name, linear, [case], hide=hide, output="logit")[0]
         segments = explanation.map.segments
@@ -169,18 +169,18 @@ def test_the_planted_patch_ranks_first(name, output, linear, planted):
         highest = values == values.max()
         inside = np.zeros_like(highest)
         inside[PATCH] = True
-        if found.kind == "superpixels":  # the one that holds most of the patch
+        if found.kind == "superpixels":  # the superpixel that contains most of the patch
             assert highest[inside].sum() > inside.sum() / 2
         else:
             assert inside[highest].all()
-        if output == "logit":  # the other class has the negative logit
+        if output == "logit":  # the other class has the negated logit
             other = explain(name, linear, [case], 0, **changes)[0].map
             np.testing.assert_allclose(other.values, -found.values, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["kernel_shap", "feature_ablation", "occlusion"])
 def test_what_hiding_does_not_change_costs_nothing_and_is_worth_nothing(name, classifier, cases):
-    """Black outside a small lung: only what can change is classified."""
+    """The image is black outside a small lung: only superpixels that can change are classified."""
     small = np.zeros_like(cases[0].lung)
     small[16:32, 16:32] = True
     case = dataclasses.replace(cases[0], image=np.where(small, cases[0].image, 0))

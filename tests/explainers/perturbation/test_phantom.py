@@ -30,7 +30,7 @@ FOUND = {
 
 @pytest.fixture(scope="module")
 def phantom(tmp_path_factory):
-    """Cases per split, the lung alone: what else differs between images is no disease."""
+    """Return cases per split, masked to the lung: differences outside the lung are no disease."""
     root = tmp_path_factory.mktemp("phantom")
     generate(
         root, dataset("phantom", {"cases": {"train": 120, "val": 3, "test": 24}, "size": 96}), 3
@@ -52,7 +52,7 @@ def pixels(cases):
 
 @pytest.fixture(scope="module")
 def trained(phantom):
-    """Three convolutions that tell sick from healthy on cases that they have not seen."""
+    """Train three convolutions that tell sick from healthy on unseen cases."""
     torch.manual_seed(0)
     layers = []
     for inputs, outputs, kernel, stride in ((3, 16, 5, 2), (16, 32, 3, 2), (32, 64, 3, 1)):
@@ -65,7 +65,7 @@ def trained(phantom):
     images, labels = pixels(phantom["train"])
     epochs = 40
     optimiser = torch.optim.Adam(network.parameters(), 3e-3)
-    # The rate falls to 0, so that the accuracy does not depend on the last step: on rounding.
+    # The rate falls to 0. Otherwise, the accuracy would depend on the last step and so on rounding.
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, epochs)
     for _ in range(epochs):
         for batch in torch.randperm(len(images)).split(16):
@@ -85,7 +85,7 @@ def trained(phantom):
 
 
 def mean_auc(module, name, entry, classifier, cases, lung_only):
-    """Pixel AUC of the lesions, in the whole image or among the pixels of the lung."""
+    """Compute the pixel AUC of the lesions, in the whole image or only in the lung."""
     tasks = [Task(case, cls, 0) for case in cases for cls in case.references]
     scores = []
     made = module.make(Context(classifier, 32, 1, name), entry)(tasks)

@@ -1,4 +1,4 @@
-"""RISE is the paper's formula on the authors' masks, batch by batch."""
+"""RISE is the paper's formula on the authors' masks, computed batch by batch."""
 
 import numpy as np
 import pytest
@@ -21,7 +21,7 @@ def explain(classifier, case, batch=8, **changes):
 
 
 def reference_masks(masks):
-    """The paper's masks as its authors make them: scikit-image's resize, then a crop."""
+    """Create the paper's masks as its authors do: scikit-image's resize, then a crop."""
     cells = masks.grids.shape[1]
     up = [(cells + 1) * -(-side // cells) for side in masks.size]
     made = []
@@ -43,7 +43,7 @@ def test_masks_are_the_authors(size, cells):
 
 def test_shifts_and_cells_are_uniform_and_masks_show_the_share_asked_for():
     masks = rise_masks.draw(3000, 7, 0.3, (64, 64), 5, CPU)
-    assert set(masks.shifts.unique().tolist()) == set(range(10))  # a cell is ceil(64 / 7) pixels
+    assert set(masks.shifts.unique().tolist()) == set(range(10))  # a cell has ceil(64 / 7) pixels
     assert masks.grids.mean().item() == pytest.approx(0.3, abs=0.005)
     shown = torch.stack([masks.make(slice(i, i + 100)).mean(0) for i in range(0, 3000, 100)])
     np.testing.assert_allclose(shown.mean(0), 0.3, atol=0.04)
@@ -52,7 +52,7 @@ def test_shifts_and_cells_are_uniform_and_masks_show_the_share_asked_for():
 @pytest.mark.parametrize("normalise", ["expectation", "coverage"])
 @pytest.mark.parametrize("probability", [0.5, 0.2])
 def test_the_map_is_the_paper_s_formula(classifier, cases, normalise, probability):
-    """All masks and all images at once, as equation 6 is written."""
+    """The reference uses all masks and images at once, as equation 6 is written."""
     case = cases[0]
     found = explain(classifier, case, probability=probability, normalise=normalise, fill=0)
     seed = Context(classifier, 8, 1, "rise").seed_of(Task(case, "a", 1))
@@ -66,7 +66,7 @@ def test_the_map_is_the_paper_s_formula(classifier, cases, normalise, probabilit
 
 
 def test_the_authors_code_hides_by_the_mean_of_the_normalisation(classifier, cases):
-    """It multiplies the normalised input: fill 0.5 where the mean is 0.5, not the paper's black."""
+    """The authors multiply the normalised input, which hides by the mean (0.5 here), not black."""
     case = cases[0]
     seed = Context(classifier, 8, 1, "rise").seed_of(Task(case, "a", 1))
     masks = torch.from_numpy(reference_masks(rise_masks.draw(60, 7, 0.5, (64, 64), seed, CPU)))
@@ -80,7 +80,7 @@ def test_the_authors_code_hides_by_the_mean_of_the_normalisation(classifier, cas
 
 
 class Constant(torch.nn.Module):
-    """Answers every image with the same logits."""
+    """A classifier that returns the same logits for every image."""
 
     def __init__(self):
         super().__init__()
@@ -91,7 +91,7 @@ class Constant(torch.nn.Module):
 
 
 def test_coverage_removes_the_noise_that_the_masks_alone_make(cases):
-    """A classifier that looks at nothing: its map should be flat, the paper's is not."""
+    """The classifier ignores the image, so its map should be flat, but the paper's is not."""
     blind = Classifier(Constant(), "c", ("A", "B"), "softmax", 3, (0.5,) * 3, (0.25,) * 3, 64)
     chance = 1 / (1 + np.exp(-1))
     of_paper = explain(blind, cases[0]).map.values

@@ -1,4 +1,4 @@
-"""Faithfulness against localization: every explainer at its two means, bytes equal."""
+"""Faithfulness against localization: each explainer is at its two means, with repeatable bytes."""
 
 import numpy as np
 import pandas as pd
@@ -55,7 +55,7 @@ def tables():
 
 
 def points(axis):
-    """Where markers stand, in the order they were drawn."""
+    """Return the positions of markers, in drawing order."""
     return [
         (line.get_xdata()[0], line.get_ydata()[0])
         for line in axis.get_lines()

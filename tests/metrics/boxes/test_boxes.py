@@ -1,4 +1,4 @@
-"""Boxes from maps, their overlap, scores of one image, lesions, FROC: grid and properties."""
+"""Boxes from maps, their overlap, scores of one image, lesions, FROC: on a grid, by properties."""
 
 import math
 
@@ -84,7 +84,7 @@ def test_boxes_are_those_of_scipys_components(map01, rule):
         found = sorted(zip(map(tuple, boxes), scores, strict=True))
         assert [box for box, _ in found] == sorted(box for _, box, _ in expected)
         assert sorted(scores) == pytest.approx(sorted(score for *_, score in expected))
-    # The highest pixel of a map that is not zero is in a box.
+    # Unless the map is zero, its highest pixel is in a box.
     if rule.of == "maximum":
         assert (len(boxes) > 0) == map01.any()
 
@@ -95,13 +95,13 @@ def test_boxes_are_those_of_scipys_components(map01, rule):
         ("none", BoxRule(), []),
         ("whole", BoxRule(), [(0, 0, 40, 48)]),
         ("pixel", BoxRule(), [(11, 13, 12, 14)]),
-        # Corners join what they touch, or not.
+        # Pixels that touch only at a corner are joined or not, by connectivity.
         ("checks", BoxRule(0.5, connectivity=8, keep="largest"), [(4, 6, 6, 8)]),
         ("checks", BoxRule(0.5, connectivity=4, keep="largest"), [(4, 6, 5, 7)]),
-        # Half of 0.5 is above 0.25, no pixel is above 0.5.
+        # Half of the maximum 0.5 is 0.25, which some pixels exceed. No pixel exceeds 0.5.
         ("low", BoxRule(0.5, "absolute"), []),
         ("low", BoxRule(0.5), [(12, 11, 25, 30)]),
-        # 8 rows and 12 columns from the corner the hill has 128 of 255.
+        # 8 rows or 12 columns from the corner, the hill has 128 of 255.
         ("border", BoxRule(), [(0, 35, 9, 48)]),
     ],
 )
@@ -151,7 +151,7 @@ def test_scores_of_a_case(map_name, reference):
 
 
 def test_the_tolerance_is_torchrays():
-    """TorchRay: the disc of radius 15 around the point, its outline left out, touches the mask."""
+    """TorchRay: the disc of radius 15 around the point, without its outline, touches the mask."""
     point = np.zeros((60, 60), np.float32)
     point[30, 10] = 1
     for distance, hit in ((14, 1), (15, 0)):
@@ -163,7 +163,7 @@ def test_the_tolerance_is_torchrays():
 
 def test_lesions_are_found_by_centre_or_iou():
     lesions = [(0, 0, 10, 10), (20, 20, 30, 30)]
-    wide = [(0, 0, 18, 18)]  # its centre (9, 9) lies in the first lesion, with IoU 100 / 324
+    wide = [(0, 0, 18, 18)]  # its centre (9, 9) is in the first lesion; its IoU is 100 / 324
     assert _case(wide, lesions).recall == 0.5
     assert _case(wide, lesions, hit=0.3).recall == 0.5
     assert _case(wide, lesions, hit=0.4).recall == 0
@@ -173,7 +173,7 @@ def test_lesions_are_found_by_centre_or_iou():
 def test_components_are_found_where_they_are_touched():
     reference = fill_boxes([(0, 0, 3, 3), (3, 3, 5, 5), (10, 10, 12, 12)], (20, 20))
     prediction = fill_boxes([(2, 2, 3, 3)], (20, 20))
-    # The first two touch at a corner: one lesion.
+    # The first two touch at a corner, so they are one lesion.
     assert components_found(reference, prediction) == (1, 2)
     assert components_found(reference, ~reference) == (0, 2)
     assert components_found(np.zeros_like(reference), prediction) == (0, 0)
@@ -199,7 +199,7 @@ IMAGES = st.lists(
 
 @pytest.fixture(autouse=True, scope="module")
 def _small_blocks():
-    """Several blocks in sets of a few boxes."""
+    """Use small blocks, so that a few boxes fill several blocks."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(froc, "BLOCK", 2)
         yield
@@ -254,7 +254,7 @@ def test_froc_by_hand():
         ([((20, 20, 30, 30), 0.6)], as_boxes([lesion])),
     ]
     false, found = _froc(images, "centre").curve(np.ones((1, 2)))
-    # A second box on a lesion counts for nothing.
+    # A second box on a lesion is not counted.
     assert false.tolist() == [[0, 0, 0.5, 0.5, 1]]
     assert found.tolist() == [[0, 0.5, 0.5, 0.5, 0.5]]
 
@@ -266,5 +266,5 @@ def test_chestxray8_takes_the_boxes_of_both_thresholds():
     map01[20:25, 20:25] = 60 / 255  # Not above 60.
     assert chestxray8_boxes(map01).tolist() == [[5, 5, 15, 15], [8, 8, 10, 10]]
     assert chestxray8_boxes(np.zeros_like(map01)).shape == (0, 4)
-    # A map of one value has the same box above either.
+    # A map of one value has the same box above either threshold.
     assert chestxray8_boxes(np.ones_like(map01)).tolist() == [[0, 0, 30, 30]]

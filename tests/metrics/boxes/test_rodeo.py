@@ -1,4 +1,4 @@
-"""RoDeO against the package rodeometric, over pairs of the grid and sets drawn by hypothesis."""
+"""RoDeO against the package rodeometric, for pairs of the grid and random sets of boxes."""
 
 import warnings
 from unittest.mock import patch
@@ -32,7 +32,7 @@ def _labelled(boxes):
 
 
 def _theirs(images, classes=3):
-    """Give their values; boxes as x, y, width, height, class."""
+    """Return the package's values. Its boxes are x, y, width, height, class."""
     metric = package.RoDeO([str(c) for c in range(classes)], return_per_class=True)
 
     def rows(boxes):
@@ -42,8 +42,8 @@ def _theirs(images, classes=3):
 
     metric.add([rows(p) for p, _ in images], [rows(r) for _, r in images])
 
-    # It clips what scikit-learn returned as a number of NumPy's then, of Python's now; of no
-    # pair of a class it returned one too.
+    # The package clips the result of scikit-learn, which used to be a NumPy number and is now a
+    # Python number. scikit-learn used to return a number for a class without pairs, too.
     def as_numpy(a, b):
         return np.float64(matthews_corrcoef(a, b) if len(a) else np.nan)
 
@@ -64,10 +64,10 @@ def _same(images, classes=3):
             if not np.isnan(expected) and (anything and not np.isnan(value)):
                 assert value == pytest.approx(expected, rel=1e-9, abs=1e-12), (part, cls)
             elif np.isnan(expected):
-                # Where nothing of the class is matched, they divide by nothing.
+                # If no box of the class is matched, the package divides by zero.
                 assert np.isnan(value) or value == 0
             else:
-                # Where there is no box at all, they give the worst value.
+                # If there is no box at all, the package gives the worst value.
                 assert expected == 0
 
 
@@ -78,7 +78,7 @@ def test_grid(predicted, reference):
         return [(box, place % 2) for place, box in enumerate(REFERENCES[name])]
 
     _same([(labelled(predicted), labelled(reference))], 2)
-    # Beside an image of a perfect match of both classes.
+    # Add an image in which both classes match perfectly.
     many = labelled("many")
     _same([(many, many), (labelled(predicted), labelled(reference))], 2)
 

@@ -1,9 +1,9 @@
 """Compute the golden values of wsolevaluation.json with a checkout of clovaai/wsolevaluation.
 
 Run: `python tests/metrics/golden/make_wsolevaluation.py CHECKOUT` (commit 96f4b886) from the
-project's folder. Their evaluators are run on the grid of tests/helpers/box_grid.py, one set per map
-(all references) and one of all pairs. Only their files are replaced: boxes and masks are handed
-over, at the size of the grid. NumPy's old names are given back to their code.
+project's folder. Its evaluators run on the grid of tests/helpers/box_grid.py: one set per map (with
+all references) and one set of all pairs. Only its files are replaced: boxes and masks are passed in
+memory, at the size of the grid. Old NumPy names are defined for its code.
 """
 
 import json
@@ -15,7 +15,7 @@ import numpy as np
 
 sys.path[:0] = [sys.argv[1], "."]
 np.float, np.int = float, int
-# Reads their command line, which is not used here.
+# This module reads the command line, which is not used here.
 sys.modules["munch"] = MagicMock()
 
 import evaluation  # noqa: E402
@@ -28,7 +28,7 @@ SETS = {**{m: [p for p in PAIRS if p[0] == m] for m in MAPS}, "all": PAIRS}
 
 
 def box_values(pairs, multi_contour):
-    """Run their BoxEvaluator; percentages at IoU 30, 50 and 70."""
+    """Run wsolevaluation's BoxEvaluator, and return percentages at IoU 30, 50 and 70."""
     names = [f"{m}/{r}" for m, r in pairs]
     boxes = {f"{m}/{r}": [(b[1], b[0], b[3], b[2]) for b in REFERENCES[r]] for m, r in pairs}
     sizes = dict.fromkeys(names, SHAPE[::-1])
@@ -62,7 +62,7 @@ def box_values(pairs, multi_contour):
 
 
 def pixel_value(pairs):
-    """Run their MaskEvaluator; the first reference box is to be ignored where there are several."""
+    """Run wsolevaluation's MaskEvaluator. Of several reference boxes, the first is ignored."""
     found = evaluation.MaskEvaluator.__new__(evaluation.MaskEvaluator)
     steps = list(np.arange(0, 1, 1 / STEPS))
     with patch.object(evaluation, "get_mask_paths", lambda metadata: ({}, {})):
@@ -86,7 +86,7 @@ def pixel_value(pairs):
 
 
 def mask_of(reference):
-    """Fill boxes as 1 and what is to be ignored as 255, as their `get_mask` does."""
+    """Fill boxes with 1 and areas to ignore with 255, as wsolevaluation's `get_mask` does."""
     mask = np.zeros(SHAPE, np.uint8)
     first, *others = ([round(v) for v in box] for box in REFERENCES[reference])
     for y0, x0, y1, x1 in others or [first]:

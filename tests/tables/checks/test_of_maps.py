@@ -1,4 +1,4 @@
-"""Stability, faithfulness, sanity and repeatability in tables.md: contents, notes, gaps."""
+"""Stability, faithfulness, sanity and repeatability in tables.md: content, notes, missing rows."""
 
 import pandas as pd
 import pytest
@@ -21,7 +21,7 @@ def written(folder, name, rows, columns):
 
 
 def faithfulness():
-    """The table of two explainers; the reader's maps are read, so they have no sensitivity."""
+    """Return the table of two explainers. The reader's maps are read and have no sensitivity."""
     cases = [f"c{n}" for n in range(6)]
     values = [0.1 * n for n in range(6)]
     table = pd.DataFrame(
@@ -89,7 +89,7 @@ def test_all_four_are_laid_out(tmp_path):
     stable = by_title["Stability of the maps"]
     assert stable.rows[0][-1] == "0.777 (0.500 to 0.900)"
     assert "how well the surrogate fits" in stable.notes[0]
-    # Neither is in the table.
+    # Neither of these is in the table.
     assert "Seeds are" not in stable.notes[0]
     assert "Half width" not in stable.notes[0]
     faithful = by_title["Faithfulness of the maps"]
@@ -115,7 +115,7 @@ def test_all_four_are_laid_out(tmp_path):
     )
     for page in pages:
         assert "0.62 " in page
-        assert "0.11" not in page.replace("0.111", "")  # one class, where all are pooled
+        assert "0.11" not in page.replace("0.111", "")  # pooled, not a single class
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,9 @@ _NO_RELU = (
 )
 # Networks with products of branches.
 _PRODUCTS = "regnet_?y"
-_RULES_OF_RELU = "its rules are those of ReLUs and linear layers; others get the plain gradient"
+_RULES_OF_RELU = (
+    "it has rules for ReLUs, convolutions, linear layers and pooling; others get the plain gradient"
+)
 GUIDED_UNSUPPORTED = (rf"torchscript|(?:timm:)?(?:{_NO_RELU})[\w.]*", _RULES_OF_RELU)
 RULES_UNSUPPORTED = (rf"torchscript|(?:timm:)?(?:{_NO_RELU}|{_PRODUCTS})[\w.]*", _RULES_OF_RELU)
 

@@ -122,14 +122,14 @@ class Tuned(Binarization):
 
 
 class AreaMatched(Binarization):
-    """Diagnostic, because it sees the reference: as many of the highest pixels as the reference
-    has."""
+    """The highest pixels of the map, as many as the reference mask has. Diagnostic, because it sees
+    the reference."""
 
     method: Literal["area_matched"] = "area_matched"
 
 
 class Oracle(Binarization):
-    """Diagnostic, because it sees the reference: the best threshold of each image."""
+    """The best threshold of each image. Diagnostic, because it sees the reference."""
 
     method: Literal["oracle"] = "oracle"
     metric: Overlap = "iou"
@@ -157,7 +157,7 @@ class BoxesRule(Binarization):
     """Threshold of the map. Boxes bound the connected parts strictly above it."""
     of: Literal["maximum", "absolute"] = "maximum"
     """Unit of the threshold: `maximum` = a share of the map's highest value; `absolute` = a value
-    from 0 to 1."""
+    from 0 to 1. Both give the same boxes: maps are scaled so that their highest value is 1."""
     connectivity: Literal[4, 8] = 8
     """Whether pixels that touch only at a corner are connected (8) or not (4)."""
     keep: Literal["all", "largest"] = "all"

@@ -119,7 +119,8 @@ class Config(Section):
     """The classifiers, by a name that you choose. Each is trained or loaded for every data set."""
     only_classifiers: Unique[str] = []
     """Classifiers to run; [] = all. With several seeds, name single trainings, such as resnet18-s2.
-    `make unit UNIT=resnet18-s2` runs one without this key (docs/units.md)."""
+    To run a single training, you do not need this key: type `make unit UNIT=resnet18-s2`
+    (docs/units.md)."""
     explainers: Annotated[dict[Key, Explainer], Field(min_length=1)]
     """The explainers, by a name that you choose. Two names may have the same method with different
     keys."""

@@ -102,8 +102,9 @@ class Dataset(Entry):
     """Millimetres per pixel of the original images: a number or [row, column]; null = unknown. A
     table's columns spacing_row and spacing_column, and DICOM headers, take precedence."""
     lung_masks: LungMasks = "provided"
-    """Where lung masks come from. `provided` = the data set; `chexmask` = lung and heart masks of
-    the public collection CheXmask (`lungs`); `predicted` = a small U-Net, trained on another data
+    """Where lung masks come from. `provided` = the data set, or the file in `lungs` if that key is
+    set (lungs only); `chexmask` = lung and heart masks of the public collection CheXmask (the file
+    in `lungs`); `predicted` = a small U-Net, trained on another data
     set (`lung_from`, `lung_model`)."""
     lungs: str | None = None
     """CheXmask's CSV file for this data set, relative to root. `lung_masks: chexmask` reads its
@@ -184,10 +185,11 @@ class Dataset(Entry):
     are compared with one another and with the explainers."""
     planted: Planted | MISSING = MISSING
     strata: Unique[Stratum] = []
-    """Groups of cases with scores of their own in tables/strata.csv, the study page and the
-    explorer, besides lesion size, prediction and confidence. `lesion_count` and `side` come from
-    the references; the others from `records`, the source's tables or DICOM headers, in this
-    order."""
+    """Groups of cases that get their own scores in tables/strata.csv, the study page and the
+    explorer. Groups by lesion size, prediction and confidence always exist. `lesion_count` and
+    `side` come from the references; the others from `records`, the source's tables or DICOM
+    headers, in this order. `label_source` = who labelled the image, such as `report` or
+    `radiologists`."""
     records: str | None = None
     """CSV file for `strata`, relative to root. Columns: case or image, and any of view, sex, age
     (years), label_source."""

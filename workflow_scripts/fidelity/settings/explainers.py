@@ -289,8 +289,8 @@ class GuidedGradcam(Explainer):
 
 
 class Deeplift(Explainer):
-    """DeepLift with the rescale rule, by the package captum; only for networks of ReLUs and linear
-    layers."""
+    """DeepLift with the rescale rule, by the package captum; only for networks of ReLUs,
+    convolutions, linear layers and pooling (docs/explainers.md)."""
 
     method: Literal["deeplift"] = "deeplift"
     baseline: Baseline = "black"
@@ -299,7 +299,7 @@ class Deeplift(Explainer):
 
 class Lrp(Explainer):
     """Layer-wise relevance propagation of the logit, by the package zennit; only for networks of
-    ReLUs and linear layers."""
+    ReLUs, convolutions, linear layers and pooling (docs/explainers.md)."""
 
     method: Literal["lrp"] = "lrp"
     composite: Literal[

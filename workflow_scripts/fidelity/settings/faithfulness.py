@@ -38,8 +38,8 @@ class Infidelity(Section):
 
 
 class Sensitivity(Section):
-    """The slightly changed images that the metric sensitivity_max explains. Every explainer
-    computes `samples` + 1 more maps per case."""
+    """For `sensitivity_max`: how images are slightly changed. Every explainer is rerun on the
+    original and on `samples` changed images of each case."""
 
     samples: Count = 10
     """Changed images per case."""
@@ -82,8 +82,8 @@ class Sanity(Section):
     """`parameters` = the weights are made random step by step, from the last layer down (Adebayo et
     al. 2018); `logit` = another class is explained (Sixt et al. 2020)."""
     layers: Annotated[Integer, Ge(2)] = 5
-    """Number of steps of the test `parameters`. The first step randomises only the last layer with
-    weights, the last step the whole network; the others are evenly spaced."""
+    """Number of steps of the test `parameters`. The first step randomises only the last layer that
+    has weights; the last step randomises the whole network. The others are evenly spaced."""
     explainers: Annotated[Unique[str], Field(min_length=1)] | None = None
     """Explainers that are checked; null = all that use the classifier, except `random_weights`."""
 
@@ -111,8 +111,9 @@ class Controls(Section):
 
 
 class KnownTruth(Section):
-    """Tests which explainers find a planted mark. The classifier can use nothing else
-    (config/known_truth.yaml, config/known_truth_covid_qu_ex.yaml)."""
+    """Tests which explainers find a planted mark (config/known_truth.yaml,
+    config/known_truth_covid_qu_ex.yaml). The images are made so that classes differ only
+    in the mark. `accuracy` and `level` check that the classifier uses only the mark."""
 
     datasets: Unique[str] = []
     """Data sets whose explainers are scored against the mark and the lesion; [] = none. Such a data

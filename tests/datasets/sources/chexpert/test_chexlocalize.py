@@ -1,4 +1,4 @@
-"""CheXpert's labels and CheXlocalize's masks, on generated files and on the one real image."""
+"""CheXpert's labels and CheXlocalize's masks, on generated files and on one real image."""
 
 import json
 import re
@@ -63,7 +63,7 @@ def replace_in(path: Path, old: str, new: str) -> None:
 def test_cases_have_the_ids_labels_and_masks_of_their_files(root):
     cases = {case.case: case for case in find(root)}
     assert len(cases) == 32
-    shown = cases["patient00024_study1_view1_frontal"]  # the eighth of valid: all three findings
+    shown = cases["patient00024_study1_view1_frontal"]  # the 8th image of valid: all three findings
     assert (shown.split, shown.patient) == ("val", "patient00024")
     assert shown.image == "CheXpert-v1.0/valid/patient00024/study1/view1_frontal.jpg"
     assert shown.labels == ("Cardiomegaly", "Airspace Opacity", "Edema")
@@ -71,7 +71,7 @@ def test_cases_have_the_ids_labels_and_masks_of_their_files(root):
     mask = read_mask_at(root, shown.masks["Airspace Opacity"])
     np.testing.assert_array_equal(mask, disc("Lung Opacity"))
     assert not any(case.masks for case in cases.values() if case.split == "train")
-    assert cases["patient00017_study1_view1_frontal"].masks == {}  # nothing is shown
+    assert cases["patient00017_study1_view1_frontal"].masks == {}  # no finding is shown
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_views(tmp_path):
     views = {view: find(root, views=view) for view in ("frontal", "lateral", "all")}
     assert [len(found) for found in views.values()] == [32, 32, 64]
     assert all(case.case.endswith("view2_lateral") for case in views["lateral"])
-    # Without the column the file's name says it.
+    # Without this column, the view is read from the file's name.
     for table in (root / "CheXpert-v1.0").glob("*.csv"):
         replace_in(table, "Frontal/Lateral", "Something")
     assert find(root, views="lateral") == views["lateral"]
@@ -177,7 +177,7 @@ def test_a_changed_mask_changes_its_own_case_alone(root):
 
 
 def test_other_layouts(root, tmp_path):
-    """The label files that come with CheXlocalize: other names, paths from the split's folder."""
+    """The label files of CheXlocalize have other names, and paths from the split's folder."""
     expected = {case.case for case in find(root)}
     folder = root / "CheXpert-v1.0"
     for old, new in (("valid.csv", "val_labels.csv"), ("test.csv", "test_labels.csv")):
@@ -187,7 +187,7 @@ def test_other_layouts(root, tmp_path):
     cases = find(root)
     assert {case.case for case in cases} == expected
     assert all((root / case.image).is_file() for case in cases)
-    # Unpacked without the folder that its paths begin with.
+    # The data were unpacked without the folder that their paths start with.
     moved = tmp_path / "other"
     folder.rename(moved)
     for name in ("val", "test"):
@@ -273,7 +273,7 @@ def test_polygons_are_checked(root):
     assert mask.shape == (8, 9)
     assert mask[1, 1:6].all()
     assert mask[2, 2:6].all()
-    assert mask.sum() == 15  # the triangle with its outline
+    assert mask.sum() == 15  # the triangle, including its outline
     assert not read_mask_at(root, f"{path.name}#p/Cardiomegaly").any()
     with pytest.raises(InputError, match="polygon 1 is not a list"):
         read_mask_at(root, f"{path.name}#p/Odd")
@@ -322,7 +322,7 @@ def test_facts_and_organs_on_request(root):
     assert not any(case.facts or case.organs for case in plain)
     images = [case.image for case in plain]
     head = "Path,Dice RCA (Mean),Left Lung,Right Lung,Heart,Height,Width"
-    # As CheXmask names them: below the folder of CheXpert.
+    # CheXmask names images by their path below the folder of CheXpert.
     short = [image.partition("CheXpert-v1.0")[2].partition("/")[2] or image for image in images]
     rows = [f"{name},0.9,1 3,9 3,20 3,{HEIGHT},{WIDTH}" for name in short]
     (root / "masks.csv").write_text("\n".join([head, *rows]) + "\n")

@@ -114,7 +114,7 @@ def test_the_phantom_is_read_as_the_real_data():
 
 @pytest.fixture
 def both(covid):
-    """A data set with its two parts, the lung part larger."""
+    """Create a data set with both parts; the lung part is larger."""
     return make_covid_layout(covid, per_class=3, part="lung")
 
 

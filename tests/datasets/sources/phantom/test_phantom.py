@@ -34,7 +34,7 @@ def root(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def many():
-    """Thirty images of each class, with their plans."""
+    """Return thirty images of each class, with their plans."""
     items = list(phantom.plan({"train": 90}, seed=3))
     return [
         (item, phantom.make_image(item, dataset("phantom", SETTINGS), seed=3)) for item in items
@@ -68,7 +68,7 @@ def test_an_image_does_not_depend_on_how_many_others_are_made(root, tmp_path):
     )
     here, there = contents(root), contents(tmp_path)
     common = [name for name in here if name in there and name.endswith(".png")]
-    assert len(common) == 3 * (6 + 6)  # files of one case: image and two masks
+    assert len(common) == 3 * (6 + 6)  # three files per case: the image and two masks
     assert all(here[name] == there[name] for name in common)
 
 
@@ -86,7 +86,7 @@ def test_layout_counts_and_files(root):
             stems.append(path.stem)
         else:
             assert set(np.unique(picture)) <= {0, 255}
-    # 13 images: a third each, the one left over to the first class.
+    # 13 images: each class gets a third, and the first class gets the one left over.
     wanted = {"Train": (5, 4, 4), "Val": (1, 1, 1), "Test": (2, 2, 2)}
     kinds = ("images", "infection masks", "lung masks")
     assert found == {
@@ -218,7 +218,7 @@ def test_lesions_are_brighter_than_the_lung_without_them(many):
 
 
 def test_nothing_but_the_lesions_tells_the_class(monkeypatch):
-    """Without lesions, exposure, pose, size of the lungs and the letter have one distribution."""
+    """Apart from lesions, exposure, pose, lung size and the letter do not depend on the class."""
     bare = SETTINGS | {"contrast": 0.0, "size": 64}
     letters = []
     draw = phantom.draw_letter
@@ -227,7 +227,7 @@ def test_nothing_but_the_lesions_tells_the_class(monkeypatch):
     )
     groups = defaultdict(list)
     for item in phantom.plan({"train": 360}, seed=11):
-        if item.visit > 0:  # one image per patient: independent draws
+        if item.visit > 0:  # one image per patient, so draws are independent
             continue
         made = phantom.make_image(item, dataset("phantom", bare), seed=11)
         rows, columns = np.nonzero(made.lung)
@@ -255,7 +255,7 @@ def test_nothing_but_the_lesions_tells_the_class(monkeypatch):
 
 
 def test_shortcut_goes_with_its_class(tmp_path):
-    """The mark's shares are the settings', its mask is the only place where the image differs."""
+    """The mark occurs as often as the settings state, and images differ only inside its mask."""
     marked = SETTINGS | {"shortcut": SHORTCUT, "size": 64}
     plain = SETTINGS | {"size": 64}
     shares = defaultdict(list)
@@ -286,7 +286,7 @@ def test_shortcut_masks_are_written_only_when_it_is_on(root, tmp_path):
 
 
 def test_the_mark_finds_a_place_in_every_pose():
-    """At several sizes, odd ones too, the mark is drawn and misses the lungs."""
+    """At several sizes, including odd ones, the mark is drawn and lies outside the lungs."""
     always = SETTINGS | {"shortcut": {"class": "Normal", "probability": 1.0, "distractor": 1.0}}
     for size in (64, 100, 320):
         for item in phantom.plan({"test": 30}, seed=13):

@@ -1,4 +1,4 @@
-"""The planted mark is taken away and put on, and nothing else in the image changes."""
+"""The planted mark is removed and added, and nothing else in the image changes."""
 
 import numpy as np
 import pytest
@@ -45,7 +45,7 @@ def test_only_the_mark_changes(root):
         changed = made.erased != made.planted
         ys, xs = np.nonzero(changed)
         box = (np.ptp(ys) + 1, np.ptp(xs) + 1)
-        assert 2 < box[0] < 8  # the mark: 6.5 % and 10.5 % of the side
+        assert 2 < box[0] < 8  # the mark: 6.5 % by 10.5 % of the side
         assert 4 < box[1] < 10
         if made.marked:
             np.testing.assert_array_equal(made.as_is, made.planted)

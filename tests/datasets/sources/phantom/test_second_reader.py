@@ -36,7 +36,7 @@ def mask(left):
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Case a was read twice, b once; c shows a class that is not annotated."""
+    """Case a was read twice, b once. Case c shows a class that is not annotated."""
     for number, name in enumerate("abc"):
         write_image(tmp_path / f"{name}.png", grey_ramp(20, number + 1))
     write_image(tmp_path / "m.png", mask(2))

@@ -18,7 +18,7 @@ GREY = np.random.default_rng(2).integers(0, 256, (24, 36), np.uint8)
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """Three formats, one image of 16 bit, one mask at half the image's resolution."""
+    """Write three image formats, one 16-bit image, and one mask at half the image's resolution."""
     write_image(tmp_path / "a.png", GREY)
     write_image(tmp_path / "b.jpg", GREY)
     write_image(tmp_path / "sub/c.tif", GREY.astype(np.uint16) * 16)
@@ -136,7 +136,7 @@ def test_a_column_of_another_name_is_explained(root, header, said):
             {"annotated_classes": ["Nodul"]},
             r"t\.csv, 'datasets\.mine\.annotated_classes'.*'mask:Nodule'",
         ),
-        # Columns are none of the config's keys.
+        # Names of columns are not keys of the config.
         ({"header": "case,split,class,image"}, r"t\.csv, 'label': .*is missing"),
     ],
 )
@@ -267,7 +267,7 @@ def test_labels_that_differ_in_case_or_spaces_are_merged_with_their_masks_or_ref
     cases, _, classes, *_ = index_cases(root, dataset("table", merged))
     assert classes["classes"] == ["Nodule", "Effusion"]
     assert [sorted(case.masks) for case in cases] == [["Nodule"], [], ["Nodule"]]
-    # Two classes that `labels` writes in two ways are as wrong.
+    # It is also wrong if `labels` gives two classes names that differ only in case.
     with pytest.raises(InputError, match="differ only in upper and lower case"):
         index_cases(root, dataset("table", {**merged, "labels": {"nod ule": "X", "Effusion": "x"}}))
     # A label that is left out does not count as a second class.
