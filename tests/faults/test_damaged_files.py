@@ -257,7 +257,7 @@ def test_means_of_a_part_of_the_cohort_are_refused_unless_told_so(caplog):
     check_coverage(table, cohort, ["gradcam"], partial=False)
     assert caplog.text == ""
     check_coverage(table, cohort, [], partial=True)
-    assert "lack 1 of the 4" in caplog.text
+    assert "has no scores for 1 of the 4" in caplog.text
 
 
 def test_scores_of_cases_that_the_table_has_not(caplog):

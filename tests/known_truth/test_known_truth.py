@@ -385,7 +385,7 @@ def test_the_config_is_accepted_and_off_by_default():
         (
             "datasets.marked.shortcut",
             {"class": "Normal", "probability": 1},
-            r"annotated_classes.*lacks Normal",
+            r"annotated_classes.*Normal, is missing",
         ),
         ("explain.splits", ["val"], r"explain\.splits.*Add test"),
         ("explain.target", "Normal", r"explain\.target.*class of the mark"),

@@ -351,7 +351,9 @@ def test_the_primary_comparison_must_be_in_both(tmp_path):
     assert set(table.query("family == 'primary'")["metric"]) == {"dice"}
     assert "Dice of 2 explainers" in words(page)
     written(tmp_path / "c", change=lacking)
-    with pytest.raises(InputError, match="primary comparison of neither .*'fixed50'.*Rerun one"):
+    with pytest.raises(
+        InputError, match="neither study has the primary comparison .*'fixed50'.*Rerun one"
+    ):
         run(tmp_path / "a", tmp_path / "c", tmp_path / "out")
 
 
@@ -360,7 +362,7 @@ def test_folders_that_are_no_finished_study_are_refused(tmp_path):
     b = written(tmp_path / "b")
     (tmp_path / "unfinished" / "results" / "demo").mkdir(parents=True)
     for folder, problem in (
-        (tmp_path / "nothing", "'B': there is no such folder. Name the results"),
+        (tmp_path / "nothing", "'B': the folder does not exist. Name the results"),
         (tmp_path / "unfinished", "contains no finished study: provenance.json is neither"),
         (tmp_path / "unfinished" / "results" / "demo", "Finish the study with `make run`"),
         (b / "tables", "is neither a data set nor a classifier of 'demo'. Classifiers there: net"),
@@ -371,7 +373,7 @@ def test_folders_that_are_no_finished_study_are_refused(tmp_path):
         assert problem in str(found.value)
         assert str(folder) in str(found.value)
     (b / "net/lime/otsu/default/scores.parquet").unlink()
-    with pytest.raises(InputError, match=r"lacks scores per case, such as net/lime/otsu.*Copy"):
+    with pytest.raises(InputError, match=r"a file is missing: net/lime/otsu.*Copy"):
         run(a, b, tmp_path / "out")
     (b / "tables/localization.csv").unlink()
     with pytest.raises(InputError, match="has no scores of explanations"):
@@ -416,4 +418,4 @@ def test_the_command_prints_where_the_page_is(tmp_path, capsys, monkeypatch):
     assert script.main() == 0
     monkeypatch.setattr("sys.argv", ["x", str(a), str(tmp_path / "nothing")])
     assert script.main() == 1
-    assert "there is no such folder" in capsys.readouterr().err
+    assert "the folder does not exist" in capsys.readouterr().err

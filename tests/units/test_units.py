@@ -331,7 +331,7 @@ def test_no_unit_and_two_of_one_name(tmp_path, results):
         find_units(tmp_path)
     made(tmp_path / "a", results)
     made(tmp_path / "b", results)
-    with pytest.raises(InputError, match="two units"):
+    with pytest.raises(InputError, match="exists twice"):
         find_units(tmp_path)
 
 

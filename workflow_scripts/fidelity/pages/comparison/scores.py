@@ -132,7 +132,7 @@ def _check_there(one: Finished, files: Sequence[Path], what: str) -> None:
     missing = [path for path in files if not path.is_file()]
     if missing:
         name = missing[0].relative_to(one.folder)
-        raise InputError(f"{what} is missing (first file: {name})", file=one.folder, remedy=COPY)
+        raise InputError(f"a file is missing: {name} ({what})", file=one.folder, remedy=COPY)
 
 
 def _same_metrics(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
