@@ -17,7 +17,7 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
     load_file(config, overrides)
     accepted = accept(SNAKEFILE, config, parse_overrides(overrides), targets)
     if not accepted:
-        print("Nothing to accept: all results are of today's code.")
+        print("Nothing to accept: the current code made all results.")
         return
     rules: dict[str, list[str]] = {}
     for item in accepted:
@@ -25,8 +25,8 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
     for rule, paths in rules.items():
         print(f"{rule}:", *(f"  {path}" for path in sorted(paths)), sep="\n")
     print(
-        f"Accepted for today's code: {len(accepted)} results of {len(rules)} rules. They are "
-        "listed in tables/made_of.json and provenance.json of each data set."
+        f"Accepted for the current code: {len(accepted)} results of {len(rules)} rules. They are"
+        " listed in tables/made_of.json and provenance.json of each data set."
     )
 
 

@@ -89,7 +89,7 @@ def _probability(probabilities: Mapping[tuple[str, str], float], record: MapReco
     """Look up the probability of the class that a map explains."""
     if (record.case, record.target) not in probabilities:
         raise InputError(
-            f"there is no prediction of {record.target!r} to apply min_probability to",
+            f"the prediction of {record.target!r} is missing, but min_probability needs it",
             field=record.case,
             remedy="Delete the predictions and run again",
         )

@@ -88,11 +88,11 @@ def _check_only_category(settings: Imported, annotated: Collection[str]) -> None
     if ONLY in only and not set(unnamed) & set(only):
         category = next(name for name in only if name != ONLY)
         raise InputError(
-            f"the file has the one category {category!r}, and the data set {len(annotated)}"
+            f"the file has only the category {category!r}, but the data set has {len(annotated)}"
             " annotated classes",
             file=path,
             field="classes",
-            remedy=f"Name the class that it shows: classes: {{{unnamed[0]}: {category}}}",
+            remedy=f"State the class that it shows: classes: {{{unnamed[0]}: {category}}}",
         )
 
 
@@ -131,23 +131,23 @@ def _tell_odd_values(maps: Mapping[str, tuple[float, float, str]], settings: Imp
     below = [path for path, (low, high, _) in maps.items() if low < high <= 0]
     if flat:
         logging.warning(
-            "%d of %d maps have one value everywhere, so they mark nothing. The first: %s",
+            "%d of %d maps have the same value in all pixels, so they mark nothing. The first: %s",
             len(flat),
             len(maps),
             flat[0],
         )
     if below and settings.sign == "study":
         logging.warning(
-            "%d of %d maps have no value above 0. Positive values count, unless postprocess.sign"
-            " changes it. If negative values mark the finding, set sign: absolute for this"
-            " explainer; if the whole range counts, sign: signed. The first: %s",
+            "%d of %d maps have no value above 0. Only positive values count, unless"
+            " postprocess.sign changes this. If negative values mark the finding, set sign:"
+            " absolute for this explainer. If all values count, set sign: signed. The first: %s",
             len(below),
             len(maps),
             below[0],
         )
     if len(maps) > 1 and not flat and len({digest for *_, digest in maps.values()}) == 1:
         logging.warning(
-            "all %d maps are equal, whatever the image shows. Check how they were written",
+            "all %d maps are equal, although the images differ. Check how they were written",
             len(maps),
         )
 

@@ -118,13 +118,18 @@ def _stem(joined: Joined) -> str:
 def main() -> int:
     """Parse the command line, compare the studies, and print where the results are."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("a", help="results of a finished study, of a data set or a classifier")
-    parser.add_argument("b", help="those of another one")
-    parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder to write")
-    parser.add_argument("--name-a", help="what A is called")
-    parser.add_argument("--name-b", help="what B is called")
     parser.add_argument(
-        "--accept", action="store_true", help="pair cases of one id whose files differ"
+        "a",
+        help="folder with results of a finished study, or of one of its data sets or classifiers",
+    )
+    parser.add_argument("b", help="the same for the other study")
+    parser.add_argument("--output", type=Path, default=Path("comparison"), help="folder to write")
+    parser.add_argument("--name-a", help="name of A on the page")
+    parser.add_argument("--name-b", help="name of B on the page")
+    parser.add_argument(
+        "--accept",
+        action="store_true",
+        help="compare cases with the same id even if their files differ",
     )
     given = parser.parse_args()
     names = {"A": given.name_a or name_of(given.a), "B": given.name_b or name_of(given.b)}

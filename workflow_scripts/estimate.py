@@ -95,7 +95,7 @@ def show(
             f"{name:<{width}} {cost.jobs:>6} {value_of('hours', cost.cpu / 3600):>10} "
             f"{value_of('hours', cost.wall / 3600):>10} {value_of('mb', cost.size / 1e6):>9}"
         )
-    for text, chosen in (("The whole, from nothing", jobs), ("What is left to do", left)):
+    for text, chosen in (("The whole study, from the start", jobs), ("What is left to do", left)):
         costs = [cost_of(study, timings, job) for job in chosen]
         seconds = {place: cost.wall + SNAKEMAKE_SECONDS for place, cost in enumerate(costs)}
         least, likely = wall_time(chosen, seconds, cores)
@@ -111,12 +111,12 @@ def show(
         times = {nodes: wall_time(left, seconds, cores, nodes)[1] * 1.1 for nodes in NODES}
         told = ", ".join(f"{nodes}: {estimated_time(time)}" for nodes, time in times.items())
         print(
-            f"What is left to do, by nodes of a cluster with {cores} cores each (no waiting time "
-            f"counted): {told}."
+            f"What is left to do, on several nodes of a cluster with {cores} cores each (waiting"
+            f" times not included): {told}."
         )
-    print("Wall hours of a step are those of its jobs one after the other.")
+    print("The wall hours of a step add up its jobs, as if they ran one after another.")
     if any(job.rule == "train" for job in jobs):
-        print("A training may stop early (`patience`): its time is the most that it takes.")
+        print("A training may stop early (`patience`); the estimate assumes that it does not.")
     for line in [*missing, *detectable(study)]:
         print(line)
 

@@ -131,14 +131,14 @@ if __name__ == "__main__":
         nargs="*",
         default=[],
         metavar="KEY=VALUE",
-        help="as Snakemake takes them",
+        help="keys of the config to override, as for Snakemake",
     )
     for option, meaning in {
         "dataset": "data set of the config (default: the first)",
         "classifier": "classifier of the config (default: the first)",
         "explainer": "explainer of the config (default: all that can explain one image)",
         "target": "class to explain (default: the most probable)",
-        "lung": "mask of the lungs, for explainers and inputs that need one",
+        "lung": "file of the lung mask, for explainers and inputs that need one",
         "out": "folder of the overlays and maps (default: explained/<image>)",
     }.items():
         parser.add_argument(f"--{option}", help=meaning)

@@ -62,7 +62,8 @@ def main(
         found, names = relabelled(found, names)
     if trained and len(names["classes"]) == 1 and names["task"] == "multiclass":
         raise InputError(
-            f"all images have the class {names['classes'][0]!r}, and a classifier needs two",
+            f"all images have the class {names['classes'][0]!r}, but a classifier needs two"
+            " classes",
             field=f"datasets.{name}.labels",
             remedy="Add images of another class, or leave the classifiers out",
         )

@@ -67,7 +67,7 @@ def main(
         working = [resize_image(image, len(case.image)) for image in kinds]
         if not np.array_equal(working[0], case.image):
             raise InputError(
-                "another image is generated than the one that was prepared",
+                "the generated image differs from the prepared one",
                 file=root,
                 field=case.case,
                 remedy="Delete the folder and run again",

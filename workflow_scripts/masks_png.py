@@ -28,7 +28,12 @@ def main(masks: str, cases_csv: str, output_dir: str) -> None:
     written: dict[PurePosixPath, str] = {}
     for name, by_class in read_masks(masks).items():
         if name not in cases:
-            raise InputError("the case is not in the case table", file=masks, field=name)
+            raise InputError(
+                "the case is not in the case table",
+                file=masks,
+                field=name,
+                remedy="Delete the masks and run again",
+            )
         for cls, rle in by_class.items():
             path = target(cases[name], cls, alone=len(by_class) == 1)
             if written.setdefault(path, name) != name:

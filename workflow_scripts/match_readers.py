@@ -55,7 +55,7 @@ def matched(
     found = match(cases, looks, files, correlation)
     if not found:
         raise InputError(
-            f"none of the {len(files)} images is that of a case with the class {cls!r}",
+            f"none of the {len(files)} images matches a case with the class {cls!r}",
             file=images,
             remedy="Check --class and --images, or lower --correlation",
         )
@@ -80,10 +80,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("dataset", type=Path, help="results/<data set>, with cases.csv, looks.npz")
     parser.add_argument("root", type=Path, help="data root of this data set")
     parser.add_argument("table", type=Path, help="CSV file: filename, class, mask[, left, top]")
-    parser.add_argument("--images", type=Path, help="folder of its images (default: images)")
-    parser.add_argument("--labels", nargs="+", required=True, help="whose masks are united")
+    parser.add_argument(
+        "--images", type=Path, help="folder of the images (default: images, next to the table)"
+    )
+    parser.add_argument("--labels", nargs="+", required=True, help="labels whose masks are joined")
     parser.add_argument("--class", dest="cls", required=True, help="annotated class of the study")
-    parser.add_argument("--correlation", type=float, default=0.97, help="least correlation (0.97)")
+    parser.add_argument(
+        "--correlation",
+        type=float,
+        default=0.97,
+        help="lowest correlation of matching images (default: 0.97)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the masks to write")
     given = parser.parse_args(arguments)
     try:

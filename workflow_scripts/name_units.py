@@ -27,7 +27,10 @@ def folders(config: str, overrides: Sequence[str], names: Sequence[str]) -> list
     ):
         if name not in known:
             raise InputError(
-                f"there is no {name!r}", file=config, field=field, remedy=suggestion(name, known)
+                f"{name!r} does not exist in this config",
+                file=config,
+                field=field,
+                remedy=suggestion(name, known),
             )
     return [paths.UNIT.format(dataset=name, unit=unit) for name in datasets or study.datasets]
 

@@ -13,9 +13,9 @@ def main() -> None:
     """Write the phantom, and report its number of images."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("layout", choices=LAYOUTS)
-    parser.add_argument("folder", type=Path, help="folder to write; made if absent")
+    parser.add_argument("folder", type=Path, help="folder to write; created if it does not exist")
     for split, count in (("train", 60), ("val", 30), ("test", 60)):
-        parser.add_argument(f"--{split}", type=int, default=count, help=f"{split} images")
+        parser.add_argument(f"--{split}", type=int, default=count, help=f"number of {split} images")
     parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     cases = {split: getattr(given, split) for split in ("train", "val", "test")}

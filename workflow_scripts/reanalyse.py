@@ -213,12 +213,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", type=Path, help="folder of the units")
     parser.add_argument("--output", type=Path, default=Path("reanalysis"), help="folder to write")
-    parser.add_argument("--cores", default="all", help="as for snakemake")
+    parser.add_argument("--cores", default="all", help="number of cores, as for Snakemake")
     parser.add_argument(
-        "--accept", action="store_true", help="take units that do not agree with each other"
+        "--accept", action="store_true", help="use units even if they do not agree with each other"
     )
     parser.add_argument(
-        "--targets", nargs="*", default=[], help="results to make instead of all, from results/ on"
+        "--targets",
+        nargs="*",
+        default=[],
+        help="results to make instead of all; paths begin with results/",
     )
     arguments = parser.parse_args()
     output = arguments.output.resolve()
@@ -228,8 +231,8 @@ def main() -> int:
             for dataset in Study(load_file(config, check_files=False)).boxed:
                 if dataset not in with_box_scores(group):
                     print(
-                        f"{dataset} has no box tables: its units were packed without box scores."
-                        " To add them, pack the units again from the finished study.",
+                        f"{dataset} has no box tables, because its units were packed without box"
+                        " scores. To add them, pack the units of the finished study again.",
                         file=sys.stderr,
                     )
             own = [t for t in arguments.targets if Path(t).parts[1] in by_dataset(group)]
@@ -250,7 +253,7 @@ def main() -> int:
         ]
         for dataset in summarize(output, analysed) if all(p.exists() for p in scored) else ():
             print(
-                f"{dataset} is not in results/summary: its primary comparison differs.",
+                f"{dataset} is not in results/summary, because its primary comparison differs.",
                 file=sys.stderr,
             )
     except InputError as error:

@@ -69,7 +69,8 @@ def main(
                 inside = lung_in_frame(case, scoring_size)
                 if inside is None:
                     raise InputError(
-                        f"the case {case.case} has no lung mask to restrict its map to",
+                        f"the map of the case {case.case} cannot be restricted to the lung,"
+                        " because the case has no lung mask",
                         field="postprocess.lung",
                         remedy="Set it to false, or use a data set with lung masks",
                     )

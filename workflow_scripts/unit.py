@@ -57,7 +57,10 @@ def main(
     size = sum(path.stat().st_size for path in folder.iterdir())
     log.info("%d files, %.2f MB", len(list(folder.iterdir())), size / 1e6)
     if size > LARGE:
-        log.warning("the unit is larger than 4 MB: list fewer metrics under scores.metrics")
+        log.warning(
+            "the unit is larger than 4 MB. To make it smaller, list fewer metrics under"
+            " scores.metrics"
+        )
 
 
 if __name__ == "__main__":

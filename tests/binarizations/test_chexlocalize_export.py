@@ -66,7 +66,7 @@ def test_the_file_is_what_chexlocalize_reads(tmp_path):
 
 
 def test_what_cannot_be_compared_is_refused():
-    with pytest.raises(InputError, match="'COVID-19' is none"):
+    with pytest.raises(InputError, match="'COVID-19' is not one"):
         export({"a": {"COVID-19": encode(_mask())}}, [_case()])
     with pytest.raises(InputError, match="scoring_size: original"):
         export({"a": {"Edema": encode(_mask((15, 20)))}}, [_case()])

@@ -83,7 +83,7 @@ def test_densenet_hook_keeps_what_it_saw():
     ("layer", "message"),
     [
         ("layer5", "Did you mean 'layer4'"),
-        ("fc", "no feature map"),
+        ("fc", "neither a feature map"),
         ("layer4.1.bn2", "overwritten in place"),
         ("avgpool", "has 1×1 positions"),
     ],
@@ -231,7 +231,7 @@ def test_imagenet_weights_that_lack_layers_are_refused(monkeypatch):
         10,
         lambda state: {key: value for key, value in state.items() if "features.2" not in key},
     )
-    with pytest.raises(InputError, match=r"ImageNet weights of vgg16 lack features\.2"):
+    with pytest.raises(InputError, match=r"ImageNet weights of vgg16 do not contain features\.2"):
         build("vgg16", 3, True)
 
 

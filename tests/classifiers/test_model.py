@@ -27,7 +27,7 @@ def test_one_logit_has_opposite_columns_and_sums_to_one():
 
 
 def test_one_logit_needs_two_classes():
-    with pytest.raises(InputError, match="two classes, not 3"):
+    with pytest.raises(InputError, match="two classes, but there are 3"):
         Classifier(Mean(), "mean", ("a", "b", "c"), "one_logit")
 
 

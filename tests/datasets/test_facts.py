@@ -68,13 +68,13 @@ def test_records_that_are_of_no_case_or_are_not_understood(tmp_path, caplog):
     assert cases[0].facts == {}
     said = [r.getMessage() for r in caplog.records if "records.csv" in r.getMessage()]
     assert len(said) == 3
-    assert "1 cells of the column sex are not understood" in said[0]
+    assert "1 cells of the column sex cannot be interpreted" in said[0]
     assert "'W'" in said[0]
     assert "column age" in said[1]
     assert "412" not in caplog.text  # not even in a log
-    assert said[2].endswith("1 of 2 rows are of no case (first: 'other')")
+    assert said[2].endswith("1 of 2 rows do not belong to any case (first: 'other')")
     (root / "records.csv").write_text(f"{header}other,PA,F,33\n")
-    with pytest.raises(InputError, match=r"records.csv.*none of its 1 rows is of a case"):
+    with pytest.raises(InputError, match=r"records.csv.*none of its 1 rows belongs to a case"):
         index_cases(root, settings)
     (root / "records.csv").write_text(f"{header}{name},PA,F,33\n{name},AP,F,33\n")
     with pytest.raises(InputError, match=r"line 3: .* has another row with other values"):

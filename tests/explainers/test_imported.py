@@ -273,7 +273,7 @@ def test_contents_that_are_no_map(tmp_path):
     np.save(tmp_path / "3d.npy", np.zeros((2, 3, 4)))
     _refused(tmp_path / "3d.npy", "npy", "shape")
     np.save(tmp_path / "grey.npy", np.arange(4).reshape(2, 2))
-    _refused(tmp_path / "grey.npy", "npy", "other values", kind="mask")
+    _refused(tmp_path / "grey.npy", "npy", "several values other than 0", kind="mask")
     np.savez(tmp_path / "b.npz", b=np.zeros((2, 2)), c=np.zeros((2, 2)))
     _refused(tmp_path / "b.npz", "npz", "no array 'a'")
     (tmp_path / "text.npy").write_text("no array")
@@ -449,8 +449,11 @@ def test_file_names_of_a_coco_file_may_be_of_windows(case, tmp_path):
 @pytest.mark.parametrize(
     ("entry", "words"),
     [
-        ({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, "boxes are not read"),
-        ({"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 0, 1, 1]]}, "polygons only"),
+        ({"image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}, "Boxes are not read"),
+        (
+            {"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 0, 1, 1]]},
+            "Polygons are read only",
+        ),
         ({"image_id": 1, "segmentation": encode(LEFT)}, "category_id"),
         ([1], "category_id"),
         (_result("x", 1, LEFT, score="high"), "score"),
@@ -506,7 +509,7 @@ def test_two_cases_or_classes_with_one_file_are_an_error(checked, tmp_path):
 @pytest.mark.parametrize(
     ("values", "said"),
     [
-        ([np.ones((6, 9)), _ramp()], "1 of 2 maps have one value everywhere"),
+        ([np.ones((6, 9)), _ramp()], "1 of 2 maps have the same value in all pixels"),
         ([_ramp() - 2 * _ramp().max(), _ramp()], "1 of 2 maps have no value above 0.*sign: abs"),
         ([_ramp(), _ramp()], "all 2 maps are equal"),
         ([_ramp(), _ramp()[::-1]], None),
@@ -531,7 +534,7 @@ def test_odd_maps_are_named(checked, tmp_path, caplog, values, said):
 def test_the_only_category_of_a_file_is_not_that_of_several_classes(checked, tmp_path):
     entry = _entry(file=_written(tmp_path / "r.json", [_result("c", 7, LEFT)]), missing="skip")
     checked(entry, ("c", "test"))
-    with pytest.raises(InputError, match="one category '7'.*classes: {a: 7}"):
+    with pytest.raises(InputError, match="only the category '7'.*classes: {a: 7}"):
         checked(entry, ("c", "test"), annotated=("a", "b"))
     checked(
         entry.model_copy(update={"classes": {"a": 7, "b": 8}}), ("c", "test"), annotated=("a", "b")

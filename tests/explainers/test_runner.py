@@ -91,7 +91,7 @@ def test_a_case_read_once_has_no_record_and_is_no_failure(tmp_path, cases, caplo
     with caplog.at_level("INFO"):
         records = _run(shard, tmp_path, settings=SecondReader())
     assert [(r.case, r.status) for r in records] == [("case 1", "ok"), ("case 4", "ok")]
-    assert "second_reader has no map for 3 of 5" in caplog.text
+    assert "second_reader has no map for 3 of the 5" in caplog.text
 
 
 def test_a_shard_that_nobody_read_twice_is_empty_and_can_be_scored(tmp_path, cases):

@@ -126,7 +126,7 @@ def test_maps_that_lost_a_record(maps, prepared):
 
 def test_maps_that_never_had_a_case(maps, prepared):
     write_maps(maps, map(record, NAMES[:3]), {"unanswered": 0})
-    with pytest.raises(InputError, match=r"case 3/a.*lacks 1 of those in .*prepared.h5"):
+    with pytest.raises(InputError, match=r"case 3/a.*1 cases of .*prepared.h5 have none"):
         pairs(maps, prepared)
     # Here, a case is missing intentionally: the reader did not read it.
     write_maps(maps, map(record, NAMES[:3]), {"unanswered": 1})
@@ -135,7 +135,10 @@ def test_maps_that_never_had_a_case(maps, prepared):
 
 @pytest.mark.parametrize(
     ("cases", "said"),
-    [([*NAMES, "case 2"], "two maps of the case"), (["of another shard"], "the case is not in")],
+    [
+        ([*NAMES, "case 2"], "two maps of the same case"),
+        (["of another shard"], "the case is not in"),
+    ],
 )
 def test_maps_of_other_cases(maps, prepared, cases, said):
     write_maps(maps, map(record, cases), {"unanswered": 0})
@@ -248,13 +251,13 @@ def cohort_and_scores(explainers):
 
 def test_means_of_a_part_of_the_cohort_are_refused_unless_told_so(caplog):
     table, cohort = cohort_and_scores({"lime": NAMES, "gradcam": NAMES[:3]})
-    said = r"partial_cohort.*x/gradcam/x/x lack 1 of the 4 .*case 3"
+    said = r"partial_cohort.*x/gradcam/x/x has no scores for 1 of the 4 .*case 3"
     with pytest.raises(InputError, match=said):
         check_coverage(table, cohort, [], partial=False)
     check_coverage(table, cohort, ["gradcam"], partial=False)
     assert caplog.text == ""
     check_coverage(table, cohort, [], partial=True)
-    assert "lack 1 of the 4" in caplog.text
+    assert "has no scores for 1 of the 4" in caplog.text
 
 
 def test_scores_of_cases_that_the_table_has_not(caplog):

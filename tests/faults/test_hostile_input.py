@@ -155,7 +155,9 @@ def test_links_out_of_the_data_root(tmp_path):
             Case("c", "p", "test", (), "fine.png", lung_mask=path),
             Case("c", "p", "test", (), "fine.png", masks={"A": path}),
         ):
-            with pytest.raises(InputError, match=rf"{path}.*outside_links.*leads out"):
+            with pytest.raises(
+                InputError, match=rf"{path}.*outside_links.*a file outside the data root"
+            ):
                 check_inside(case, root)
 
 
@@ -240,7 +242,7 @@ def test_a_tensor_beyond_its_storage_is_refused(tmp_path):
 
 def test_a_memo_of_gigabytes_is_refused(tmp_path):
     (tmp_path / "x.pkl").write_bytes(b"\x80\x02]r\xff\xff\xff\x3f.")
-    with pytest.raises(InputError, match=r"x.pkl.*numbers 1073741823 objects"):
+    with pytest.raises(InputError, match=r"x.pkl.*refers to object number 1073741823"):
         read_map(tmp_path / "x.pkl")
 
 

@@ -64,7 +64,10 @@ def test_a_job_ends_with_the_process_that_started_it(tmp_path):
     parent.kill()
     parent.wait()
     until(lambda: {p.name for p in tmp_path.iterdir()} == {"job.py", "job.log", "ready"})
-    assert "the process that started this job has ended" in (tmp_path / "job.log").read_text()
+    assert (
+        "the process that started this job (Snakemake) has ended"
+        in (tmp_path / "job.log").read_text()
+    )
 
 
 @pytest.mark.parametrize(

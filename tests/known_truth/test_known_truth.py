@@ -167,7 +167,7 @@ def test_images_of_another_phantom_are_noticed(marked, monkeypatch, tmp_path):
     write_prepared(other / "test.h5", changed, {"image_size": 96, "classes": [A, B]})
     (other / "raw").symlink_to(folder / "raw")
     (other / "classes.json").write_text((folder / "classes.json").read_text())
-    with pytest.raises(InputError, match="another image is generated"):
+    with pytest.raises(InputError, match="the generated image differs"):
         accuracy((other, changed), FindsTheMark(), monkeypatch, tmp_path)
 
 
@@ -385,7 +385,7 @@ def test_the_config_is_accepted_and_off_by_default():
         (
             "datasets.marked.shortcut",
             {"class": "Normal", "probability": 1},
-            r"annotated_classes.*lacks Normal",
+            r"annotated_classes.*Normal, is missing",
         ),
         ("explain.splits", ["val"], r"explain\.splits.*Add test"),
         ("explain.target", "Normal", r"explain\.target.*class of the mark"),
@@ -416,5 +416,7 @@ def test_any_source_may_have_a_planted_mark():
     table |= {"planted": {"kind": "mark"}, "lung_masks": "none"}
     settings.load(changed("datasets.marked", table), check_files=False)
     table["planted"] = {"kind": "texture"}
-    with pytest.raises(InputError, match=r"datasets\.marked\.planted\.kind.*lies in the lungs"):
+    with pytest.raises(
+        InputError, match=r"datasets\.marked\.planted\.kind.*is planted in the lungs"
+    ):
         settings.load(changed("datasets.marked", table), check_files=False)

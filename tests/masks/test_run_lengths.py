@@ -42,7 +42,7 @@ def test_broken_counts_are_refused_or_fill_the_mask(counts):
 
 def test_counts_that_cover_less_than_the_mask_are_refused():
     rle = encode(MASKS["disc"])
-    with pytest.raises(InputError, match="does not fill"):
+    with pytest.raises(InputError, match="do not add up to the size"):
         decode({"size": [400, 560], "counts": rle["counts"]})
 
 

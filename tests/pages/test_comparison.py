@@ -274,13 +274,17 @@ def test_names_of_users_are_text(tmp_path):
 def test_data_sets_and_classifiers_may_be_named(tmp_path):
     a = written(tmp_path / "a")
     b = written(tmp_path / "b", changed(datasets={"elsewhere": CONFIG["datasets"]["demo"]}))
-    with pytest.raises(InputError, match=r"no data set of one name \(A: demo; B: elsewhere\)"):
+    with pytest.raises(
+        InputError, match=r"no data set with the same name \(A: demo; B: elsewhere\)"
+    ):
         run(tmp_path / "a", tmp_path / "b", tmp_path / "out")
     _, table, *_ = run(a, b, tmp_path / "out")
     assert set(table["dataset_b"]) == {"elsewhere"}
     two = {"x": {"architecture": "resnet18"}, "y": {"architecture": "resnet34"}}
     c = written(tmp_path / "c", changed(classifiers=two))
-    with pytest.raises(InputError, match=r"no classifier of one name \(A: net; B: x and y\)"):
+    with pytest.raises(
+        InputError, match=r"no classifier with the same name \(A: net; B: x and y\)"
+    ):
         run(a, c, tmp_path / "out")
     _, table, *_ = run(a, c / "y", tmp_path / "out")
     assert set(table["classifier_b"]) == {"y"}
@@ -347,7 +351,9 @@ def test_the_primary_comparison_must_be_in_both(tmp_path):
     assert set(table.query("family == 'primary'")["metric"]) == {"dice"}
     assert "Dice of 2 explainers" in words(page)
     written(tmp_path / "c", change=lacking)
-    with pytest.raises(InputError, match="primary comparison of neither .*'fixed50'.*Rerun one"):
+    with pytest.raises(
+        InputError, match="neither study has the primary comparison .*'fixed50'.*Rerun one"
+    ):
         run(tmp_path / "a", tmp_path / "c", tmp_path / "out")
 
 
@@ -356,18 +362,18 @@ def test_folders_that_are_no_finished_study_are_refused(tmp_path):
     b = written(tmp_path / "b")
     (tmp_path / "unfinished" / "results" / "demo").mkdir(parents=True)
     for folder, problem in (
-        (tmp_path / "nothing", "'B': there is no such folder. Name the results"),
-        (tmp_path / "unfinished", "holds no finished study: there is no provenance.json"),
+        (tmp_path / "nothing", "'B': the folder does not exist. Name the results"),
+        (tmp_path / "unfinished", "contains no finished study: provenance.json is neither"),
         (tmp_path / "unfinished" / "results" / "demo", "Finish the study with `make run`"),
         (b / "tables", "is neither a data set nor a classifier of 'demo'. Classifiers there: net"),
-        (a, "is both A and B"),
+        (a, "is given as both A and B"),
     ):
         with pytest.raises(InputError) as found:
             run(a, folder, tmp_path / "out")
         assert problem in str(found.value)
         assert str(folder) in str(found.value)
     (b / "net/lime/otsu/default/scores.parquet").unlink()
-    with pytest.raises(InputError, match=r"lacks scores per case, such as net/lime/otsu.*Copy"):
+    with pytest.raises(InputError, match=r"a file is missing: net/lime/otsu.*Copy"):
         run(a, b, tmp_path / "out")
     (b / "tables/localization.csv").unlink()
     with pytest.raises(InputError, match="has no scores of explanations"):
@@ -412,4 +418,4 @@ def test_the_command_prints_where_the_page_is(tmp_path, capsys, monkeypatch):
     assert script.main() == 0
     monkeypatch.setattr("sys.argv", ["x", str(a), str(tmp_path / "nothing")])
     assert script.main() == 1
-    assert "there is no such folder" in capsys.readouterr().err
+    assert "the folder does not exist" in capsys.readouterr().err

@@ -82,7 +82,7 @@ def test_the_listing_names_rule_digests_and_no_place(study):
 def test_moved_records_are_the_same_and_are_taken_over_once(study):
     before = {path: Records().read(path) for path in (TABLE, MAPS)}
     shutil.rmtree(study / ".snakemake")
-    assert any("what made 2 results is read from" in note for note in _take_over())
+    assert any("how 2 results were made are read from" in note for note in _take_over())
     for path, record in before.items():
         found = Records().read(path)
         assert {key: found[key] for key in record} == record
@@ -110,7 +110,7 @@ def test_times_that_a_copy_lost_are_put_back(study):
     shutil.rmtree(study / ".snakemake")
     for path in (TABLE, MAPS):
         result_origins.set_made_at(path, made + 5000)
-    assert any("what made 2 results is read from" in note for note in _take_over())
+    assert any("how 2 results were made are read from" in note for note in _take_over())
     assert result_origins.made_at(TABLE) == pytest.approx(made, abs=1e-3)
 
 
@@ -141,7 +141,7 @@ def test_results_without_any_record_are_refused(study):
     result_origins.listing_of("demo").unlink()
     assert _take_over() == []
     shutil.rmtree(study / ".snakemake")
-    with pytest.raises(InputError, match="nothing shows what made the 2 results") as error:
+    with pytest.raises(InputError, match="no record shows how the 2 results") as error:
         _take_over()
     assert str(error.value.file) == "results/demo"
     # A file marks results that were restored from units, which have their own records.

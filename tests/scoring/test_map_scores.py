@@ -93,7 +93,7 @@ def test_without_a_classifier(tmp_path):
 
 def test_a_case_without_a_prediction(tmp_path):
     predictions = write_predictions(tmp_path / "predictions.csv", {"perfect": 0.9})
-    with pytest.raises(InputError, match="no prediction"):
+    with pytest.raises(InputError, match="prediction of .* is missing"):
         _ranked(tmp_path, [_pairs()], predictions)
 
 

@@ -244,7 +244,7 @@ def test_masks_and_status_must_agree(tmp_path, cohort):
     maps, prepared = cohort
     _scores(tmp_path, maps, prepared)
     write_masks(tmp_path / "masks.json", {})
-    with pytest.raises(InputError, match="disagree"):
+    with pytest.raises(InputError, match="do not agree"):
         score.main(
             str(tmp_path / "masks.json"),
             str(tmp_path / "status.csv"),

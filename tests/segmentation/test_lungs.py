@@ -233,7 +233,7 @@ def test_predicted_lungs_serve_where_lungs_are_needed():
         ({"lung_from": None}, r"datasets\.pupil\.lung_from.*is missing.*teacher"),
         ({"lung_from": "pupil"}, r"'pupil' is not a data set with lung masks.*teacher"),
         ({"lung_from": "techer"}, r"'techer' is not a data set.*'teacher'"),
-        ({"lung_masks": "provided"}, r"lung_from.*only read where lung_masks is predicted"),
+        ({"lung_masks": "provided"}, r"lung_from.*used only if lung_masks is predicted"),
         ({"lung_masks": "none", "lung_from": None}, r"needs lung masks"),
         ({"intensity_percentiles": [90, 10]}, r"intensity_percentiles.*90 is not below 10"),
     ],

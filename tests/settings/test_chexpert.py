@@ -76,14 +76,16 @@ def test_files_are_looked_for(config, tmp_path):
     config["data_root"], config["datasets"]["chexlocalize"]["root"] = str(tmp_path), "data"
     load(config, check_files=True)
     (root / "CheXpert-v1.0" / "train.csv").unlink()
-    with pytest.raises(InputError, match=r"no label file of the split 'train'.*training: null"):
+    with pytest.raises(
+        InputError, match=r"no label file was found for the split 'train'.*training: null"
+    ):
         load(config, check_files=True)
     checkpoint = tmp_path / "model.pt"
     checkpoint.write_bytes(b"x")
     config["classifiers"]["densenet121"] |= {"training": None, "weights": str(checkpoint)}
     load(config, check_files=True)
     (root / "gt_segmentations_test.json").unlink()
-    with pytest.raises(InputError, match="no file of segmentations of the split 'test'"):
+    with pytest.raises(InputError, match="no file of segmentations was found for the split 'test'"):
         load(config, check_files=True)
     config["explain"]["splits"] = ["val"]
     load(config, check_files=True)

@@ -54,7 +54,7 @@ def test_cams_of_torchscript_are_refused_before_any_job(config):
         "trusted": True,
         "training": None,
     }
-    with pytest.raises(InputError, match="TorchScript, which has none to hook"):
+    with pytest.raises(InputError, match="TorchScript, whose layers cannot be hooked"):
         settings.load(config, check_files=False)
     config["explainers"] = {"lime": {"method": "lime"}}
     settings.load(config, check_files=False)

@@ -130,7 +130,11 @@ MISTAKES = [
     (("protocols",), ["default", "wsol"], r"protocols.*'wsol'.*no data set has boxes.*boxes_from"),
     (("explainers", "gradcam", "title"), "", r"explainers\.gradcam\.title.*'' is not allowed"),
     (("explainers", "gradcam", "title"), "a {b}", r"explainers\.gradcam\.title"),
-    (("display",), {"order": ["lim"]}, r"display\.order.*'lim' names no explainer.*'lime'"),
+    (
+        ("display",),
+        {"order": ["lim"]},
+        r"display\.order.*'lim' is not among the explainers.*'lime'",
+    ),
     (("display",), {"colours": {"lim": "#0072B2"}}, r"display\.colours.*'lim'.*'lime'"),
     (("display",), {"colours": {"lime": "blue"}}, r"display\.colours\.lime.*'blue'"),
     (("display",), {"colors": {}}, r"display\.colors.*'colours'"),
@@ -151,15 +155,19 @@ MISTAKES = [
         r"demo\.annotated_classes.*no class 'COVID'.*'COVID-19'",
     ),
     (("datasets", "demo", "shortcut"), {"class": "Norml"}, r"demo\.shortcut\.class.*'Normal'"),
-    (("datasets", "demo", "labels"), {"COVID-19": None}, r"annotated but left out"),
+    (
+        ("datasets", "demo", "labels"),
+        {"COVID-19": None},
+        r"an annotated class, but 'labels' leaves it out",
+    ),
     (("datasets", "demo", "lung_masks"), "none", r"explainers\.lung_mask.*needs lung masks"),
     (("datasets", "demo", "lung_masks"), "chexmask", r"demo\.lung_masks.*Set lungs: <its CSV"),
     (("datasets", "demo", "intensity_percentiles"), [1, 99], r"percentiles.*intensity: percentile"),
-    (("datasets", "demo", "intensity_percentiles"), [0.01, 0.99], r"shares.*\[1, 99\]"),
+    (("datasets", "demo", "intensity_percentiles"), [0.01, 0.99], r"fractions.*\[1, 99\]"),
     (("datasets", "demo", "pixel_spacing"), 143, r"demo\.pixel_spacing.*143 mm.*mm per pixel"),
     (("datasets", "demo", "pixel_spacing"), [0.000143, 0.2], r"demo\.pixel_spacing.*0\.000143"),
     (("classifiers", "resnet18", "classes"), ["A", "A"], r"resnet18\.classes.*'A'"),
-    (("datasets", "demo", "records"), "a.csv", r"demo\.records.*only read for strata"),
+    (("datasets", "demo", "records"), "a.csv", r"demo\.records.*used only if strata is set"),
     (("datasets", "demo", "strata"), ["gender"], r"demo\.strata.*'gender'"),
     (("explainers", "heart"), {"method": "heart_mask"}, r"explainers\.heart.*needs heart masks"),
     (("datasets", "summary"), {"source": "phantom", "annotated_classes": ["COVID-19"]}, "reserved"),
@@ -173,8 +181,8 @@ MISTAKES = [
     (("classifiers", "resnet18", "output_values"), "logit", r"output_values.*'logits'"),
     (("classifiers", "resnet18", "training"), {"optimizer": "adamx"}, r"optimizer.*'adam"),
     (("classifiers", "resnet18", "training"), {"stages": [{"scheduler": "step"}]}, r"stages\[0\]"),
-    (("classifiers", "resnet18", "transform_input"), True, r"googlenet and inception_v3 alone"),
-    (("classifiers", "resnet18", "weights_entry"), "ema", r"weights_entry.*no file is named"),
+    (("classifiers", "resnet18", "transform_input"), True, r"only for googlenet and inception_v3"),
+    (("classifiers", "resnet18", "weights_entry"), "ema", r"weights_entry.*names no file"),
     (("binarizations", "fixed50", "threshold"), 1.5, r"binarizations\.fixed50\.threshold"),
     *(
         (("binarizations", "fixed50", "threshold"), value, message)
@@ -193,7 +201,11 @@ MISTAKES = [
     (("binarizations", "x"), {"method": "ostu"}, "'otsu'"),
     (("explain", "target"), "Covid-19", r"explain\.target.*'COVID-19'"),
     (("explain", "targets"), {"gradcm": "predicted"}, r"explain\.targets\.gradcm.*'gradcam'"),
-    (("explain", "targets"), {"lung_mask": "predicted"}, r"targets\.lung_mask.*no classifier"),
+    (
+        ("explain", "targets"),
+        {"lung_mask": "predicted"},
+        r"targets\.lung_mask.*does not explain a classifier",
+    ),
     (("explain", "targets"), {"lime": "Covid"}, r"explain\.targets\.lime.*'COVID-19'"),
     (("explainers", "gradcam", "layer"), {"resnet": "layer3"}, r"gradcam\.layer\.resnet.*Known"),
     (("statistics", "primary"), "jaccard", r"statistics\.primary"),
@@ -234,7 +246,9 @@ def test_sources_without_training_boxes_train_no_baseline(demo, tmp_path, source
         "boxes": {"source": source, "root": str(tmp_path), "annotated_classes": ["Pneumonia"]}
     }
     demo["explainers"] = {"mean": {"method": "mean_box"}}
-    with pytest.raises(InputError, match=r"explainers\.mean.*learns from the training split"):
+    with pytest.raises(
+        InputError, match=r"explainers\.mean.*is fitted to masks or boxes of the training split"
+    ):
         settings.load(demo, check_files=False)
     demo["datasets"]["boxes"]["source"] = "vindr"
     demo["datasets"]["boxes"]["annotated_classes"] = ["ILD"]
@@ -557,7 +571,7 @@ def test_checks_need_explainers_that_they_can_be_asked_of(demo):
         settings.load(read)
     read["sanity"] = {"cases": 0}
     read["faithfulness"] = {"metrics": ["sensitivity_max"]}
-    with pytest.raises(InputError, match="read maps made elsewhere"):
+    with pytest.raises(InputError, match="read finished maps"):
         settings.load(read)
 
 
@@ -664,8 +678,8 @@ def test_an_explainer_named_by_another_is_followed(demo):
     ("of", "problem", "remedy"),
     [
         ("gradcan", "'gradcan' is not an explainer of this config", "gradcam"),
-        ("noise", "'noise' runs another one itself", "gradcam"),
-        ("sweep", "'sweep' sweeps all layers: name one", "sweep-depth"),
+        ("noise", "'noise' itself runs another explainer", "gradcam"),
+        ("sweep", "'sweep' uses all layers, but must use one", "sweep-depth"),
         (3, "3 is not", "another explainer of this config"),
         ({"method": "gradcan"}, "unknown explainer method 'gradcan'", "gradcam"),
     ],

@@ -116,8 +116,8 @@ def test_readers_are_scored_against_the_others():
 @pytest.mark.parametrize(
     ("changes", "reader", "problem"),
     [
-        ({"reference": None}, "r1", r"explainers\.one\.reader'?: is one of several readers"),
-        ({}, "r4", r"needs the masks of the reader r4, and datasets\.three has none"),
+        ({"reference": None}, "r1", r"explainers\.one\.reader'?: selects one of several readers"),
+        ({}, "r4", r"needs the masks of the reader r4, but datasets\.three has none"),
         ({"readers": {"union": "x"}}, "r1", r"'union' cannot be the name of a reader"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_table_names_its_readers(tmp_path):
     settings.load(config)
     (tmp_path / "t.csv").write_text(f"{head},mask@r2:A,mask:A\n")
     with pytest.raises(
-        InputError, match=r"explainers\.one needs masks of the reader r1; .*mask@r1"
+        InputError, match=r"explainers\.one needs masks of the reader r1, but .*mask@r1"
     ):
         settings.load(config)
 

@@ -241,7 +241,7 @@ def test_what_the_index_would_refuse_is_refused(project, image, lung, tmp_path):
         explain_image(trained, tmp_path / "blank.png")
     drawn = cv2.imread(str(lung), cv2.IMREAD_GRAYSCALE)
     cv2.imwrite(str(tmp_path / "lung.png"), drawn[:60])
-    with pytest.raises(InputError, match=r"lung\.png, 'LUNG': the lung mask is 96 x 60 pixels"):
+    with pytest.raises(InputError, match=r"lung\.png, 'LUNG': the lung mask has 96 x 60 pixels"):
         explain_image(trained, image, lung=tmp_path / "lung.png")
 
 

@@ -291,7 +291,7 @@ def test_a_seed_that_was_added_later_changes_no_other_training(tmp_path, results
     assert differences(find_units(tmp_path / "units")) != []
     # This unit is neither a training of `net` nor the agreement between its seeds.
     made(tmp_path / "units", results, "other", own={"net": {**net, "seeds": [1, 2]}})
-    with pytest.raises(InputError, match="'other' is none of the trainings"):
+    with pytest.raises(InputError, match="'other' is not one of the trainings"):
         combined_config(find_units(tmp_path / "units"))
 
 
@@ -331,7 +331,7 @@ def test_no_unit_and_two_of_one_name(tmp_path, results):
         find_units(tmp_path)
     made(tmp_path / "a", results)
     made(tmp_path / "b", results)
-    with pytest.raises(InputError, match="two units"):
+    with pytest.raises(InputError, match="exists twice"):
         find_units(tmp_path)
 
 

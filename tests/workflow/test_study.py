@@ -233,7 +233,7 @@ def test_results_that_nobody_can_vouch_for_are_refused(study):
     shutil.rmtree(study.folder / ".snakemake")
     (study.folder / "results/small/tables/made_of.json").unlink()
     printed = study.snakemake("--dry-run", expect=1)
-    assert "results/small: nothing shows what made" in printed
+    assert "results/small: no record shows how the" in printed
 
 
 def test_a_change_of_the_data_is_not_accepted(study):

@@ -55,7 +55,7 @@ def test_rates_by_hand(tmp_path, square):
     assert found.loc["Cardiomegaly", ["n", "mean"]].tolist() == [1, 0]  # b's reference is empty
     assert found.loc["all", ["n", "n_patients"]].tolist() == [4, 3]
     assert found.loc["Edema", "ci_low"] < 2 / 3 < found.loc["Edema", "ci_high"]
-    with pytest.raises(InputError, match="no case with a reference mask has a point"):
+    with pytest.raises(InputError, match="has no point for any case with a reference mask"):
         hit_rates(cases, tmp_path, {"z": {"Edema": [[1, 1]]}}, "x", STATISTICS, 1)
 
 

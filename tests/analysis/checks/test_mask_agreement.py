@@ -64,7 +64,7 @@ def test_only_shared_cases_count_and_splits_stay_apart():
     del masks["gradcam"]["b"]
     table = table_of(masks, {"a": "test", "b": "test", "c": "val"})
     assert list(zip(table["split"], table["n"], strict=True)) == [("test", 1), ("val", 1)]
-    with pytest.raises(InputError, match="no split"):
+    with pytest.raises(InputError, match="do not contain this case"):
         table_of(masks, {"a": "test", "b": "test"})
 
 

@@ -146,7 +146,7 @@ def test_a_network_whose_patches_reach_no_logit_is_refused_with_another_method()
     )
     with pytest.raises(InputError, match="lime"):
         find_cam_layer(tnt)
-    with pytest.raises(InputError, match="returns no feature map"):
+    with pytest.raises(InputError, match="returns neither a feature map"):
         find_cam_layer(tnt, "pixel_embed")
 
 

@@ -127,8 +127,8 @@ def test_broken_predictions(tmp_path):
     path = tmp_path / "p.csv"
     good = table([[1, 0]], [[0.9, 0.1]], ["a", "b"])
     good.drop(columns="label").to_csv(path, index=False)
-    with pytest.raises(InputError, match="'label': lacks this column"):
+    with pytest.raises(InputError, match="'label': this column is missing"):
         read_predictions(path)
     two = pd.concat([good, good.iloc[:1].assign(case="x")])
-    with pytest.raises(InputError, match="lacks a prediction"):
+    with pytest.raises(InputError, match="has no prediction for one"):
         evaluate(two, "d", "net", "multiclass")

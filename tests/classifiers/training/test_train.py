@@ -354,7 +354,9 @@ def test_known_labels():
 def test_a_batch_of_one_image_is_refused_in_words_of_the_config(images, batch, field):
     """At 32 pixels, the last layers of a ResNet see one value per channel and image."""
     few = Examples(np.zeros((images, 32, 32), np.uint8), np.eye(3, dtype=np.uint8)[[0] * images])
-    with pytest.raises(InputError, match="batch normalisation needs two or more") as error:
+    with pytest.raises(
+        InputError, match="batch normalisation of the network needs two or more"
+    ) as error:
         train(fresh(), few, None, training(epochs=1, batch=batch), 1, COMPUTE)
     assert error.value.field == field
     assert error.value.remedy

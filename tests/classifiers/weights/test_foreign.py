@@ -155,7 +155,9 @@ def test_two_sets_of_weights_need_a_choice(tmp_path, net):
         load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
     same(other, path, weights_entry="model_ema")
     same(net, path, weights_entry="model")
-    with pytest.raises(InputError, match="no weights of this network under 'best'.*'model'"):
+    with pytest.raises(
+        InputError, match="under 'best', the file holds no weights of this network.*'model'"
+    ):
         load_foreign(path, "resnet18", CLASSES, weights_entry="best")
 
 
@@ -445,12 +447,12 @@ def test_weights_for_images_of_another_size(tmp_path):
     path = tmp_path / "net.pt"
     mixer = timm.create_model("mixer_s32_224", num_classes=2, img_size=64).eval()
     torch.save(mixer.state_dict(), path)
-    with pytest.raises(InputError, match="images of 64 px, and image_size is 224.*image_size: 64"):
+    with pytest.raises(InputError, match="images of 64 px, but image_size is 224.*image_size: 64"):
         read_foreign(path, "timm:mixer_s32_224")
     same(mixer, path, "timm:mixer_s32_224", image_size=64)
     flat = nn.Sequential(nn.Conv2d(1, 2, 3, 2, 1), nn.Flatten(), nn.Linear(2 * 24 * 24, 2)).eval()
     torch.jit.trace(flat, torch.zeros(1, 1, 48, 48)).save(path)
-    with pytest.raises(InputError, match="images of 48 px, and image_size is 224"):
+    with pytest.raises(InputError, match="images of 48 px, but image_size is 224"):
         read_foreign(path, "torchscript", trusted=True)
     assert read_foreign(path, "torchscript", image_size=48, trusted=True).channels == 1
 
@@ -535,6 +537,6 @@ def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
     check(flat, size=48)
     torch.save(build("plugin:flat", 2, plugins=[plugin]).state_dict(), tmp_path / "net.pt")
     with pytest.raises(
-        InputError, match=r"demo\.image_size.*images of 48 px, and image_size is 32"
+        InputError, match=r"demo\.image_size.*images of 48 px, but image_size is 32"
     ):
         check(loaded.model_copy(update={"architecture": "plugin:flat", "classes": ["well", "ill"]}))

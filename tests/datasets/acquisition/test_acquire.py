@@ -121,7 +121,10 @@ def test_one_place_for_the_files_is_accepted(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "said"),
     [
-        ({}, r"'datasets\.x': does not say where.*Set one of root"),
+        (
+            {},
+            r"'datasets\.x': the setting for the location of the files is missing.*Set one of root",
+        ),
         ({"root": ".", "download": "kaggle"}, "root and download are set together"),
         ({"archive": "none.zip"}, r"'datasets\.x\.archive': the file .*none.zip' does not exist"),
         ({"archive": "page.zip"}, r"page.zip' is not a zip archive.*missing login"),

@@ -127,7 +127,7 @@ def test_one_name_twice_is_refused(tmp_path):
         with pytest.warns(UserWarning, match="Duplicate name"):
             out.writestr("a.png", b"2")
     (tmp_path / "twice.zip").write_bytes(buffer.getvalue())
-    with pytest.raises(InputError, match="'a.png' is in it twice"):
+    with pytest.raises(InputError, match="'a.png' is in the archive twice"):
         unpack(tmp_path / "twice.zip", tmp_path / "store")
 
 

@@ -91,7 +91,7 @@ def test_padchest_gr_in_pixels_is_refused(tmp_path):
     path = tmp_path / "grounded_reports_20240819.json"
     finding = {"abnormal": True, "labels": ["mass"], "boxes": [[10, 20, 30, 40]]}
     path.write_text(json.dumps([{"StudyID": "1", "ImageID": "a.png", "findings": [finding]}]))
-    with pytest.raises(InputError, match=r"a\.png, finding 1: .* are not shares of the image"):
+    with pytest.raises(InputError, match=r"a\.png, finding 1: .* are not fractions of the image"):
         padchest_gr.read_reports(path)
 
 
@@ -293,11 +293,11 @@ SIIM = "ImageId, EncodedPixels\n"
         (nih.read_boxes, HEAD + "a.png,Mass,1,2,0,4,,,\n", "line 2: the box is 0 wide and 4 high"),
         (nih.read_boxes, HEAD + "a.png,Mass,1,2,3,-4,,,\n", "line 2: the box is 3 wide and -4"),
         (nih.read_boxes, HEAD + "a.png,Masss,1,2,3,4,,,\n", "line 2: unknown class 'Masss'"),
-        (nih.read_boxes, HEAD + "a.png,Mass,1,2,x,4,,,\n", "line 2: .* is not a box of four"),
+        (nih.read_boxes, HEAD + "a.png,Mass,1,2,x,4,,,\n", "line 2: .* is not a box: four"),
         (nih.read_boxes, HEAD + "a.png,Mass,1\n", "line 2 has 3 cells"),
         (rsna.read_boxes, RSNA + "a,1,2,3,4,0\n", "line 2: Target is '0', and the box is given"),
         (rsna.read_boxes, RSNA + "a,,,,,1\n", "line 2: Target is '1', and the box is empty"),
-        (rsna.read_boxes, RSNA + "a,1,2,nan,4,1\n", "line 2: .* is not a box of four numbers"),
+        (rsna.read_boxes, RSNA + "a,1,2,nan,4,1\n", "line 2: .* is not a box: four numbers"),
         (rsna.read_boxes, "patientId,Target\na,1\n", "'x': the column is missing"),
         (vindr.read_boxes, VINDR + "a,Cold,0,R1,1,2,3,4\n", "line 2: unknown class 'Cold'"),
         (vindr.read_boxes, VINDR + "a,ILD,0,R1,1,2,1,4\n", "line 2: the box is 0 wide"),
@@ -308,11 +308,11 @@ SIIM = "ImageId, EncodedPixels\n"
         (voc.read_boxes, cvat('<mask label="Mass" rle="0, 4" left="1" top="1" width="2"/>'),
          "x.jpg, mask 1: a shape 'mask' is not read"),
         (voc.read_boxes, cvat(f'{CVAT_BOX[:-2]} rotation="30"/>'), "x.jpg, box 1: a rotated box"),
-        (chestx_det_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),
+        (chestx_det_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "boxes and"),
         (coco.read_boxes, "{}", "is not a COCO file"),
         (voc.read_boxes, "<html/>", "is neither Pascal VOC nor CVAT"),
-        (jsrt.read_nodules, "nothing", "names no image JPCLN"),
-        (ms_cxr.read_phrases, MS_CXR.replace("p10/p10000032", "x"), "names no patient"),
+        (jsrt.read_nodules, "nothing", "lists no image with a name such as JPCLN"),
+        (ms_cxr.read_phrases, MS_CXR.replace("p10/p10000032", "x"), "does not contain a patient"),
     ],
 )  # fmt: skip
 def test_bad_rows_are_named(tmp_path, reader, text, problem):

@@ -21,28 +21,28 @@ CASES = [{}, {"case": "b"}]
         pytest.param(
             SIDES + "a,Mass,30,30,20,5\nb,Mass,1,1,5,5\n",
             "{root}/a.png, 'boxes_outside': boxes.csv, line 2: the box 30 30 50 35 (x0 y0 x1 y1) of"
-            " 'Mass' leaves the image, which has 40 x 40 pixels. Correct the row, or use images of"
+            " 'Mass' extends beyond the image, which has 40 x 40 pixels. Correct the row, or use images of"
             " the size that the boxes were drawn on. To cut the box, set boxes_outside: clip (a box"
-            " wholly outside is an error in any case)",
+            " completely outside is always an error)",
             id="outside",
         ),
         pytest.param(
             SIDES + "b,Mass,1,1,5,5\na,Mass,3,3,-2,5\n",
-            "{root}/boxes.csv: line 3: the box is -2 wide and 5 high. Correct the row, or remove"
-            " it: width and height are above 0",
+            "{root}/boxes.csv: line 3: the box is -2 wide and 5 high. Correct the row so that width"
+            " and height are above 0, or remove the row",
             id="negative",
         ),
         pytest.param(
             CORNERS.strip() + ",width,height\na,Mass,.1,.2,.5,.6,80,80\nb,Mass,1,1,5,5,80,80\n",
-            "{root}/a.png, 'boxes of a': the box 0.1 0.2 0.5 0.6 (x0 y0 x1 y1) of 'Mass' lies"
-            " within one pixel: its numbers seem to be shares of the sides. Write pixels: multiply"
-            " x by 80 and y by 80",
+            "{root}/a.png, 'boxes of a': the box 0.1 0.2 0.5 0.6 (x0 y0 x1 y1) of 'Mass' is"
+            " smaller than one pixel. Its numbers seem to be fractions of width and height. Write"
+            " pixels: multiply x by 80 and y by 80",
             id="shares",
         ),
         pytest.param(
             CORNERS + "a,Mass,3,3,3,5\n",
-            "{root}/boxes.csv: line 2: the box is 0 wide and 2 high. Correct the row, or remove it:"
-            " width and height are above 0",
+            "{root}/boxes.csv: line 2: the box is 0 wide and 2 high. Correct the row so that width"
+            " and height are above 0, or remove the row",
             id="zero",
         ),
         pytest.param(
@@ -54,9 +54,9 @@ CASES = [{}, {"case": "b"}]
         pytest.param(
             CORNERS + "a,Mass,1,1,5,5\n",
             "{root}/b.png, 'annotated_classes': cases.csv, line 3: the case 'b' of the annotated"
-            " class 'Mass' has no reference mask and no boxes. Add one of them. If nothing is"
-            " to be seen, add a black mask, or write none in the cell of a table. Or remove the"
-            " class from annotated_classes",
+            " class 'Mass' has neither a reference mask nor boxes. Add one of them. If the"
+            " image does not show the class, add a black mask, or write none in the cell of a"
+            " table. Or remove the class from annotated_classes",
             id="image without a row",
         ),
         pytest.param(
@@ -73,7 +73,7 @@ CASES = [{}, {"case": "b"}]
         ),
         pytest.param(
             "case,class,x0,y0,x1,y1,width,height\na,Mass,1,2,5,6,80,60\nb,Mass,1,1,5,5,,\n",
-            "{root}/a.png, 'boxes of a': the boxes are of an image of 80 x 60 pixels, and the file"
+            "{root}/a.png, 'boxes of a': the boxes are for an image of 80 x 60 pixels, but the file"
             " has 40 x 40: the aspect ratios differ. Use the images that the boxes were drawn on,"
             " or copies resized without cropping or padding",
             id="another shape",
@@ -139,7 +139,7 @@ def test_several_patients_of_one_name(root):  # noqa: F811
         index_cases(root, yolo(root))
     assert str(error.value) == (
         "east/p1.png, 'case': the case id 'p1' is used for 2 images (also west/p1.png). Give every"
-        " image an id of its own"
+        " image its own id"
     )
 
 

@@ -130,7 +130,7 @@ def test_a_box_outside_the_image_is_refused_or_clipped(root, caplog):
     with pytest.raises(
         InputError,
         match=r"a\.png, 'boxes_outside': boxes\.csv, line 2: the box 30 30 50 35 .* of 'Mass'"
-        r" leaves the image, which has 40 x 40 pixels\. Correct the row, or use images",
+        r" extends beyond the image, which has 40 x 40 pixels\. Correct the row, or use images",
     ):
         index_cases(root, entry(root, boxes="boxes.csv"))
     with caplog.at_level(logging.WARNING):
@@ -155,7 +155,7 @@ def test_boxes_of_a_resized_copy_are_scaled_and_reported(root, caplog):
     assert case.boxes["Mass"] == ((10, 5, 20, 15),)
     assert "1 files have boxes in pixels of another size" in caplog.text
     write(root, [{}], boxes=sized.format(80, 60))
-    with pytest.raises(InputError, match="an image of 80 x 60 pixels, and the file has 40 x 40"):
+    with pytest.raises(InputError, match="an image of 80 x 60 pixels, but the file has 40 x 40"):
         index_cases(root, entry(root, boxes="boxes.csv"))
 
 
@@ -167,7 +167,7 @@ def test_boxes_of_a_resized_copy_are_scaled_and_reported(root, caplog):
         ("case,class,x1,y1,x2,y2\nz,Mass,1,1,3,5\n", "line 2: there is no case 'z' in cases.csv"),
         ("case,class,x1,y1\na,Mass,1,1\n", "has no columns of boxes"),
         ("case,class,x0,y0,x1,y1\na,,1,1,3,5\n", "line 2: the box has no class"),
-        ("case,class,x0,y0,x1,y1\na,Mass,1,1,,5\n", "line 2: .* is not a box of four numbers"),
+        ("case,class,x0,y0,x1,y1\na,Mass,1,1,,5\n", "line 2: .* is not a box: four numbers"),
     ],
 )
 def test_bad_rows_of_a_table_of_boxes(root, boxes, problem):
@@ -181,7 +181,9 @@ def test_bad_rows_of_a_table_of_boxes(root, boxes, problem):
 @pytest.mark.parametrize("cell", ["1 2 3", "1 2 1 5", "a b c d", "1 2 inf 4"])
 def test_bad_cells_of_boxes(root, cell):
     write(root, [{"boxes:Mass": cell}])
-    with pytest.raises(InputError, match=r"boxes:Mass, line 2.*is not a box of some width"):
+    with pytest.raises(
+        InputError, match=r"boxes:Mass, line 2.*is not a box of four numbers with width"
+    ):
         index_cases(root, entry(root))
 
 
@@ -189,7 +191,7 @@ def test_a_row_without_coordinates_was_read_for_the_class_or_for_all(root):
     rows = "case,class,x0,y0,x1,y1\na,Mass,1,1,3,5\nb,,,,,\nc,Mass,,,,\nc,Nodule,1,1,2,2\n"
     write(root, [{}, {"label": ""}, {"label": "Nodule"}, {}], boxes=rows)
     keys = {"annotated_classes": ["Mass", "Nodule"], "max_unusable": 1}
-    with pytest.raises(InputError, match="the case 'd' of the annotated class 'Mass' has no"):
+    with pytest.raises(InputError, match="the case 'd' of the annotated class 'Mass' has neither"):
         index_cases(root, entry(root, boxes="boxes.csv", **keys))
     rows += "d,Mass,2,2,5,5\n"
     write(root, [{}, {"label": ""}, {"label": "Nodule"}, {}], boxes=rows)
@@ -226,7 +228,9 @@ def test_two_images_of_one_name_are_named(root):
 
 def test_unknown_classes_are_refused_with_the_nearest_name():
     keys = {"source": "nih", "root": "x", "annotated_classes": ["Infiltraton"]}
-    with pytest.raises(InputError, match="no references of 'Infiltraton'.*'Infiltration'"):
+    with pytest.raises(
+        InputError, match="no reference masks or boxes of 'Infiltraton'.*'Infiltration'"
+    ):
         Dataset.chosen(keys)
     assert Dataset.chosen(keys | {"annotated_classes": ["infiltrate"]}).annotated_classes == [
         "Infiltration"

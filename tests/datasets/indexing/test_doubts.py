@@ -163,19 +163,22 @@ def _bits_beyond_those_stored(table: Rows, root: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (_mask_of_another, "2 masks are also those of another image .*c-mask.png of the case 'c'"),
+        (
+            _mask_of_another,
+            "2 masks are identical to the mask of a different image .*c-mask.png of the case 'c'",
+        ),
         (_copy_of_a_mask, "2 masks .*c-mask.png of the case 'c' and .*d-mask.png of 'd'"),
         (_image_twice, "test: 1 images are copies .*'d' of 'c'"),
         (_mask_of_a_healthy_image, "1 masks or boxes are not used.*case 'e', class 'Nodule'"),
         (_boxes_of_a_healthy_image, "1 masks or boxes are not used.*case 'e', class 'Nodule'"),
         (_one_image_of_two_labels, "1 of 5 images have several .*'d': Nodule|Normal.*multilabel"),
-        (_no_patients, "t.csv names no patients"),
-        (_a_blank_patient, "t.csv: 1 rows name no patient .first: line 5"),
+        (_no_patients, "t.csv does not list patients"),
+        (_a_blank_patient, "t.csv: 1 rows have no patient .first: line 5"),
         (_colours, "1 files are in colour"),
         (_transparency, "1 files have transparent pixels"),
         (_some_of_14_bits, "2 of 5 16-bit images have no value above 13.* others reach 5"),
         (_dicom_of_14_bits, "none of the 5 DICOM images without a window has a value above 1[34]"),
-        (_bits_beyond_those_stored, "1 files are DICOM with values beyond BitsStored"),
+        (_bits_beyond_those_stored, "1 files are DICOM with values that need more bits"),
     ],
 )
 def test_a_warning_names_what_looks_like_a_mistake(
@@ -222,10 +225,10 @@ def test_lung_masks_that_are_empty_or_lie_elsewhere(root, caplog):
     index(root, table, **settings)
     empty, outside = warnings(caplog)
     assert re.search(r"1 of 5 lung masks are empty .*e-lung\.png", empty)
-    assert re.search("class Nodule lies wholly outside the lungs in 1 of 4 cases.*'d'", outside)
+    assert re.search("class Nodule is completely outside the lungs in 1 of 4 cases.*'d'", outside)
     for case in CASES:
         write_image(root / f"{case}-lung.png", np.zeros(SHAPE, np.uint8))
-    with pytest.raises(InputError, match="'lung_masks': each of the 5 lung masks is empty"):
+    with pytest.raises(InputError, match="'lung_masks': all 5 lung masks are empty"):
         index(root, table, **settings)
 
 
@@ -271,8 +274,8 @@ def test_warnings_are_kept_for_the_verdict(root, files):
     index_script.main(root / "raw", "mine", settings, {}, *files, warnings=kept)
     told = DATA_WARNINGS.read(kept)["warning"].tolist()
     assert [text for text in told if "no image has the class" not in text] == [
-        "2 masks are also those of another image (first: c-mask.png of the case 'c' and c-mask.png"
-        " of 'd'). Check whether each image has its own mask"
+        "2 masks are identical to the mask of a different image (first: c-mask.png of the case"
+        " 'c' and c-mask.png of 'd'). Check whether each image has its own mask"
     ]
 
 
@@ -341,7 +344,7 @@ def _all_masks_black(table: Rows, root: Path) -> None:
         (_blank_image, r"d\.png: the image has only one grey value\. Export"),
         (_mask_for_an_image, r"d-mask\.png: the image has only two grey values, as a mask"),
         (_all_dark, r"'intensity': none of the 5 8-bit images spans more than 20 of 255"),
-        (_all_masks_black, r"'annotated_classes': .*'Nodule' is empty in each of 2 cases.*'c'"),
+        (_all_masks_black, r"'annotated_classes': .*'Nodule' is empty in all 2 cases.*'c'"),
     ],
 )
 def test_what_cannot_be_a_study_is_refused(root, change: Callable[[Rows, Path], None], said):
@@ -417,14 +420,23 @@ def _two_masks(table: Rows) -> None:
         (_no_lungs, r"'lung_mask': line 4: the lungs of an image are not empty"),
         (_two_masks, r"does not exist\. Unite several masks in one file"),
         (_joined_by_a_semicolon, r"'label': line 4: 'Nodule;Normal' seems to be 2 .*Nodule\|Norm"),
-        (_same_number, r"'patient': line 4: the patient '007' seems to be '7.0' of line 2"),
-        (_other_case, r"'patient': line 4: the patient 'p1' seems to be 'P1' of line 2"),
-        (_id_of_another_patient, r"'patient': line 4: .* blank.*'c' in its place.*of line 2"),
-        (_unknown_patients, r"'patient': line 4: 'Unknown' would be read as the name"),
-        (_python_none, r"'mask:Nodule': line 6: 'None' may mean two things\. Write none"),
-        (_micrometres, r"'spacing_row': line 2: a pixel has no size of 143 x 143 mm\. Give mm"),
+        (
+            _same_number,
+            r"'patient': line 4: the patient '007' seems to be the same as '7.0' of line 2",
+        ),
+        (
+            _other_case,
+            r"'patient': line 4: the patient 'p1' seems to be the same as 'P1' of line 2",
+        ),
+        (_id_of_another_patient, r"'patient': line 4: .* blank.*'c' is used.*of line 2"),
+        (_unknown_patients, r"'patient': line 4: 'Unknown' would count as the name"),
+        (_python_none, r"'mask:Nodule': line 6: the meaning of 'None' is unclear\. Write none"),
+        (
+            _micrometres,
+            r"'spacing_row': line 2: 143 x 143 mm is not a possible pixel size\. Give mm",
+        ),
         (_no_rows, r"t\.csv: the table lists no image"),
-        (_shares, r"a\.png.*lies within one pixel.*multiply x by 32 and y by 24"),
+        (_shares, r"a\.png.*is smaller than one pixel.*multiply x by 32 and y by 24"),
         (_image_in_capitals, r"'C\.PNG' does not exist\. Did you mean 'c\.png'\?"),
         (_image_of_another_ending, r"'c\.jpg' does not exist\. Did you mean 'c\.png'\?"),
         (_mask_in_capitals, r"'mask:Nodule'.*does not exist\. Did you mean 'c-mask\.png'\?"),

@@ -134,7 +134,7 @@ def test_repeated_case_ids_are_fatal(covid, settings):
         folder = covid / TOP / "Test"
         name = "test Normal (0).png"
         shutil.copy(folder / "Normal" / kind / name, folder / "COVID-19" / kind / name)
-    with pytest.raises(InputError, match=r"test Normal \(0\).*is used for 2 images.*of its own"):
+    with pytest.raises(InputError, match=r"test Normal \(0\).*is used for 2 images.*its own id"):
         index(covid, settings)
 
 
@@ -181,7 +181,7 @@ def test_bad_settings_are_named(covid, settings, changes, said):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"labels": {"COVID-19": None}}, "'annotated_classes.*left out by 'labels'"),
+        ({"labels": {"COVID-19": None}}, "'annotated_classes.*'labels' leaves it out"),
         ({"input": "lung_mask"}, "'input': 'lung_mask' is not allowed.*mean 'lung_masked'"),
         ({"duplicates": "kepe"}, "'duplicates': 'kepe' is not allowed.*Did you mean 'keep'"),
     ],

@@ -117,7 +117,7 @@ def test_columns_that_are_missing(root, caplog):
         cases, *_ = index_cases(root, settings_of())
     assert set(cases[0].organs) == {"left_lung", "right_lung"}
     assert "no row has a mask in the column Heart, so there are no heart masks" in caplog.text
-    with pytest.raises(InputError, match="no case has a heart mask") as found:
+    with pytest.raises(InputError, match="heart masks, but no case has one") as found:
         index_cases(root, settings_of(), hearts=True)
     assert found.value.file == root / "masks.csv"
     assert "leave heart_mask out" in found.value.remedy
@@ -138,7 +138,7 @@ def test_columns_that_are_missing(root, caplog):
 
 def test_a_file_of_another_data_set_is_refused(root):
     write_rows(root / "masks.csv", [row("00000001_000.png")])
-    with pytest.raises(InputError, match=r"no row is of an image .*'00000001_000.png'"):
+    with pytest.raises(InputError, match=r"no row belongs to an image .*'00000001_000.png'"):
         index_cases(root, settings_of())
 
 

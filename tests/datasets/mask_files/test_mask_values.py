@@ -236,9 +236,9 @@ def test_no_setting_is_named_that_would_turn_transparent_pixels_into_the_lesion(
         ({"A": "#FF0000", "lung": ["#00ff00", [255, 0, 0]]}, "lung", LUNG),
         ({"foreground": [1, [0, 255, 0]]}, "A", LUNG),
         ({"foreground": 1, "background": [0, 2]}, "A", LESION),
-        ({"foreground": 1}, "A", "does not name"),
-        ({"foreground": 1, "background": 2}, "A", "does not name"),
-        ({"foreground": [0, 1, 2]}, "A", "all of it foreground"),
+        ({"foreground": 1}, "A", "does not list"),
+        ({"foreground": 1, "background": 2}, "A", "does not list"),
+        ({"foreground": [0, 1, 2]}, "A", "all of it is foreground"),
     ],
 )
 def test_mask_values_say_which_value_is_what(values, name, expected):

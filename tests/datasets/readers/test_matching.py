@@ -110,7 +110,7 @@ def test_labels_that_count(other):
 
 
 def test_a_threshold_that_nothing_reaches(other):
-    with pytest.raises(SystemExit, match=r"none of the 4 images is that of a case"):
+    with pytest.raises(SystemExit, match=r"none of the 4 images matches a case"):
         run(other, "Glass", correlation=1)
 
 
@@ -120,7 +120,7 @@ def test_a_threshold_that_nothing_reaches(other):
         (["glas"], "", "", r"no mask has the label 'glas'\. Did you mean 'Glass'"),
         (["Glass"], "Filename,Class", "Filename,Kind", r"'class': the column is missing"),
         (["Glass"], f",{6 * ACROSS},{10 * DOWN}", ",1.5,0", "line 2: left and top must be whole"),
-        (["Glass"], f",{6 * ACROSS},{10 * DOWN}", ",90,0", r"glass\.png.*leaves its image"),
+        (["Glass"], f",{6 * ACROSS},{10 * DOWN}", ",90,0", r"glass\.png.*extends beyond its image"),
         (["Glass"], "masks/glass.png", "../glass.png", r"leaves the data root"),
     ],
 )

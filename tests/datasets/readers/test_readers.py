@@ -213,8 +213,10 @@ def test_a_reader_without_a_mark_is_told(root, caplog):
     (root / "t.csv").write_text((root / "t.csv").read_text().replace("b.png,c.png", "b.png,none"))
     with caplog.at_level(logging.WARNING):
         index_cases(root, dataset("table", SETTINGS))
-    told = [r.getMessage() for r in caplog.records if "marked it in none" in r.getMessage()]
-    assert told == ["the reader c read 2 images for the class Nodule, and marked it in none"]
+    told = [r.getMessage() for r in caplog.records if "mark it in any" in r.getMessage()]
+    assert told == [
+        "the reader c read 2 images for the class Nodule, but did not mark it in any of them"
+    ]
 
 
 def test_readers_masks_of_other_sizes(root, caplog):
@@ -253,13 +255,15 @@ def test_folders_of_further_readers(tmp_path, caplog):
     write_image(root / "b" / "test COVID-19 (0).png", drawn)
     with caplog.at_level(logging.WARNING):
         cases = index_cases(root, dataset("covid_qu_ex", keys))[0]
-    assert "1 of 2 masks of the reader b are of no case" in caplog.text
+    assert "1 of 2 masks of the reader b do not belong to any case" in caplog.text
     np.save(root / "b" / "test COVID-19 (1).npy", drawn)
     caplog.clear()
     index_cases(root, dataset("covid_qu_ex", keys))
-    assert "1 files are not read, because they are not images (first: test COVID" in caplog.text
+    assert "1 files are ignored, because they are not images (first: test COVID" in caplog.text
     write_image(root / "b" / "test COVID-19 (0).bmp", drawn)
-    with pytest.raises(InputError, match=r"\(0\)\.bmp and test .*\(0\)\.png are masks of one case"):
+    with pytest.raises(
+        InputError, match=r"\(0\)\.bmp and test .*\(0\)\.png are masks of the same case"
+    ):
         index_cases(root, dataset("covid_qu_ex", keys))
     (root / "b" / "test COVID-19 (0).bmp").unlink()
     (read,) = [case for case in cases if case.readers]

@@ -63,7 +63,7 @@ def test_rsna_whole(xrv, tmp_path, caplog):
     shutil.copyfile(xrv / "stage_2_train_labels.csv", tmp_path / "stage_2_train_labels.csv")
     with caplog.at_level(logging.WARNING):
         cases = listed("rsna", tmp_path, ["Pneumonia"])
-    assert "the patient of 26684 of 26684 images is not known" in caplog.text
+    assert "the patient of 26684 of 26684 images is unknown" in caplog.text
     assert len(cases) == 26_684
     # Target 0 means an empty reference.
     assert sum(case.boxes["Pneumonia"] == () for case in cases) == 20_672

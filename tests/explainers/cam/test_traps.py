@@ -552,7 +552,7 @@ def test_no_cam_explains_torchscript(method):
         "training": None,
     }
     settings.load(_config(method), check_files=False)
-    with pytest.raises(InputError, match="TorchScript, which has none to hook"):
+    with pytest.raises(InputError, match="TorchScript, whose layers cannot be hooked"):
         settings.load(_config(method, **script), check_files=False)
 
 

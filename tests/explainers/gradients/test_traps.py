@@ -186,7 +186,7 @@ def test_a_network_is_traced_while_a_job_counts_passes(resnet):
 
 def test_a_twin_whose_relus_cannot_be_hooked_is_refused(resnet, densenet):
     for classifier in (resnet, densenet):
-        with pytest.raises(InputError, match="ReLUs, and hooks reach"):
+        with pytest.raises(InputError, match="ReLUs, but hooks reach"):
             modules.check_relus(classifier, with_network(classifier, classifier.network))
         modules.check_relus(classifier, with_own_modules(classifier))
 

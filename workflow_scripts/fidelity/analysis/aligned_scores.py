@@ -134,7 +134,7 @@ def check_overlap(a: str, b: str, in_a: np.ndarray, in_b: np.ndarray) -> None:
             raise InputError(
                 f"{missing} of the {int(here.sum())} cases of explainer {name!r} "
                 f"are missing from {other!r}",
-                remedy="Explain both on the same cohort; at most 1 % may be missing",
+                remedy="Explain both on the same cases. At most 1 % may be missing",
             )
 
 
@@ -168,7 +168,10 @@ def align(
         index = pd.MultiIndex.from_frame(rows.loc[own, ["case", "class"]])
         if index.has_duplicates:
             case = index[index.duplicated()][0]
-            raise InputError(f"the scores of {explainer!r} list {case[0]!r}, {case[1]!r} twice")
+            raise InputError(
+                f"the scores of {explainer!r} list the case {case[0]!r}, class {case[1]!r}, twice",
+                remedy="Delete these scores and run again",
+            )
         where = cases.get_indexer(index)
         aligned[explainer] = np.full((len(cases), len(metrics)), np.nan)
         aligned[explainer][where] = values[own]

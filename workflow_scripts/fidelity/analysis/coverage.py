@@ -54,8 +54,8 @@ def unread_of(cases: Iterable[Case], cohort: Collection[Key], reference: str) ->
     }
     if found:
         log.warning(
-            "%d of the %d cases and classes of the cohort are left out: the reader %r did not read"
-            " them",
+            "%d of the %d cases and classes of the cohort are left out, because the reader %r"
+            " did not read them",
             len(found),
             len(cohort),
             reference,
@@ -101,15 +101,15 @@ def check_coverage(
         if not missing or key[COMBO.index("explainer")] in incomplete:
             continue
         problem = (
-            f"the scores of {name} lack {len(missing)} of the {len(cohort - unread)} cases and"
+            f"{name} has no scores for {len(missing)} of the {len(cohort - unread)} cases and"
             f" classes of the cohort, first {'/'.join(min(missing))!r}"
         )
         if not partial:
             raise InputError(
                 problem,
                 field="explain.partial_cohort",
-                remedy="Delete these scores and run again. To compute means over a part of the"
-                " cohort, set it to true",
+                remedy="Delete these scores and run again. To compute means over only a part of"
+                " the cohort, set it to true",
             )
         log.warning("%s: means are computed over the rest", problem)
 

@@ -54,7 +54,7 @@ def _layer(
         return architectures[classifier]["layers"][explainer]
     except KeyError:
         raise InputError(
-            f"does not list the layer that {explainer!r} reads",
+            f"the file does not list the layer of {explainer!r}",
             file="architecture.json",
             field=f"{classifier}.layers.{explainer}",
             remedy="Delete the file and run again",

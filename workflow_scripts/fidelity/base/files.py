@@ -157,7 +157,7 @@ def check_columns(table: "pd.DataFrame", needed: Iterable[str], path: str | Path
     """Raise InputError if a table of this project lacks a column."""
     absent = [name for name in needed if name not in table.columns]
     if absent:
-        raise InputError("lacks this column", file=path, field=absent[0], remedy=AGAIN)
+        raise InputError("this column is missing", file=path, field=absent[0], remedy=AGAIN)
 
 
 def read_parquet(path: str | Path, needed: Iterable[str] = ()) -> "pd.DataFrame":

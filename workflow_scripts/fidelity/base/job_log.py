@@ -172,7 +172,9 @@ def _ended_by_signals(root: logging.Logger) -> Iterator[None]:
     def watch() -> None:
         while not done.wait(WATCH_SECONDS):
             if os.getppid() != parent:
-                root.error("the process that started this job has ended")
+                root.error(
+                    "the process that started this job (Snakemake) has ended, so this job stops"
+                )
                 os.kill(os.getpid(), signal.SIGTERM)
                 return
 

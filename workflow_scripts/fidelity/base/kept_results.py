@@ -85,9 +85,9 @@ def _take(folder: Path, outputs: list[Path]) -> bool:
         note = json.loads((folder / NOTE).read_text(encoding="utf-8"))
         kept = [folder / name for name in note["files"]]
         if list(map(content_hash, kept)) != list(note["files"].values()):
-            raise ValueError("a file has changed")
+            raise ValueError("a file was changed")
         if len(kept) != len(outputs):
-            raise ValueError("other outputs")
+            raise ValueError("the number of files differs")
     except FileNotFoundError:
         return False
     except (OSError, ValueError, KeyError, TypeError) as error:
@@ -100,7 +100,7 @@ def _take(folder: Path, outputs: list[Path]) -> bool:
         os.utime(output)  # newer than the inputs; otherwise Snakemake would run the job again
     os.utime(folder)
     counting.restore(note["passes"], note["took"])
-    log.info("reused: settings, code and input are the same as in %s", folder)
+    log.info("result reused from %s: its settings, code and input are the same", folder)
     return True
 
 
@@ -119,7 +119,7 @@ def _keep(folder: Path, outputs: list[Path], seconds: float) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         unfinished.rename(folder)
     except OSError as error:
-        log.warning("the result is not kept for later (%s)", error)
+        log.warning("the result could not be stored for reuse (%s)", error)
         shutil.rmtree(unfinished, ignore_errors=True)
 
 

@@ -33,18 +33,20 @@ def load_plugin_function(name: str, paths: Sequence[str | Path]) -> Callable:
             return found
         known += [key for key, value in vars(module).items() if callable(value)]
     near = [PREFIX + one for one in nearest(function, known)]
-    where = ", ".join(map(str, paths)) or "an empty list of plugins"
+    where = ", ".join(map(str, paths)) or "no files, because the list of plugins is empty"
     raise InputError(
         f"no plugin has a function {function!r} (searched: {where})",
         field="plugins",
-        remedy=did_you_mean(near, "List the Python file that defines it under plugins"),
+        remedy=did_you_mean(near, "Under plugins, list the Python file that defines the function"),
     )
 
 
 def _import(path: Path) -> ModuleType:
     """Import a file under a unique module name."""
     if not path.is_file():
-        raise InputError("the plugin file does not exist", file=path, field="plugins")
+        raise InputError(
+            "the plugin file does not exist", file=path, field="plugins", remedy="Correct the path"
+        )
     path = path.resolve()
     # The digest makes it unique: two plugins may have the same file name.
     digest = hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()
@@ -53,7 +55,12 @@ def _import(path: Path) -> ModuleType:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InputError("the plugin is not a Python file", file=path, field="plugins")
+        raise InputError(
+            "the plugin is not a Python file",
+            file=path,
+            field="plugins",
+            remedy="Name a file that ends in .py",
+        )
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -64,6 +71,7 @@ def _import(path: Path) -> ModuleType:
             f"the plugin cannot be imported: {type(error).__name__}: {error}",
             file=path,
             field="plugins",
+            remedy="Correct the code of the plugin, or install the package that it imports",
         ) from error
     return module
 

@@ -67,7 +67,7 @@ def checked_lung(lung: np.ndarray | None) -> np.ndarray:
     """
     if lung is None:
         raise InputError(
-            "masks cannot be restricted to the lung: there is no lung mask",
+            "masks cannot be restricted to the lung, because the case has no lung mask",
             field="postprocess.lung",
             remedy="Set it to false, or use a data set with lung masks",
         )

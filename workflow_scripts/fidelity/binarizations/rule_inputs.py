@@ -56,7 +56,8 @@ def inputs_of(
             raise InputError(
                 f"no threshold was tuned for the class {record.cls!r}",
                 field="binarizations.method: tuned",
-                remedy="The validation split needs an explained case of it with a reference mask",
+                remedy="Add an explained case of this class with a reference mask to the"
+                " validation split",
             )
         found["threshold"] = thresholds[record.cls]
     if "superpixels" in needs:

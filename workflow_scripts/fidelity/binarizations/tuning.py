@@ -24,7 +24,7 @@ from fidelity.metrics.empty import EmptyPolicy
 from fidelity.settings.binarizations import Postprocess, Tuned
 
 _REMEDY = (
-    'Add "val" to explain.splits, and see that the validation split has cases with a reference'
+    'Add "val" to explain.splits, and check that the validation split has cases with a reference'
     " mask of every class"
 )
 
@@ -86,7 +86,7 @@ def tune(
             )
     if not curves and not partial:
         raise InputError(
-            "no case of the validation split can be tuned on",
+            "the validation split has no case to tune on",
             field="binarizations.method: tuned",
             remedy=_REMEDY,
         )
@@ -144,7 +144,7 @@ def _best(cls: str, metric: str, grid: np.ndarray, curves: np.ndarray) -> tuple:
         raise InputError(
             f"every mask of the class {cls!r} is empty at every threshold",
             field="binarizations.method: tuned",
-            remedy="Tune by another metric, or soften the post-processing",
+            remedy="Tune by another metric, or use weaker post-processing",
         )
     best = int(np.nanargmax(means))
     return cls, metric, float(grid[best]), float(means[best]), len(curves)

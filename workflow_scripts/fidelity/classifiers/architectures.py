@@ -66,7 +66,11 @@ def build(
     if architecture.startswith(PREFIX):
         network = _build_plugin(architecture, outputs, pretrained, plugins)
         if not isinstance(network, nn.Module):
-            raise InputError("the plugin returns no torch.nn.Module", field=architecture)
+            raise InputError(
+                "the plugin does not return a torch.nn.Module",
+                field=architecture,
+                remedy="Let its function return the network",
+            )
     elif architecture.startswith(xrv.PREFIX):
         network = xrv.build_xrv(architecture, outputs)
     elif architecture in _torchvision_names():
@@ -102,7 +106,7 @@ def normalisation(
         std = tuple(getattr(function, "std", IMAGENET_STD))
         if len(mean) != len(std):
             raise InputError(
-                f"its mean has {len(mean)} values and its std {len(std)}",
+                f"the mean of the plugin has {len(mean)} values, but its std has {len(std)}",
                 field=architecture,
                 remedy="Set function.mean and function.std, one value per channel",
             )
@@ -227,10 +231,10 @@ def _build_torchvision(
     layers = {key.rpartition(".")[0] for key in [*absent, *head]}
     if len(layers) > 1:  # the head
         raise InputError(
-            f"the ImageNet weights of {name} lack {absent[0] if absent else sorted(head)[0]}"
-            f" and others ({len(layers)} layers)",
+            f"the ImageNet weights of {name} do not contain"
+            f" {absent[0] if absent else sorted(head)[0]} and others ({len(layers)} layers)",
             field="weights",
-            remedy="Report it with the version of torchvision",
+            remedy="Report this error, with the version of torchvision",
         )
     return network
 
@@ -257,7 +261,9 @@ def _build_timm(
         if pretrained:
             raise _no_download(architecture) from error
         raise InputError(
-            f"{architecture} cannot be built: {error}", field="architecture"
+            f"{architecture} cannot be built: {error}",
+            field="architecture",
+            remedy="Choose another architecture",
         ) from error
     except (AssertionError, ValueError) as error:
         raise InputError(
@@ -272,6 +278,7 @@ def _check_patches(name: str, image_size: int, patch: int) -> None:
         raise InputError(
             f"{name} needs an image_size divisible by {patch}, not {image_size}",
             field="image_size",
+            remedy=f"Use a multiple of {patch}",
         )
 
 
@@ -285,9 +292,10 @@ def _no_download(architecture: str, url: str | None = None) -> InputError:
         )
     else:
         remedy = (
-            f"Download {url} on a computer with internet. Copy it into "
-            f"{Path(torch.hub.get_dir()) / 'checkpoints'} and run again, or name the copied file: "
-            f"weights: <path>/{url.rpartition('/')[2]}. Or train from scratch: weights: null"
+            f"Download {url} on a computer with internet. Copy the file into"
+            f" {Path(torch.hub.get_dir()) / 'checkpoints'} and run again. Or name the copied"
+            f" file: weights: <path>/{url.rpartition('/')[2]}. Or train from scratch: weights:"
+            " null"
         )
     return InputError(
         f"the ImageNet weights of {architecture} cannot be downloaded",

@@ -90,8 +90,9 @@ def head_of(
             raise InputError(
                 f"{problem} in the classifier's classes ({', '.join(chosen)})",
                 field="classes",
-                remedy="List the data set's classes in the order of its outputs under classes, or"
-                " map the data set's labels to the classifier's classes",
+                remedy="List the classes of the data set under classes, in the order of the"
+                " outputs. Or map the labels of the data set to the classes of the"
+                " classifier",
             )
     if by_name:
         # Each output was trained separately, whatever the data set's classes are.
@@ -101,8 +102,8 @@ def head_of(
         names = chosen or of_data
         if len(names) != 2 or classes["task"] != "multiclass":
             raise InputError(
-                f"a head with one logit needs two classes that exclude each other; the data set has"
-                f" {', '.join(names)}",
+                "a head with one logit needs two classes that exclude each other, but the data"
+                f" set has {', '.join(names)}",
                 field="head",
                 remedy="Use head: softmax, or map the labels to two classes",
             )
@@ -134,5 +135,5 @@ def check_every_class(labels: np.ndarray, names: Sequence[str], needed: Sequence
         raise InputError(
             f"no training image has the class {', '.join(absent)}",
             field="train",
-            remedy="Add images, or drop the class under the data set's labels (null)",
+            remedy="Add images, or drop the class: set it to null under the labels of the data set",
         )

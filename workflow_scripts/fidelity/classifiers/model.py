@@ -56,15 +56,24 @@ class Classifier(nn.Module):
         """
         super().__init__()
         if activation not in ("one_logit", *STATES):
-            raise InputError(f"unknown activation {activation!r}", field="activation")
+            raise InputError(
+                f"unknown activation {activation!r}",
+                field="activation",
+                remedy=f"Use one of {', '.join(('one_logit', *STATES))}",
+            )
         if activation == "one_logit" and len(classes) != 2:
             raise InputError(
-                f"a head with one logit has two classes, not {len(classes)}",
+                f"a head with one logit needs two classes, but there are {len(classes)}",
                 field="head",
                 remedy="Use head: softmax, or map the labels to two classes",
             )
         if len(mean) != channels or len(std) != channels:
-            raise InputError(f"mean and std need {channels} values", field="mean")
+            raise InputError(
+                f"mean has {len(mean)} values and std has {len(std)}, but the network takes"
+                f" {channels} channels",
+                field="mean",
+                remedy="Give one value per channel",
+            )
         self.network = network
         self.architecture = architecture
         self.classes = tuple(classes)
@@ -166,7 +175,7 @@ class Classifier(nn.Module):
         raise InputError(
             f"the classifier has no class {name!r}",
             field="classes",
-            remedy=suggestion(name, self.classes, "It knows"),
+            remedy=suggestion(name, self.classes, "Its classes"),
         )
 
 

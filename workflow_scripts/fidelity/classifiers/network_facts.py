@@ -74,8 +74,8 @@ def check_outputs_are(
     if output_values is None and found is not None:
         how = "in [0, 1] and sum to 1" if found == "softmax" else "in [0, 1]"
         raise InputError(
-            f"the network ends in {found}: for every probe image its outputs are {how}, so they are"
-            " probabilities, not logits",
+            f"the network ends in {found}. For every tested image, its outputs are {how}: they"
+            " are probabilities, not logits",
             file=file,
             field="output_values",
             remedy="Let the network return logits, which training needs; or write"
@@ -86,8 +86,8 @@ def check_outputs_are(
         )
     if output_values == "probabilities" and found is None:
         raise InputError(
-            "the network's outputs are not probabilities: some are outside [0, 1], or all images"
-            " have the same",
+            "the outputs of the network are not probabilities: some are outside [0, 1], or they"
+            " are the same for all images",
             file=file,
             field="output_values",
             remedy="Write output_values: logits, or leave it out",

@@ -23,14 +23,14 @@ def in_words(images: int, batch: int, field: str) -> Iterator[None]:
             raise
         if images == 1:
             raise InputError(
-                "there is one training image, and the network's batch normalisation needs two or"
-                " more in a batch",
+                "there is only one training image, but the batch normalisation of the network"
+                " needs two or more in a batch",
                 field="train",
                 remedy="Add training images",
             ) from error
         raise InputError(
-            f"the batches have {batch} image, and the network's batch normalisation needs two or"
-            " more",
+            f"the batches have only {batch} image, but the batch normalisation of the network"
+            " needs two or more",
             field=field,
             remedy="Set batch to 2 or more",
         ) from error

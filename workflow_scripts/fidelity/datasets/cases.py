@@ -386,11 +386,11 @@ def read_boxes_cell(cell: str, path: str | Path, where: str) -> tuple[FloatBox, 
         # Comparisons with nan are false, so this also rejects nan.
         if not (x1 > x0 and y1 > y0 and all(map(math.isfinite, (x0, y0, x1, y1)))):
             raise InputError(
-                f"{text.strip()!r} is not a box of some width and height",
+                f"{text.strip()!r} is not a box of four numbers with width and height above 0",
                 file=path,
                 field=where,
-                remedy="Write 'x0 y0 x1 y1' in pixels, several boxes with ';' between them, and"
-                f" {NONE!r} where nothing was found",
+                remedy="Write 'x0 y0 x1 y1' in pixels, with x1 above x0 and y1 above y0."
+                f" Separate several boxes by ';'. Write {NONE!r} if nothing was found",
             )
         boxes.append((y0, x0, y1, x1))
     return tuple(boxes)
@@ -459,6 +459,6 @@ def _spacing(row: Row) -> tuple[float, float] | None:
             raise row.wrong(
                 f"{text!r} is not a distance in mm",
                 name,
-                f"Give a number above 0 in both {SPACING[0]} and {SPACING[1]}, or in none",
+                f"Give a number above 0 in both {SPACING[0]} and {SPACING[1]}, or leave both empty",
             )
     return found[0], found[1]

@@ -98,14 +98,15 @@ def with_facts(cases: Iterable[Case], root: Path, settings: "Dataset") -> list[C
         found.append(replace(case, facts={name: facts[name] for name in wanted if name in facts}))
     if given and len(strange) == len(given):
         raise InputError(
-            f"none of its {len(given)} rows is of a case (first: {strange[0]!r})",
+            f"none of its {len(given)} rows belongs to a case of the data set (first:"
+            f" {strange[0]!r})",
             file=root / settings.records,
             field="records",
             remedy="Write the ids or the image names of the data set's cases",
         )
     if strange:
         log.warning(
-            "%s: %d of %d rows are of no case (first: %r)",
+            "%s: %d of %d rows do not belong to any case (first: %r)",
             settings.records,
             len(strange),
             len(given),
@@ -151,7 +152,7 @@ def _records(path: Path) -> dict[str, Mapping[str, str]]:
                 examples.setdefault(column, "" if column == "age" else f" (first: {text!r})")
     for column, count in unread.items():
         log.warning(
-            "%s: %d cells of the column %s are not understood, and count as unknown%s",
+            "%s: %d cells of the column %s cannot be interpreted and count as unknown%s",
             path.name,
             count,
             column,

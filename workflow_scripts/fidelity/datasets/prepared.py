@@ -23,7 +23,7 @@ from fidelity.masks.run_lengths import RLE, encode
 SCHEMA = "fidelity-prepared-1"
 # Cases that are read or written at once: limits memory, and saves HDF5 calls.
 BLOCK = 64
-AGAIN = "Delete it and explained.json beside it, and run again"
+AGAIN = "Delete it and the file explained.json next to it, and run again"
 
 
 @dataclass(frozen=True)

@@ -119,7 +119,7 @@ def _explained(
                 store.save(index, done)
         records += done
     if resumed:
-        log.info("resumed: %d of %d maps were there already", resumed, len(tasks))
+        log.info("resumed: %d of %d maps already exist", resumed, len(tasks))
     return records
 
 
@@ -209,7 +209,9 @@ def _answered(
     kept = [task for task in tasks if has_answer(task, settings)]
     if len(kept) < len(tasks):
         missing = len(tasks) - len(kept)
-        log.info("%s has no map for %d of %d", settings.method, missing, len(tasks))
+        log.info(
+            "%s has no map for %d of the %d cases and classes", settings.method, missing, len(tasks)
+        )
     return kept
 
 

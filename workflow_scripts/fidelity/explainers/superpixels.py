@@ -48,7 +48,7 @@ def segment(
     elif algorithm == "slic_lung":
         if lung is None or not lung.any():
             raise InputError(
-                "slic_lung needs a lung mask, and the case has none",
+                "slic_lung needs a lung mask, but the case has none",
                 field="superpixels.algorithm",
                 remedy="Use slic, or give the data set lung masks",
             )

@@ -57,7 +57,7 @@ class PartialStore:
         if not path.exists():
             return None
         try:
-            with reading(path, remedy="It is computed anew"), h5py.File(path, "r") as file:
+            with reading(path, remedy="It will be recomputed"), h5py.File(path, "r") as file:
                 if file.attrs.get("fingerprint") != self.fingerprint:
                     return None
                 found = [read_record(file[name]) for name in sorted(file)]

@@ -42,7 +42,10 @@ def explained_cases(
                 )
             if key in seen:
                 raise InputError(
-                    "has two maps of the case", file=map_file, field="/".join(key), remedy=REMEDY
+                    "the file has two maps of the same case",
+                    file=map_file,
+                    field="/".join(key),
+                    remedy=REMEDY,
                 )
             seen.add(key)
             missing.discard(key)
@@ -50,8 +53,8 @@ def explained_cases(
         absent = unanswered(map_file)
         if absent is not None and len(missing) != absent:
             raise InputError(
-                f"has maps of {len(seen)} cases and lacks {len(missing)} of those in {shard_file}"
-                f" ({absent} were left out by intent)",
+                f"the file has maps of {len(seen)} cases, but {len(missing)} cases of"
+                f" {shard_file} have none ({absent} were left out on purpose)",
                 file=map_file,
                 field="/".join(min(missing)) if missing else None,
                 remedy=REMEDY,

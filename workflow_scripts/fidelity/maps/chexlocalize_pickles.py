@@ -62,13 +62,17 @@ def read_map(path: str | Path) -> PublishedMap:
             error if error.file else InputError(error.problem, file=path, remedy=REMEDY)
         ) from error
     except Exception as error:  # A damaged pickle can raise any exception.
-        raise InputError(f"cannot be read as a pickle ({error})", file=path) from error
+        raise InputError(
+            f"cannot be read as a pickle ({error})", file=path, remedy=REMEDY
+        ) from error
     missing = [key for key in KEYS if not isinstance(content, dict) or key not in content]
     if missing:
-        raise InputError(f"has no {', '.join(missing)}", file=path, remedy=REMEDY)
+        raise InputError(f"the entries {', '.join(missing)} are missing", file=path, remedy=REMEDY)
     values = _values(content["map"], path)
     if values.ndim != 4 or values.shape[:2] != (1, 1):
-        raise InputError(f"map has shape {values.shape}, not (1, 1, h, w)", file=path)
+        raise InputError(
+            f"map has shape {values.shape}, not (1, 1, h, w)", file=path, remedy=REMEDY
+        )
     try:
         width, height = (int(length) for length in content["cxr_dims"])
         probability = float(np.asarray(content["prob"]).reshape(-1)[0])
@@ -101,7 +105,9 @@ def _check_memo(file: IO[bytes]) -> None:
     file.seek(0)
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name in {"PUT", "BINPUT", "LONG_BINPUT"} and argument > size:
-            raise InputError(f"the pickle numbers {argument} objects and has {size} bytes")
+            raise InputError(
+                f"the pickle refers to object number {argument}, but has only {size} bytes"
+            )
 
 
 class _Unpickler(pickle.Unpickler):
@@ -122,7 +128,9 @@ class _Unpickler(pickle.Unpickler):
         return allowed[module, name]
 
     def persistent_load(self, pid: Any) -> Any:
-        raise InputError("the pickle refers to data outside itself", file=self._path, remedy=REMEDY)
+        raise InputError(
+            "the pickle refers to data outside the file", file=self._path, remedy=REMEDY
+        )
 
 
 def _allowed() -> dict[tuple[str, str], Callable[..., Any]]:

@@ -116,22 +116,28 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
         shape, by_columns, dtype = readers[version](file)
         if dtype.hasobject or dtype.kind not in NPY_KINDS:
             raise InputError(
-                f"holds {dtype} instead of numbers; objects are pickles and are not read",
+                f"holds {dtype} instead of numbers. Objects are pickles, which are not read",
                 file=path,
                 remedy="Save an array of floats, integers or booleans",
             )
         sides = [side for side in shape if side != 1]
         if len(shape) < 2 or len(sides) > 2 or any(side < 1 for side in shape):
-            raise InputError(f"has shape {shape}, not (h, w)", file=path)
+            raise InputError(
+                f"has shape {shape}, not (h, w)",
+                file=path,
+                remedy="Save each map as an array of height and width",
+            )
         count = int(np.prod(shape, dtype=object))
         if count > MAX_PIXELS:
             raise InputError(
-                f"has {count} values; at most {MAX_PIXELS // 10**6} million", file=path
+                f"has {count} values; at most {MAX_PIXELS // 10**6} million are read",
+                file=path,
+                remedy="Save one map of the image's size per file",
             )
         data = file.read(count * dtype.itemsize)
         flat = np.frombuffer(data, dtype)
         if flat.size != count:
-            raise InputError("is cut off", file=path, remedy="Copy it again")
+            raise InputError("the file is incomplete", file=path, remedy="Copy it again")
         # Remove axes of length one at the start (PyTorch: batch, channel) and end (Keras: channel).
         values = flat.reshape(shape, order="F" if by_columns else "C")
         while values.ndim > 2 and values.shape[0] == 1:
@@ -143,7 +149,11 @@ def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
     except Exception as error:  # the header is Python source, so its tokenizer can fail too
         raise _unsound("npy array", path, error) from error
     if values.ndim != 2:
-        raise InputError(f"has shape {shape}, not (h, w)", file=path)
+        raise InputError(
+            f"has shape {shape}, not (h, w)",
+            file=path,
+            remedy="Save each map as an array of height and width",
+        )
     return values
 
 
@@ -160,14 +170,18 @@ def _read_rle(path: Path, case: str, cls: str, min_score: float) -> np.ndarray:
     height, width = rle["size"]
     if height * width > MAX_PIXELS:
         raise InputError(
-            f"the mask has {height} x {width} pixels; at most {MAX_PIXELS // 10**6} million",
+            f"the mask has {height} x {width} pixels; at most {MAX_PIXELS // 10**6} million are"
+            " read",
             file=path,
             field=f"{case}/{cls}",
+            remedy="Write the mask at the size of the image",
         )
     try:
         return decode(rle)
     except InputError as error:
-        raise InputError(error.problem, file=path, field=f"{case}/{cls}") from error
+        raise InputError(
+            error.problem, file=path, field=f"{case}/{cls}", remedy=error.remedy
+        ) from error
 
 
 def has_mask(path: Path, case: str, cls: str, named: bool, min_score: float = MIN_SCORE) -> bool:
@@ -196,7 +210,7 @@ def _as_mask(values: np.ndarray, path: Path) -> np.ndarray:
     mask = values != 0
     if mask.any() and not (values[mask] == values[mask].flat[0]).all():
         raise InputError(
-            "the mask has other values than 0 and one more",
+            "the mask has several values other than 0",
             file=path,
             remedy="Threshold it, or set kind: map",
         )
@@ -215,4 +229,4 @@ def _finite(values: np.ndarray, path: Path) -> np.ndarray:
 
 def _check_there(path: Path) -> None:
     if not path.is_file():
-        raise InputError("the file does not exist", file=path)
+        raise InputError("the file does not exist", file=path, remedy="Add it, or correct its path")

@@ -52,9 +52,9 @@ def format_of(settings: "Imported") -> str:
             return known
     listed = ", ".join(suffix for suffixes in SUFFIXES.values() for suffix in suffixes)
     raise InputError(
-        f"cannot tell the format by the name {name!r}",
+        f"the format cannot be recognised from the name {name!r}",
         field="format",
-        remedy=f"Give a pattern that ends in one of {listed}, or name the format",
+        remedy=f"Give a pattern that ends in one of {listed}, or set format",
     )
 
 
@@ -71,14 +71,14 @@ def check_entry(settings: "Imported") -> None:
     """
     if (settings.folder is None) == (settings.file is None):
         raise InputError(
-            "needs either a folder of maps or one file of masks",
+            "requires either a folder of maps or one file of masks",
             field="folder",
             remedy="Set folder (with a pattern), or file: masks.json; not both",
         )
     chosen = format_of(settings)
     if (chosen == "masks_json") != (settings.file is not None):
         raise InputError(
-            f"{chosen} is not read from a {'file' if settings.file else 'folder'}",
+            f"{chosen} cannot be read from a {'file' if settings.file else 'folder'}",
             field="format",
             remedy="file is a masks.json of all cases; other formats have a folder and a pattern",
         )
@@ -90,7 +90,7 @@ def check_entry(settings: "Imported") -> None:
         raise InputError(
             f"the pattern {pattern!r} must contain {{case}}, and may contain {{class}}",
             field="pattern",
-            remedy='Such as "{case}.npy" or "{class}/{case}.png"',
+            remedy='For example "{case}.npy" or "{class}/{case}.png"',
         )
     if _leaves(pattern):
         raise InputError(

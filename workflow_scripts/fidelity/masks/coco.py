@@ -52,9 +52,7 @@ def masks_of(content: Any, path: object, min_score: float) -> Masks:
         # An instance below the score still shows that the image was processed, and its size.
         score = entry.get("score")
         if score is not None and type(score) not in (int, float):
-            raise InputError(
-                "has a score that is not a number", file=path, field=field, remedy=REMEDY
-            )
+            raise InputError("the score is not a number", file=path, field=field, remedy=REMEDY)
         kept = score is None or score >= min_score
         instances[image][category].append(encoding if kept else _empty(encoding["size"]))
     categories = {*names, *(category for found in instances.values() for category in found)}
@@ -87,7 +85,7 @@ def _by_id(entries: list[Any], path: object, field: str) -> dict[str, dict[str, 
             f"the id {repeated!r} occurs twice",
             file=path,
             field=field,
-            remedy="Give every entry an id of its own",
+            remedy="Give every entry its own id",
         )
     return found
 
@@ -117,24 +115,30 @@ def _instance(
     entry: Any, images: dict[str, dict[str, Any]], whole: bool, path: object, field: str
 ) -> tuple[str, str, RLE]:
     if not isinstance(entry, dict) or not {"image_id", "category_id"} <= entry.keys():
-        raise InputError("lacks image_id or category_id", file=path, field=field, remedy=REMEDY)
+        raise InputError(
+            "image_id or category_id is missing", file=path, field=field, remedy=REMEDY
+        )
     image, shape = str(entry["image_id"]), entry.get("segmentation")
     if whole and image not in images:
-        raise InputError(f"there is no image {image!r}", file=path, field=field, remedy=REMEDY)
+        raise InputError(
+            f"the file lists no image {image!r}", file=path, field=field, remedy=REMEDY
+        )
     if isinstance(shape, list) and shape and whole:
         height, width = _size(images[image], path, field)
         try:
             shape = coco.merge(coco.frPyObjects(shape, height, width))
         except Exception as error:
-            raise InputError("has no valid polygons", file=path, field=field) from error
+            raise InputError(
+                "the polygons are not valid", file=path, field=field, remedy=REMEDY
+            ) from error
         shape = {"size": [height, width], "counts": shape["counts"].decode("ascii")}
     if not isinstance(shape, dict):
         raise InputError(
-            "has no run-length encoding as its segmentation",
+            "segmentation is not a run-length encoding",
             file=path,
             field=field,
-            remedy="Give masks as run lengths; boxes are not read, and polygons only in a file with"
-            " images and their sizes",
+            remedy="Give masks as run lengths. Boxes are not read. Polygons are read only in a"
+            " file with images and their sizes",
         )
     return image, str(entry["category_id"]), check_encoding(shape, path, field)
 

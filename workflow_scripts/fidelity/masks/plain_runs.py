@@ -41,14 +41,14 @@ def _pairs(text: str) -> tuple[np.ndarray, np.ndarray]:
     try:
         numbers = np.array([int(word) for word in text.split()], np.int64)
     except (ValueError, OverflowError) as error:
-        raise InputError("the run lengths hold something that is not a whole number") from error
+        raise InputError("the run lengths contain something that is not a whole number") from error
     if numbers.size % 2 or (numbers < 0).any():
-        raise InputError("the run lengths are not pairs of numbers from 0 on")
+        raise InputError("the run lengths are not pairs of numbers that are 0 or more")
     return numbers[::2], numbers[1::2]
 
 
 def _fill(flat: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> None:
     if starts.size and (starts.min() < 0 or ends.max() > flat.size):
-        raise InputError(f"the run lengths leave the image, which has {flat.size} pixels")
+        raise InputError(f"the run lengths extend beyond the image, which has {flat.size} pixels")
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         flat[start:end] = True

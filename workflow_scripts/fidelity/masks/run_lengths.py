@@ -58,7 +58,10 @@ def decode(rle: RLE) -> np.ndarray:
     runs = _runs(counts)
     # pycocotools does not initialise pixels that no run covers, so the runs are checked first.
     if runs.size == 0 or runs.min() < 0 or runs.sum() != size[0] * size[1]:
-        raise InputError(f"a run-length encoding does not fill its size {size[0]} x {size[1]}")
+        raise InputError(
+            f"the run lengths do not add up to the size {size[0]} x {size[1]}",
+            remedy="Write the mask again; run lengths go down the columns",
+        )
     return coco.decode({"size": size, "counts": counts}).astype(bool, order="C")
 
 
@@ -132,11 +135,19 @@ def read_json_masks(path: str | Path) -> Any:
     try:
         masks = json.loads(Path(path).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InputError("the mask file does not exist", file=path) from error
+        raise InputError(
+            "the mask file does not exist", file=path, remedy="Correct the path"
+        ) from error
     except OSError as error:
-        raise InputError(f"the mask file cannot be read ({error.strerror})", file=path) from error
+        raise InputError(
+            f"the mask file cannot be read ({error.strerror})",
+            file=path,
+            remedy="Check the path and the permissions",
+        ) from error
     except (ValueError, RecursionError) as error:
-        raise InputError(f"the mask file is not JSON: {error}", file=path) from error
+        raise InputError(
+            f"the mask file is not JSON: {error}", file=path, remedy="Write the file again"
+        ) from error
     return masks
 
 
@@ -147,7 +158,11 @@ def checked_masks(masks: Any, path: str | Path) -> Masks:
         InputError: the layout is another one, or an entry is not an encoding.
     """
     if not isinstance(masks, dict) or not all(isinstance(part, dict) for part in masks.values()):
-        raise InputError("masks are not {case: {class: encoding}}", file=path)
+        raise InputError(
+            "the content is not {case: {class: encoding}}",
+            file=path,
+            remedy="docs/importing.md shows the layout",
+        )
     return {
         case: {name: check_encoding(rle, path, f"{case}/{name}") for name, rle in by_class.items()}
         for case, by_class in masks.items()

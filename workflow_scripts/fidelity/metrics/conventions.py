@@ -193,9 +193,9 @@ def protocol_for(
         )
     if changes and name != "default":
         raise InputError(
-            f"the protocol {name!r} is fixed",
+            f"the conventions of the protocol {name!r} cannot be changed",
             field="scores.empty",
-            remedy="Values for empty masks can be chosen under the protocol default alone",
+            remedy="Set values for empty masks only with the protocol default",
         )
     for key, word in (changes or {}).items():
         _check(key, word)
@@ -213,7 +213,7 @@ def _check(key: str, word: str) -> None:
         raise InputError(
             "unknown empty-mask setting",
             field=f"scores.empty.{key}",
-            remedy=f"Known are {', '.join(known)}",
+            remedy=f"Use one of {', '.join(known)}",
         )
     words = WORDS[key.split("_")[0]]
     if word not in words:

@@ -114,7 +114,7 @@ def _plan(
             plan.printrulegraph()
             yield planned._workflow
     except WorkflowError as error:
-        raise InputError(f"the run could not be planned: {error}", file=config) from error
+        raise InputError(f"Snakemake cannot plan the run: {error}", file=config) from error
 
 
 def _changed(workflow: Any, records: Records) -> dict[str, tuple[str, list[str], list[str]]]:
@@ -127,7 +127,7 @@ def _changed(workflow: Any, records: Records) -> dict[str, tuple[str, list[str],
                 continue
             record = records.read(path)
             if record.get("params") is None or record.get("rule") is None:
-                problems.append(f"it is not known what made {path}")
+                problems.append(f"no record shows how {path} was made")
                 continue
             old, new = record["params"], store._params(job)
             if set(old) == set(new):
@@ -147,7 +147,7 @@ def _check_nothing_left(workflow: Any) -> None:
     # Jobs that are due for their own reasons, not because of other jobs.
     own = [job for job in left if not reason(job).updated_input_run] or left
     reasons = [f"{job.output[0]} ({reason(job)})" for job in own]
-    _refuse([f"{text[:300]} must be computed again" for text in reasons])
+    _refuse([f"{text[:300]} must be recomputed" for text in reasons])
 
 
 def _refuse(problems: Sequence[str]) -> None:
@@ -155,8 +155,8 @@ def _refuse(problems: Sequence[str]) -> None:
         more = f", and {len(problems) - SHOWN} more" if len(problems) > SHOWN else ""
         raise InputError(
             f"nothing was accepted: {'; '.join(problems[:SHOWN])}{more}",
-            remedy="Only changes of code can be accepted. Run the study with make run, or accept a "
-            "part of it: TARGETS=<files that are finished>",
+            remedy="Only results of other code can be accepted. Run the study with make run, or"
+            " accept a part of it: TARGETS=<finished files>",
         )
 
 

@@ -151,16 +151,19 @@ def take_over(
             taken, unknown = _restore(records, dataset, places)
             unknown = sorted({*unknown, *_unrecorded(records, folder, patterns)})
             if taken:
-                notes.append(f"{folder}: what made {_counted(taken)} is read from {listing}")
+                notes.append(
+                    f"{folder}: the records of how {_counted(taken)} were made are read"
+                    f" from {listing}"
+                )
         else:
             unknown = _unrecorded(records, folder, patterns)
             if unknown and not any(path.startswith(f"{folder}/") for path in records.paths()):
                 raise InputError(
-                    f"nothing shows what made the {_counted(len(unknown))} in this folder: "
-                    f".snakemake and {listing} were left behind or deleted",
+                    f"no record shows how the {_counted(len(unknown))} in this folder were made:"
+                    f" .snakemake and {listing} were not copied or were deleted",
                     file=folder,
-                    remedy="Copy one of the two from where the results were made, or delete "
-                    f"{folder} to compute it again",
+                    remedy=f"Copy one of the two from the original folder, or delete {folder} to"
+                    " recompute it",
                 )
         for path in unknown:
             records.write(path, UNKNOWN)
@@ -169,8 +172,8 @@ def take_over(
         if unknown:
             listed = ", ".join(unknown[:3]) + (", …" if len(unknown) > 3 else "")
             notes.append(
-                f"{folder}: it is not known what made {_counted(len(unknown))}, so they are "
-                f"recomputed: {listed}"
+                f"{folder}: no record shows how {_counted(len(unknown))} were made, so they are"
+                f" recomputed: {listed}"
             )
     return notes
 
@@ -180,9 +183,9 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
     listing = result_origins.read(listing_of(dataset))
     if listing is None:
         raise InputError(
-            "cannot be read: it lists how the results in its folder were made",
+            "cannot be read. It lists how the results in its folder were made",
             file=listing_of(dataset),
-            remedy=f"Copy it again, or delete {_folder(dataset)} to compute it again",
+            remedy=f"Copy it again, or delete {_folder(dataset)} to recompute it",
         )
     entries = {p: e for p, e in listing["results"].items() if os.path.exists(p)}
     below = f"{_folder(dataset)}/"
@@ -191,8 +194,8 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
         # The copy lost the times; those in the listing are right for files of the same size.
         if own_entries and running_mark(dataset).exists():
             raise InputError(
-                "the results were copied without their times from a run that was killed, so their "
-                "listing may be older than they are",
+                "the results were copied without their times from a run that was killed, so the"
+                " list of results may be older than the results",
                 file=_folder(dataset),
                 remedy="Copy them again with their times: cp -a, or rsync -a",
             )

@@ -60,7 +60,11 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
         if any(True for _ in module.parameters(recurse=False))
     ]
     if not layers:
-        raise InputError("the network has no parameters that could be randomised", field="sanity")
+        raise InputError(
+            "the network has no parameters that could be randomised",
+            field="sanity",
+            remedy="Leave `parameters` out of sanity.tests",
+        )
     total = sum(size for _, size in layers)
     lengths = sorted({int(round(n)) for n in np.linspace(1, len(layers), min(count, len(layers)))})
     found = []
@@ -105,7 +109,7 @@ def cascade(
             finite = torch.isfinite(twin(twin.preprocess(images))).all()
         if not finite:
             raise InputError(
-                f"with random weights down to {stage.layer!r} its outputs are not finite",
+                f"with random weights down to {stage.layer!r}, the outputs are not finite",
                 field=f"classifiers ({classifier.architecture})",
                 remedy="Give its layers an initialisation that keeps activations in range"
                 " (reset_parameters), or leave `parameters` out of sanity.tests",

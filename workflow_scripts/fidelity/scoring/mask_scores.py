@@ -123,7 +123,7 @@ def score_cohort(
                 rle = masks.get(case.case, {}).get(cls)
                 if (rle is None) == (row["status"] == "ok"):
                     raise InputError(
-                        "masks and their status disagree",
+                        "the file of masks and the file of their status do not agree",
                         field=f"{case.case}/{cls}",
                         remedy="Delete both files and run again",
                     )
@@ -132,7 +132,11 @@ def score_cohort(
                 about = case, cls, row["target_class"], row["status"]
                 rows.append(targets.row_of(*about, reference, scores))
     if asked:
-        raise InputError(f"{len(asked)} cases with masks are in no shard", field=min(asked))
+        raise InputError(
+            f"{len(asked)} cases with masks are not in any shard",
+            field=min(asked),
+            remedy="Delete the masks and run again",
+        )
     # Without any spacing, metrics in mm are left out: otherwise every case would count as
     # undefined.
     return table_of(rows, [metric.name for metric in metrics if spaced or metric.unit != "mm"])
@@ -156,7 +160,7 @@ def _scores(
             f"the predicted mask is {prediction.shape[0]} x {prediction.shape[1]} px, the"
             f" reference {reference.shape[0]} x {reference.shape[1]}",
             field=f"{case.case}/{cls}",
-            remedy="Masks are scored at the size they were made for: check scoring_size",
+            remedy="Check scoring_size: masks are scored at the size for which they were made",
         )
     spacing = spacing_in_frame(case, scoring_size)
     return score_mask(reference, prediction, metrics, protocol, spacing)

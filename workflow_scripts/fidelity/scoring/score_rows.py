@@ -62,7 +62,7 @@ class Targets:
         target = target or self.labels.get(cls) or cls
         if self.said is not None and (case.case, target) not in self.said:
             raise InputError(
-                f"there is no prediction of {target!r}",
+                f"the prediction of {target!r} is missing",
                 field=case.case,
                 remedy="Delete the predictions and run again",
             )

@@ -69,7 +69,7 @@ def fit(
         raise InputError(
             "no training case has a lung mask to train on",
             field="lung_from",
-            remedy="Name a data set whose training split has lung masks",
+            remedy="Set lung_from to a data set whose training split has lung masks",
         )
     log.info("lung masks: %d for training, %d for validation", len(training), len(validation))
     torch.manual_seed(seed_for(seed, METHOD))

@@ -154,7 +154,9 @@ def train_network(
             }
         )
     if best_state is None:
-        log.warning("no validation case with a reference mask: the last epoch is kept")
+        log.warning(
+            "no validation case has a reference mask, so the weights of the last epoch are kept"
+        )
     else:
         network.load_state_dict(best_state)
     network.eval()

@@ -79,7 +79,8 @@ class RuleOfOne(Section):
     def _is_simple(cls, rule: Binarization) -> Binarization:
         if isinstance(rule, PerExplainer):
             raise InputError(
-                "per_explainer cannot hold another one", remedy="Name a simple rule here"
+                "per_explainer cannot contain another per_explainer",
+                remedy="Use another method here, such as otsu or percentile",
             )
         return rule
 

@@ -189,32 +189,32 @@ class Classifier(Section):
             (
                 not trained and no_file,
                 "weights",
-                "is not trained here, so a checkpoint must be named",
-                "Give the path of a checkpoint, or a 'training' section",
+                "the classifier has neither a checkpoint nor a training section",
+                "Give the path of a checkpoint, or add a 'training' section",
             ),
             (
                 trained and self.output_values == "probabilities",
                 "output_values",
-                "a network that is trained here must return logits",
+                "a network that is trained here must return logits, not probabilities",
                 "Leave it out, and remove the network's last softmax or sigmoid",
             ),
             (
                 self.transform_input is not None and self.architecture not in RESCALING,
                 "transform_input",
-                f"is read for {' and '.join(RESCALING)} alone",
-                "Leave it out; `mean` and `std` give what the input was normalised with",
+                f"is used only for {' and '.join(RESCALING)}",
+                "Leave it out. Describe the normalisation of the input by `mean` and `std`",
             ),
             (
                 self.weights_entry is not None and no_file,
                 "weights_entry",
-                "chooses among the weights of a file, and no file is named",
+                "chooses among the weights of a file, but `weights` names no file",
                 "Leave it out, or give the path of the file under weights",
             ),
             (
                 self.outputs is not None and (trained or not of_xrv),
                 "outputs",
-                "maps the outputs of a torchxrayvision checkpoint that is not trained here",
-                "Leave it out; elsewhere `classes` gives the order of the outputs",
+                "is used only for a torchxrayvision checkpoint that is not trained here",
+                "Leave it out. For other networks, `classes` gives the order of the outputs",
             ),
             (
                 of_xrv and self.weights == "imagenet",
@@ -231,7 +231,7 @@ class Classifier(Section):
             (
                 torchscript and trained,
                 "training",
-                "TorchScript models are only loaded",
+                "TorchScript models cannot be trained, only loaded",
                 "Set 'training: null'",
             ),
         ]

@@ -54,7 +54,7 @@ def _folder_name(key: str) -> str:
     if len(key) > 60 or not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.+-]*", key):
         raise InputError(
             "cannot be a folder's name",
-            remedy="Use letters, digits, '_', '.', '+' and '-', at most 60",
+            remedy="Use letters, digits, '_', '.', '+' and '-', at most 60 characters",
         )
     return key
 

@@ -212,18 +212,20 @@ class Dataset(Entry):
             *(self.pixel_spacing if isinstance(self.pixel_spacing, list) else [self.pixel_spacing])
         ):
             raise InputError(
-                f"a pixel has no size of {self.pixel_spacing} mm",
+                f"{self.pixel_spacing} mm is not a possible pixel size",
                 field="pixel_spacing",
                 remedy=REMEDY,
             )
         self._check_lungs()
         if self.records is not None and not self.strata:
             raise InputError(
-                "is only read for strata", field="records", remedy="Leave it out, or set strata"
+                "is used only if strata is set",
+                field="records",
+                remedy="Leave it out, or set strata",
             )
         if not self.has_reference_masks and self.annotated_classes:
             raise InputError(
-                "part lung has no infection masks, so no class of it is annotated",
+                "part lung has no infection masks, so none of its classes is annotated",
                 field="annotated_classes",
                 remedy="Set annotated_classes: [], or part: infection",
             )
@@ -236,7 +238,7 @@ class Dataset(Entry):
         no_lungs = self.lung_masks == "none"
         if self.planted is not MISSING and self.planted.kind == "texture" and no_lungs:
             raise InputError(
-                "a texture lies in the lungs, and lung_masks is none",
+                "a texture is planted in the lungs, but lung_masks is none",
                 field="planted.kind",
                 remedy="Use mark, or a data set with lung masks",
             )
@@ -257,14 +259,15 @@ class Dataset(Entry):
             )
         if high <= 1:
             raise InputError(
-                f"[{low:g}, {high:g}] seems to be shares, and would make nearly all pixels white",
+                f"[{low:g}, {high:g}] seem to be fractions, which would make nearly all pixels"
+                " white",
                 field="intensity_percentiles",
                 remedy=f"Write percentiles from 0 to 100: [{100 * low:g}, {100 * high:g}]",
             )
         default = type(self).model_fields["intensity_percentiles"].default
         if self.intensity == "full" and self.intensity_percentiles != default:
             raise InputError(
-                "is read only where intensity is percentile",
+                "is used only if intensity is percentile",
                 field="intensity_percentiles",
                 remedy="Set intensity: percentile, or leave it out",
             )
@@ -273,19 +276,19 @@ class Dataset(Entry):
         """Check that the keys for lung masks fit together."""
         if self.lung_from is not None and self.lung_masks != "predicted":
             raise InputError(
-                f"is only read where lung_masks is predicted, not {self.lung_masks}",
+                f"is used only if lung_masks is predicted, but it is {self.lung_masks}",
                 field="lung_from",
                 remedy="Leave it out, or set lung_masks: predicted",
             )
         if self.lung_masks == "chexmask" and self.lungs is None:
             raise InputError(
-                "chexmask needs CheXmask's file of the data set",
+                "chexmask needs the CheXmask file of this data set",
                 field="lung_masks",
                 remedy="Set lungs: <its CSV file>, or lung_masks: none",
             )
         if self.lungs is not None and not self.reads_lungs:
             raise InputError(
-                f"is not read where lung_masks is {self.lung_masks}",
+                f"is not used if lung_masks is {self.lung_masks}",
                 field="lungs",
                 remedy="Leave it out, or set lung_masks: chexmask",
             )
@@ -302,7 +305,7 @@ class Dataset(Entry):
                 )
         if list(self.mask_values) == [BACKGROUND]:
             raise InputError(
-                "names the background and no foreground",
+                "names only the background, and no foreground",
                 field="mask_values",
                 remedy=f"Add a class, {LUNG} or {FOREGROUND}",
             )
@@ -315,9 +318,9 @@ class Dataset(Entry):
         for cls in self.annotated_classes:
             if self.labels.get(cls, cls) is None:
                 raise InputError(
-                    "is annotated but left out by 'labels'",
+                    "is an annotated class, but 'labels' leaves it out",
                     field=f"annotated_classes: {cls}",
-                    remedy="Drop it from one of the two",
+                    remedy="Remove it from annotated_classes, or from labels",
                 )
 
     def model_classes(self) -> set[str]:

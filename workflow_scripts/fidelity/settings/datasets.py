@@ -124,7 +124,9 @@ class CovidQuEx(Dataset):
         if len(given) != 1:
             several = " and ".join(given)
             raise InputError(
-                f"{several} are set together" if given else "does not say where its files are",
+                f"{several} are set together"
+                if given
+                else "the setting for the location of the files is missing",
                 remedy="Set one of root: <folder>, archive: <.zip file> and download: kaggle",
             )
         return self
@@ -244,7 +246,7 @@ class Published(Dataset):
         """Convert names to the source's form; refuse classes without references."""
         names = [cls._known(name) for name in names]
         if len(set(names)) < len(names):
-            raise InputError("one class is named twice", remedy="Name it once")
+            raise InputError("a class is listed twice", remedy="Name it once")
         return names
 
     @classmethod
@@ -255,7 +257,7 @@ class Published(Dataset):
         known |= {one.casefold(): to for one, to in cls.synonyms.items()}
         if name.casefold() not in known:
             raise InputError(
-                f"the source has no references of {name!r}",
+                f"the source has no reference masks or boxes of {name!r}",
                 remedy=suggestion(name, cls.classes, "Its classes"),
             )
         return known[name.casefold()]
@@ -394,7 +396,9 @@ class Container(Published):
                 f"is not a regular expression ({error})", remedy="Write for example '^([0-9]+)_'"
             ) from error
         if not groups:
-            raise InputError("has no group", remedy="Put the patient between parentheses")
+            raise InputError(
+                "has no group", remedy="Put parentheses around the part that is the patient"
+            )
         return pattern
 
 

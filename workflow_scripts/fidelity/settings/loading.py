@@ -91,11 +91,11 @@ def follow_names(config: dict[str, Any]) -> None:
         if not isinstance(name, str) or (name in explainers and name not in entries):
             continue
         if name not in known:
-            why = "sweeps all layers: name one"
+            why = "uses all layers, but must use one"
             if name not in entries:
                 why = "is not an explainer of this config"
             elif "of" in entries[name]:
-                why = "runs another one itself"
+                why = "itself runs another explainer"
             raise InputError(
                 f"{name!r} {why}", field=f"explainers.{key}.of", remedy=suggestion(name, known)
             )
@@ -112,7 +112,7 @@ def expand_layers(explainers: Mapping[str, Explainer]) -> dict[str, Explainer]:
     for name, entry in explainers.items():
         if getattr(getattr(entry, "of", None), "layer", None) == SWEEP:
             raise InputError(
-                "sweeps layers inside another explainer",
+                "an explainer inside another one cannot use all layers",
                 field=f"explainers.{name}.of.layer",
                 remedy="Name one layer, auto, or depth-1 to depth-4",
             )
@@ -122,7 +122,7 @@ def expand_layers(explainers: Mapping[str, Explainer]) -> dict[str, Explainer]:
         for key, layer in parts_of(name).items():
             if key in explainers:
                 raise InputError(
-                    f"is also the name of a part of {name!r}, which sweeps all layers",
+                    f"is also the name of a part of {name!r}, which uses all layers",
                     field=f"explainers.{key}",
                     remedy="Rename one",
                 )

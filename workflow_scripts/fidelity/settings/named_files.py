@@ -107,7 +107,8 @@ def _check_imported(key: str, entry: Imported) -> None:
         raise InputError(
             f"no file in {str(root)!r} fits the pattern {pattern_of(entry)!r}",
             field=f"explainers.{key}.pattern",
-            remedy="Correct the pattern; {case} and {class} stand for their names",
+            remedy="Correct the pattern: {case} and {class} are replaced by the names of case"
+            " and class",
         )
 
 
@@ -125,7 +126,7 @@ def _check_chexpert(path: str, root: Path, dataset: Chexlocalize, config: Config
         if split not in found:
             what = "label file" if found is layout.tables else f"file of {dataset.references}"
             raise InputError(
-                f"there is no {what} of the split {split!r} below {str(root)!r}",
+                f"no {what} was found for the split {split!r} below {str(root)!r}",
                 field=f"{path}.root",
                 remedy="Add the file, or leave the split out of explain.splits"
                 if split != "train"
@@ -153,7 +154,7 @@ def _check_second_masks(path: str, table: Path, dataset: Table, config: Config) 
         if not (readers_in(columns) if reader == ANY else {*wanted, *boxed} & {*columns}):
             whose = "a second reader" if reader == SECOND else f"the reader {reader}"
             raise InputError(
-                f"explainers.{key} needs masks of {whose}; {str(table)!r} has no column "
+                f"explainers.{key} needs masks of {whose}, but {str(table)!r} has no column "
                 + " or ".join(map(repr, wanted)),
                 field=f"{path}.table",
                 remedy="Add the column, or leave the explainer out",
@@ -169,7 +170,10 @@ def _plugin_functions(paths: list[str]) -> list[str]:
             tree = ast.parse(Path(path).read_text(encoding="utf-8"))
         except SyntaxError as error:
             raise InputError(
-                f"line {error.lineno}: {error.msg}", file=path, field="plugins"
+                f"line {error.lineno}: {error.msg}",
+                file=path,
+                field="plugins",
+                remedy="Correct the Python code in this line",
             ) from error
         functions += [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
     return functions

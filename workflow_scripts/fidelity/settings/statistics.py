@@ -131,7 +131,7 @@ class Scores(Section):
     @classmethod
     def _has_iou(cls, names: list[str]) -> list[str]:
         if "iou" not in names:
-            raise InputError("lacks iou, which orders the gallery", remedy="Add iou")
+            raise InputError("iou is missing, but the gallery is ordered by it", remedy="Add iou")
         return names
 
 

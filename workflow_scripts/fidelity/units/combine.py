@@ -31,7 +31,7 @@ def find_units(folder: Path) -> list[Unit]:
     units = [read_unit(path.parent) for path in sorted(folder.rglob(INDEX))]
     if not units:
         raise InputError(
-            f"has no unit (no file {INDEX})",
+            f"contains no unit (no file {INDEX})",
             file=folder,
             remedy="Name the folder that holds the units of a study",
         )
@@ -40,7 +40,7 @@ def find_units(folder: Path) -> list[Unit]:
         key = unit.dataset, unit.name
         if key in seen:
             raise InputError(
-                f"there are two units {unit.name!r} of the data set {unit.dataset!r}",
+                f"the unit {unit.name!r} of the data set {unit.dataset!r} exists twice",
                 file=unit.folder,
                 remedy=f"Remove this folder or {seen[key].folder}",
             )
@@ -243,7 +243,8 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
         if unit.name in {NONE, *trained} or len(seeds) > 1:
             continue
         raise InputError(
-            f"the unit {unit.name!r} is none of the trainings ({', '.join(trained)})",
+            f"the unit {unit.name!r} is not one of the trainings of the config"
+            f" ({', '.join(trained)})",
             file=unit.folder,
             remedy="Run this unit again with the config of the others, or remove it",
         )

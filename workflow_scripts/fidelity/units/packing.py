@@ -63,7 +63,7 @@ def pack(tables: Mapping[str, pd.DataFrame], stem: Path, limit: int = MAX_BYTES)
                 f"the table would change when it is written and read again: {error}",
                 file=stem.with_name(names[0]),
                 field=name,
-                remedy="Report this with the table",
+                remedy="Report this as a bug, with the table",
             ) from error
     return found
 
@@ -86,7 +86,7 @@ def unpack(packed: Mapping[str, Any], folder: Path) -> Iterator[tuple[str, pd.Da
         absent = [column for column in columns if column not in whole.columns]
         if absent:
             raise InputError(
-                "lacks this column",
+                "this column is missing",
                 file=folder / packed["files"][0],
                 field=absent[0],
                 remedy=RESTORE,

@@ -156,7 +156,7 @@ def read_unit(folder: Path) -> Unit:
     needed = ("name", "dataset", "own", "shared", "code", "tables", "copies", "format")
     absent = [key for key in needed if key not in index]
     if absent:
-        raise InputError("lacks this key", file=path, field=absent[0], remedy=RESTORE)
+        raise InputError("this key is missing", file=path, field=absent[0], remedy=RESTORE)
     if index["format"] > FORMAT:
         raise InputError(
             f"was written by a later version (format {index['format']})",
@@ -195,7 +195,7 @@ def restore(unit: Unit, results: Path) -> None:
     for path in [*unit.copies, *tables, *unit.plugins]:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
             raise InputError(
-                f"{path!r} lies outside the results",
+                f"{path!r} is outside the folder of results",
                 file=unit.folder / INDEX,
                 remedy=RESTORE,
             )

@@ -223,7 +223,7 @@ def test_two_label_files_of_a_split_must_be_told_apart(root):
 @pytest.mark.parametrize(
     ("old", "new", "problem"),
     [
-        ("Path,", "Pfad,", "lacks the column Path"),
+        ("Path,", "Pfad,", "the column Path is missing"),
         (",1.0,", ",2.0,", "'2.0' is not a label"),
         ("patient00017/", "", "is not a path like"),
         ("Frontal,,", "Oblique,,", "'oblique' is neither"),
@@ -252,7 +252,7 @@ def test_missing_files_are_named(root):
 @pytest.mark.parametrize(
     ("entry", "problem"),
     [
-        ({"size": [HEIGHT, WIDTH], "counts": "abc"}, "does not fill its size"),
+        ({"size": [HEIGHT, WIDTH], "counts": "abc"}, "do not add up to the size"),
         ({"size": [-1, WIDTH], "counts": "abc"}, "not a COCO run-length encoding"),
     ],
 )
@@ -277,7 +277,7 @@ def test_polygons_are_checked(root):
     assert not read_mask_at(root, f"{path.name}#p/Cardiomegaly").any()
     with pytest.raises(InputError, match="polygon 1 is not a list"):
         read_mask_at(root, f"{path.name}#p/Odd")
-    with pytest.raises(InputError, match="the image has no entry"):
+    with pytest.raises(InputError, match="the file has no entry for this image"):
         read_reference(root, f"{path.name}#q/Edema")
 
 

@@ -301,7 +301,7 @@ def test_a_phantom_is_replaced_but_other_data_are_not(tmp_path):
     phantom.generate(tmp_path, dataset("phantom", few), seed=1)
     assert len(list(tmp_path.rglob("images/*.png"))) == 3
     (tmp_path / "phantom.json").unlink()
-    with pytest.raises(InputError, match="folder of its own"):
+    with pytest.raises(InputError, match="a separate folder"):
         phantom.generate(tmp_path, dataset("phantom", few), seed=1)
     assert len(list(tmp_path.rglob("images/*.png"))) == 3
 

@@ -35,14 +35,25 @@ def read_points(path: Path) -> Points:
     try:
         content = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
-        raise InputError(f"the file of points is not JSON ({error})", file=path) from error
+        raise InputError(
+            f"the file of points is not JSON ({error})",
+            file=path,
+            remedy="Restore the file as it was downloaded",
+        ) from error
     if not isinstance(content, dict):
-        raise InputError("points are not {image: {class: [[x, y], …]}}", file=path)
+        raise InputError(
+            "the content is not {image: {class: [[x, y], …]}}",
+            file=path,
+            remedy="Restore the file as it was downloaded",
+        )
     for image, by_class in content.items():
         for cls, points in by_class.items() if isinstance(by_class, dict) else [("", None)]:
             if not (isinstance(points, list) and all(map(_is_point, points))):
                 raise InputError(
-                    "points are not a list of [x, y]", file=path, field=f"{image}/{cls}".rstrip("/")
+                    "points are not a list of [x, y]",
+                    file=path,
+                    field=f"{image}/{cls}".rstrip("/"),
+                    remedy="Restore the file as it was downloaded",
                 )
     return content
 
@@ -72,7 +83,11 @@ def is_hit(reference: np.ndarray, points: Iterable[Iterable[float]], field: str)
     hit = False
     for x, y in points:
         if not (0 <= x < reference.shape[1] and 0 <= y < reference.shape[0]):
-            raise InputError(f"the point ({x}, {y}) lies outside the image", field=field)
+            raise InputError(
+                f"the point ({x}, {y}) is outside the image",
+                field=field,
+                remedy="Check that the points are pixels of the original image",
+            )
         hit = hit or bool(reference[int(y), int(x)])
     return hit
 
@@ -109,7 +124,7 @@ def hit_rates(
     table = table[table.groupby("split")["marked"].transform("any").astype(bool)]
     if table.empty:
         raise InputError(
-            "no case with a reference mask has a point of the human benchmark",
+            "the human benchmark has no point for any case with a reference mask",
             field="human_benchmark.points",
             remedy="Check that the file is of this data set",
         )

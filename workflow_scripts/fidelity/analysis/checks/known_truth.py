@@ -34,12 +34,12 @@ def check_known(
     wrong = [f"{name}: {text}" for name, text in why.items() if text is not None]
     if wrong:
         raise InputError(
-            "a classifier was not shown to rely on the mark alone, so nothing is scored. "
-            f"{'. '.join(wrong)}",
+            "a classifier was not shown to rely only on the mark, so nothing is scored."
+            f" {'. '.join(wrong)}",
             field=f"known_truth.datasets: {dataset}",
-            remedy="Train for more epochs. Of a phantom with a shortcut, set contrast: 0, "
-            "shortcut.probability: 1 and shortcut.distractor: 0. Or remove the data set from "
-            "known_truth.datasets",
+            remedy="Train for more epochs. For a phantom with a shortcut, set contrast: 0,"
+            " shortcut.probability: 1 and shortcut.distractor: 0. Or remove the data set"
+            " from known_truth.datasets",
         )
 
 

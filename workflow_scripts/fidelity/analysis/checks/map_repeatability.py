@@ -61,8 +61,8 @@ def _compare(
     names = {(record.case, record.cls) for _, record in found}
     if len(names) > 1:
         raise InputError(
-            f"the training seeds have maps of different cases ({sorted(names)[0][0]!r} and "
-            f"{sorted(names)[1][0]!r} at one place)",
+            f"the training seeds have maps of different cases: {sorted(names)[0][0]!r} and"
+            f" {sorted(names)[1][0]!r} are at the same position",
             remedy="Delete the map files of this explainer and run again",
         )
     maps = [record.map for _, record in found if record.map is not None]

@@ -33,7 +33,11 @@ def pair_ious(
     rows = []
     for case in sorted(set().union(*masks.values())):
         if case not in splits:
-            raise InputError("the case has no split", field=case, remedy="Delete the masks")
+            raise InputError(
+                "the prepared data do not contain this case",
+                field=case,
+                remedy="Delete the masks and run again",
+            )
         classes = sorted(set().union(*(found.get(case, {}) for found in masks.values())))
         rows += [
             (case, splits[case], cls, a, b, iou)
@@ -100,7 +104,7 @@ def _pairs(
         raise InputError(
             "the explainers' masks differ in size",
             field=f"{case}/{cls}",
-            remedy="Recompute all masks with one scoring_size",
+            remedy="Recompute all masks with the same scoring_size",
         )
     for a, b in combinations(packed, 2):
         if own is not None and a not in own and b not in own:

@@ -127,7 +127,10 @@ class Table:
                 table[name] = pd.to_numeric(table[name].replace("", float("nan")))
             except ValueError as error:
                 raise InputError(
-                    f"holds no numbers ({error})", file=path, field=name, remedy=AGAIN
+                    f"the column contains values that are not numbers ({error})",
+                    file=path,
+                    field=name,
+                    remedy=AGAIN,
                 ) from error
         return table
 

@@ -46,15 +46,15 @@ def export(masks: Masks, cases: Iterable[Case]) -> Masks:
         given = {canonical(cls): rle for cls, rle in masks.get(case.case, {}).items()}
         if unknown := sorted(set(given) - set(PATHOLOGIES)):
             raise InputError(
-                f"{unknown[0]!r} is none of CheXlocalize's pathologies",
+                f"{unknown[0]!r} is not one of CheXlocalize's pathologies",
                 field=case.case,
-                remedy=f"They are {', '.join(PATHOLOGIES)}; rename the class in the case table",
+                remedy=f"They are {', '.join(PATHOLOGIES)}. Rename the class in the case table",
             )
         size = [case.height, case.width]
         for cls, rle in given.items():
             if rle["size"] != size:
                 raise InputError(
-                    f"the mask has size {rle['size']}, the image {size}",
+                    f"the mask has size {rle['size']}, but the image has {size}",
                     field=f"{case.case}/{cls}",
                     remedy="CheXlocalize compares at the original size: set scoring_size: original",
                 )

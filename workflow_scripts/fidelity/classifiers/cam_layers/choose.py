@@ -145,10 +145,11 @@ def find_cam_layer(classifier: Classifier, name: str | None = "auto") -> CamLaye
     elif depth:
         if not known:
             raise InputError(
-                f"the layers of {classifier.architecture} from early to late are not known",
+                f"the order of the layers of {classifier.architecture}, from early to late, is"
+                " unknown",
                 field="layer",
-                remedy="Name each layer, one explainer for each, or give a plugin's function the "
-                "attribute cam_layers",
+                remedy="Define one explainer for each layer. Or give the function of a plugin"
+                " the attribute cam_layers",
             )
         name = known[math.ceil(int(depth.group(1)) * len(known) / DEPTHS) - 1]
     if name not in dict(network.named_modules()) or not name:
@@ -192,7 +193,7 @@ def _checked(classifier: Classifier, name: str, probe: Probe) -> CamLayer:
     possible = [] if output is None else layouts(output.shape, 1)
     if output is None or not possible:
         raise InputError(
-            f"{where} is not used or returns no feature map (n, channels, h, w) or tokens",
+            f"{where} is not used, or returns neither a feature map (n, channels, h, w) nor tokens",
             field="layer",
             remedy="Name a convolutional layer, or a block or norm of a transformer",
         )
@@ -208,9 +209,9 @@ def _checked(classifier: Classifier, name: str, probe: Probe) -> CamLayer:
     layout = _proven_layout(classifier, name, probe)
     if gradient is None or not layout.grid(gradient).any():
         raise InputError(
-            f"no gradient of the logits reaches {where} at its positions",
+            f"no gradient of the logits reaches the positions of {where}",
             field="layer",
-            remedy="Name an earlier layer (of a ViT the last block's first norm)",
+            remedy="Name an earlier layer (for a ViT, the first norm of the last block)",
         )
     height, width = layout.grid(output).shape[2:]
     if min(height, width) <= 1:
@@ -222,8 +223,8 @@ def _checked(classifier: Classifier, name: str, probe: Probe) -> CamLayer:
 def _too_small(classifier: Classifier, where: str, size: Sequence[int]) -> InputError:
     height, width = size
     return InputError(
-        f"{where} has {height}×{width} positions at {classifier.image_size} px: a map needs more"
-        " than one each way",
+        f"{where} has {height}×{width} positions at {classifier.image_size} px, but a map needs"
+        " at least two in each direction",
         field="layer",
         remedy="Use a larger image_size or name an earlier layer",
     )
@@ -239,7 +240,7 @@ def _proven_layout(classifier: Classifier, name: str, probe: Probe) -> Layout:
         f"the cells of layer {name!r} of {classifier.architecture} do not correspond to fixed"
         " places in the image",
         field="layer",
-        remedy=f"Layers that do: {', '.join(near)}" if near else OTHERS,
+        remedy=f"Suitable layers: {', '.join(near)}" if near else OTHERS,
     )
 
 

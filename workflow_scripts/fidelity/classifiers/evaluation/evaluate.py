@@ -87,10 +87,18 @@ def _checked_classes(predictions: pd.DataFrame, classifier: str, task: str) -> l
     """Return the classes; raise InputError unless every case has each class once."""
     classes = list(dict.fromkeys(predictions["class"]))
     if predictions.duplicated(["case", "class"]).any():
-        raise InputError("a case has two predictions for one class", field=classifier)
+        raise InputError(
+            "a case has two predictions for the same class",
+            field=classifier,
+            remedy="Delete the predictions and run again",
+        )
     per_case = predictions.groupby("case", sort=False)
     if (per_case.size() != len(classes)).any():
-        raise InputError("a case lacks a prediction for a class", field=classifier)
+        raise InputError(
+            "a case has no prediction for one of the classes",
+            field=classifier,
+            remedy="Delete the predictions and run again",
+        )
     if task != "multilabel" and (per_case["label"].sum() != 1).any():
         raise InputError(
             "a case does not have exactly one class, but the classes exclude each other",

@@ -133,7 +133,10 @@ def train(
     classifier.to(device, memory_format=torch.channels_last)
     dtype = str(compute.get("dtype", "auto"))
     if not validation:
-        log.warning("no validation case: the last epoch is kept; training does not stop early")
+        log.warning(
+            "there is no validation case, so training does not stop early and the"
+            " weights of the last epoch are kept"
+        )
         validation = None
     objective = Objective.weighed(classifier, settings.class_weights, training)
     store = store or EpochStore()
@@ -170,7 +173,7 @@ def train(
             _log_epoch(row)
     if course.best_epoch is None:
         raise InputError(
-            "training had no epoch with a finite validation loss",
+            "the validation loss was not finite in any epoch",
             field="training.learning_rate",
             remedy="Lower the learning rate, or set epochs above 0",
         )

@@ -24,7 +24,7 @@ from torch import nn
 from fidelity.base.errors import InputError, first_line
 from fidelity.classifiers.weights.header import Shell
 
-MORE_MEMORY = "Give the job more memory. If the file is small, it is damaged: fetch it again"
+MORE_MEMORY = "Give the job more memory. If the file is small, it is damaged: download it again"
 # Weights files of torchxrayvision are pickled modules.
 EXPORT_XRV = (
     "Export it once where you trust its origin: import torch, torchxrayvision as xrv; "
@@ -112,7 +112,7 @@ def _checkpoint(
     sets = {name: tensors for name, tensors in sets.items() if tensors}
     if not sets:
         raise InputError(
-            "the checkpoint holds no state dict",
+            "the checkpoint does not contain a state dict",
             file=path,
             field="weights",
             remedy="Save model.state_dict()",
@@ -227,7 +227,9 @@ def _shell(name: str) -> Callable:
 
 
 def missing(path: str | Path) -> InputError:
-    return InputError("the checkpoint does not exist", file=path, field="weights")
+    return InputError(
+        "the checkpoint does not exist", file=path, field="weights", remedy="Correct the path"
+    )
 
 
 def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
@@ -237,7 +239,7 @@ def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
     if found is None:
         return corrupt(path, error)
     return InputError(
-        f"the checkpoint is a pickle that would run code ({found.group(1)}), so it was refused",
+        f"the checkpoint is a pickle that would run code ({found.group(1)}), so it was not loaded",
         file=path,
         field="weights",
         remedy=EXPORT_XRV if found.group(1).startswith("torchxrayvision.") else EXPORT,
@@ -251,7 +253,7 @@ def corrupt(path: str | Path, error: Exception) -> InputError:
         field="weights",
         remedy=MORE_MEMORY
         if isinstance(error, MemoryError)
-        else "The file is damaged or no checkpoint; fetch or train it again",
+        else "The file is damaged or is not a checkpoint. Download or train it again",
     )
 
 

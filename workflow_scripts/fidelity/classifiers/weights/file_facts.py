@@ -102,13 +102,13 @@ class Foreign:
         line = _line([*names, *["…"] * (count - len(names))] if count >= len(names) else names)
         hint = ""
         if one_logit:
-            hint = " (first the class of outputs below 0)"
+            hint = " (the first class is that of outputs below 0)"
             line = f"head: one_logit and {line}"
         return InputError(
-            f"the network has {what}, and neither the file nor the config states which class each"
-            " one is"
+            f"the network has {what}, but neither the file nor the config states which class each"
+            " output is"
             if self.outputs > 1
-            else "the network has 1 output, and neither the file nor the config states its classes",
+            else "the network has 1 output, but neither the file nor the config states its classes",
             file=self.path,
             field="classes",
             remedy="Look the order up in the training script and write it, for example:"
@@ -168,7 +168,7 @@ def read_foreign(
     if architecture == TORCHSCRIPT:
         script = trusted_torchscript(path, trusted).eval()
         channels, outputs = _ask_script(script, path, image_size)
-        log.info("%s: used with images of %d px, which it takes", path, image_size)
+        log.info("%s: used with images of %d px; the network accepts this size", path, image_size)
         return Foreign(path, architecture, image_size, outputs, channels, None, None, script)
     checkpoint = read_checkpoint(path)
     own, heads = own_shapes(architecture, image_size, None, plugins)
@@ -293,7 +293,7 @@ def _raise_misshapen(
 def wrong_size(path: str | Path | None, taken: int, size: int) -> InputError:
     """Return the error for a network that accepts another image size than the given one."""
     return InputError(
-        f"the network takes images of {taken} px, and image_size is {size}",
+        f"the network takes images of {taken} px, but image_size is {size}",
         file=path,
         field="image_size",
         remedy=f"Write image_size: {taken} under the data set",
@@ -302,9 +302,9 @@ def wrong_size(path: str | Path | None, taken: int, size: int) -> InputError:
 
 def _log(found: Match, path: Path) -> None:
     if found.place:
-        log.info("%s: the weights are those under %r", path, found.place)
+        log.info("%s: the weights are read from the entry %r", path, found.place)
     if found.renamed is not None:
-        log.info("%s: the head is the one linear layer %r", path, found.renamed)
+        log.info("%s: the only linear layer, %r, is used as the head", path, found.renamed)
     for kind, names in found.dropped.items():
         log.info("%s: left out, %s: %s", path, kind, ", ".join(names))
 
@@ -316,7 +316,9 @@ def _ask_script(script: nn.Module, path: Path, size: int) -> tuple[int, int]:
         try:
             return channels, count_outputs(script, channels, size)
         except InputError as error:
-            raise InputError(error.problem, file=path, field="architecture") from error
+            raise InputError(
+                error.problem, file=path, field="architecture", remedy=error.remedy
+            ) from error
         except Exception as error:  # the script may raise any error
             reason = error
     for channels in candidates:

@@ -74,7 +74,8 @@ def _check_finite(network: nn.Module, foreign: Foreign) -> None:
     bad = [key for key, value in state if not value.isfinite().all()]
     if bad:
         raise InputError(
-            f"the weights are not finite (first: {bad[0]}), as after a training that diverged",
+            f"the weights are not finite (first: {bad[0]}). A training that diverged can cause"
+            " this",
             file=foreign.path,
             field="weights",
             remedy="Use the weights of an earlier epoch, or train again",
@@ -89,7 +90,7 @@ def _wrong_number(foreign: Foreign, classes: Sequence[str], activation: Activati
     remedy = "List all classes of the checkpoint, in the order of its outputs, under classes"
     if foreign.outputs == 1 and len(classes) == 2 and activation == "softmax":
         field = "head"
-        remedy = "Write head: one_logit; the first of classes is then that of outputs below 0"
+        remedy = "Write head: one_logit. The first of classes is then the class of outputs below 0"
     elif activation == "one_logit":
         field = "head"
         remedy = "Leave head: one_logit out"
@@ -165,7 +166,9 @@ def initialise(network: nn.Module, foreign: Foreign) -> list[str]:
     if fresh:
         names = ", ".join(fresh)
         log.info(
-            "%s: %s keep random start weights (another number of classes)", foreign.path, names
+            "%s: %s keep random start weights, because the number of classes differs",
+            foreign.path,
+            names,
         )
     return fresh
 
@@ -199,7 +202,7 @@ def input_normalisation(
     if own is not None:
         mean, std = own
     elif channels == 1 and len(mean) == 3:
-        log.info("grey input: mean and std are the averages of those of three channels")
+        log.info("grey input: mean and std are averages over the three channels")
     mean = tuple(entry.mean or _spread(mean, channels))
     std = tuple(entry.std or _spread(std, channels))
     log.info("images from 0 to 1 are normalised with mean %s and std %s", list(mean), list(std))
@@ -216,8 +219,9 @@ def input_normalisation(
                 " state whether this one did",
                 file=foreign.path,
                 field="transform_input",
-                remedy="Write transform_input: true if its training started from ImageNet's"
-                " weights (torchvision then always rescales), else transform_input: false",
+                remedy="Write transform_input: true if its training started from the ImageNet"
+                " weights (torchvision then always rescales). Otherwise, write"
+                " transform_input: false",
             )
         rescales = given
     return rescaled(mean, std) if rescales else (mean, std)

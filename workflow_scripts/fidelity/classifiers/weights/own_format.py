@@ -111,7 +111,7 @@ def _read_saved(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tenso
             raise InputError(
                 "the safetensors file was not written by this project",
                 file=path,
-                remedy="Import it: name it under the classifier's weights",
+                remedy="Import it: give its path under the weights of the classifier",
             )
         try:
             meta = json.loads(text)
@@ -129,7 +129,7 @@ def _read_saved(path: str | Path) -> tuple[dict[str, Any], dict[str, torch.Tenso
             "the weights or their metadata differ from what was saved (the checksum does not"
             " match)",
             file=path,
-            remedy="The file is damaged: delete it and run again",
+            remedy="The file is damaged. Delete it and run again",
         )
     return meta, tensors
 

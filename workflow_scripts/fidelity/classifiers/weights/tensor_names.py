@@ -158,7 +158,7 @@ def _choose(
         if len(named) == 1:
             return named[0]
         raise InputError(
-            f"the file holds no weights of this network under {entry!r}"
+            f"under {entry!r}, the file holds no weights of this network"
             if not named
             else f"the file holds several sets of weights under {entry!r}",
             file=checkpoint.path,
@@ -171,7 +171,7 @@ def _choose(
             f" {', '.join(repr(place or 'the top of the file') for place in distinct)}",
             file=checkpoint.path,
             field="weights",
-            remedy=f"Write which one the results are about: weights_entry:"
+            remedy="State which one to use: weights_entry:"
             f" {next(filter(None, reversed(distinct)))}",
         )
     return next(iter(distinct))
@@ -311,6 +311,6 @@ def raise_misfit(
         f"the checkpoint does not fit {architecture}: {'; '.join(parts)}",
         file=path,
         field="weights",
-        remedy="Name the architecture that it was trained with. For a network of your own write a"
+        remedy="Name the architecture that it was trained with. For your own network, write a"
         " function that builds it: architecture: plugin:<function> (docs/models.md)",
     )

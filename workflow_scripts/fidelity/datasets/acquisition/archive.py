@@ -104,13 +104,13 @@ def _fault(entry: zipfile.ZipInfo, *, is_repeated: bool) -> "Message | None":
     if name.startswith("/") or PureWindowsPath(name).drive or "\\" in name or not name:
         return "has an absolute path or a backslash in its name"
     if ".." in PurePosixPath(name).parts:
-        return "leads out of the folder ('..')"
+        return "would be written outside the folder ('..')"
     # Archives made on Windows state no file type at all (0).
     if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
         return "is a link or another special file"
     if entry.flag_bits & 1:
         return "is encrypted"
-    return "is in it twice" if is_repeated else None
+    return "is in the archive twice" if is_repeated else None
 
 
 def _fingerprint(members: list[zipfile.ZipInfo]) -> str:
@@ -126,7 +126,7 @@ def _unpack_all(
     total, free = sum(m.file_size for m in members), shutil.disk_usage(target.parent).free
     if total + RESERVE > free:
         raise InputError(
-            f"needs {total / 1e9:.3g} GB, and {target.parent} has {free / 1e9:.3g} GB left",
+            f"needs {total / 1e9:.3g} GB, but {target.parent} has only {free / 1e9:.3g} GB left",
             file=archive,
             field="archive",
             remedy="Make room, or run in a folder on a larger disk",

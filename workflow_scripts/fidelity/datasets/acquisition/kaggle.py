@@ -110,15 +110,15 @@ def _partial_size(dataset: str) -> int:
 def _by_hand(dataset: str) -> str:
     owner, name = dataset.split("/")[:2]
     return (
-        f"open https://www.kaggle.com/datasets/{owner}/{name} in a browser, click 'Download',"
-        " and set 'archive: <the .zip>' (or unpack it and set 'root: <the folder>') in place of"
+        f"open https://www.kaggle.com/datasets/{owner}/{name} in a browser and click 'Download'."
+        " Then set 'archive: <the .zip>' (or unpack it and set 'root: <the folder>') instead of"
         " 'download: kaggle'"
     )
 
 
 def _refused(dataset: str) -> InputError:
     return InputError(
-        f"Kaggle requires credentials for {dataset!r}, and none or no valid ones were found",
+        f"Kaggle requires credentials for {dataset!r}, but no valid ones were found",
         field="download",
         remedy="At kaggle.com, click your picture, 'Settings', 'API', and create a token. Save it"
         " as ~/.kaggle/access_token (an older kaggle.json as ~/.kaggle/kaggle.json), or set the"
@@ -134,8 +134,8 @@ def _answered(dataset: str, status: int | None) -> InputError:
         return InputError(
             f"Kaggle has no data set {dataset!r}",
             field="kaggle_dataset",
-            remedy="Check the name: owner/name as in the page's address, /versions/<number> after"
-            " it to pin a version",
+            remedy="Check the name: write owner/name as in the address of the page. Add"
+            " /versions/<number> to choose a version",
         )
     return InputError(
         f"Kaggle answered with an error (HTTP {status}) for {dataset!r}",

@@ -81,7 +81,7 @@ class ImageFiles:
         unused = {path for paths in self.by_name.values() for path in paths} - self.used
         if unused:
             log.warning(
-                "%d images have no row in %s and are not used, the first: %s",
+                "%d images have no row in %s and are not used (first: %s)",
                 len(unused),
                 table,
                 min(unused),

@@ -98,5 +98,5 @@ def _size(row: Row, cells: list[str]) -> tuple[int, int]:
     except ValueError:
         height = width = 0
     if min(height, width) < 1:
-        raise row.wrong(f"{' x '.join(cells)} is not the size of an image", remedy=REMEDY)
+        raise row.wrong(f"{' x '.join(cells)} is not a possible image size", remedy=REMEDY)
     return height, width

@@ -66,7 +66,9 @@ class Entries(Mapping[str, dict[str, Any]]):
             size = [int(float(cells.get(side) or 1024)) for side in ("Height", "Width")]
         except ValueError as error:
             raise InputError(
-                f"{image!r} has no size in pixels", file=self.path, remedy=RESTORE
+                f"{image!r}: Height and Width are not both numbers of pixels",
+                file=self.path,
+                remedy=RESTORE,
             ) from error
         parts = {organ: [cells[organ]] for organ in ORGANS if organ in cells}
         parts[LUNGS] = [cells[organ] for organ in ORGANS[:2]]
@@ -101,7 +103,10 @@ def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
             given = float(cells[QUALITY]) if QUALITY in cells else None
         except ValueError as error:
             raise InputError(
-                f"{image!r} has no number in the column", file=path, field=QUALITY, remedy=RESTORE
+                f"{image!r}: the cell in this column is not a number",
+                file=path,
+                field=QUALITY,
+                remedy=RESTORE,
             ) from error
         found[image] = Row(given, tuple(o for o in ORGANS if cells.get(o, "").strip()))
     return found
@@ -139,7 +144,7 @@ def _cells(line: bytes, path: str | Path, width: int = 0) -> list[str]:
         raise InputError(f"cannot be read as CSV ({error})", file=path, remedy=RESTORE) from error
     if width and len(cells) != width:
         raise InputError(
-            f"the row of {cells[0]!r} has {len(cells)} cells, and the header {width}",
+            f"the row of {cells[0]!r} has {len(cells)} cells, but the header has {width}",
             file=path,
             remedy=RESTORE,
         )

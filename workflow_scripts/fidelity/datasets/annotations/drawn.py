@@ -133,7 +133,7 @@ class Row:
         if x1 <= x0 or y1 <= y0:
             raise self.wrong(
                 f"the box is {x1 - x0:g} wide and {y1 - y0:g} high",
-                remedy="Correct the row, or remove it: width and height are above 0",
+                remedy="Correct the row so that width and height are above 0, or remove the row",
             )
         return Drawn((y0, x0, y1, x1), self.place, reader)
 
@@ -148,7 +148,7 @@ class Row:
         except (TypeError, ValueError, OverflowError):
             numbers = []
         if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
-            raise self.wrong(f"{values!r} is not a box of four numbers")
+            raise self.wrong(f"{values!r} is not a box: four numbers are required")
         return numbers
 
 

@@ -46,8 +46,8 @@ NO_SYNTAX: "Message" = (
 )
 NO_PREAMBLE: "Message" = "are DICOM without a preamble; they were read from their first byte on"
 HIGH_BITS: "Message" = (
-    "are DICOM with values beyond BitsStored; the bits above it were ignored, which is right for an"
-    " overlay alone"
+    "are DICOM with values that need more bits than BitsStored. The extra bits were ignored,"
+    " which is correct only if they hold an overlay"
 )
 SPACINGS = ("PixelSpacing", "ImagerPixelSpacing")
 ELEMENTS = (
@@ -258,8 +258,8 @@ def _assume_syntax(header: Dataset, path: str) -> None:
         syntax = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian
     if header.get("PixelData", b"")[: len(ITEM)] == ITEM:
         raise InputError(
-            "the DICOM file has compressed pixels and no Transfer Syntax UID, so the compression is"
-            " not known",
+            "the DICOM file has compressed pixels but no Transfer Syntax UID, so the kind of"
+            " compression is unknown",
             file=path,
             remedy="Export it again, with element (0002,0010) or uncompressed",
         )

@@ -79,8 +79,8 @@ def _check_pixels(case: Case, image: tuple[int, int], root: Path) -> None:
             if min(box) >= 0 and max(box) <= 1 < min(image):
                 y0, x0, y1, x1 = box
                 raise BoxMisfitError(
-                    f"the box {x0:g} {y0:g} {x1:g} {y1:g} (x0 y0 x1 y1) of {cls!r} lies within one"
-                    " pixel: its numbers seem to be shares of the sides",
+                    f"the box {x0:g} {y0:g} {x1:g} {y1:g} (x0 y0 x1 y1) of {cls!r} is smaller"
+                    " than one pixel. Its numbers seem to be fractions of width and height",
                     file=root / case.image,
                     field=f"boxes of {case.case}",
                     remedy=f"Write pixels: multiply x by {image[1]} and y by {image[0]}",
@@ -105,8 +105,8 @@ def _inside(box: FloatBox, size: tuple[int, int]) -> FloatBox | None:
 def _check_shape(case: Case, drawn_on: tuple[int, int], image: tuple[int, int], root: Path) -> None:
     if differ_in_shape(drawn_on, image):
         raise BoxMisfitError(
-            f"the boxes are of an image of {drawn_on[1]} x {drawn_on[0]} pixels, and the file has"
-            f" {image[1]} x {image[0]}: the aspect ratios differ",
+            f"the boxes are for an image of {drawn_on[1]} x {drawn_on[0]} pixels, but the file"
+            f" has {image[1]} x {image[0]}: the aspect ratios differ",
             file=root / case.image,
             field=f"boxes of {case.case}",
             remedy="Use the images that the boxes were drawn on, or copies resized without"
@@ -121,9 +121,10 @@ def _outside(
     shown = f"{x0:g} {y0:g} {x1:g} {y1:g}"
     of = "a whole of 1 x 1" if size == RELATIVE else f"{size[1]} x {size[0]} pixels"
     return BoxMisfitError(
-        f"{place}: the box {shown} (x0 y0 x1 y1) of {cls!r} leaves the image, which has {of}",
+        f"{place}: the box {shown} (x0 y0 x1 y1) of {cls!r} extends beyond the image, which has"
+        f" {of}",
         file=root / case.image,
         field="boxes_outside",
         remedy="Correct the row, or use images of the size that the boxes were drawn on. To cut"
-        " the box, set boxes_outside: clip (a box wholly outside is an error in any case)",
+        " the box, set boxes_outside: clip (a box completely outside is always an error)",
     )

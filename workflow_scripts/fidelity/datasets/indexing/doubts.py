@@ -100,9 +100,9 @@ def check_brightness(examined: list[Examined], root: Path) -> None:
     dark = [one for one in deep if one.findings.largest < DARK * DEEP]
     if dark and any(one.findings.largest >= DEEP / 2 for one in deep):
         log.warning(
-            "%d of %d 16-bit images have no value above %d, and others reach %d. If they hold fewer"
-            " bits, they are too dark: export all images in one range, or set intensity:"
-            " percentile. The first: %s",
+            "%d of %d 16-bit images have no value above %d, but others reach %d. If the first"
+            " ones have fewer bits, they will be too dark: export all images in one range, or"
+            " set intensity: percentile. The first: %s",
             len(dark),
             len(deep),
             max(one.findings.largest for one in dark),
@@ -113,7 +113,7 @@ def check_brightness(examined: list[Examined], root: Path) -> None:
     if stored and all(largest < DARK * 2**bits for largest, bits in stored):
         log.warning(
             "none of the %d DICOM images without a window has a value above %d of %d, so all are"
-            " dark (of MONOCHROME1: bright). If their values have fewer bits than the header"
+            " dark (MONOCHROME1: bright). If their values have fewer bits than the header"
             " states, set intensity: percentile",
             len(stored),
             *max((largest, 2**bits - 1) for largest, bits in stored),
@@ -130,8 +130,8 @@ def tell_copies(examined: list[Examined], used: set[str]) -> None:
         copies = [names for (of, _), names in by_split.items() if of == split and len(names) > 1]
         if copies:
             log.warning(
-                "%s: %d images are copies of another one of this split (first: %r of %r). Each"
-                " counts as a case of its own. Remove the copies, or give them one patient",
+                "%s: %d images are copies of another image of this split (first: %r of %r). Each"
+                " counts as a separate case. Remove the copies, or give them one patient",
                 split,
                 sum(len(names) - 1 for names in copies),
                 copies[0][1],
@@ -150,8 +150,8 @@ def tell_shared_masks(examined: list[Examined]) -> None:
         first, *others = shared[0]
         other = next(of for of in others if of[0].image_digest != first[0].image_digest)
         log.warning(
-            "%d masks are also those of another image (first: %s of the case %r and %s of %r)."
-            " Check whether each image has its own mask",
+            "%d masks are identical to the mask of a different image (first: %s of the case %r"
+            " and %s of %r). Check whether each image has its own mask",
             sum(len({one.case.case for one, _ in of}) for of in shared),
             first[1],
             first[0].case.case,
@@ -163,8 +163,8 @@ def tell_shared_masks(examined: list[Examined]) -> None:
     both = [one for one in examined if one.case.lung_mask and one.case.mask_paths]
     if 2 * len(lungs) > len(both) or any(o.case.lung_mask in o.case.mask_paths for o in lungs):
         log.warning(
-            "%d cases have one mask for the lungs and for a class (first: %r). Check whether two"
-            " columns were mixed up",
+            "%d cases have the same mask for the lungs and for a class (first: %r). Check"
+            " whether two columns were mixed up",
             len(lungs),
             lungs[0].case.case,
         )
@@ -186,7 +186,7 @@ def check_lungs(examined: list[Examined], root: Path) -> None:
     empty = [one for one in given if one.case.lung_mask not in {path for _, path in one.drawn}]
     if given and len(empty) == len(given):
         raise InputError(
-            f"each of the {len(given)} lung masks is empty",
+            f"all {len(given)} lung masks are empty",
             file=root / empty[0].case.lung_mask,
             field="lung_masks",
             remedy="Correct the masks, or set lung_masks: none",
@@ -202,8 +202,9 @@ def check_lungs(examined: list[Examined], root: Path) -> None:
     outside = Counter(cls for one in given for cls in one.outside)
     for cls, count in sorted(outside.items()):
         log.warning(
-            "the mask of the class %s lies wholly outside the lungs in %d of %d cases (first: %r)."
-            " If it is a finding of the lungs, check that masks and images have one orientation",
+            "the mask of the class %s is completely outside the lungs in %d of %d cases (first:"
+            " %r). If it is a finding of the lungs, check that masks and images have the same"
+            " orientation",
             cls,
             count,
             drawn[cls],
@@ -246,7 +247,7 @@ def only_empty(examined: list[Examined], explained: Sequence[str], root: Path) -
                 first.setdefault(cls, one)
     return [
         InputError(
-            f"the reference of the class {cls!r} is empty in each of {count} cases (first:"
+            f"the reference of the class {cls!r} is empty in all {count} cases (first:"
             f" {first[cls].case.case!r})",
             file=root / first[cls].case.image,
             field="annotated_classes",

@@ -248,7 +248,7 @@ class _Examination:
                 )
             if needed:
                 raise InputError(
-                    "the case has no lung mask, and the input setting needs it",
+                    "the case has no lung mask, but the setting input needs it",
                     file=self.root / case.image,
                     field="input",
                     remedy="Set input: full",
@@ -257,7 +257,7 @@ class _Examination:
         lung = self._mask("", LUNG, case.lung_mask)
         if not lung.any() and needed:
             raise InputError(
-                "the lung mask is empty, and the input setting needs it",
+                "the lung mask is empty, but the setting input needs it",
                 file=self.root / case.lung_mask,
                 field="input",
                 remedy="Correct the mask, or set input: full",
@@ -326,12 +326,12 @@ def check_inside(case: Case, root: Path) -> None:
             continue
         if not is_inside(root, path):
             raise OutsideError(
-                "is a link that leads out of the data root, to"
+                "is a link to a file outside the data root,"
                 f" {os.path.realpath(root / file_of(path))}",
                 file=root / file_of(path),
                 field="outside_links",
-                remedy="Copy the file, choose a root that contains it, or set outside_links: true"
-                " if you trust where the links lead",
+                remedy="Copy the file, choose a root that contains it, or set outside_links:"
+                " true if you trust the targets of the links",
             )
 
 
@@ -343,7 +343,7 @@ def _check_grey_values(image: np.ndarray, path: Path) -> None:
         raise InputError(
             f"the image has only {count}",
             file=path,
-            remedy="Export it again, or correct its path. Of a DICOM image, check the window too",
+            remedy="Export it again, or correct its path. For a DICOM image, also check the window",
         )
 
 
@@ -358,12 +358,13 @@ def _check_annotated(case: Case, root: Path, settings: Dataset) -> None:
     for name in sorted({*settings.annotated_classes}.intersection(case.labels) - case.annotated):
         where = f"{case.place}: " if case.place else ""
         raise MisfitError(
-            f"{where}the case {case.case!r} of the annotated class {name!r} has no reference mask"
-            " and no boxes",
+            f"{where}the case {case.case!r} of the annotated class {name!r} has neither a"
+            " reference mask nor boxes",
             file=root / case.image,
             field="annotated_classes",
-            remedy="Add one of them. If nothing is to be seen, add a black mask, or write none in"
-            " the cell of a table. Or remove the class from annotated_classes",
+            remedy="Add one of them. If the image does not show the class, add a black mask, or"
+            " write none in the cell of a table. Or remove the class from"
+            " annotated_classes",
         )
 
 
@@ -378,9 +379,10 @@ def _absent_mask(
         remedy=_meant(root, path)
         + "Unite several masks in one file. " * (";" in path or "|" in path)
         + (
-            "Add the file, or leave the cell empty where nobody read twice"
+            "Add the file, or leave the cell empty if this reader did not annotate the image"
             if reader
-            else "Add the file (all zeros if nothing is to be seen), or correct its path"
+            else "Add the file (all zeros if the image does not show the class), or correct its"
+            " path"
         ),
     )
 

@@ -279,7 +279,9 @@ def _near_duplicates(
     )
     if pairs:
         log.warning(
-            "%d near-duplicates across splits, see near_duplicates.csv", len(pairs), extra=IN_TABLES
+            "%d near-duplicates across splits; near_duplicates.csv lists them",
+            len(pairs),
+            extra=IN_TABLES,
         )
     return excluded(pairs) if settings.near_duplicates == "exclude" else pairs
 
@@ -301,7 +303,7 @@ def _tell_without_marks(examined: list[Examined]) -> None:
             read.update((reader, cls) for cls in drawn)
     for reader, cls in sorted(set(read) - marked):
         log.warning(
-            "the reader %s read %d images for the class %s, and marked it in none",
+            "the reader %s read %d images for the class %s, but did not mark it in any of them",
             reader,
             read[reader, cls],
             cls,
@@ -367,12 +369,20 @@ def _report(
         log.info("%s, %s: %d cases", split, label, count)
     for origin, count in Counter(case.spacing_from for case in cases).items():
         if origin == "ImagerPixelSpacing":
-            log.warning("%d cases: pixel spacing at the detector, not magnification-free", count)
+            log.warning(
+                "%d cases: the pixel spacing is that at the detector, without correction"
+                " for magnification",
+                count,
+            )
         elif origin:
             log.info("%d cases: pixel spacing from %s", count, origin)
     for (split, setting), count in sorted(dropped.items()):
         log.info("%s: %d cases are left out by the setting '%s'", split, count, setting)
     if quarantine:
-        log.warning("%d cases left out, see the quarantine table", len(quarantine), extra=IN_TABLES)
+        log.warning(
+            "%d cases are left out; the quarantine table lists them",
+            len(quarantine),
+            extra=IN_TABLES,
+        )
         for entry in quarantine[:5]:
             log.warning("left out: %s: %s", entry.file, entry.reason, extra=IN_TABLES)

@@ -121,7 +121,7 @@ def check_hearts(cases: Iterable[Case], root: Path, settings: Dataset) -> None:
     """Raise InputError if no case has a heart mask, which the baseline `heart_mask` needs."""
     if not any(HEART in case.organs for case in cases):
         raise InputError(
-            "no case has a heart mask, which the explainer heart_mask needs",
+            "the explainer heart_mask needs heart masks, but no case has one",
             file=root / settings.lungs,
             field="lungs",
             remedy="Name a file with the column Heart, or leave heart_mask out",
@@ -148,21 +148,21 @@ def _report(matches: Sequence[Match], path: Path, least: float) -> None:
     counts = Counter(match.status for match in matches)
     if not counts[USED] + counts[LOW]:
         raise InputError(
-            f"no row is of an image of the data set (first row: {matches[-1].row!r})"
+            f"no row belongs to an image of the data set (first row: {matches[-1].row!r})"
             if counts[NO_CASE]
-            else "has no row",
+            else "the file has no rows",
             file=path,
             field="lungs",
-            remedy="Name CheXmask's file of this data set",
+            remedy="Give the CheXmask file of this data set",
         )
     low = sorted(m.quality for m in matches if m.status == LOW)
     sentences = {
-        NO_CASE: "rows are of images that are not here. Add the images, or ignore this if the data"
-        " set is a part of the published one",
+        NO_CASE: "rows are of images that are not here. Add the images, or ignore this if the"
+        " data set is a part of the published one",
         NO_ROW: "cases have no row, so no organ mask. Name the file that covers them, or set"
         " lung_masks: predicted",
-        LOW: f"cases have masks of an estimated quality below {least:g}"
-        f" ({low[0]:.2f} to {low[-1]:.2f}), which are not used. Lower lung_quality to use them"
+        LOW: f"cases have masks of an estimated quality below {least:g} ({low[0]:.2f} to"
+        f" {low[-1]:.2f}), which are not used. Lower lung_quality to use them"
         if low
         else "",
     }

@@ -47,12 +47,11 @@ def check_counts(adapter: ModuleType, cases: list[Case], root: Path, settings: D
         difference,
         file=root.resolve(),
         field="strict",
-        remedy="Complete or restore the copy; if this part of it is what you want, set"
-        " strict: false",
+        remedy="Complete or restore the copy. If you want to use only this part, set strict: false",
     )
     if settings.strict:
         raise problem
-    log.warning("%s. Scores from it are not those of the whole data set", difference)
+    log.warning("%s. The scores will be those of this part, not of the whole data set", difference)
 
 
 def repeated_ids(cases: list[Case]) -> list[InputError]:
@@ -64,7 +63,7 @@ def repeated_ids(cases: list[Case]) -> list[InputError]:
             f"the case id {name!r} is used for {len(images)} images (also {images[1]})",
             file=images[0],
             field="case",
-            remedy="Give every image an id of its own",
+            remedy="Give every image its own id",
         )
         for name, images in files.items()
         if len(images) > 1
@@ -94,7 +93,8 @@ def blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
             f"{len(blank)} of {len(cases)} cases have no label, first {blank[0].case!r}",
             file=blank[0].image,
             field="label",
-            remedy="Label them, or declare the source to be multi-label",
+            remedy="Give each case a label. If images may have no class, use a source with"
+            " several labels per image, such as a table with task: multilabel",
         )
     ]
 

@@ -57,7 +57,7 @@ def without_absent_classes(cases: list[Case], settings: Dataset, adapter: Module
         raise InputError(
             "no image has any of the annotated classes",
             field="annotated_classes",
-            remedy="Name classes that the images have",
+            remedy="List classes that the images have",
         )
     labels = {k: v for k, v in settings.labels.items() if k not in gone}
     return settings.model_copy(update={"annotated_classes": annotated, "labels": labels})

@@ -63,13 +63,20 @@ def read_reference(root: Path, reference: str) -> bytes:
     image, _, cls = rest.rpartition("/") if not named else (named[0][0], "", named[0][1])
     by_class = entries.get(image)
     if by_class is None:
-        raise InputError("the image has no entry", file=file, field=image, remedy=REMEDY)
+        raise InputError(
+            "the file has no entry for this image", file=file, field=image, remedy=REMEDY
+        )
     if SIZE_KEY in by_class:
         entry: Any = {"size": by_class[SIZE_KEY], "polygons": by_class.get(cls, [])}
     elif cls in by_class:
         entry = by_class[cls]
     else:
-        raise InputError("the image has no such class", file=file, field=f"{image}/{cls}")
+        raise InputError(
+            "the entry of this image has no such class",
+            file=file,
+            field=f"{image}/{cls}",
+            remedy=REMEDY,
+        )
     return json.dumps(entry, sort_keys=True).encode()
 
 
@@ -179,7 +186,7 @@ def _entries(path: Path, changed: int, size: int) -> Mapping[str, dict[str, Any]
     if coco_files.is_coco(content):
         return coco_files.entries_of(content, path)
     if not isinstance(content, dict) or not all(isinstance(v, dict) for v in content.values()):
-        raise InputError("masks are not {image: {class: mask}}", file=path, remedy=REMEDY)
+        raise InputError("the content is not {image: {class: mask}}", file=path, remedy=REMEDY)
     return content
 
 
@@ -201,7 +208,7 @@ def _decode_coco(segmentations: Sequence[Any], size: tuple[int, int]) -> np.ndar
         try:
             packed = coco.merge(coco.frPyObjects(shape, *size))
         except Exception as error:
-            raise InputError("has no valid polygons") from error
+            raise InputError("the polygons are not valid") from error
         mask |= coco.decode(packed).astype(bool)
     return mask
 
@@ -217,7 +224,10 @@ def _checked_size(size: object, file: Path, field: str) -> tuple[int, int]:
         )
     if size[0] * size[1] > MAX_PIXELS:
         raise InputError(
-            f"{SIZE_KEY} claims over {MAX_PIXELS // 10**6} million pixels", file=file, field=field
+            f"{SIZE_KEY} states more than {MAX_PIXELS // 10**6} million pixels",
+            file=file,
+            field=field,
+            remedy=REMEDY,
         )
     return size[0], size[1]
 

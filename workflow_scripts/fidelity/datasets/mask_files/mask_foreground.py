@@ -208,16 +208,16 @@ def _by_settings(
     if unknown:
         listed = ", ".join(_written(unknown)[:NAMED])
         raise MaskValueError(
-            f"the mask has values that mask_values does not name: {_described(unknown)}",
+            f"the mask has values that mask_values does not list: {_described(unknown)}",
             file=path,
             remedy=f"Add them to a class, or to the background: {BACKGROUND}: [{listed}]",
         )
     # A single value confirms a mask of the whole image. With several, a mistake is likely.
     if len(chosen) == len(levels) and len(own) > 1 and name != LUNG:
         raise MaskValueError(
-            f"the mask has {_described(levels)}, and mask_values makes all of it foreground",
+            f"the mask has {_described(levels)}, and with mask_values, all of it is foreground",
             file=path,
-            remedy="List fewer values; write a colour as text or in two brackets: [[255, 0, 0]]",
+            remedy="List fewer values. Write a colour as text or in two brackets: [[255, 0, 0]]",
         )
     return chosen
 
@@ -228,7 +228,8 @@ def _by_alpha(levels: list[Level], path: object) -> list[Level]:
     if (len(seen) == 1 and len(levels) > 1) or (not seen and len(levels) == 1):
         return seen
     raise MaskValueError(
-        f"the mask has an alpha channel and {_described(levels)}, so its foreground is not clear",
+        f"the mask has an alpha channel and {_described(levels)}, so it is unclear which part is"
+        " foreground",
         file=path,
         remedy="Save it without transparency, as 8-bit PNG with 0 for the background and 255",
     )
@@ -243,7 +244,7 @@ def _by_black(levels: list[Level], path: object, name: str | None, kind: str) ->
     if len(chosen) == len(levels):
         wrong = "and no pixel is black (0)"
     elif len(chosen) == 1:
-        wrong = "which JPEG compression does not keep apart"
+        wrong = "which JPEG compression mixes up"
     remedy = "Threshold it"
     if kind in LOSSY:
         remedy += ", and save it as PNG: JPEG compression blurs masks"

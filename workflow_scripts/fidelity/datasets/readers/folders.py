@@ -71,7 +71,10 @@ def with_folders(cases: Iterable[Case], root: Path, settings: "Dataset") -> Iter
             )
         if count < listed:
             log.warning(
-                "%d of %d masks of the reader %s are of no case", listed - count, listed, reader
+                "%d of %d masks of the reader %s do not belong to any case",
+                listed - count,
+                listed,
+                reader,
             )
 
 
@@ -101,7 +104,7 @@ def _one_each(root: Path, folder: Path, field: str) -> dict[str, str]:
     for paths in masks.values():
         if len(paths) > 1:
             raise InputError(
-                f"{paths[0].name} and {paths[1].name} are masks of one case",
+                f"{paths[0].name} and {paths[1].name} are masks of the same case",
                 file=folder,
                 field=field,
                 remedy="Keep one of them",
@@ -109,7 +112,7 @@ def _one_each(root: Path, folder: Path, field: str) -> dict[str, str]:
     others = [e.name for e in entries_of(folder) if e.is_file() and Path(e.name).stem not in masks]
     if others:
         log.warning(
-            "%s: %d files are not read, because they are not images (first: %s)",
+            "%s: %d files are ignored, because they are not images (first: %s)",
             folder,
             len(others),
             others[0],

@@ -158,7 +158,8 @@ def united(
         bottom, right = piece.top + mask.shape[0], piece.left + mask.shape[1]
         if min(piece.top, piece.left) < 0 or bottom > drawn_on[0] or right > drawn_on[1]:
             raise InputError(
-                f"the mask leaves its image, which has {drawn_on[0]} x {drawn_on[1]} pixels",
+                f"the mask extends beyond its image, which has {drawn_on[0]} x {drawn_on[1]}"
+                " pixels",
                 file=piece.path,
                 remedy="Correct left and top in the table of masks",
             )

@@ -39,9 +39,13 @@ def refer(cases: Iterable[PreparedCase], rule: str) -> Iterator[PreparedCase]:
             yield _referred(case, rule, counts)
     log.info("%d references by the rule %s", counts["joined"], rule)
     if counts["kept"]:
-        log.warning("%d references name no reader, and stay as they are", counts["kept"])
+        log.warning("%d references do not state a reader and are unchanged", counts["kept"])
     if counts["unread"]:
-        log.warning("%d cases and classes have no reference by the rule %s", counts["unread"], rule)
+        log.warning(
+            "for %d combinations of case and class, the rule %s gives no reference",
+            counts["unread"],
+            rule,
+        )
 
 
 def check_rule(rule: str, cases: str | Path) -> None:

@@ -26,7 +26,7 @@ def no_training_masks() -> InputError:
     return InputError(
         "no training case has a reference mask to train on",
         field="datasets",
-        remedy="Add annotated training cases, or leave out mean_mask, unet and baselines of boxes",
+        remedy="Add annotated training cases. Or leave out mean_mask, unet and baselines of boxes",
     )
 
 

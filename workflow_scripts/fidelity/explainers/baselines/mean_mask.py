@@ -65,12 +65,12 @@ def fit(
         found += [(case.case, cls, reference, box) for cls, reference in case.references.items()]
     if passed_over >= FEWEST and passed_over > MAX_UNUSABLE * count:
         raise InputError(
-            f"{passed_over} of {count} training cases have no lung, which align: lung_box needs",
+            f"{passed_over} of {count} training cases have no lung, but align: lung_box needs one",
             field="align",
             remedy="Correct the lung masks, or set align: image for the explainer",
         )
     if passed_over:
-        log.warning("%d of %d training cases have no lung: not used", passed_over, count)
+        log.warning("%d of %d training cases have no lung and are not used", passed_over, count)
     if not found:
         raise no_training_masks()
     found.sort(key=lambda item: item[:2])

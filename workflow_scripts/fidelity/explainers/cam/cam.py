@@ -51,7 +51,7 @@ def make(context: Context, settings: Cam) -> Explain:
     classifier = context.classifier
     if isinstance(settings, Finercam) and len(classifier.classes) < 2:
         raise InputError(
-            "finercam compares classes, and the classifier has one",
+            "finercam compares classes, but the classifier has only one",
             field="explainers.method",
             remedy="Use gradcam",
         )

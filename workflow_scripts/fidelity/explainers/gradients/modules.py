@@ -92,8 +92,8 @@ def check_equal(classifier: Classifier, twin: Classifier) -> None:
     difference = float((found - expected).abs().amax() / scale)
     if not difference <= TOLERANCE:
         raise InputError(
-            f"{classifier.architecture}, rewritten with one module per ReLU, returns other logits"
-            f" (relative difference {difference:.1e})",
+            f"if {classifier.architecture} is rewritten with one module per ReLU, it returns"
+            f" other logits (relative difference {difference:.1e})",
             field="architecture",
             remedy=REMEDY,
         )
@@ -121,10 +121,10 @@ def check_relus(classifier: Classifier, twin: Classifier) -> None:
             handle.remove()
     if not len(runs) == len(set(runs)) == len(relus) == counter.calls:
         raise InputError(
-            f"{classifier.architecture} computes {counter.calls} ReLUs, and hooks reach"
+            f"{classifier.architecture} computes {counter.calls} ReLUs, but hooks reach"
             f" {len(set(runs))} modules in {len(runs)} runs",
             field="architecture",
-            remedy="Make each ReLU of the network a torch.nn.ReLU module of its own",
+            remedy="Make each ReLU of the network a separate torch.nn.ReLU module",
         )
 
 

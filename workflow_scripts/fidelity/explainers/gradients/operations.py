@@ -93,7 +93,7 @@ def with_known_operations(classifier: Classifier, method: str) -> Classifier:
     if unknown:
         raise InputError(
             f"{TITLES[rules]} has no rule for {', '.join(unknown)} of {classifier.architecture},"
-            " and would use the plain gradient there",
+            " where it would use the plain gradient",
             field="architecture",
             remedy=REMEDY,
         )

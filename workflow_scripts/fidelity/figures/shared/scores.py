@@ -26,7 +26,7 @@ def read_scores(
     for path, table in zip(scores, tables.values(), strict=True):
         if metric not in table.columns:
             raise InputError(
-                "the scores lack this metric",
+                "the scores do not contain this metric",
                 file=path,
                 field=metric,
                 remedy="Add it to scores.metrics",

@@ -102,7 +102,7 @@ def find(side: str, given: Path) -> list[Finished]:
     """
     folder = given.resolve()
     if not folder.is_dir():
-        raise InputError("there is no such folder", file=given, field=side, remedy=_name(side))
+        raise InputError("the folder does not exist", file=given, field=side, remedy=_name(side))
     # The folder of a classifier is inside that of its data set.
     around = next((f for f in (folder, folder.parent) if _record(f) is not None), None)
     inner = folder / paths.RESULTS
@@ -114,7 +114,8 @@ def find(side: str, given: Path) -> list[Finished]:
     ]
     if not found:
         raise InputError(
-            f"holds no finished study: there is no {RECORD} in it or in a folder of it",
+            f"contains no finished study: {RECORD} is neither in it nor in a folder directly"
+            " below it",
             file=given,
             field=side,
             remedy=f"Finish the study with `make run`, or {_name(side, 'name')}",
@@ -122,7 +123,7 @@ def find(side: str, given: Path) -> list[Finished]:
     scored = [one for one in found if one.path(paths.table("localization")).is_file()]
     if not scored:
         raise InputError(
-            "has no scores of explanations, as it has no reference masks or lacks its tables",
+            "has no scores of explanations: reference masks or tables are missing",
             file=given,
             field=side,
             remedy=_name(side),
@@ -152,14 +153,14 @@ def pair(a: Sequence[Finished], b: Sequence[Finished]) -> list[tuple[Finished, F
         found = [(one, known[one.dataset]) for one in a if one.dataset in known]
     if not found:
         raise InputError(
-            f"the studies have no data set of one name (A: {_names(a)}; B: {_names(b)})",
+            f"the studies have no data set with the same name (A: {_names(a)}; B: {_names(b)})",
             field="A and B",
             remedy=_example(a[0], b[0]),
         )
     for one, other in found:
         if one.folder == other.folder and one.chosen == other.chosen:
             raise InputError(
-                "is both A and B",
+                "is given as both A and B",
                 file=one.folder,
                 remedy="Name two studies, or two classifiers of one study: "
                 f"A=results/{one.folder.name}/<classifier>",
@@ -179,8 +180,8 @@ def pair_classifiers(a: Finished, b: Finished) -> list[tuple[str, str]]:
     if len(a.classifiers) == len(b.classifiers) == 1:
         return [(a.classifiers[0], b.classifiers[0])]
     raise InputError(
-        f"the studies have no classifier of one name (A: {listed(a.classifiers)}; "
-        f"B: {listed(b.classifiers)})",
+        f"the studies have no classifier with the same name (A: {listed(a.classifiers)}; B:"
+        f" {listed(b.classifiers)})",
         file=f"{a.folder} and {b.folder}",
         remedy=_example(a, b, f"/{a.classifiers[0]}", f"/{b.classifiers[0]}"),
     )
@@ -208,7 +209,7 @@ def _record(folder: Path) -> Mapping[str, Any] | None:
 
 
 def _example(a: Finished, b: Finished, of_a: str = "", of_b: str = "") -> str:
-    return f"Name one of each: A={a.folder}{of_a} B={b.folder}{of_b}"
+    return f"Choose one of each study: A={a.folder}{of_a} B={b.folder}{of_b}"
 
 
 def _names(found: Sequence[Finished]) -> str:

@@ -107,7 +107,8 @@ def _common(
         raise InputError(
             f"the studies share no {kind} (A: {listed(in_a)}; B: {listed(in_b)})",
             file=both(a, b),
-            remedy=f"Rerun one of them with a {kind} of the other, under the same key",
+            remedy=f"Rerun one of them with a {kind} of the other one, under the same name in the"
+            " config",
         )
     for side, here in (("A", in_a), ("B", in_b)):
         if alone := [name for name in here if name not in common]:
@@ -131,7 +132,7 @@ def _check_there(one: Finished, files: Sequence[Path], what: str) -> None:
     missing = [path for path in files if not path.is_file()]
     if missing:
         name = missing[0].relative_to(one.folder)
-        raise InputError(f"lacks {what}, such as {name}", file=one.folder, remedy=COPY)
+        raise InputError(f"a file is missing: {name} ({what})", file=one.folder, remedy=COPY)
 
 
 def _same_metrics(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -169,7 +170,7 @@ def _primary(a: Finished, b: Finished, rows: pd.DataFrame) -> dict[str, str]:
             return {name: statistics[name] for name in ("primary", "primary_binarization")}
     told = [f"{title_of(s['primary'])} by {s['primary_binarization']!r}" for s in own]
     raise InputError(
-        f"the studies share the primary comparison of neither (A: {told[0]}; B: {told[1]})",
+        f"neither study has the primary comparison of the other (A: {told[0]}; B: {told[1]})",
         file=both(a, b),
         field="statistics.primary",
         remedy="Rerun one of them with the metric and the binarization of the other",

@@ -22,14 +22,14 @@ def check_dataset(key: str, config: Config) -> None:
     if dataset.lung_masks == "none":
         for field in _needing_lungs(path, dataset, config):
             raise InputError(
-                f"needs lung masks, and {path}.lung_masks is none",
+                f"needs lung masks, but {path}.lung_masks is none",
                 field=field,
                 remedy="Leave it out, or use a data set with lung masks",
             )
     hearts = [n for n, entry in config.explainers.items() if method_of(entry.method).needs_heart]
     if hearts and dataset.lung_masks != "chexmask":
         raise InputError(
-            f"needs heart masks, and {path}.lung_masks is {dataset.lung_masks}",
+            f"needs heart masks, but {path}.lung_masks is {dataset.lung_masks}",
             field=f"explainers.{hearts[0]}",
             remedy="Leave it out, or set lung_masks: chexmask",
         )
@@ -44,7 +44,7 @@ def check_dataset(key: str, config: Config) -> None:
             raise InputError(
                 what,
                 field=f"{path}.lung_from",
-                remedy=suggestion(origin or "", able, "Those with lung_masks: provided")
+                remedy=suggestion(origin or "", able, "Data sets with lung_masks: provided")
                 if able
                 else "Add a data set with lung_masks: provided to the config",
             )
@@ -78,9 +78,10 @@ def _check_near_duplicates_of(key: str, config: Config) -> None:
         name = pending.pop()
         if name == key:
             raise InputError(
-                f"{key!r} is compared with itself, or in a circle",
+                f"{key!r} is compared with itself, directly or through other data sets",
                 field=field,
-                remedy="Keep all images of one of the data sets: leave its near_duplicates_of out",
+                remedy="Remove near_duplicates_of from one of these data sets: it then keeps all"
+                " its images",
             )
         if name not in reached and name in config.datasets:
             reached.add(name)
@@ -115,7 +116,7 @@ def _check_without_training_references(path: str, config: Config) -> None:
     for name, entry in config.explainers.items():
         if method_of(entry.method).fitted:
             raise InputError(
-                f"learns from the training split's masks or boxes, and {path} has none",
+                f"is fitted to masks or boxes of the training split, but {path} has none there",
                 field=f"explainers.{name}",
                 remedy="Leave it out",
             )
@@ -126,9 +127,10 @@ def _check_chexlocalize(path: str, config: Config) -> None:
     for name, classifier in config.classifiers.items():
         if classifier.head == "one_logit":
             raise InputError(
-                f"needs two classes that exclude each other; {path} has several labels per image",
+                f"needs two classes that exclude each other, but {path} can have several labels"
+                " per image",
                 field=f"classifiers.{name}.head",
-                remedy="Leave it out: each class gets an output of its own",
+                remedy="Leave it out: each class then gets its own output",
             )
 
 
@@ -146,7 +148,8 @@ def _check_second_reader(key: str, dataset: Dataset, config: Config) -> None:
             continue
         if entry.reader is not None and dataset.reference is None:
             raise InputError(
-                f"is one of several readers, and datasets.{key} has no rule that joins the others",
+                f"selects one of several readers, but datasets.{key} has no rule to join the"
+                " other readers",
                 field=f"explainers.{name}.reader",
                 remedy=f"Set datasets.{key}.reference, for example to majority",
             )
@@ -156,7 +159,7 @@ def _check_second_reader(key: str, dataset: Dataset, config: Config) -> None:
         whose = "a second reader" if entry.reader is None else f"the reader {entry.reader}"
         if not ({*known} - {FIRST} if entry.reader == ANY else (entry.reader or SECOND) in known):
             raise InputError(
-                f"needs the masks of {whose}, and datasets.{key} has none",
+                f"needs the masks of {whose}, but datasets.{key} has none",
                 field=f"explainers.{name}",
                 remedy="Leave it out, or use a table with columns second_mask:<class> "
                 "(the phantom: second_reader: true; chexlocalize: human_benchmark.segmentations;"

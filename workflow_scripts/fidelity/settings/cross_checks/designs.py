@@ -21,8 +21,8 @@ def check_sanity(config: Config) -> None:
     asked = "sensitivity_max" in config.faithfulness.metrics
     if asked and all(method.given for method in methods):
         raise InputError(
-            "sensitivity_max explains changed images, but all explainers of this config read maps"
-            " made elsewhere",
+            "sensitivity_max needs maps of changed images, but all explainers of this config"
+            " read finished maps",
             field="faithfulness.metrics",
             remedy="Leave sensitivity_max out, or add an explainer that is computed here",
         )
@@ -37,7 +37,7 @@ def check_sanity(config: Config) -> None:
                 if name in config.explainers
                 else f"{name!r} is not an explainer of this config",
                 field="sanity.explainers",
-                remedy=suggestion(name, able, "Those that explain a classifier"),
+                remedy=suggestion(name, able, "Explainers of a classifier"),
             )
     if not able:
         raise InputError(
@@ -61,7 +61,7 @@ def check_known_truth(name: str, config: Config) -> None:
 
     def refuse(key: str, problem: str, remedy: str) -> None:
         raise InputError(
-            f"{problem}, but known_truth.datasets names this data set",
+            f"{problem}, but known_truth.datasets lists this data set",
             field=f"datasets.{name}.{key}",
             remedy=remedy,
         )
@@ -71,22 +71,22 @@ def check_known_truth(name: str, config: Config) -> None:
             refuse("source", f"{dataset.source} has no planted mark", "Set planted: {kind: mark}")
         marked = dataset.shortcut.class_
         if marked is None or dataset.shortcut.probability == 0:
-            refuse("shortcut", "plants no mark", "Give it a class and probability 1")
+            refuse("shortcut", "the shortcut plants no mark", "Give it a class and probability 1")
         if marked not in dataset.annotated_classes:
             refuse(
                 "annotated_classes",
-                f"lacks {marked}, the mark's class, so it is not explained",
+                f"the class of the mark, {marked}, is missing and would not be explained",
                 f"Add {marked}",
             )
         if dataset.input != "full":
-            problem = f"{dataset.input} hides the mark, which is outside the lungs"
+            problem = f"{dataset.input} hides the mark, because the mark is outside the lungs"
             refuse("input", problem, "Use full")
         right = {"reference", "predicted", dataset.labels.get(marked, marked)}
     else:
         right = {"reference", "predicted", MARKED}
     if "test" not in config.explain.splits:
         raise InputError(
-            "lacks test, on which known_truth is measured",
+            "the split test is missing, but known_truth is measured on it",
             field="explain.splits",
             remedy="Add test",
         )
@@ -94,7 +94,7 @@ def check_known_truth(name: str, config: Config) -> None:
         target = config.explain.targets.get(explainer, config.explain.target)
         if target not in right:
             raise InputError(
-                f"{target!r} is not the class of the mark, which known_truth needs",
+                f"known_truth must explain the class of the mark, not {target!r}",
                 field="explain.target",
                 remedy="Use reference",
             )
@@ -149,5 +149,5 @@ def check_controls(config: Config) -> None:
             raise InputError(
                 f"{kinds[kind]} differs from {kinds['aligned']} in {different[0]}",
                 field=field,
-                remedy="Train the three alike: they may differ in training.guidance alone",
+                remedy="Give all three the same settings. Only training.guidance may differ",
             )

@@ -54,5 +54,7 @@ def check_names(
     known = list(known)
     for name in names:
         if name not in known:
-            problem = f"names no {what} of this config" if what else "is not in this config"
+            problem = (
+                f"is not among the {what}s of this config" if what else "is not in this config"
+            )
             raise InputError(f"{name!r} {problem}", field=field, remedy=suggestion(name, known))

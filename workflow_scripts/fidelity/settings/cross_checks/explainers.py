@@ -15,7 +15,7 @@ def check_explainer(path: str, entry: Explainer, config: Config) -> None:
     method = method_of(entry.method)
     if method.needs_classifier and not config.classifiers:
         raise InputError(
-            "needs a classifier and there is none",
+            "needs a classifier, but the config has none",
             field=path,
             remedy="Add one under 'classifiers'",
         )
@@ -32,14 +32,16 @@ def check_explainer(path: str, entry: Explainer, config: Config) -> None:
         for name, dataset in config.datasets.items():
             if entry.window > dataset.image_size:
                 raise InputError(
-                    f"{entry.window} is larger than the working images of datasets.{name}",
+                    f"the window of {entry.window} pixels is larger than the images of"
+                    f" datasets.{name}",
                     field=f"{path}.window",
                     remedy=f"Use at most their image_size, {dataset.image_size}",
                 )
     for name, classifier in config.classifiers.items():
         if method.family == "cam" and classifier.architecture == "torchscript":
             raise InputError(
-                f"hooks a layer; classifiers.{name} is TorchScript, which has none to hook",
+                f"needs to read a layer of the network, but classifiers.{name} is TorchScript,"
+                " whose layers cannot be hooked",
                 field=path,
                 remedy="Use explainers that only call the classifier, or load a state dict",
             )
@@ -60,7 +62,9 @@ def check_targets(config: Config) -> None:
         check_names([name], config.explainers, field, "explainer")
         if not method_of(config.explainers[name].method).needs_classifier:
             raise InputError(
-                "explains no classifier, so it has no target", field=field, remedy="Leave it out"
+                "does not explain a classifier, so it has no target class",
+                field=field,
+                remedy="Leave it out",
             )
 
 
@@ -73,7 +77,7 @@ def check_binarizations(config: Config) -> None:
     for path, rule, _ in all_rules(config):
         if rule.method == "tuned" and "val" not in config.explain.splits:
             raise InputError(
-                "is tuned on the validation split, which is not explained",
+                "is tuned on the validation split, but the validation split is not explained",
                 field=path,
                 remedy="Add val to explain.splits",
             )

@@ -78,7 +78,7 @@ def check_meaning(config: Config) -> None:
     _check_statistics(config)
     if "default" not in config.protocols:
         raise InputError(
-            "lacks default, the protocol of the primary comparison",
+            "the protocol default is missing, but the primary comparison uses it",
             field="protocols",
             remedy="Add default; keep the others",
         )
@@ -106,7 +106,7 @@ def _check_statistics(config: Config) -> None:
         lacking = dataset.source != "table" and dataset.pixel_spacing is None
         if primary.endswith("_mm") and lacking:
             raise InputError(
-                f"{primary!r} needs the pixel spacing, and datasets.{key} has none",
+                f"{primary!r} needs the pixel spacing, but datasets.{key} has none",
                 field="statistics.primary",
                 remedy=f"Set datasets.{key}.pixel_spacing, or use "
                 f"{primary.removesuffix('_mm')!r} (pixels)",
@@ -121,9 +121,9 @@ def _check_statistics(config: Config) -> None:
     fair = fair_binarizations(config)
     if not fair:
         raise InputError(
-            "all see the reference mask, so nothing can be compared",
+            "all binarizations use the reference mask, so no fair comparison is possible",
             field="binarizations",
-            remedy="Add one that does not, such as tuned or fixed",
+            remedy="Add one that does not use it, such as tuned or fixed",
         )
     chosen = config.statistics.primary_binarization
     if chosen is not None:
@@ -144,7 +144,7 @@ def _check_boxes(config: Config) -> None:
     )
     if asked and not scored:
         raise InputError(
-            f"{asked[0]!r} scores boxes, and no data set has boxes to score",
+            f"{asked[0]!r} scores boxes, but no data set has boxes to score",
             field="protocols",
             remedy="Set boxes_from of a data set to references or masks, or leave the protocol out",
         )

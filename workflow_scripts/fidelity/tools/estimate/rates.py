@@ -123,9 +123,11 @@ class Timings:
                 timed[step] = timed.get(step, True) and bool(found)
         lines = []
         for step in dict.fromkeys([*timed, *self.failed]):
-            why = self.failed.get(step, "").strip().splitlines()[-1:] or ["no trial was run"]
+            why = self.failed.get(step, "").strip().splitlines()[-1:] or ["no trial run was made"]
             if not timed.get(step, True):
-                lines.append(f"Not timed, counted as a start alone: {step} ({why[0]})")
+                lines.append(
+                    f"Not timed, so only the start of the job is counted: {step} ({why[0]})"
+                )
             elif step in self.failed:
                 lines.append(f"A trial failed, so its cost may be too low: {step} ({why[0]})")
         return lines

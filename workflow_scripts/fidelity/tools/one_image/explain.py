@@ -126,7 +126,11 @@ def explain_image(
                     raise
                 reason = str(error)
         if explainer is not None:
-            raise InputError(f"{name} cannot explain this image: {reason}", file=image)
+            raise InputError(
+                f"{name} cannot explain this image: {reason}",
+                file=image,
+                remedy="Choose another explainer: EXPLAINER=…",
+            )
         left_out[name] = reason
     return Explained(
         image.stem,
@@ -165,7 +169,8 @@ def _prepare(trained: Trained, image: Path, lung: Path | None, size: int) -> Pre
     drawn_by = trained.lung_model() if lung is None else None
     if lung is None and drawn_by is None and entry.input != "full":
         raise InputError(
-            f"the classifier was trained on input: {entry.input}, which needs a lung mask",
+            f"the classifier was trained on images with input: {entry.input}, which needs a lung"
+            " mask",
             file=image,
             remedy="Give one: LUNG=mask.png",
         )
@@ -192,8 +197,8 @@ def _check(case: PreparedCase, image: Path, lung: Path | None, entry: Dataset) -
     ).shape
     if differ_in_shape((height, width), case.native_size):
         raise InputError(
-            f"the lung mask is {width} x {height} pixels, its image {case.native_size[1]} x"
-            f" {case.native_size[0]}: the aspect ratios differ",
+            f"the lung mask has {width} x {height} pixels, but the image has"
+            f" {case.native_size[1]} x {case.native_size[0]}: the aspect ratios differ",
             file=lung,
             field="LUNG",
             remedy="Give the mask of this image",
@@ -235,7 +240,7 @@ def _no_answer(trained: Trained, name: str, case: PreparedCase) -> str | None:
     entry = trained.config.explainers[name]
     method = method_of(entry.method)
     if entry.method == "imported":
-        return "it has maps only of the study's own cases"
+        return "it has maps only for the cases of the study"
     if method.needs_second_reader:
         return "this image has no mask of a second reader"
     if method.needs_heart:
@@ -272,7 +277,7 @@ def _answer(
     lung = lung_in_frame(case, "original")
     if steps.lung and lung is None:
         log.warning(
-            "%s: the mask is not restricted to the lung, because there is no lung mask", name
+            "%s: the mask is not restricted to the lung, because the image has no lung mask", name
         )
         steps = steps.model_copy(update={"lung": False})
     mask = postprocess(mask, lung, steps)

@@ -119,7 +119,8 @@ class Trained:
             if threshold is not None:
                 return rule, name, {"threshold": threshold}
         raise InputError(
-            "no binarization can be used on an image without a reference mask",
+            "every binarization of the config needs a reference mask, which this image does not"
+            " have",
             file=self.source,
             field="binarizations",
             remedy=f"Add one of the methods {', '.join(USABLE)} (a tuned one once it is tuned)",
@@ -140,8 +141,8 @@ class Trained:
             raise InputError(
                 problem,
                 file=path,
-                remedy=f"Make it: snakemake --cores all {target} --configfile {self.source} "
-                f"(or the whole study: make run CONFIG={self.source})",
+                remedy=f"Run this command: snakemake --cores all {target} --configfile"
+                f" {self.source} (or run the whole study: make run CONFIG={self.source})",
             )
         return path
 

@@ -134,7 +134,7 @@ def _images(content: Any, path: str | Path) -> Iterator[_Image]:
             name, given = entry["file_name"], entry["syms"]
             boxes, polygons, row = entry["boxes"], entry.get("polygons", []), Row(path, name)
             if len(given) != len(boxes) or (polygons and len(polygons) != len(boxes)):
-                raise row.wrong("classes, boxes and polygons are not equally many", remedy=RESTORE)
+                raise row.wrong("the numbers of classes, boxes and polygons differ", remedy=RESTORE)
             yield _Image(name, [row.known(cls, CLASSES) for cls in given], boxes, polygons)
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(

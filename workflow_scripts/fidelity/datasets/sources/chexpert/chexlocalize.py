@@ -151,7 +151,9 @@ def read_rows(path: Path) -> Iterator[Row]:
     observed = [name for name in OBSERVATIONS if name in columns]
     if "Path" not in columns or not observed:
         raise InputError(
-            "lacks the column Path" if "Path" not in columns else "has no observation",
+            "the column Path is missing"
+            if "Path" not in columns
+            else "the columns of observations are missing",
             file=path,
             field="Path" if "Path" not in columns else OBSERVATIONS[1],
             remedy="Use the label file that CheXpert comes with",
@@ -178,7 +180,10 @@ def _row(row: dict[str, str], cells: dict[str, str], path: Path, where: str) -> 
     said = (row.get(VIEW_COLUMN) or "").strip().lower()
     if said not in ("", "frontal", "lateral"):
         raise InputError(
-            f"{said!r} is neither Frontal nor Lateral", file=path, field=f"{where}, {VIEW_COLUMN}"
+            f"{said!r} is neither Frontal nor Lateral",
+            file=path,
+            field=f"{where}, {VIEW_COLUMN}",
+            remedy="Use the label file that CheXpert comes with",
         )
     return Row(
         path=name,

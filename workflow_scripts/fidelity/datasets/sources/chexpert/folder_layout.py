@@ -75,7 +75,7 @@ def find_layout(root: Path, settings: Chexlocalize) -> Layout:
                 "the label file does not exist",
                 file=root / name,
                 field=f"tables.{split}",
-                remedy="Give its path relative to root, or null to have it looked for",
+                remedy="Give its path relative to root, or null to search for it",
             )
     tables = {
         split: [f for f in files if f.name.lower() in names] for split, names in TABLES.items()
@@ -87,7 +87,7 @@ def find_layout(root: Path, settings: Chexlocalize) -> Layout:
             f"no label file of CheXpert ({', '.join(t[0] for t in TABLES.values())}) was found",
             file=root,
             field="root",
-            remedy=f"Set 'root' to a folder that holds it, at most {DEPTH} levels up",
+            remedy=f"Set 'root' to a folder that contains it, at most {DEPTH} levels above it",
         )
     return Layout({s: found[s] for s in TABLES if s in found}, _masks(root, files, settings))
 
@@ -181,7 +181,7 @@ def _masks(root: Path, files: list[Path], settings: Chexlocalize) -> dict[str, s
             " was found",
             file=root,
             field="references",
-            remedy=f"Set references: {other}, which are there"
+            remedy=f"Set references: {other}, because the files of these exist"
             if there
             else "Put CheXlocalize's files below the root of CheXpert",
         )

@@ -142,15 +142,15 @@ def _by_id(entries: list[Any], key: str, field: str, path: str | Path) -> dict[A
         found = {entry["id"]: str(entry[key]).replace("\\", "/") for entry in entries}
     except (TypeError, KeyError) as error:
         raise InputError(
-            f"an entry has no id or no {key}", file=path, field=field, remedy=RESTORE
+            f'an entry has no id or no "{key}"', file=path, field=field, remedy=RESTORE
         ) from error
     for name, count in (Counter(found.values()) + Counter()).items():
         if count > 1 or len(found) < len(entries):
             raise InputError(
-                f"two entries have one id or one {key} (near {name!r})",
+                f"two entries have the same id or the same {key} (near {name!r})",
                 file=path,
                 field=field,
-                remedy="Give every entry an id and a name of its own",
+                remedy="Give every entry its own id and name",
             )
     return found
 
@@ -174,7 +174,7 @@ def _whose(
         return names[entry["image_id"]], categories[entry["category_id"]]
     except (TypeError, KeyError) as error:
         raise InputError(
-            f"annotation {number} is of an image or a category that the file does not list",
+            f"annotation {number} refers to an image or a category that the file does not list",
             file=path,
             field="annotations",
             remedy="Correct its image_id or category_id",

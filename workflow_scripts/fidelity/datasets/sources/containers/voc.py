@@ -209,7 +209,9 @@ def _size(
         return None
     if not all(side and side.isdecimal() for side in (height, width)):
         raise InputError(
-            f"{where}: the size {width} x {height} is not in pixels", file=path, remedy=RESTORE
+            f"{where}: the size {width} x {height} is not in whole pixels",
+            file=path,
+            remedy=RESTORE,
         )
     # Some tools write 0 if they do not know the size.
     return (int(height), int(width)) if int(height) and int(width) else None

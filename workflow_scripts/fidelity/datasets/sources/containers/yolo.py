@@ -92,7 +92,7 @@ def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
             names = yaml.safe_load(data.read_text(encoding="utf-8-sig"))["names"]
         except (OSError, ValueError, TypeError, KeyError, yaml.YAMLError) as error:
             raise InputError(
-                "names no classes", file=data, field="names", remedy=RESTORE
+                "the file lists no classes", file=data, field="names", remedy=RESTORE
             ) from error
         if isinstance(names, dict):
             names = [names[number] for number in sorted(names)]
@@ -100,7 +100,7 @@ def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
     listed = find_file(root, LISTS, "names", below)
     if listed is None:
         raise InputError(
-            f"the classes are not named: {', '.join((*DATA, *LISTS))} were not found",
+            f"the names of the classes are missing: {', '.join((*DATA, *LISTS))} were not found",
             file=root,
             field="names",
             remedy="Set names: [<class 0>, <class 1>, …]",

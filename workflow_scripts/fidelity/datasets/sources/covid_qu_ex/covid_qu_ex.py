@@ -178,7 +178,7 @@ def find_base(root: Path, part: str = "infection") -> Path:
     if len(found) > 1:
         listed = ", ".join(str(path.relative_to(root)) for path in found)
         raise InputError(
-            f"several copies of the data set lie below the data root ({listed})",
+            f"several copies of the data set are below the data root ({listed})",
             file=root,
             field="root",
             remedy="Set 'root' of the data set to one of them",

@@ -96,7 +96,9 @@ def read_nodules(path: str | Path) -> list[Nodule]:
     # The text is ASCII except for single characters from its Japanese version.
     parts = _NAME.split(read_text(path, "latin-1"))
     if len(parts) == 1:
-        raise InputError("names no image JPCLN….IMG", file=path, remedy=RESTORE)
+        raise InputError(
+            "the file lists no image with a name such as JPCLN….IMG", file=path, remedy=RESTORE
+        )
     rows = zip(parts[1::2], parts[2::2], strict=True)
     return [_nodule(name.upper(), rest, path) for name, rest in rows]
 
@@ -122,6 +124,6 @@ def _nodule(image: str, rest: str, path: str | Path) -> Nodule:
         malignant = cells[6].lower().startswith("malig")
     except (IndexError, ValueError) as error:
         raise Row(path, image).wrong(
-            "has no subtlety, size, age, sex, x and y in this order", remedy=RESTORE
+            "the row does not list subtlety, size, age, sex, x and y in this order", remedy=RESTORE
         ) from error
     return Nodule(image, subtlety, diameter, (x, y), malignant, *cells[2:4])

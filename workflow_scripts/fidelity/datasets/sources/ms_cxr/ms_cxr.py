@@ -108,12 +108,14 @@ def read_phrases(path: str | Path) -> dict[str, Phrases]:
             raise row.wrong("the image's size is not a number", remedy=RESTORE) from error
         patient = _PATIENT.search(cells["path"])
         if patient is None:
-            raise row.wrong(f"the path {cells['path']!r} names no patient", "path", RESTORE)
+            raise row.wrong(
+                f"the path {cells['path']!r} does not contain a patient", "path", RESTORE
+            )
         split = cells.get("split", "").strip()
         new = Phrases(cells["path"], patient[1], split, ImageBoxes(size=size))
         boxes = found.setdefault(image, new).boxes
         if boxes.size != size:
-            raise row.wrong(f"the image {image!r} has two sizes", remedy=RESTORE)
+            raise row.wrong(f"the image {image!r} has two different sizes", remedy=RESTORE)
         box = row.sides([cells[name] for name in SIDES])
         boxes.add(row.known(cells["category_name"], CLASSES), box)
     return found

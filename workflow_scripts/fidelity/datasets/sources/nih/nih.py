@@ -82,8 +82,8 @@ def find_cases(root: Path, settings: "Nih") -> Iterator[Case]:
     trained, tested = _patients(training), _patients(test)
     if trained is None and tested is None:
         log.warning(
-            "train_val_list.txt and test_list.txt are not here: patients without a box are in"
-            " training"
+            "train_val_list.txt and test_list.txt were not found, so patients without a box are"
+            " used for training"
         )
 
     def split_of(patient: str) -> str:

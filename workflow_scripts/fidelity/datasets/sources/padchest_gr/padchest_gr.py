@@ -115,7 +115,7 @@ def read_reports(path: str | Path) -> dict[str, Report]:
                         drawn = row.corners(corners, reader)
                         if min(drawn.box) < -0.01 or max(drawn.box) > 1.01:
                             raise row.wrong(
-                                f"{corners!r} are not shares of the image from 0 to 1",
+                                f"{corners!r} are not fractions of the image from 0 to 1",
                                 remedy=RESTORE,
                             )
                         for name in names:

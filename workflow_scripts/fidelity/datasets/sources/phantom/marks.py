@@ -85,4 +85,6 @@ def _place(
         ]
         if not around.any():
             return row, column
-    raise RuntimeError("there is no free place for a mark: the phantom's lungs fill the image")
+    raise RuntimeError(
+        "no free place for a mark was found, because the phantom's lungs fill the image"
+    )

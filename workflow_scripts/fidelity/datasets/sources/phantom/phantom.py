@@ -163,9 +163,9 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
     note = root / "phantom.json"
     if final.exists() and not note.exists():
         raise InputError(
-            "holds a data set that the phantom did not write",
+            "the folder contains a data set that the phantom did not write",
             file=final,
-            remedy="Give the phantom a folder of its own.",
+            remedy="Give the phantom a separate folder",
         )
     shutil.rmtree(unfinished, ignore_errors=True)
     items = list(plan(dict(settings.cases), seed))

@@ -58,8 +58,8 @@ def find_cases(root: Path, settings: Rsna) -> Iterator[Case]:
     unknown = len(images.keys() - patients.keys())
     if unknown:
         log.warning(
-            "the patient of %d of %d images is not known (no %s): each counts as a patient of its"
-            " own",
+            "the patient of %d of %d images is unknown (not listed in %s): each of these images"
+            " counts as one patient",
             unknown,
             len(images),
             MAPPING,
@@ -125,5 +125,5 @@ def read_patients(path: str | Path) -> dict[str, str]:
         }
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(
-            "its entries have no subset_img_id with img_id", file=path, remedy=RESTORE
+            "the entries do not list both subset_img_id and img_id", file=path, remedy=RESTORE
         ) from error

@@ -163,7 +163,7 @@ def _separator(header: str, known: Sequence[str], path: str | Path) -> str:
     if best and len(chosen) > 1 and any(sign in header for sign in chosen):
         listed = " or ".join(SEPARATORS[sign] for sign in chosen if sign in header)
         raise InputError(
-            f"it is not clear whether {listed} separate the cells", file=path, remedy=CSV_REMEDY
+            f"it is unclear whether cells are separated by {listed}", file=path, remedy=CSV_REMEDY
         )
     return chosen[0]
 

@@ -146,7 +146,7 @@ def _case(row: Row, line: int) -> Case:
     case = replace(case_of(row.cells, row.path, line), place=row.place)
     if case.spacing and not is_plausible(*case.spacing):
         raise row.wrong(
-            f"a pixel has no size of {case.spacing[0]:g} x {case.spacing[1]:g} mm",
+            f"{case.spacing[0]:g} x {case.spacing[1]:g} mm is not a possible pixel size",
             SPACING[0],
             REMEDY,
         )
@@ -159,7 +159,7 @@ def _check_words(row: Row) -> None:
     patient = row.cells.get("patient", "").strip()
     if patient.lower() in UNKNOWN:
         raise row.wrong(
-            f"{patient!r} would be read as the name of a patient",
+            f"{patient!r} would count as the name of one patient",
             "patient",
             "Leave the cell blank if the patient is not known",
         )
@@ -173,7 +173,7 @@ def _check_words(row: Row) -> None:
         word = cell.strip()
         if name.startswith(MASKS) and word != NONE and word.lower() == NONE:
             raise row.wrong(
-                f"{word!r} may mean two things",
+                f"the meaning of {word!r} is unclear",
                 name,
                 f"Write {NONE} (small letters) if the image was read and nothing was found. Leave"
                 " the cell blank if it was not annotated",
@@ -213,8 +213,8 @@ def _check_patients(path: Path, cases: Mapping[int, Case], unknown: Mapping[int,
     lines = _first_lines((c.patient, line) for line, c in cases.items() if line not in unknown)
     if not lines:
         log.warning(
-            "%s names no patients (column 'patient'): each image counts as one patient. If patients"
-            " have several images, intervals are too narrow",
+            "%s does not list patients (column 'patient'), so each image counts as one patient."
+            " If patients have several images, intervals are too narrow",
             path.name,
         )
         return
@@ -223,24 +223,25 @@ def _check_patients(path: Path, cases: Mapping[int, Case], unknown: Mapping[int,
         other = names.setdefault(_NUMBER.sub(r"\1", patient.casefold()), patient)
         if other != patient:
             raise InputError(
-                f"line {line}: the patient {patient!r} seems to be {other!r} of line"
-                f" {lines[other]}, written in another way",
+                f"line {line}: the patient {patient!r} seems to be the same as {other!r} of line"
+                f" {lines[other]}, written differently",
                 file=path,
                 field="patient",
-                remedy="Write each patient in one way. Rename one of them if they are two",
+                remedy="Always write a patient in the same way. If these are two patients,"
+                " rename one of them",
             )
     for line, case in unknown.items():
         if case.case in lines:
             raise InputError(
-                f"line {line}: the patient is blank, and the case id {case.case!r} in its place is"
-                f" the patient of line {lines[case.case]}",
+                f"line {line}: the patient is blank, so the case id {case.case!r} is used, but"
+                f" this is also the patient of line {lines[case.case]}",
                 file=path,
                 field="patient",
-                remedy="Fill the patient in, or rename the case",
+                remedy="Fill in the patient, or rename the case",
             )
     if unknown:
         log.warning(
-            "%s: %d rows name no patient (first: line %d); each of these images counts as one"
+            "%s: %d rows have no patient (first: line %d); each of these images counts as one"
             " patient",
             path.name,
             len(unknown),
@@ -439,6 +440,6 @@ def _blank_labels(path: Path, lines: Sequence[int]) -> InputError:
         f"the label is blank in line{'s' * (len(lines) > 1)} {shown}",
         file=path,
         field="label",
-        remedy="Fill the labels in. If a blank label means that none of the classes is there, set"
-        " task: multilabel for the data set",
+        remedy="Fill in the labels. If a blank label means that the image shows none of the"
+        " classes, set task: multilabel for the data set",
     )

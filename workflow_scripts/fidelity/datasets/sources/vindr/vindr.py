@@ -96,10 +96,10 @@ def find_cases(root: Path, settings: "Vindr") -> Iterator[Case]:
             )
     if not found:
         raise InputError(
-            f"no image was seen by the reader {settings.readers!r}",
+            f"the reader {settings.readers!r} annotated no image",
             file=root,
             field="readers",
-            remedy="Name a reader of the column rad_id, or set readers: all",
+            remedy="Give a reader from the column rad_id, or set readers: all",
         )
     files.report_unused(KAGGLE if table.name == KAGGLE else f"{TRAINING} or {TEST}")
 
