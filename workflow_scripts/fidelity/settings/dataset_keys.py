@@ -135,12 +135,13 @@ class Dataset(Entry):
     `background` (not set = black). Values: a grey value, a palette index, a colour ("#ff0000" or
     [[255, 0, 0]]), or a list of them. See docs/datasets.md."""
     duplicates: Literal["error", "exclude", "keep"] = "error"
-    """What to do if an image (by its pixels) or a patient is in two splits. `exclude` drops the
-    copy outside the test split."""
+    """What to do if an image (by its pixels) or a patient is in two splits. `exclude` keeps the
+    images of one split, in the order test, validation, training, and drops the others."""
     near_duplicates: Literal["report", "exclude", "off", False] = "report"
     """What to do about near-duplicates: images in two splits that look the same but differ in their
-    pixels. `report` lists them in near_duplicates.csv; `exclude` also drops those outside the test
-    split. `off` (YAML reads it as false) does not search for them."""
+    pixels. `report` lists them in near_duplicates.csv. `exclude` also drops one image of a pair: that
+    of the training split, else that of the validation split. `off` (YAML reads it as false) does
+    not search for them."""
     near_duplicate_distance: Annotated[Integer, Ge(0), Le(24)] = 10
     """Near-duplicates have perceptual hashes (phash, 64 bits) that differ in at most this number of
     bits."""

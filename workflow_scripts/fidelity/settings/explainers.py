@@ -155,9 +155,9 @@ class Lime(Explainer):
     `package` = the same, but the first image hides nothing, as in the package lime; `antithetic` =
     random images and their complements; `hadamard` = rows of Hadamard matrices and their
     complements. `interpolated` = all subsets of the superpixels, if there are at most `samples`
-    (superpixels that do not change when they are hidden do not count). Otherwise the images of
-    `hadamard`, and a Gaussian process that predicts the other subsets. Except for `package`,
-    `alpha` is multiplied by samples / 1000."""
+    (superpixels that do not change when they are hidden do not count). With more subsets, it takes
+    the images of `hadamard`, and a Gaussian process predicts the outputs of the other subsets.
+    Except for `package`, `alpha` is multiplied by samples / 1000."""
     kernel_width: Positive = 0.25
     """Width of the kernel that weighs samples by their cosine distance from the image."""
     alpha: NonNegative = 1.0
@@ -222,8 +222,8 @@ class Gradient(Explainer):
 
 
 class InputXGradient(Explainer):
-    """Gradient times the network's normalised input (zero at the grey value that normalisation
-    subtracts)."""
+    """Gradient times the network's normalised input. The map is 0 where a pixel equals the mean that
+    normalisation subtracts."""
 
     method: Literal["input_x_gradient"] = "input_x_gradient"
     smoothing: Smoothing = 0
@@ -419,8 +419,8 @@ class Rise(Explainer):
     probability: InnerShare = 0.5
     """Probability that a cell is shown."""
     fill: Share = 0
-    """Grey value that masks fade to. 0 = black, as in the paper; the authors' code fades to the
-    mean of the network's input normalisation."""
+    """Grey value of hidden pixels. 0 = black, as in the paper; the authors' code uses the mean of
+    the network's input normalisation."""
     normalise: Literal["expectation", "coverage"] = "expectation"
     """What the sum is divided by: the expected share of masks that show a pixel (as in the paper),
     or the actual share (less noise)."""
