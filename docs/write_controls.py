@@ -10,8 +10,9 @@ from these. A test recomputes every value from the scores of the cases.
 import argparse
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -20,7 +21,7 @@ sys.path[:0] = [str(ROOT / "workflow_scripts"), str(ROOT / "docs")]
 
 from write_measuring import fill_in  # noqa: E402
 
-from fidelity.analysis.checks.controls import ALL_EXPLAINERS, DROPS, HIDING_METRIC, YES  # noqa: E402
+from fidelity.analysis.checks.controls import ALL_EXPLAINERS, DROPS, HIDING_METRIC, NO, YES  # noqa: E402
 from fidelity.analysis.columns.checks import CONTROLS, HIDING  # noqa: E402
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_BINARIZATION  # noqa: E402
 from fidelity.presentation import titles  # noqa: E402
@@ -45,6 +46,7 @@ def render(text: str) -> str:
     with titles.showing(titles.display(study)):
         tables = {
             "hiding": list(hiding_rows(hiding)),
+            "counts": list(count_rows(controls, study)),
             "metrics": list(metric_rows(controls, study.primary_binarization)),
             "explainers": list(explainer_rows(controls, study)),
             "protocols": list(protocol_rows(controls, study)),
@@ -65,27 +67,37 @@ def hiding_rows(hiding: pd.DataFrame) -> Iterator[str]:
         yield _row(cells)
 
 
+def count_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
+    """One row per explainer: how many metrics and binarization rules pass, also in each seed."""
+    yield "| explainer | metrics and rules | pass | pass, with the right sign in each seed |"
+    yield "|---|---:|---:|---:|"
+    rows = _chosen(controls, protocol=DEFAULT_PROTOCOL)
+    for key, title in _explainers(study).items():
+        own = rows[rows["explainer"] == key]
+        every = own.apply(_in_each_seed, axis=1)
+        yield _row([title, str(len(own)), str((own["passes"] == YES).sum()), str(every.sum())])
+
+
 def metric_rows(controls: pd.DataFrame, rule: str) -> Iterator[str]:
-    """Return one row per metric of the main protocol and binarization, over all explainers."""
-    yield f"| metric | {' | '.join([*KINDS, *STEPS.values()])} | passes |"
-    yield "|---|---:|---:|---:|---:|---:|---|"
-    wanted = {"explainer": ALL_EXPLAINERS, "protocol": DEFAULT_PROTOCOL}
-    for row in _chosen(controls, **wanted).to_dict("records"):
-        if row["binarization"] not in (rule, NO_BINARIZATION):
-            continue
+    """Hiding the lesion, then one row per metric of the main protocol and rule, all explainers."""
+    yield f"| metric | {' | '.join([*KINDS, *STEPS.values()])} | passes | in each seed |"
+    yield "|---|---:|---:|---:|---:|---:|---|---|"
+    chosen = _chosen(controls, protocol=DEFAULT_PROTOCOL)
+    chosen = chosen[(chosen["explainer"] == ALL_EXPLAINERS) | (chosen["metric"] == HIDING_METRIC)]
+    for row in chosen[chosen["binarization"].isin([rule, NO_BINARIZATION])].to_dict("records"):
         metric = row["metric"]
-        cells = [metric_title(metric), *(value_of(metric, row[kind]) for kind in KINDS)]
+        title = "Hiding, no explainer ↑" if metric == HIDING_METRIC else metric_title(metric)
+        cells = [title, *(value_of(metric, row[kind]) for kind in KINDS)]
         for step in STEPS:
             signs = row[f"signs_{step}"].replace("-", "−").replace(" ", "")
             cells.append(f"{_interval(row, step, metric)} ({signs})")
-        yield _row([*cells, row["passes"]])
+        yield _row([*cells, row["passes"], YES if _in_each_seed(row) else NO])
 
 
 def explainer_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
     """Return a row per metric: the number of binarizations under which it passes, by explainer."""
-    names = {ALL_EXPLAINERS: "all explainers"}
-    names |= {key: titles.explainer_title(key) for key in study.explainers}
-    yield from _counts(_chosen(controls, protocol=DEFAULT_PROTOCOL), "explainer", names)
+    rows = _chosen(controls, protocol=DEFAULT_PROTOCOL)
+    yield from _counts(rows, "explainer", _explainers(study))
 
 
 def protocol_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
@@ -93,6 +105,17 @@ def protocol_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
     names = {key: titles.protocol_title(key) for key in study.protocols}
     masks = controls[controls["binarization"] != NO_BINARIZATION]
     yield from _counts(_chosen(masks, explainer=ALL_EXPLAINERS), "protocol", names)
+
+
+def _explainers(study: Study) -> dict[str, str]:
+    titled = {key: titles.explainer_title(key) for key in study.explainers}
+    return {ALL_EXPLAINERS: "all explainers", **titled}
+
+
+def _in_each_seed(row: Mapping[str, Any]) -> bool:
+    """Whether a metric passes, and both differences are above 0 in each seed."""
+    signs = {sign for step in STEPS for sign in row[f"signs_{step}"].split()}
+    return row["passes"] == YES and signs == {"+"}
 
 
 def _counts(rows: pd.DataFrame, column: str, names: dict[str, str]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from fidelity.base.files import atomic_path
 from fidelity.base.formulas import guard
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import Case, read_cases
-from fidelity.explainers.imported import is_there, read_saliency
+from fidelity.explainers.imported import is_squeezed, is_there, read_saliency
 from fidelity.maps.imported_files import masks_in
 from fidelity.maps.imported_paths import FIELD, format_of, location, pattern_of
 from fidelity.masks.coco import ONLY
@@ -39,7 +39,7 @@ def main(
             how many and names the first. Also if no map was found, if two cases or classes share
             one file, or if the class of a file's only category is unclear.
     """
-    rows, problems, maps = [], [], {}
+    rows, problems, maps, squeezed = [], [], {}, []
     found_cases = list(read_cases(cases))
     _check_only_category(settings, annotated)
     _check_collisions(found_cases, settings, annotated, splits)
@@ -47,7 +47,7 @@ def main(
         if case.split in splits:
             for cls in annotated:
                 if cls in case.annotated:  # the explained classes; a reference may have no label
-                    rows.append(_look(case, cls, settings, problems, maps))
+                    rows.append(_look(case, cls, settings, problems, maps, squeezed))
     found = sum(row[-1] for row in rows)
     if problems:
         shown = "; ".join(str(problem) for problem in problems[:SHOWN])
@@ -62,6 +62,15 @@ def main(
             remedy="Correct 'folder' and 'pattern'",
         )
     _tell_odd_values(maps, settings)
+    if squeezed:
+        logging.warning(
+            "%d of %d maps are square, and their images are not. They are read as maps of the whole"
+            " image, squeezed to a square. If the network saw a crop or a padded image, write maps"
+            " of the whole image. The first: %s",
+            len(squeezed),
+            found,
+            squeezed[0],
+        )
     with atomic_path(output) as temporary, open(temporary, "w", encoding="utf-8") as handle:
         writer = csv.writer(handle, lineterminator="\n")
         writer.writerow(COLUMNS)
@@ -149,10 +158,12 @@ def _look(
     settings: Imported,
     problems: list[InputError],
     maps: dict[str, tuple[float, float, str]],
+    squeezed: list[str],
 ) -> tuple[str, str, str, int]:
     """Read one map; append errors to `problems`.
 
-    For a map that is not a mask, store its minimum, maximum and hash in `maps`.
+    For a map that is not a mask, store its minimum, maximum and hash in `maps`. If it is square and
+    its image is not, append its path to `squeezed`.
     """
     path, found = "", False
     try:
@@ -161,6 +172,8 @@ def _look(
         if found or settings.missing == "error":
             size = (case.height, case.width)
             read = read_saliency(case.case, cls, size, (0, 0, *size), settings)
+            if is_squeezed(read.values.shape, size):
+                squeezed.append(str(path))
             if read.kind != "binary":
                 values = read.values
                 digest = hashlib.blake2b(values.tobytes(), digest_size=16).hexdigest()

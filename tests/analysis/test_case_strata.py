@@ -76,7 +76,8 @@ def test_what_files_tell():
     case = case_of(mask_of((slice(2, 4), LEFT)))
     wanted = ("view", "sex", "side")
     assert strata_of(case, {"view": "PA"}, wanted) == ["PA", "unknown", "left"]
-    assert strata_of(case, {"view": "lateral"}, wanted)[2] == "unknown"
+    for view in ("lateral", "LAT", "L", "left lateral"):
+        assert strata_of(case, {"view": view}, wanted)[2] == "unknown"
 
 
 def test_levels_have_an_order():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.facts import age_group, facts_of
+from fidelity.datasets.cases import Case
+from fidelity.datasets.facts import age_group, facts_of, with_facts
 from fidelity.datasets.indexing.index import index_cases
 from tests.helpers.entries import dataset
 from tests.helpers.small_data import make_covid_layout, write_image
@@ -78,6 +79,20 @@ def test_records_that_are_of_no_case_or_are_not_understood(tmp_path, caplog):
     (root / "records.csv").write_text(f"{header}{name},PA,F,33\n{name},AP,F,33\n")
     with pytest.raises(InputError, match=r"line 3: .* has another row with other values"):
         index_cases(root, settings)
+
+
+def test_records_by_a_name_of_two_images(tmp_path):
+    cases = [Case(c, c, "test", (), f"{c}/1.png") for c in ("east", "west")]
+    settings = settings_of(records="records.csv", strata=["view"])
+    (tmp_path / "records.csv").write_text("image,view\n1.png,PA\n")
+    with pytest.raises(InputError, match="'1.png' is the name of 2 images"):
+        with_facts(cases, tmp_path, settings)
+    (tmp_path / "records.csv").write_text("image,view\neast/1.png,PA\nwest/1.png,AP\n")
+    found = with_facts(cases, tmp_path, settings)
+    assert [case.facts for case in found] == [{"view": "PA"}, {"view": "AP"}]
+    (tmp_path / "records.csv").write_text("image,view\neast/1.png,PA\neast,AP\n")
+    with pytest.raises(InputError, match="'east' has another row with other values"):
+        with_facts(cases, tmp_path, settings)
 
 
 def dicom_table(root, **header):

@@ -511,9 +511,11 @@ def test_two_cases_or_classes_with_one_file_are_an_error(checked, tmp_path):
         ([_ramp(), _ramp()], "all 2 maps are equal"),
         ([_ramp(), _ramp()[::-1]], None),
         ([np.ones((6, 9), bool), np.ones((6, 9), bool)], None),
+        ([_ramp(9, 9) + 200, _ramp()], "1 of 2 maps are square, and their images are not"),
+        ([_ramp(2, 3) + 200, _ramp()], None),
     ],
 )
-def test_maps_that_mark_nothing_or_are_all_one_are_named(checked, tmp_path, caplog, values, said):
+def test_odd_maps_are_named(checked, tmp_path, caplog, values, said):
     for case, map_ in zip("cd", values, strict=True):
         np.save(tmp_path / f"{case}.npy", map_)
     entry = _entry(folder=str(tmp_path), pattern="{case}.npy")

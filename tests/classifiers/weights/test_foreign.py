@@ -5,6 +5,7 @@ import collections
 import datetime
 import pathlib
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -455,6 +456,46 @@ def test_weights_for_images_of_another_size(tmp_path):
     with pytest.raises(InputError, match="images of 48 px, and image_size is 224"):
         read_foreign(path, "torchscript", trusted=True)
     assert read_foreign(path, "torchscript", image_size=48, trusted=True).channels == 1
+
+
+def test_networks_that_are_left_in_training_mode_are_refused(tmp_path):
+    """F.dropout without `training`, and networks that were traced in training mode."""
+    plugin, output = tmp_path / "mine.py", str(tmp_path / "a.json")
+    plugin.write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self):\n"
+        "        super().__init__()\n"
+        "        self.layers = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 3), torch.nn.ReLU())\n"
+        "        self.head = torch.nn.Linear(8, 2)\n"
+        "    def forward(self, x):\n"
+        "        return self.head(torch.nn.functional.dropout(self.layers(x).mean((2, 3))))\n"
+        "def mine(outputs):\n"
+        "    return Net()\n"
+    )
+    said = r"'classifiers\.net.*': the network returns other values for the same image each time"
+    with pytest.raises(InputError, match=said):
+        check_classifier(
+            "net", "demo", made_elsewhere.entry("plugin:mine"), False, {}, {}, 32, [str(plugin)],
+            output,
+        )  # fmt: skip
+    network = build("plugin:mine", 2, plugins=[plugin])
+    path = str(tmp_path / "net.ts")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of tracing
+        torch.jit.trace(network, torch.zeros(1, 3, 32, 32), check_trace=False).save(path)
+    keys = {"weights": path, "trusted": True, "classes": ["a", "b"], "output_values": "logits"}
+    entry = made_elsewhere.entry("torchscript", **keys)
+    with pytest.raises(InputError, match=said):
+        check_classifier("net", "demo", entry, True, {}, {}, 32, [], output)
+    # Batch normalisation over the batch is not random.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch.jit.trace(resnet18(num_classes=2).train(), torch.zeros(2, 3, 32, 32)).save(path)
+    with pytest.raises(InputError, match=r"depends on the other images of the batch\. Call eval"):
+        check_classifier("net", "demo", entry, True, {}, {}, 32, [], output)
+    torch.jit.trace(resnet18(num_classes=2).eval(), torch.zeros(2, 3, 32, 32)).save(path)
+    check_classifier("net", "demo", entry, True, {}, {}, 32, [], output)
 
 
 def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):

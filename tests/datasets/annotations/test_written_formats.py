@@ -2,6 +2,7 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
@@ -189,6 +190,14 @@ def test_coco(tmp_path):
     assert mask.sum() == 40 + mask[5:15, 5:25].sum()
 
 
+def test_coco_run_lengths_with_height_and_width_swapped(tmp_path):
+    swapped = {"size": [50, 40], "counts": [0, 50, 1950]}
+    annotation = {**COCO["annotations"][1], "segmentation": swapped}
+    (tmp_path / "a.json").write_text(json.dumps({**COCO, "annotations": [annotation]}))
+    with pytest.raises(InputError, match="height 50 and width 40, .* seem to be swapped"):
+        read_mask_at(tmp_path, "a.json#a/x.png/Nodule/Mass")
+
+
 PASCAL = """<annotation><folder>f</folder><filename>x.jpg</filename>
 <size><width>50</width><height>40</height><depth>1</depth></size>
 <object><name>Mass</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>11</xmax><ymax>22</ymax></bndbox>
@@ -196,6 +205,11 @@ PASCAL = """<annotation><folder>f</folder><filename>x.jpg</filename>
 CVAT = """<annotations><image id="0" name="x.jpg" width="50" height="40">
 <polygon label="Mass" points="5.0,5.0;25.0,5.0;25.0,15.0"/>
 <ellipse label="Nodule" cx="25" cy="20" rx="10" ry="5"/></image></annotations>"""
+CVAT_BOX = '<box label="Mass" xtl="30" ytl="20" xbr="40" ybr="36"/>'
+
+
+def cvat(shapes):
+    return f'<annotations><image name="x.jpg" width="50" height="40">{shapes}</image></annotations>'
 
 
 def test_pascal_voc_and_shapes_of_cvat(tmp_path):
@@ -210,6 +224,50 @@ def test_pascal_voc_and_shapes_of_cvat(tmp_path):
     ImageDraw.Draw(canvas).ellipse((15, 15, 34, 24), fill=1)
     assert (ellipse ^ np.array(canvas)).sum() <= 12
     assert ellipse.sum() == pytest.approx(np.pi * 50, rel=0.03)
+
+
+def test_a_class_of_cvat_with_polygons_and_boxes_is_their_union(tmp_path):
+    polygon = '<tag label="seen"/><polygon label="Mass" points="5,5;15,5;15,15;5,15"/>'
+    cv2.imwrite(str(tmp_path / "x.jpg"), np.zeros((40, 50), np.uint8))
+    (tmp_path / "a.xml").write_text(cvat(polygon + CVAT_BOX))
+    keys = {"source": "voc", "root": str(tmp_path), "annotated_classes": ["Mass"]}
+    (case,) = voc.find_cases(tmp_path, Dataset.chosen(keys))
+    mask = read_mask_at(tmp_path, case.masks["Mass"])
+    assert mask[20:36, 30:40].all()
+    assert mask[5:15, 5:15].all()
+    assert mask.sum() == 160 + 100
+    assert not case.boxes  # which would be one of two lesions
+
+
+@pytest.mark.parametrize("source", ["yolo", "voc", "coco"])
+def test_folders_of_splits_and_notes_as_roboflow_exports_them(tmp_path, source):
+    """Drawn anew, the splits would mix what the user's own classifier was trained on."""
+    (tmp_path / "README.dataset.txt").write_text("# chest > v1\n")
+    folders = {"train": "train", "valid": "val", "test": "test"}
+    images = []
+    for folder in folders:
+        (tmp_path / folder).mkdir()
+        for number in range(4):
+            stem = f"{folder}/{folder}{number}"
+            cv2.imwrite(str(tmp_path / f"{stem}.png"), np.zeros((40, 50), np.uint8))
+            images.append({**COCO["images"][0], "id": len(images), "file_name": f"{stem}.png"})
+            if source == "yolo":
+                (tmp_path / f"{stem}.txt").write_text("0 .5 .5 .2 .2\n")
+            if source == "voc":
+                xml = PASCAL.replace("x.jpg", f"{folder}{number}.png")
+                (tmp_path / f"{stem}.xml").write_text(xml)
+    (tmp_path / "a.json").write_text(json.dumps({**COCO, "images": images, "annotations": []}))
+    keys = {
+        "yolo": {"names": ["Mass"]},
+        "voc": {},
+        "coco": {"annotations": "a.json"},
+    }[source]
+    settings = Dataset.chosen(
+        {"source": source, "root": str(tmp_path), "annotated_classes": ["Mass"], **keys}
+    )
+    reader = {"yolo": yolo, "voc": voc, "coco": coco}[source]
+    found = {case.case: case.split for case in reader.find_cases(tmp_path, settings)}
+    assert found == {f"{f}{n}": split for f, split in folders.items() for n in range(4)}
 
 
 def test_an_entity_bomb_is_refused(tmp_path):
@@ -246,6 +304,10 @@ SIIM = "ImageId, EncodedPixels\n"
         (siim.read_runs, SIIM + "a, -1\na, 1 2\n", "line 3: the image 'a' has both -1"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: the class '1' has"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .5 .5 .1\n", "line 1: is not 'class x y"),
+        (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .1 .1 .5 .1 .5 .5\n", "6 numbers after"),
+        (voc.read_boxes, cvat('<mask label="Mass" rle="0, 4" left="1" top="1" width="2"/>'),
+         "x.jpg, mask 1: a shape 'mask' is not read"),
+        (voc.read_boxes, cvat(f'{CVAT_BOX[:-2]} rotation="30"/>'), "x.jpg, box 1: a rotated box"),
         (chestx_det_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "equally"),
         (coco.read_boxes, "{}", "is not a COCO file"),
         (voc.read_boxes, "<html/>", "is neither Pascal VOC nor CVAT"),

@@ -195,6 +195,14 @@ def test_bits_beyond_those_stored_are_not_grey_values():
     np.testing.assert_array_equal(decoded(dicom_bytes(DEEP + np.uint16(4096), 12)), DEEP)
 
 
+def test_values_in_the_upper_bits_are_refused():
+    """Without them, the lower bits would be shown as if they were the image."""
+    with pytest.raises(InputError, match="stored in the upper bits"):
+        decoded(dicom_bytes(DEEP << 4, 12, HighBit=15))
+    # Writers that state a wrong HighBit, with the values where they should be.
+    np.testing.assert_array_equal(decoded(dicom_bytes(DEEP, 12, HighBit=15)), DEEP)
+
+
 def test_padding_is_black_and_does_not_count():
     padded = DEEP.copy()
     padded[:5] = 4095

@@ -21,8 +21,9 @@ CASES = [{}, {"case": "b"}]
         pytest.param(
             SIDES + "a,Mass,30,30,20,5\nb,Mass,1,1,5,5\n",
             "{root}/a.png, 'boxes_outside': boxes.csv, line 2: the box 30 30 50 35 (x0 y0 x1 y1) of"
-            " 'Mass' leaves the image, which has 40 x 40 pixels. Correct the row, or set"
-            " boxes_outside: clip for the data set (a box wholly outside is an error in any case)",
+            " 'Mass' leaves the image, which has 40 x 40 pixels. Correct the row, or use images of"
+            " the size that the boxes were drawn on. To cut the box, set boxes_outside: clip (a box"
+            " wholly outside is an error in any case)",
             id="outside",
         ),
         pytest.param(
@@ -65,6 +66,12 @@ CASES = [{}, {"case": "b"}]
             id="row without an image",
         ),
         pytest.param(
+            CORNERS + "a,Mass,1,1,5,5\nb,Mass,1,1,5,5\na.png,Mass,7,7,9,9\n",
+            "{root}/boxes.csv, 'case': line 4: 'a.png' is the case of line 2, 'a', written in"
+            " another way. Write each case in one way",
+            id="two names of a case",
+        ),
+        pytest.param(
             "case,class,x0,y0,x1,y1,width,height\na,Mass,1,2,5,6,80,60\nb,Mass,1,1,5,5,,\n",
             "{root}/a.png, 'boxes of a': the boxes are of an image of 80 x 60 pixels, and the file"
             " has 40 x 40: the aspect ratios differ. Use the images that the boxes were drawn on,"
@@ -78,6 +85,32 @@ def test_bad_boxes_of_a_table(root, boxes, message):  # noqa: F811
     with pytest.raises(InputError) as error:
         index_cases(root, entry(root, boxes="boxes.csv"))
     assert str(error.value) == message.format(root=root)
+
+
+def test_a_name_of_two_images(root):  # noqa: F811
+    """Two clinics name their files alike: boxes of one would be those of the other."""
+    for clinic, name in (("east", "a"), ("west", "b")):
+        (root / clinic).mkdir()
+        (root / clinic / "1.png").write_bytes((root / f"{name}.png").read_bytes())
+    rows = [{"case": "e", "image": "east/1.png"}, {"case": "w", "image": "west/1.png", "label": ""}]
+    write(root, rows, boxes=CORNERS + "1.png,Mass,1,1,5,5\n")
+    with pytest.raises(InputError) as error:
+        index_cases(root, entry(root, boxes="boxes.csv"))
+    assert str(error.value) == (
+        f"{root}/boxes.csv, 'case': line 2: '1.png' is the name of 2 images (cases 'e' and 'w')."
+        " Write the case id instead"
+    )
+    rows[1]["image"] = "west/2.png"
+    (root / "west" / "1.png").rename(root / "west" / "2.png")
+    write(root, rows)
+    cases, *_ = index_cases(root, entry(root, boxes="boxes.csv"))
+    assert [case.case for case in cases if case.boxes] == ["e"]
+
+
+def test_boxes_in_both_tables(root):  # noqa: F811
+    write(root, [{"boxes:Mass": "1 1 9 9"}], boxes=CORNERS + "a,Mass,1,1,5,5\n")
+    with pytest.raises(InputError, match="line 2: cases.csv has boxes of the case 'a', too"):
+        index_cases(root, entry(root, boxes="boxes.csv"))
 
 
 def test_a_row_of_cases_without_its_image(root, caplog):  # noqa: F811

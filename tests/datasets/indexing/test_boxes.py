@@ -130,7 +130,7 @@ def test_a_box_outside_the_image_is_refused_or_clipped(root, caplog):
     with pytest.raises(
         InputError,
         match=r"a\.png, 'boxes_outside': boxes\.csv, line 2: the box 30 30 50 35 .* of 'Mass'"
-        r" leaves the image, which has 40 x 40 pixels\. Correct the row, or set boxes_outside",
+        r" leaves the image, which has 40 x 40 pixels\. Correct the row, or use images",
     ):
         index_cases(root, entry(root, boxes="boxes.csv"))
     with caplog.at_level(logging.WARNING):
@@ -245,3 +245,15 @@ def test_majority_of_readers():
 
 def replace_reader(drawn, reader):
     return drawn._replace(reader=reader)
+
+
+def test_the_spacing_of_a_table_is_of_the_image_not_of_what_boxes_were_drawn_on(root):
+    write(
+        root,
+        [{"spacing_row": 0.2, "spacing_column": 0.3}],
+        boxes="case,class,x0,y0,x1,y1,width,height\na,Mass,20,20,40,40,80,80\n",
+    )
+    (case,), *_ = index_cases(root, entry(root, boxes="boxes.csv"))
+    assert case.boxes == {"Mass": ((10, 10, 20, 20),)}
+    assert case.spacing == (0.2, 0.3)
+    assert case.spacing_from == "table"

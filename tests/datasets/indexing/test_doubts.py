@@ -403,9 +403,19 @@ def _mask_in_capitals(table: Rows) -> None:
     table["c"]["mask:Nodule"] = "C-Mask.png"
 
 
+def _no_lungs(table: Rows) -> None:
+    table["c"]["lung_mask"] = "none"
+
+
+def _two_masks(table: Rows) -> None:
+    table["c"]["mask:Nodule"] = "c-mask.png;b-mask.png"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
+        (_no_lungs, r"'lung_mask': line 4: the lungs of an image are not empty"),
+        (_two_masks, r"does not exist\. Unite several masks in one file"),
         (_joined_by_a_semicolon, r"'label': line 4: 'Nodule;Normal' seems to be 2 .*Nodule\|Norm"),
         (_same_number, r"'patient': line 4: the patient '007' seems to be '7.0' of line 2"),
         (_other_case, r"'patient': line 4: the patient 'p1' seems to be 'P1' of line 2"),

@@ -13,11 +13,12 @@ from fidelity.analysis.columns.localization import COMBO
 from fidelity.analysis.coverage import check_coverage, cohort_of, unread_of
 from fidelity.base.errors import InputError
 from fidelity.base.files import content_hash
-from fidelity.datasets.cases import read_cases, write_cases
+from fidelity.datasets.cases import Case, read_cases, write_cases
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.datasets.prepare import prepare_cases
 from fidelity.datasets.prepared import PreparedShard, write_prepared, write_references
 from fidelity.datasets.prepared_list import listed, write_list
+from fidelity.datasets.readers.folders import with_folders
 from fidelity.datasets.readers.references import check_rule, refer
 from fidelity.datasets.sources.phantom.phantom import generate
 from fidelity.datasets.sources.phantom.published_layouts import write_as
@@ -267,6 +268,17 @@ def test_folders_of_further_readers(tmp_path, caplog):
     assert columns(next(refer([case], "intersection")).references["COVID-19"]) == [8, 9]
     with pytest.raises(InputError, match=r"readers\.b': the folder does not exist"):
         index_cases(root, dataset("covid_qu_ex", {**keys, "readers": {"b": "nowhere"}}))
+
+
+def test_a_mask_whose_name_fits_two_images(tmp_path):
+    cases = [Case(c, c, "test", (), f"{c}/1.png") for c in ("east", "west")]
+    write_image(tmp_path / "b" / "1.png", np.zeros((8, 8), np.uint8))
+    settings = dataset("covid_qu_ex", {"annotated_classes": ["COVID-19"], "readers": {"b": "b"}})
+    with pytest.raises(InputError, match=r"readers\.b': '1' is the name of 2 images"):
+        list(with_folders(cases, tmp_path, settings))
+    (tmp_path / "b" / "1.png").rename(tmp_path / "b" / "west.png")
+    found = list(with_folders(cases, tmp_path, settings))
+    assert [list(case.readers) for case in found] == [[], ["b"]]
 
 
 def test_readers_of_a_table_of_boxes(root):

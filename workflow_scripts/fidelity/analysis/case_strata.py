@@ -23,8 +23,9 @@ ORDER = {
 UNKNOWN = "unknown"
 # The least share of a reference on one side for that side to count.
 LEAST_SIDE = 0.1
-# In a lateral view, the two lungs overlap: a lesion has no side.
-LATERAL = ("LL", "RL", "LAT", "lateral", "LLD", "RLD")
+# In a lateral view, the two lungs overlap: a lesion has no side. Views with "lat" in their name are
+# lateral, too.
+LATERAL = ("L", "LL", "RL", "LLD", "RLD")
 
 
 def case_strata(
@@ -48,7 +49,8 @@ def case_strata(
             if "lesion_count" in wanted:
                 row["lesion_count"] = lesion_count(case, cls)
             if "side" in wanted:
-                lateral = known.get("view") in LATERAL
+                view = known.get("view", "")
+                lateral = view in LATERAL or "lat" in view.lower()
                 row["side"] = UNKNOWN if lateral else side(case, cls)
             rows.append({"case": case.case, "class": cls, **row})
     columns = [*STRATA_CASES.names[:2], *wanted]

@@ -9,6 +9,7 @@ from fidelity.base.errors import InputError, first_line, under
 from fidelity.classifiers.cam_layers.choose import cam_size
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.network_facts import sides_taken
+from fidelity.classifiers.weights.file_facts import no_row
 from fidelity.classifiers.weights.foreign import classifier_of, initialise, untrained, weights_of
 from fidelity.classifiers.xrv import output_names
 from fidelity.settings.classifiers import Classifier as Entry
@@ -16,6 +17,10 @@ from fidelity.settings.classifiers import Classifier as Entry
 # Keys of the config that errors may name in `field`; other fields refer to a file.
 FIELDS = ("weights", "weights_entry", "classes", "head", "mean", "transform_input")
 FIELDS += ("output_values",)
+# Times that one image is classified, to see that nothing is random.
+REPEATS = 3
+# Relative and absolute difference that the size of the batch may make.
+SAME = 1e-3
 
 
 def loaded(
@@ -64,7 +69,7 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
 def takes_images(
     classifier: Classifier, image_size: int, size_field: str, architecture_field: str
 ) -> None:
-    """Check that a classifier accepts an image of a size, and returns one row of values for it.
+    """Check that a classifier accepts an image of a size, and always returns the same row for it.
 
     Raises:
         InputError: it does not; the error names one of the two config keys.
@@ -84,8 +89,24 @@ def takes_images(
             else f"It takes images of {taken} px: write image_size: {taken}",
         ) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+        raise no_row(architecture_field)
+    noise = torch.rand((1, channels, image_size, image_size), generator=torch.Generator())
+    with torch.no_grad():
+        first, *others = (classifier(noise) for _ in range(REPEATS))
+        together = classifier(torch.cat([noise, torch.zeros_like(noise)]))[:1]
+    remedy = "Call eval() before a network is traced. Switch off what works in training alone, such"
+    remedy += " as F.dropout(x, training=self.training)"
+    if not all(torch.allclose(first, other, equal_nan=True) for other in others):
         raise InputError(
-            "the network does not return one row of values per image", field=architecture_field
+            "the network returns other values for the same image each time",
+            field=architecture_field,
+            remedy=remedy,
+        )
+    if not torch.allclose(first, together, rtol=SAME, atol=SAME, equal_nan=True):
+        raise InputError(
+            "what the network returns for an image depends on the other images of the batch",
+            field=architecture_field,
+            remedy=remedy,
         )
 
 

@@ -74,8 +74,9 @@ class Case:
         readers: reader → path of the reader's mask per source class. A mask in `masks` has no
             reader's name; it is treated as that of the reader `first`.
         spacing: (row, column) size of the image's pixels in mm; None if unknown.
-        spacing_from: `table`, or the DICOM element from which the spacing was read; empty before
-            indexing or without a spacing.
+        spacing_from: `table`, or the DICOM element from which the spacing was read. Then the
+            spacing refers to the image itself, not to `box_size`. Empty without a spacing, and
+            before indexing for sources whose spacing refers to `box_size`.
         lung_from: data set whose lung masks trained the model that predicted this lung mask; empty
             if the lung mask is provided or absent.
         uncertain: source classes that the image may or may not show. They are not among the labels,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.case_names import CaseNames
 from fidelity.datasets.cases import Case
 from fidelity.datasets.sources.table.spreadsheet import filled, read_sheet
 
@@ -75,21 +76,26 @@ def with_facts(cases: Iterable[Case], root: Path, settings: "Dataset") -> list[C
     """Keep the facts that `strata` requests; facts from `records` override the source's own.
 
     Raises:
-        InputError: the file cannot be read, or lacks a column.
+        InputError: the file cannot be read, lacks a column, or has a name that fits several cases.
     """
     # Jobs get these keys only if strata are requested.
     wanted = _needed(getattr(settings, "strata", ()))
     given = _records(root / settings.records) if wanted and settings.records else {}
-    found, matched = [], set()
+    by_case: dict[str, Mapping[str, str]] = {}
+    strange = []
+    if given:
+        cases = list(cases)
+        names, path = CaseNames(cases), root / settings.records
+        for key, facts in given.items():
+            case = names.find(key, path, "records")
+            if case is None:
+                strange.append(key)
+            elif by_case.setdefault(case, facts) != facts:
+                raise _two_rows(key, path, "records")
+    found = []
     for case in cases:
-        name = case.image.rpartition("/")[2]
-        keys = (case.case, case.image, name, name.rpartition(".")[0])
-        key = next((key for key in keys if key in given), None)
-        matched.add(key)
-        own = given.get(key, {})
-        facts = {**case.facts, **own}
+        facts = {**case.facts, **by_case.get(case.case, {})}
         found.append(replace(case, facts={name: facts[name] for name in wanted if name in facts}))
-    strange = [key for key in given if key not in matched]
     if given and len(strange) == len(given):
         raise InputError(
             f"none of its {len(given)} rows is of a case (first: {strange[0]!r})",
@@ -136,12 +142,7 @@ def _records(path: Path) -> dict[str, Mapping[str, str]]:
     for line, row in sheet.rows:
         name, facts = row[key].strip(), facts_of(**{n: row[n] for n in told})
         if found.setdefault(name, facts) != facts:
-            raise InputError(
-                f"line {line}: {name!r} has another row with other values",
-                file=path,
-                field=key,
-                remedy="Keep one row for each case",
-            )
+            raise _two_rows(name, path, key, f"line {line}: ")
         for column in told:
             text = filled(row[column])
             if text.lower() not in UNKNOWN and STRATUM.get(column, column) not in facts:
@@ -157,3 +158,12 @@ def _records(path: Path) -> dict[str, Mapping[str, str]]:
             examples[column],
         )
     return found
+
+
+def _two_rows(name: str, path: Path, field: str, where: str = "") -> InputError:
+    return InputError(
+        f"{where}{name!r} has another row with other values",
+        file=path,
+        field=field,
+        remedy="Keep one row for each case",
+    )

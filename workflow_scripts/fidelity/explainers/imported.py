@@ -98,9 +98,16 @@ def fits(shape: tuple[int, int], size: tuple[int, int]) -> bool:
     It must have the image's aspect ratio, up to one pixel of rounding, or be a square. Most
     networks see images squeezed to a square.
     """
+    return shape[0] == shape[1] or _has_ratio(shape, size)
+
+
+def is_squeezed(shape: tuple[int, int], size: tuple[int, int]) -> bool:
+    """Check whether a map can only be an image that was squeezed to a square."""
+    return shape[0] == shape[1] and not _has_ratio(shape, size)
+
+
+def _has_ratio(shape: tuple[int, int], size: tuple[int, int]) -> bool:
     (height, width), (full_height, full_width) = shape, size
-    if height == width:
-        return True
     return (
         abs(height - width * full_height / full_width) <= 1
         or abs(width - height * full_width / full_height) <= 1

@@ -343,5 +343,14 @@ def count_outputs(network: nn.Module, channels: int, size: int) -> int:
     """
     out = network(torch.zeros(2, channels, size, size))
     if not isinstance(out, torch.Tensor) or out.ndim > 2 or len(out) != 2:
-        raise InputError("the network does not return one row of values per image")
+        raise no_row()
     return out[0].numel()
+
+
+def no_row(field: str | None = None) -> InputError:
+    """Describe a network whose output is not (images, outputs)."""
+    return InputError(
+        "the network does not return one row of values per image",
+        field=field,
+        remedy="Return one tensor (images, outputs), not a tuple or dict",
+    )

@@ -123,6 +123,13 @@ def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
     """
     header, assumed = _read_header(data, path)
     _check(header, path, max_pixels)
+    high_bits = _has_high_bits(header)
+    if high_bits and int(header.get("HighBit") or 0) >= int(header.BitsStored):
+        raise InputError(
+            "the DICOM pixels are stored in the upper bits (HighBit), which is not read",
+            file=path,
+            remedy="Export the image again, with HighBit one below BitsStored",
+        )
     stored = _stored_values(header, path)
     try:
         values, black, white = _modality(stored, header)
@@ -139,7 +146,7 @@ def decode_dicom(data: bytes, path: str, max_pixels: int) -> DicomImage:
     padding = _padding(stored, header)
     bits, plain = int(header.BitsStored), _is_plain(header)
     seen = stored if padding is None or padding.all() else stored[~padding]
-    notes = [note for note in (assumed, HIGH_BITS if _has_high_bits(header) else "") if note]
+    notes = [note for note in (assumed, HIGH_BITS if high_bits else "") if note]
     largest = (int(seen.max()), bits) if plain else None
     return DicomImage(values, black, white, bits, padding, tuple(notes), largest)
 
@@ -267,7 +274,7 @@ def _check(header: Dataset, path: str, max_pixels: int) -> None:
         allocated, stored = int(header.BitsAllocated), int(header.BitsStored)
         photometric, samples = str(header.PhotometricInterpretation), int(header.SamplesPerPixel)
         syntax = header.file_meta.TransferSyntaxUID
-        int(header.PixelRepresentation)
+        int(header.PixelRepresentation), int(header.get("HighBit") or 0)
         present = "PixelData" in header and rows > 0 and columns > 0
     except Exception:  # an element is absent, or of a wrong type
         present = False

@@ -124,6 +124,6 @@ def _outside(
         f"{place}: the box {shown} (x0 y0 x1 y1) of {cls!r} leaves the image, which has {of}",
         file=root / case.image,
         field="boxes_outside",
-        remedy="Correct the row, or set boxes_outside: clip for the data set (a box wholly outside"
-        " is an error in any case)",
+        remedy="Correct the row, or use images of the size that the boxes were drawn on. To cut"
+        " the box, set boxes_outside: clip (a box wholly outside is an error in any case)",
     )

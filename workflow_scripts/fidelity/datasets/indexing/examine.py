@@ -211,7 +211,8 @@ class _Examination:
             if wanted := missing(case, getattr(self.settings, "strata", ())):
                 found = facts_of(**dicom_facts(data, name, [w for w in wanted if w in FACTS]))
                 facts = {key: text for key, text in found.items() if key in wanted}
-        if case.spacing and case.box_size not in (None, RELATIVE, self.shape):
+        other_size = case.box_size not in (None, RELATIVE, self.shape)
+        if case.spacing and not case.spacing_from and other_size:
             spacing = tuple(float(s) for s in np.multiply(spacing, case.box_size) / self.shape)
         return spacing, origin, {**facts, **case.facts}
 
@@ -375,6 +376,7 @@ def _absent_mask(
         file=root / path,
         field=column,
         remedy=_meant(root, path)
+        + "Unite several masks in one file. " * (";" in path or "|" in path)
         + (
             "Add the file, or leave the cell empty where nobody read twice"
             if reader

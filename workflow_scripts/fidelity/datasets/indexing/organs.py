@@ -1,7 +1,7 @@
 """Organ masks of CheXmask: match rows to cases, and count what is missing."""
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -53,14 +53,26 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
         The cases in their order, then the rows without a case in the order of the file.
 
     Raises:
-        InputError: the file cannot be read, or lacks a column.
+        InputError: the file cannot be read, lacks a column, or a row may be of several images.
     """
     rows = chexmask.read_rows(path, quality=least > 0)
     known = {_plain(name): name for name in rows}
+    cases = list(cases)
+    keys = [next((key for key in _names(case) if key in known), None) for case in cases]
+    images: defaultdict[str | None, set[str]] = defaultdict(set)
+    for case, key in zip(cases, keys, strict=True):
+        images[key].add(case.image)
     found = []
-    for case in cases:
-        names = (known.pop(key, None) for key in (*_endings(case.image), _plain(case.case)))
-        name = next((name for name in names if name is not None), None)
+    for case, key in zip(cases, keys, strict=True):
+        if key is not None and len(images[key]) > 1:
+            first, second, *_ = sorted(images[key])
+            raise InputError(
+                f"the row of {key!r} may be of {len(images[key])} images ({first}, {second})",
+                file=path,
+                field="lungs",
+                remedy="Name the images in the file by their paths, or give each its own name",
+            )
+        name = known.pop(key, None)
         if name is None:
             found.append(Match("", case, NO_ROW))
             continue
@@ -179,6 +191,11 @@ def _plain(name: str) -> str:
     stem, dot, ending = file.rpartition(".")
     # Ids contain dots too ("1.2.826.0.1"), so only letters count as an ending.
     return folder + cut + (stem if dot and ending.isalpha() else file)
+
+
+def _names(case: Case) -> tuple[str, ...]:
+    """Give what a row may call a case, the longest path first."""
+    return (*_endings(case.image), _plain(case.case))
 
 
 def _endings(image: str) -> Iterable[str]:

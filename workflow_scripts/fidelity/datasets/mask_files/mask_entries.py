@@ -30,6 +30,7 @@ from fidelity.datasets.sources.containers import coco as coco_files
 from fidelity.datasets.sources.containers import voc
 from fidelity.datasets.sources.jsrt import jsrt
 from fidelity.datasets.sources.siim import siim
+from fidelity.masks.boxes import fill_boxes
 from fidelity.masks.ellipses import fill_ellipses
 from fidelity.masks.plain_runs import decode_absolute, decode_relative
 from fidelity.masks.polygons import rasterise
@@ -187,7 +188,15 @@ def _decode_coco(segmentations: Sequence[Any], size: tuple[int, int]) -> np.ndar
     mask = np.zeros(size, bool)
     for shape in segmentations:
         if isinstance(shape, dict):
-            mask |= decode(check_encoding(shape, None, ""))
+            drawn = decode(check_encoding(shape, None, ""))
+            if drawn.shape != mask.shape:
+                turned = "; they seem to be swapped" * (drawn.shape == size[::-1])
+                raise InputError(
+                    f"the run lengths have the height {drawn.shape[0]} and width {drawn.shape[1]},"
+                    f" and the image {size[0]} and {size[1]}{turned}",
+                    remedy="Write run lengths of the image's size, down the columns",
+                )
+            mask |= drawn
             continue
         try:
             packed = coco.merge(coco.frPyObjects(shape, *size))
@@ -216,6 +225,7 @@ def _checked_size(size: object, file: Path, field: str) -> tuple[int, int]:
 DECODERS = {
     "polygons": rasterise,
     "coco": _decode_coco,
+    "boxes": fill_boxes,
     "ellipses": fill_ellipses,
     "relative_runs": decode_relative,
     "absolute_runs": decode_absolute,

@@ -15,6 +15,7 @@ from fidelity.datasets.acquisition.folders import (
     folders_in,
     images_in,
 )
+from fidelity.datasets.case_names import CaseNames
 from fidelity.datasets.cases import Case, relative_path
 
 if TYPE_CHECKING:
@@ -31,7 +32,8 @@ def with_folders(cases: Iterable[Case], root: Path, settings: "Dataset") -> Iter
     file; its ending may differ. The folders are relative to the data root.
 
     Raises:
-        InputError: a folder is missing, or has no mask of any class or case.
+        InputError: a folder is missing, has no mask of any class or case, or has a mask whose name
+            fits several cases.
     """
     folders = settings.readers
     # VinDr-CXR and PadChest-GR have their own setting `readers`.
@@ -41,12 +43,20 @@ def with_folders(cases: Iterable[Case], root: Path, settings: "Dataset") -> Iter
     root = Path(root)
     found = {r: _masks(root, r, folder, settings) for r, folder in folders.items()}
     used = dict.fromkeys(folders, 0)
+    cases = list(cases)
+    names = CaseNames(cases)
+
+    def is_of(stem: str, path: str, reader: str, case: Case) -> bool:
+        return names.find(stem, root / path, f"readers.{reader}") == case.case
+
     for case in cases:
         stems = dict.fromkeys((case.case, Path(case.image).stem))
         drawn = {reader: dict(masks) for reader, masks in case.readers.items()}
         for reader, by_class in found.items():
             for cls, masks in by_class.items():
-                if path := next((masks[stem] for stem in stems if stem in masks), None):
+                own = ((stem, masks[stem]) for stem in stems if stem in masks)
+                path = next((path for stem, path in own if is_of(stem, path, reader, case)), None)
+                if path:
                     drawn.setdefault(reader, {})[cls] = path
                     used[reader] += 1
         yield replace(case, readers=drawn)

@@ -3,7 +3,8 @@
 References: a box or segmentation is *drawn*. If an image has no annotation of a category of the
 file, it was *read and nothing found*, an empty reference.
 
-Splits: one file each (`tables`), otherwise chosen by patient, 70:10:20, seeded.
+Splits: one file each (`tables`), else folders train, val (or valid) and test above the images,
+otherwise chosen by patient, 70:10:20, seeded.
 """
 
 from collections import Counter

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from fidelity.datasets.acquisition.source_files import ImageFiles
 from fidelity.datasets.annotations.drawn import ImageBoxes
-from fidelity.datasets.cases import Case
-from fidelity.datasets.splits import seeded_split
+from fidelity.datasets.cases import SPLIT_ALIASES, Case
+from fidelity.datasets.splits import SPLITS, seeded_split
 
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Container
@@ -24,7 +24,7 @@ class FoundImage:
     Attributes:
         classes: classes of the file; one without box and shape is an empty reference.
         place: file and row, for errors.
-        split: split of the file; empty if it states none.
+        split: split of the file; empty if it states none. Then the image's folders decide.
         masks: references of the classes that have shapes.
     """
 
@@ -52,12 +52,14 @@ def cases_of(
         shown = list(dict.fromkeys([*image.boxes.boxes, *image.masks]))
         # A class that is only drawn as a shape has no boxes; it was not annotated with boxes.
         shaped = set(image.masks) - set(image.boxes.boxes)
+        path = files.find(name)
+        split = image.split or split_of_folders(name) or split_of_folders(path)
         yield Case(
             case=case,
             patient=patient,
-            split=image.split or seeded_split(patient, settings.split_seed),
+            split=split or seeded_split(patient, settings.split_seed),
             labels=tuple(shown),
-            image=files.find(name),
+            image=path,
             masks=dict(image.masks),
             place=image.place,
             **image.boxes.fields([cls for cls in image.classes if cls not in shaped]),
@@ -70,3 +72,11 @@ def cases_of(
             len(nameless),
             nameless[0],
         )
+
+
+def split_of_folders(path: str) -> str:
+    """Give the split that a folder of a path is named after; empty where there is none."""
+    for part in path.lower().split("/")[:-1]:
+        if (split := SPLIT_ALIASES.get(part, part)) in SPLITS:
+            return split
+    return ""

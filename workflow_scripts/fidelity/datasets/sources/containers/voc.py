@@ -5,8 +5,8 @@ Pascal VOC has one file for each image, CVAT one for all images.
 References: a box or shape is *drawn*. If an image has no object of a class of the files, it was
 *read and nothing found*, an empty reference.
 
-Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, otherwise chosen by patient, 70:10:20,
-seeded.
+Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else folders train, val (or valid) and test
+above the images, otherwise chosen by patient, 70:10:20, seeded.
 """
 
 from collections.abc import Iterator
@@ -33,6 +33,10 @@ masks_follow_labels = False
 
 CORNERS = ("xmin", "ymin", "xmax", "ymax")
 CVAT_CORNERS = ("xtl", "ytl", "xbr", "ybr")
+# What CVAT's images hold that is read, or marks no place.
+CVAT_TAGS = ("box", "polygon", "ellipse", "tag")
+# Keys of an entry of `mask_entries` that a box alone does not have.
+SHAPES = {"coco", "ellipses"}
 
 
 def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
@@ -45,8 +49,9 @@ def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
     lists = _lists(root).items()
     splits = {stem: split for split, path in lists for stem in read_text(path).split()}
     for file in files_below(root, {".xml"}):
+        found = read_boxes(root / file)
         shapes = read_entries(root / file) if is_cvat(root / file) else {}
-        for name, boxes in read_boxes(root / file).items():
+        for name, boxes in found.items():
             if name in images:
                 raise InputError(
                     f"the image {name!r} is also in {images[name].place}",
@@ -54,6 +59,9 @@ def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
                     remedy="Remove one of the two files",
                 )
             masks = {cls: reference_to(file, name, cls) for cls in shapes.get(name, {})}
+            for cls in masks:
+                # Its mask holds its boxes too; as boxes, its lesions would not be complete.
+                boxes.boxes.pop(cls, None)
             stem = name.rpartition("/")[2].rpartition(".")[0]
             place = Row(root / file, f"image {name}").place
             images[name] = FoundImage(boxes, [], place, splits.get(stem, ""), masks)
@@ -102,7 +110,10 @@ def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
 
 
 def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Read CVAT's polygons and ellipses as entries of `mask_entries`; see `read_boxes`."""
+    """Read CVAT's polygons and ellipses as entries of `mask_entries`; see `read_boxes`.
+
+    The boxes of a class that also has such shapes are in its entry, too.
+    """
     found: dict[str, dict[str, Any]] = {}
     for image in _cvat_images(_parsed(path), path):
         size = _size(image.get("height"), image.get("width"), path, _name(image, path))
@@ -115,8 +126,11 @@ def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
             elif shape.tag == "ellipse":
                 numbers = [float(shape.get(key, 0)) for key in ("cx", "cy", "rx", "ry", "rotation")]
                 entry.setdefault("ellipses", []).append(numbers)
+            elif shape.tag == "box":
+                xtl, ytl, xbr, ybr = (float(shape.get(key, 0)) for key in CVAT_CORNERS)
+                entry.setdefault("boxes", []).append([ytl, xtl, ybr, xbr])
     return {
-        name: {cls: entry for cls, entry in by_class.items() if len(entry) > 1}
+        name: {cls: entry for cls, entry in by_class.items() if SHAPES.intersection(entry)}
         for name, by_class in found.items()
     }
 
@@ -150,9 +164,17 @@ def _pascal(root: Element, path: str | Path) -> ImageBoxes:
 def _cvat(image: Element, path: str | Path) -> ImageBoxes:
     name = _name(image, path)
     found = ImageBoxes(size=_size(image.get("height"), image.get("width"), path, name))
-    for number, shape in enumerate(image.iter("box"), 1):
-        row = Row(path, f"{name}, box {number}")
-        found.add(shape.get("label", ""), row.corners([shape.get(key) for key in CVAT_CORNERS]))
+    for number, shape in enumerate(image, 1):
+        row = Row(path, f"{name}, {shape.tag} {number}")
+        turned = shape.tag == "box" and float(shape.get("rotation", 0))
+        if turned or shape.tag not in CVAT_TAGS:
+            what = "a rotated box" if turned else f"a shape {shape.tag!r}"
+            raise row.wrong(
+                f"{what} is not read; boxes, polygons and ellipses are",
+                remedy="Export the annotations as COCO, or draw the shape as a polygon",
+            )
+        if shape.tag == "box":
+            found.add(shape.get("label", ""), row.corners([shape.get(key) for key in CVAT_CORNERS]))
     return found
 
 

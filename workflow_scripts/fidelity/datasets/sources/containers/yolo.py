@@ -19,9 +19,8 @@ import yaml
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, endings, files_below, find_file
 from fidelity.datasets.annotations.drawn import RELATIVE, RESTORE, ImageBoxes, Row, read_text
-from fidelity.datasets.cases import SPLIT_ALIASES, Case
+from fidelity.datasets.cases import Case
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
-from fidelity.datasets.splits import SPLITS
 from fidelity.settings.datasets import Yolo
 
 multilabel = True
@@ -29,7 +28,9 @@ masks_follow_labels = False
 
 DATA, LISTS = ("data.yaml", "dataset.yaml"), ("classes.txt", "obj.names", "_darknet.labels")
 # Text files that are not annotations.
-OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "readme.txt", "requirements.txt"}
+OTHERS = {*LISTS, "train.txt", "val.txt", "test.txt", "requirements.txt"}
+# Beginnings of such names: Roboflow adds README.roboflow.txt and README.dataset.txt.
+NOTES = ("readme", "license")
 
 
 def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
@@ -45,7 +46,6 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
             read_boxes(root / text, names),
             names,
             Row(root / text, "whole file").place,
-            _split(text),
         )
         for text in _texts(below)
     }
@@ -79,7 +79,8 @@ def _annotation_files(root: Path) -> list[str]:
 
 def _texts(below: Iterable[str]) -> list[str]:
     texts = (path for path in below if path.lower().endswith(".txt"))
-    return [text for text in texts if text.rpartition("/")[2].lower() not in OTHERS]
+    named = ((text, text.rpartition("/")[2].lower()) for text in texts)
+    return [text for text, name in named if name not in OTHERS and not name.startswith(NOTES)]
 
 
 def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
@@ -107,13 +108,6 @@ def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
     return read_names(listed)
 
 
-def _split(text: str) -> str:
-    for part in text.lower().split("/")[:-1]:
-        if (split := SPLIT_ALIASES.get(part, part)) in SPLITS:
-            return split
-    return ""
-
-
 def read_names(path: str | Path) -> list[str]:
     """Read a list of class names, one per line (`classes.txt`, `obj.names`)."""
     return [line.strip() for line in read_text(path).splitlines() if line.strip()]
@@ -122,11 +116,12 @@ def read_names(path: str | Path) -> list[str]:
 def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
     """Read the boxes of one image as shares of its sides; `names` lists the classes by number.
 
-    An empty file is an image that was read, and nothing was found. Further numbers in a line
-    (confidence) are ignored.
+    An empty file is an image that was read, and nothing was found. One further number in a line
+    (confidence) is ignored.
 
     Raises:
-        InputError: the file cannot be read, a class has no name, or a box is invalid.
+        InputError: the file cannot be read, a class has no name, a box is invalid, or a line is a
+            polygon or a rotated box.
     """
     found = ImageBoxes(size=RELATIVE)
     for number, line in enumerate(read_text(path).splitlines(), 1):
@@ -138,6 +133,13 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
                 f"the class {cells[0]!r} has no name; the names are {', '.join(names)}",
                 "names",
                 "List the names of all classes in the order of their numbers",
+            )
+        # Class, box and confidence: what is longer would be read as a box in another place.
+        if len(cells) > 6:
+            raise row.wrong(
+                f"{len(cells) - 1} numbers after the class are no box, but a polygon or a rotated"
+                " box",
+                remedy="Export 'class x y width height', or the polygons as COCO",
             )
         try:
             x, y, width, height = map(float, cells[1:5])

@@ -25,6 +25,7 @@ from fidelity.base.suggestions import nearest, suggestion
 from fidelity.datasets.acquisition.folders import check_root, is_clutter
 from fidelity.datasets.annotations import box_table
 from fidelity.datasets.annotations.drawn import Row
+from fidelity.datasets.case_names import CaseNames
 from fidelity.datasets.cases import (
     BOXES_OF_READER,
     BOXES_PREFIX,
@@ -149,7 +150,8 @@ def _case(row: Row, line: int) -> Case:
             SPACING[0],
             REMEDY,
         )
-    return case
+    # It is of the image itself, whatever image the boxes of a second table were drawn on.
+    return replace(case, spacing_from=case.spacing_from or ("table" if case.spacing else ""))
 
 
 def _check_words(row: Row) -> None:
@@ -160,6 +162,12 @@ def _check_words(row: Row) -> None:
             f"{patient!r} would be read as the name of a patient",
             "patient",
             "Leave the cell blank if the patient is not known",
+        )
+    if row.cells.get("lung_mask", "").strip().lower() == NONE:
+        raise row.wrong(
+            "the lungs of an image are not empty",
+            "lung_mask",
+            "Name the mask of the lungs, or leave the cell blank if there is none",
         )
     for name, cell in row.cells.items():
         word = cell.strip()
@@ -266,12 +274,23 @@ def _with_boxes(
     """Add the boxes of a second table, whose rows name the case or its image."""
     named = {cls for one in rows.values() for cls in (*one.boxes.boxes, *dict(one.read)) if cls}
     classes = sorted(named)
-    known: dict[str, str] = {}
-    for case in cases:
-        name = case.image.rpartition("/")[2]
-        for key in (case.case, case.image, name, name.rpartition(".")[0]):
-            known.setdefault(key, case.case)
-    strange = [key for key in rows if key not in known]
+    names = CaseNames(cases)
+    by_case: dict[str, box_table.ReadCase] = {}
+    strange, meant = [], {}
+    for key, one in rows.items():
+        case = names.find(key, boxes, "case", f"line {one.line}: ")
+        if case is None:
+            strange.append(key)
+            continue
+        if case in by_case:
+            raise InputError(
+                f"line {one.line}: {key!r} is the case of line {by_case[case].line},"
+                f" {meant[case]!r}, written in another way",
+                file=boxes,
+                field="case",
+                remedy="Write each case in one way",
+            )
+        by_case[case], meant[case] = one, key
     if strange:
         raise InputError(
             f"line {rows[strange[0]].line}: there is no case {strange[0]!r} in {table.name}"
@@ -280,10 +299,16 @@ def _with_boxes(
             field="case",
             remedy="Add the case to the table, or remove its boxes",
         )
-    by_case = {known[key]: one for key, one in rows.items()}
     for case in cases:
         own = by_case.get(case.case)
         if own is not None:
+            if case.boxes:
+                raise InputError(
+                    f"line {own.line}: {table.name} has boxes of the case {case.case!r}, too",
+                    file=boxes,
+                    field="case",
+                    remedy="Keep the boxes in one of the two tables",
+                )
             read: dict[str, list[str]] = {}
             for cls, reader in own.read:
                 read.setdefault(reader, []).extend([cls] if cls else classes)

@@ -1,0 +1,50 @@
+"""Names by which files of annotations, records and masks mean a case."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from fidelity.base.errors import InputError
+from fidelity.datasets.cases import Case
+
+# What may be written for a case; a name that fits two cases is the case of the first that fits.
+NAMES: tuple[Callable[[Case], str], ...] = (
+    lambda case: case.case,
+    lambda case: case.image,
+    lambda case: case.image.rpartition("/")[2],
+    lambda case: case.image.rpartition("/")[2].rpartition(".")[0],
+)
+
+
+class CaseNames:
+    """The cases of a data set by id, path, file name and file name without ending."""
+
+    def __init__(self, cases: Iterable[Case]) -> None:
+        cases = list(cases)
+        self._found: dict[str, list[str]] = {}
+        for name_of in NAMES:
+            named: defaultdict[str, dict[str, None]] = defaultdict(dict)
+            for case in cases:
+                named[name_of(case)][case.case] = None
+            for name, ids in named.items():
+                self._found.setdefault(name, list(ids))
+
+    def find(self, name: str, file: str | Path, field: str, where: str = "") -> str | None:
+        """Give the id of the case that a name means; None if it is of no case.
+
+        Args:
+            where: the place in the file, with which an error begins.
+
+        Raises:
+            InputError: it is the name of several images.
+        """
+        ids = self._found.get(name, [])
+        if len(ids) > 1:
+            raise InputError(
+                f"{where}{name!r} is the name of {len(ids)} images (cases {ids[0]!r} and"
+                f" {ids[1]!r})",
+                file=file,
+                field=field,
+                remedy="Write the case id instead",
+            )
+        return ids[0] if ids else None
