@@ -172,6 +172,21 @@ def test_the_unit_is_the_image_where_no_patient_has_two():
     pd.testing.assert_frame_equal(by_case, alone)
 
 
+def test_differences_that_cancel_within_every_patient_are_no_difference():
+    """0.2 + 0.3 - 0.5 is not 0 in binary. The same rounding error in all patients has p < .001."""
+    scores = combined({"lime": 0.36, "gradcam": 0.3}, cases=36)
+    image = scores["case"].str.extract(r"(\d+)", expand=False).astype(int)
+    own = np.array([[0.1, 0.3, 0.7], [0.3, 0.6, 0.2]])
+    scores["iou"] = own[(scores["explainer"] == "gradcam").astype(int), image % 3]
+    scores = scores.assign(patient="p" + (image // 3).astype(str), empty_reference=False)
+    scores["class"] = "A"
+    found = compare(scores, STATISTICS, 1)
+    found = found[found["metric"] == "iou"]
+    assert (found[["mean_difference", "effect_size"]] == 0).all(axis=None)
+    assert (found[["p_value", "p_permutation"]] == 1).all(axis=None)
+    assert set(found["conclusion"]) == {"equivalent"}
+
+
 def test_one_absent_case_leaves_the_others_paired():
     scores = combined({"lime": 0.36, "gradcam": 0.3}, cases=240)
     lost = (scores["explainer"] == "gradcam") & (scores["case"] == "case_101")

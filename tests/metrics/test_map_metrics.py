@@ -220,6 +220,8 @@ def test_attribution_outside_the_lung():
     reference = np.zeros((2, 2), bool)
     assert _score("outside_lung_share", map01, reference, lung=lung) == pytest.approx(0.375)
     assert math.isnan(_score("outside_lung_share", map01, reference, lung=None))
+    # An empty mask is a lung that was not found, not an image without a lung.
+    assert math.isnan(_score("outside_lung_share", map01, reference, lung=np.zeros_like(lung)))
 
 
 def test_negative_zeros_are_zeros():

@@ -195,6 +195,19 @@ def test_equal_methods_share_their_ranks():
     ).all()
 
 
+def test_rounding_errors_break_no_ties_of_ranks():
+    sums = np.array([0.1 + 0.2, 0.3, 0.6 / 2])
+    assert len(set(sums.tolist())) == 2
+    for scale in (1e-9, 1, 1e9):
+        ranking = ranks.rank_methods(
+            np.tile(sums * scale, (9, 1)), higher_is_better=True, alpha=0.05
+        )
+        assert ranking.mean_ranks.tolist() == [2, 2, 2]
+    with_inf = np.array([[np.inf, 2, 1], [np.inf, 1, 3]])
+    ranking = ranks.rank_methods(with_inf, higher_is_better=False, alpha=0.05)
+    assert ranking.mean_ranks.tolist() == [3, 1.5, 1.5]
+
+
 def test_order_statistics_interval_is_chexlocalizes():
     values = np.array([0.1, np.nan, 0.5, 0.9, 0.3])
     interval = statistics.order_statistics_intervals(values, np.arange(5), seed=2)[0]

@@ -354,7 +354,10 @@ def test_the_classes_must_be_stated(tmp_path, net, caplog):
     assert load_foreign(path, "resnet18", None, image_size=SIDE).classes == CLASSES
     with pytest.raises(InputError, match=r"another order.*classes: \[Normal, Pneumonia\]"):
         load_foreign(path, "resnet18", ("pneumonia", "normal"), image_size=SIDE)
+    with pytest.raises(InputError, match="another order.*your own names in the order of the file"):
+        load_foreign(path, "resnet18", ("ill", "normal"), image_size=SIDE)
     assert f"{SIDE} px" in caplog.text
+    load_foreign(path, "resnet18", ("normal", "ill"), image_size=SIDE)
     renamed = load_foreign(path, "resnet18", ("healthy", "ill"), image_size=SIDE)
     save(renamed, tmp_path / "ours.safetensors")
     again = load_foreign(tmp_path / "ours.safetensors", "resnet18", None, image_size=SIDE)

@@ -187,6 +187,15 @@ def test_a_constant_output_scores_as_in_scikit_learn():
     assert found.coefficients.abs().max() == 0
 
 
+@pytest.mark.parametrize("sampling", ["random", "antithetic", "hadamard"])
+@pytest.mark.parametrize("value", [0.1, 0.276, 1 / 3, 0.9])
+def test_a_constant_output_has_no_coefficients(sampling, value):
+    """Scaling would turn coefficients of 1e-33 into a map."""
+    found = _fit(design(sampling, 60, 25, 3), np.full(60, value), alpha=1.0)
+    assert found.coefficients.abs().max() == 0
+    assert found.intercept[0] == pytest.approx(value)
+
+
 def test_stability_by_hand():
     segments = np.array([[0, 0, 1, 1], [2, 2, 3, 3]])
     weights = np.array([[4.0, 3, 2, 1], [4, 2, 3, 1], [-1, -2, -3, -4]])

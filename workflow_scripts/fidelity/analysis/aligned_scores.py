@@ -21,6 +21,8 @@ from fidelity.analysis.localization import (
 from fidelity.base.errors import InputError
 
 MISSING_SHARE = 0.01
+# Largest rounding error of a sum, as a share of the sum of absolute values.
+ROUNDING = 1e-12
 
 
 @dataclass(frozen=True)
@@ -47,9 +49,15 @@ class Block:
     references: str
 
     def unit_means(self, values: np.ndarray) -> np.ndarray:
-        """Average cases within units: (cases, metrics) to (units, metrics), nan skipped."""
+        """Average cases within units: (cases, metrics) to (units, metrics), nan skipped.
+
+        Differences of a unit that cancel give 0, not their rounding error: tests of signs and ranks
+        would count it in full.
+        """
         defined = ~np.isnan(values)
-        sums = np.add.reduceat(np.where(defined, values, 0.0), self.starts, axis=0)
+        filled = np.where(defined, values, 0.0)
+        sums = np.add.reduceat(filled, self.starts, axis=0)
+        sums[np.abs(sums) < ROUNDING * np.add.reduceat(np.abs(filled), self.starts, axis=0)] = 0
         counts = np.add.reduceat(defined.astype(float), self.starts, axis=0)
         with np.errstate(invalid="ignore"):
             return sums / counts

@@ -188,9 +188,9 @@ def outside_lung_share(pair: MapPair) -> float:
     """Share of the map's sum that lies outside the lung, in [0, 1]: attention to shortcuts.
 
     It uses the positive relevance before scaling, as `relevance_mass` does, and needs no reference.
-    NaN where there is no lung mask or the map is all zero.
+    NaN where there is no lung mask, the lung mask is empty, or the map is all zero.
     """
-    if pair.lung is None or pair.zero:
+    if pair.lung is None or not pair.lung.any() or pair.zero:
         return math.nan
     return _share(pair.relevance, ~pair.lung)
 

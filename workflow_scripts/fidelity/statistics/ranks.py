@@ -6,6 +6,8 @@ import numpy as np
 import scipy
 
 FEWEST_METHODS = 3
+# Decimals of a value, as a share of the largest one, that are more than rounding errors.
+DECIMALS = 12
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,10 @@ def rank_methods(values: np.ndarray, *, higher_is_better: bool, alpha: float) ->
     n, methods = complete.shape
     if n == 0:
         return Ranking(0, np.full(methods, np.nan), np.nan, np.nan, np.nan)
-    ranks = scipy.stats.rankdata(-complete if higher_is_better else complete, axis=1)
+    # Equal means of different values differ by rounding errors, which must not break ties.
+    scale = np.abs(complete[np.isfinite(complete)]).max(initial=0) or 1
+    rounded = np.round(complete / scale, DECIMALS)
+    ranks = scipy.stats.rankdata(-rounded if higher_is_better else rounded, axis=1)
     statistic = p_value = difference = float("nan")
     if n > 1 and methods >= FEWEST_METHODS:
         if (ranks == ranks[:, :1]).all():  # scipy would divide zero by zero

@@ -76,13 +76,16 @@ class Foreign:
         noted = self.checkpoint.classes if self.checkpoint else None
         if classes:
             theirs, ours = ([name.casefold() for name in names] for names in (noted or (), classes))
-            if theirs != ours and sorted(theirs) == sorted(ours):
+            moved = [name in theirs and theirs.index(name) != at for at, name in enumerate(ours)]
+            if any(moved) and len(theirs) == len(ours):
+                right = "save the weights without the names if these are wrong"
                 raise InputError(
                     f"the file states another order of the classes: {', '.join(noted)}",
                     file=self.path,
                     field="classes",
-                    remedy=f"Write {_line(noted)}, or save the weights without the names if these"
-                    " are wrong",
+                    remedy=f"Write {_line(noted)}, or {right}"
+                    if sorted(theirs) == sorted(ours)
+                    else f"List your own names in the order of the file, or {right}",
                 )
             return tuple(classes)
         if noted and outputs_of(activation, len(noted)) == self.outputs:

@@ -61,7 +61,10 @@ def fit(
     total = weights.sum(-1, keepdim=True)
     mean_x = (weights.unsqueeze(-1) * rows).sum(-2, keepdim=True) / total.unsqueeze(-1)
     mean_y = (weights * outputs).sum(-1, keepdim=True) / total
-    x, y = rows - mean_x, outputs - mean_y
+    x = rows - mean_x
+    # A constant output minus its mean can be a rounding error, which scaling would turn into a map.
+    constant = (outputs == outputs[..., :1]).all(-1, keepdim=True)
+    y = torch.where(constant, 0.0, outputs - mean_y)
     weighted = weights.unsqueeze(-1) * x
     gram = x.mT @ weighted
     penalised = gram + alpha * torch.eye(x.shape[-1], dtype=x.dtype, device=x.device)

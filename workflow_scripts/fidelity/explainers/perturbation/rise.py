@@ -16,6 +16,9 @@ from fidelity.settings.explainers import Rise
 if TYPE_CHECKING:
     from fidelity.datasets.prepared import PreparedCase
 
+# Relative rounding error of a sum of float32 products.
+ROUNDING = 1e-6
+
 
 def make(context: Context, settings: Rise) -> Explain:
     """Set up RISE.
@@ -39,12 +42,27 @@ def make(context: Context, settings: Rise) -> Explain:
         if settings.normalise == "coverage":
             # A pixel that no mask shows also has a total of 0.
             maps = totals / np.maximum(coverage, np.finfo(float).tiny)
+            maps = [without_rounding(values, coverage > 0) for values in maps]
         else:
             maps = totals / (len(masks) * probability)
         extras = {"forward_passes": len(masks)}
         return [Explanation(SaliencyMap("dense", values), extras) for values in maps]
 
     return per_case(context, explain)
+
+
+def without_rounding(values: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Make a map flat if its values differ only by rounding, as those of a constant output do.
+
+    Scaling by minimum and maximum would turn these differences into a map.
+
+    Args:
+        values: float64 (H, W).
+        shown: bool (H, W), the pixels that a mask shows.
+    """
+    level = values[shown].mean() if shown.any() else 0.0
+    flat = np.allclose(values[shown], level, rtol=ROUNDING, atol=0)
+    return np.where(shown, level, values) if flat else values
 
 
 def weighted_sums(
