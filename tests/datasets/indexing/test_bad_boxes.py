@@ -21,9 +21,9 @@ CASES = [{}, {"case": "b"}]
         pytest.param(
             SIDES + "a,Mass,30,30,20,5\nb,Mass,1,1,5,5\n",
             "{root}/a.png, 'boxes_outside': boxes.csv, line 2: the box 30 30 50 35 (x0 y0 x1 y1) of"
-            " 'Mass' extends beyond the image, which has 40 x 40 pixels. Correct the row, or use images"
-            " of the size that the boxes were drawn on. To cut the box, set boxes_outside: clip (a box"
-            " completely outside is always an error)",
+            " 'Mass' extends beyond the image, which has 40 x 40 pixels. Correct the row, or use"
+            " images of the size that the boxes were drawn on. To cut the box, set boxes_outside:"
+            " clip (a box completely outside is always an error)",
             id="outside",
         ),
         pytest.param(

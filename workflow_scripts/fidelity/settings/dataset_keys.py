@@ -139,9 +139,9 @@ class Dataset(Entry):
     images of one split, in the order test, validation, training, and drops the others."""
     near_duplicates: Literal["report", "exclude", "off", False] = "report"
     """What to do about near-duplicates: images in two splits that look the same but differ in their
-    pixels. `report` lists them in near_duplicates.csv. `exclude` also drops one image of a pair: that
-    of the training split, else that of the validation split. `off` (YAML reads it as false) does
-    not search for them."""
+    pixels. `report` lists them in near_duplicates.csv. `exclude` also drops one image of a pair:
+    that of the training split, else that of the validation split. `off` (YAML reads it as false)
+    does not search for them."""
     near_duplicate_distance: Annotated[Integer, Ge(0), Le(24)] = 10
     """Near-duplicates have perceptual hashes (phash, 64 bits) that differ in at most this number of
     bits."""

@@ -222,8 +222,8 @@ class Gradient(Explainer):
 
 
 class InputXGradient(Explainer):
-    """Gradient times the network's normalised input. The map is 0 where a pixel equals the mean that
-    normalisation subtracts."""
+    """Gradient times the network's normalised input. The map is 0 where a pixel equals the mean
+    that normalisation subtracts."""
 
     method: Literal["input_x_gradient"] = "input_x_gradient"
     smoothing: Smoothing = 0
