@@ -261,6 +261,10 @@ def test_seeds_by_hand(tmp_path):
     assert [both["min"], both["max"]] == sorted(means)
     alone = between_seeds(localization, {"net-s1": "a", "net-s2": "b"})
     assert alone["std_between_seeds"].isna().all()
+    undefined = localization["classifier"] == "net-s2"
+    localization.loc[undefined, ["mean", "ci_low", "ci_high"]] = np.nan
+    one = row(between_seeds(localization, {"net-s1": "net", "net-s2": "net"}), **keys)
+    assert [one["n_seeds"], one["mean"]] == [1, means[0]]
 
 
 def test_strata_part_the_cases_and_join_the_null_baselines(tmp_path):

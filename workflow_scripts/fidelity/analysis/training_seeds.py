@@ -18,8 +18,8 @@ def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.Da
     Returns:
         The table seeds.csv; `classifier` is the config key. It has the mean, sample standard
         deviation (nan with one seed), smallest and largest of the seeds' means. For comparison, it
-        also has the mean half width of their intervals over cases. Explainers without a classifier
-        have no seed and no row.
+        also has the mean half width of their intervals over cases. `n_seeds` counts the seeds whose
+        mean is defined. Explainers without a classifier have no seed and no row.
     """
     rows: list[dict[str, Any]] = []
     trained = localization[localization["classifier"] != NO_CLASSIFIER]
@@ -29,7 +29,7 @@ def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.Da
         rows.append(
             {
                 **dict(zip(OF_SEEDS, key, strict=True)),
-                "n_seeds": len(part),
+                "n_seeds": int(part["mean"].count()),
                 "mean": part["mean"].mean(),
                 "std_between_seeds": part["mean"].std(ddof=1),
                 "min": part["mean"].min(),
