@@ -28,6 +28,7 @@ from fidelity.explainers.base import Context
 from fidelity.explainers.runner import explain_shard
 from fidelity.maps.saliency_map import raw_map, read_maps
 from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map
+from fidelity.study.job_settings import JobSettings
 from fidelity.tools.one_image import overlay
 from fidelity.tools.one_image.explain import explain_image
 from fidelity.tools.one_image.trained import choose
@@ -149,13 +150,18 @@ def test_boxes_of_the_map_and_of_the_readers_are_drawn(project, case, image, tmp
     write_cases(project / "results/small/cases.csv", [boxed])
     data = {"small": {**CONFIG["datasets"]["small"], "boxes_from": "masks"}}
     trained = _trained(project, datasets=data, **_with(["cam"]))
+    (name,) = JobSettings(trained.study).raw_names.values()
+    raw = project / "results" / "raw" / name
+    raw.mkdir(parents=True)
+    (raw / "data").symlink_to(project / "data")
     found = explain_image(trained, image, "cam", "COVID-19")
     assert found.reference == ((10, 20, 30, 50),)
     (answer,) = found.answers
     assert len(answer.boxes)
     assert (answer.boxes == boxes_of_map(answer.heat, BoxRule())[0]).all()
     assert explain_image(trained, image, "cam", "Non-COVID").reference == ()
-    other = tmp_path / "other.png"
+    other = tmp_path / case.image  # the same path below another folder
+    other.parent.mkdir(parents=True)
     shutil.copyfile(image, other)
     assert explain_image(trained, other, "cam", "COVID-19").reference == ()
     rule = "half of the highest value"

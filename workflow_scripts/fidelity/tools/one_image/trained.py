@@ -16,6 +16,7 @@ from fidelity.settings.config import Config
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explainer
 from fidelity.study import paths
+from fidelity.study.job_settings import JobSettings
 from fidelity.study.study import Study
 
 # Rules that work on a new image: they need no reference and no new superpixels.
@@ -78,14 +79,17 @@ class Trained:
         """Return the boxes that readers drew on an image of the study.
 
         Returns:
-            The boxes; empty if there are none of the class, or if the image is not in the study.
+            The boxes; empty if there are none of the class, or if the image is not a file of the
+            study. An image elsewhere may have the same relative path.
         """
         path = self.folder / paths.fill(paths.CASES, self)
-        if not path.is_file():
+        raw = paths.RAW.format(source=JobSettings(self.study).raw_names[self.dataset])
+        root, place = (self.folder / raw / "data").resolve(), image.resolve()
+        if not (path.is_file() and place.is_relative_to(root)):
             return ()
-        place = image.resolve().as_posix()
+        name = place.relative_to(root).as_posix()
         for case in read_cases(path):
-            if place.endswith(f"/{case.image}") and (case.height, case.width) == size:
+            if case.image == name and (case.height, case.width) == size:
                 return case.boxes.get(cls, ())
         return ()
 
