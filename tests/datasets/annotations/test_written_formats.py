@@ -239,6 +239,20 @@ def test_a_class_of_cvat_with_polygons_and_boxes_is_their_union(tmp_path):
     assert not case.boxes  # which would be one of two lesions
 
 
+def test_the_subsets_of_cvat_are_splits(tmp_path):
+    subsets = {"a.png": "Train", "b.png": "Validation", "c.png": "test"}
+    images = ""
+    for name, subset in subsets.items():
+        cv2.imwrite(str(tmp_path / name), np.zeros((40, 50), np.uint8))
+        images += (
+            f'<image name="{name}" subset="{subset}" width="50" height="40">{CVAT_BOX}</image>'
+        )
+    (tmp_path / "a.xml").write_text(f"<annotations>{images}</annotations>")
+    keys = {"source": "voc", "root": str(tmp_path), "annotated_classes": ["Mass"]}
+    found = voc.find_cases(tmp_path, Dataset.chosen(keys))
+    assert {case.case: case.split for case in found} == {"a": "train", "b": "val", "c": "test"}
+
+
 @pytest.mark.parametrize("source", ["yolo", "voc", "coco"])
 def test_folders_of_splits_and_notes_as_roboflow_exports_them(tmp_path, source):
     """Drawn anew, the splits would mix what the user's own classifier was trained on."""

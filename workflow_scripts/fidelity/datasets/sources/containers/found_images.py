@@ -75,8 +75,11 @@ def cases_of(
 
 
 def split_of_folders(path: str) -> str:
-    """Give the split that a folder of a path is named after; empty where there is none."""
-    for part in path.lower().split("/")[:-1]:
-        if (split := SPLIT_ALIASES.get(part, part)) in SPLITS:
-            return split
-    return ""
+    """Return the split after which a folder of a path is named; empty if there is none."""
+    return next(filter(None, map(split_named, path.split("/")[:-1])), "")
+
+
+def split_named(name: str) -> str:
+    """Return the split that a name means (train, val, valid, validation or test), or an empty text."""
+    split = SPLIT_ALIASES.get(name.lower(), name.lower())
+    return split if split in SPLITS else ""

@@ -5,8 +5,8 @@ Pascal VOC has one file for each image, CVAT one for all images.
 References: a box or shape is *drawn*. If an image has no object of a class of the files, it was
 *read and nothing found*, an empty reference.
 
-Splits: Pascal's `ImageSets/Main/{train,val,test}.txt`, else folders train, val (or valid) and test
-above the images, otherwise chosen by patient, 70:10:20, seeded.
+Splits: Pascal's `ImageSets/Main/{train,val,test}.txt` or CVAT's `subset`, else folders train, val
+(or valid) and test above the images, otherwise chosen by patient, 70:10:20, seeded.
 """
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ from fidelity.datasets.acquisition.source_files import ImageFiles, files_below
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_text, unreadable
 from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
-from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
+from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of, split_named
 from fidelity.datasets.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
     splits = {stem: split for split, path in lists for stem in read_text(path).split()}
     for file in files_below(root, {".xml"}):
         found = read_boxes(root / file)
-        shapes = read_entries(root / file) if is_cvat(root / file) else {}
+        cvat = is_cvat(root / file)
+        shapes = read_entries(root / file) if cvat else {}
+        subsets = read_subsets(root / file) if cvat else {}
         for name, boxes in found.items():
             if name in images:
                 raise InputError(
@@ -64,7 +66,8 @@ def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
                 boxes.boxes.pop(cls, None)
             stem = name.rpartition("/")[2].rpartition(".")[0]
             place = Row(root / file, f"image {name}").place
-            images[name] = FoundImage(boxes, [], place, splits.get(stem, ""), masks)
+            split = splits.get(stem, "") or subsets.get(name, "")
+            images[name] = FoundImage(boxes, [], place, split, masks)
     if not images:
         raise InputError(
             "no XML file was found",
@@ -133,6 +136,12 @@ def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
         name: {cls: entry for cls, entry in by_class.items() if SHAPES.intersection(entry)}
         for name, by_class in found.items()
     }
+
+
+def read_subsets(path: str | Path) -> dict[str, str]:
+    """Read the split of each image of CVAT; empty if the attribute `subset` does not name one."""
+    images = _cvat_images(_parsed(path), path)
+    return {_name(image, path): split_named(image.get("subset", "")) for image in images}
 
 
 def is_cvat(path: str | Path) -> bool:
