@@ -80,6 +80,6 @@ def split_of_folders(path: str) -> str:
 
 
 def split_named(name: str) -> str:
-    """Return the split that a name means (train, val, valid, validation or test), or an empty text."""
+    """Return the split that a name such as `valid` means; empty if it means none."""
     split = SPLIT_ALIASES.get(name.lower(), name.lower())
     return split if split in SPLITS else ""
