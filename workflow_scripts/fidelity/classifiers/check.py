@@ -17,9 +17,9 @@ from fidelity.settings.classifiers import Classifier as Entry
 # Keys of the config that errors may name in `field`; other fields refer to a file.
 FIELDS = ("weights", "weights_entry", "classes", "head", "mean", "transform_input")
 FIELDS += ("output_values",)
-# Times that one image is classified, to see that nothing is random.
+# How often one image is classified, to check that the output is not random.
 REPEATS = 3
-# Relative and absolute difference that the size of the batch may make.
+# Largest relative and absolute difference between two batch sizes.
 SAME = 1e-3
 
 

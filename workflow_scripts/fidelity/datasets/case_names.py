@@ -1,4 +1,4 @@
-"""Names by which files of annotations, records and masks mean a case."""
+"""Find the case that a name in a file of annotations or records, or of a mask, refers to."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -7,7 +7,7 @@ from pathlib import Path
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 
-# What may be written for a case; a name that fits two cases is the case of the first that fits.
+# Ways to name a case, in this order: the first way in which a name fits a case counts.
 NAMES: tuple[Callable[[Case], str], ...] = (
     lambda case: case.case,
     lambda case: case.image,
@@ -30,7 +30,7 @@ class CaseNames:
                 self._found.setdefault(name, list(ids))
 
     def find(self, name: str, file: str | Path, field: str, where: str = "") -> str | None:
-        """Give the id of the case that a name means; None if it is of no case.
+        """Return the id of the case that a name refers to; None if there is no such case.
 
         Args:
             where: the place in the file, with which an error begins.
