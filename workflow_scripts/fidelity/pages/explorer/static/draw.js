@@ -39,8 +39,7 @@ explorer.draw = (() => {
     });
   }
 
-  // The edges between pixels inside and outside of a mask, in pixels of the map, and boxes [y0, x0,
-  // y1, x1]. The mask may be null.
+  // The outlines of a mask (null = none) and of boxes [y0, x0, y1, x1], in pixels of the map.
   function outline(mask, [height, width], boxes = []) {
     const path = new Path2D();
     for (const [y0, x0, y1, x1] of boxes) path.rect(x0, y0, x1 - x0, y1 - y0);
@@ -51,8 +50,7 @@ explorer.draw = (() => {
     for (let y = 0; y < height; y += 1) {
       padded.set(mask.subarray(y * width, (y + 1) * width), (y + 1) * row + 1);
     }
-    // In `padded`, neighbouring lines are `across` apart, and neighbouring pixels of a line
-    // `along`.
+    // In `padded`, lines are `across` apart, and pixels of a line are `along` apart.
     const edges = (lines, length, across, along, point) => {
       for (let line = 0; line <= lines; line += 1) {
         let start = -1;

@@ -1,6 +1,5 @@
 "use strict";
-// Scatter plot of two explainers and distributions of all, by Chart.js; clicking a dot opens its
-// case.
+// Scatter plot of two explainers and distributions of all. A click on a dot opens its case.
 
 explorer.plots = (() => {
   // Okabe and Ito's colours, with shapes, so that classes differ without colour too.
