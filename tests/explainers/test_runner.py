@@ -274,7 +274,7 @@ def test_shards_order_and_batches_that_are_not_full_change_no_bit(
 def test_what_takes_case_by_case_is_stored_case_by_case(
     tmp_path, cases, classifier, entries, name, saved, monkeypatch
 ):
-    """The job is killed after three cases, of which one has two classes. Batches have two cases."""
+    """The job is killed after three cases; one of them has two classes. Batches have two cases."""
     two = dataclasses.replace(
         cases[1], references={**cases[1].references, "b": cases[1].lung_native}
     )

@@ -223,7 +223,7 @@ def confusion() -> pd.DataFrame:
 
 
 def calibration() -> pd.DataFrame:
-    """Make up a calibration table of ten bins, of which the lowest are empty."""
+    """Make up a calibration table of ten bins; the lowest bins are empty."""
     low = np.arange(10) / 10
     n = np.array([0, 0, 0, 1, 2, 4, 5, 8, 12, 28])
     confidence = np.where(n > 0, low + 0.06, np.nan)

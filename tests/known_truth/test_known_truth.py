@@ -206,7 +206,7 @@ def test_scores_are_of_the_mark_on_disk(marked, tmp_path):
 
 
 def scored(values, failed=()):
-    """Return scores of the same map on eight cases, of which two have no mark."""
+    """Return scores of the same map on eight cases; two of them have no mark."""
     pairs = [
         (
             case_of(f"c{i}", {"COVID-19": LESION}),

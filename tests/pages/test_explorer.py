@@ -109,7 +109,7 @@ def test_stored_maps_give_the_curves_and_masks_of_the_study(small):
                 stored = read_masks(small.part(pair, f"{rule}.json"))[case][cls]
                 assert np.array_equal(unpacked_mask(mask, found), decode(stored))
             seen += 1
-    # Eight cases, of which one has two classes, and four sources. One map failed.
+    # Eight cases and four sources. One case has two classes, and one map failed.
     assert seen == 9 * 4 - 1
 
 

@@ -1,7 +1,7 @@
 """A real SLURM on this machine: munged, slurmctld and one slurmd, all in their own folder.
 
 Nothing outside the folder is written: it contains the key, the sockets and slurm.conf, which the
-commands find by SLURM_CONF. There is no systemd, no cgroups and no accounting database.
+commands find by SLURM_CONF. The cluster runs without systemd, cgroups and an accounting database.
 """
 
 import contextlib

@@ -32,7 +32,7 @@ def _strings(path: Path) -> list[str]:
     """List the text literals of a module or rule file, except docstrings and sentences."""
     text = path.read_text(encoding="utf-8")
     if path.suffix != ".py":
-        # A job's log and benchmark are named after its rule, so these texts are no paths below
+        # A job's log and benchmark are named after its rule, so these texts are not paths below
         # results/.
         code = re.sub(r'"""(?:.|\n)*?"""|#.*|\b(?:log|benchmark)_of\(".*?"\)', "", text)
         found = re.findall(r'"([^"\n]*)"', code)

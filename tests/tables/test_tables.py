@@ -39,7 +39,7 @@ CLASSIFICATION = pd.DataFrame(
 
 @pytest.fixture
 def results(tmp_path):
-    """Run the scripts on two explainers, of which one has a name full of markup."""
+    """Run the scripts on two explainers; the name of one is full of markup."""
     paths, combos = [], []
     for number, (name, classifier) in enumerate([(EVIL, "net"), ("lung_mask", "none")]):
         paths.append(str(tmp_path / f"{number}.parquet"))
@@ -252,7 +252,7 @@ def test_maps_that_several_pointing_games_score_have_a_note(results):
     rows.assign(metric="hit_rate").to_csv(path, index=False)
     text = formatted(results)[0]
     assert told not in text
-    # These metrics use maps, so there is no predicted mask.
+    # These metrics use maps and do not need a predicted mask.
     assert "zero maps" in text
     assert "empty pred." not in text
     both = [rows.assign(metric=name) for name in ("hit_rate", "pointing_game")]

@@ -540,7 +540,7 @@ def test_one_good_classifier_among_several_concludes():
     assert found["good"].quality["concludes"]
     assert pairs_of(found["good"])["lime", "gradcam"] == "better"
     assert set(pairs_of(found["bad"])) == {("lung", "unet")}
-    # One of two trainings is left, so there is no spread between seeds. The other is named.
+    # One of two trainings is left, so a spread between seeds cannot be given. The other is named.
     rest = texts(found["good"], "What do")
     assert not any("Over 2 seeds" in text for text in rest)
     assert any("drawn from bad" in text for text in rest)

@@ -159,7 +159,7 @@ def test_the_verdict_leaves_out_what_sees_the_reference(instrument):
     assert "lung" in text
     assert "oracle" not in text
     assert "trained once (one seed)" in text
-    # After one epoch the network is no better than chance, so no explainer of it is judged.
+    # After one epoch the network is not better than chance, so its explainers are not judged.
     (chapter,) = json.loads((folder / "verdict.json").read_text())["chapters"]
     assert chapter["quality"]["status"] == "no_better_than_chance"
     assert not chapter["quality"]["concludes"]

@@ -269,7 +269,7 @@ def test_accepting_a_change_of_code(study, config):
 
 
 def _add_image(study, split, name, like):
-    """Add a COVID-19 case: a copy of another, changed so that it is no duplicate."""
+    """Add a COVID-19 case: a copy of another, changed so that it is not a duplicate."""
     folder = study.folder / TOP / split / "COVID-19"
     for kind in ("images", "infection masks", "lung masks"):
         shutil.copy2(folder / kind / f"{like}.png", folder / kind / f"{name}.png")

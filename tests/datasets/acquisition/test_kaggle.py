@@ -80,7 +80,7 @@ def test_what_was_downloaded_whole_needs_no_network(client, cache):
     for version in ("2", "10"):
         (cache / "versions" / version).mkdir(parents=True)
         (cache / f"{version}.complete").touch()
-    (cache / "versions" / "11").mkdir()  # interrupted, so there is no mark file
+    (cache / "versions" / "11").mkdir()  # an interrupted download has no mark file
     fake = client()
     kaggle.download(NAME)
     kaggle.download(f"{NAME}/versions/2")

@@ -255,7 +255,7 @@ def test_the_subsets_of_cvat_are_splits(tmp_path):
 
 @pytest.mark.parametrize("source", ["yolo", "voc", "coco"])
 def test_folders_of_splits_and_notes_as_roboflow_exports_them(tmp_path, source):
-    """Drawn anew, the splits would mix what the user's own classifier was trained on."""
+    """Random splits would put training images of the user's own classifier into the test split."""
     (tmp_path / "README.dataset.txt").write_text("# chest > v1\n")
     folders = {"train": "train", "valid": "val", "test": "test"}
     images = []

@@ -208,7 +208,7 @@ def test_lung_masks_may_be_large_but_not_turned_round():
         decode_mask(turned, "m.png", "lung")
     values = mask_values_of(dataset("table", {"mask_values": {"lung": 0, "background": 255}}))
     assert np.array_equal(decode_mask(turned, "m.png", "lung", values), small)
-    # There is no entry for the masks of classes: the setting for the lungs does not invert them.
+    # Masks of classes have no entry. The entry for the lungs does not invert them.
     assert np.array_equal(decode_mask(CLEAR["0 and 255"], "m.png", "A", values), LESION)
 
 

@@ -43,7 +43,7 @@ def test_nih_whole(xrv, tmp_path):
     cases = listed("nih", tmp_path, ["Mass"])
     assert len(cases) == 112_120
     assert sum(len(boxes) for case in cases for boxes in case.boxes.values()) == 984
-    # A label without a box is not annotated, so there are no empty references.
+    # An image with a label but without a box is not annotated. So no reference is empty.
     assert not any(boxes == () for case in cases for boxes in case.boxes.values())
     by_patient = {}
     for case in cases:

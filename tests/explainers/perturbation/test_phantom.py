@@ -30,7 +30,7 @@ FOUND = {
 
 @pytest.fixture(scope="module")
 def phantom(tmp_path_factory):
-    """Return cases per split, masked to the lung: differences outside the lung are no disease."""
+    """Return cases per split, masked to the lung, as only differences inside show the disease."""
     root = tmp_path_factory.mktemp("phantom")
     generate(
         root, dataset("phantom", {"cases": {"train": 120, "val": 3, "test": 24}, "size": 96}), 3

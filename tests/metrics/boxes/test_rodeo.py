@@ -67,7 +67,7 @@ def _same(images, classes=3):
                 # If no box of the class is matched, the package divides by zero.
                 assert np.isnan(value) or value == 0
             else:
-                # If there is no box at all, the package gives the worst value.
+                # Without any box, the package gives the worst value.
                 assert expected == 0
 
 

@@ -1,7 +1,7 @@
 """NIH ChestX-ray14 (Wang et al. 2017): 112,120 images, boxes on 880 of its test split.
 
 References: a box was *drawn*. A label, or no label, without a box was *not annotated*. No class was
-*read and nothing found*, so there are no empty references.
+*read and nothing found*, so no reference is empty.
 
 Splits: patients of `train_val_list.txt` are in training. Patients of `test_list.txt` that have a
 box are divided into validation and test, 1 to 2, seeded, because a threshold tuned on validation
