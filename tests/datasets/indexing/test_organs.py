@@ -161,7 +161,7 @@ def test_ids_of_each_data_set(tmp_path, named, image):
 def test_a_row_that_may_be_of_two_images(tmp_path):
     cases = [Case(c, c, "test", (), f"{c}/view1.png") for c in ("east", "west")]
     path = write_rows(tmp_path / "masks.csv", [row("view1.png")])
-    with pytest.raises(InputError, match=r"'view1' may be of 2 images \(east/view1.png, west/view"):
+    with pytest.raises(InputError, match=r"'view1' fits 2 images \(east/view1.png, west/view"):
         matches_of(cases, path, 0.7)
     path = write_rows(tmp_path / "masks.csv", [row("east/view1.png"), row("west/view1.png")])
     assert [match.row for match in matches_of(cases, path, 0.7)] == [

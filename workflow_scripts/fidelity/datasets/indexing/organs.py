@@ -53,7 +53,7 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
         The cases in their order, then the rows without a case in the order of the file.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or a row may be of several images.
+        InputError: the file cannot be read, lacks a column, or a row fits several images.
     """
     rows = chexmask.read_rows(path, quality=least > 0)
     known = {_plain(name): name for name in rows}
@@ -67,7 +67,7 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
         if key is not None and len(images[key]) > 1:
             first, second, *_ = sorted(images[key])
             raise InputError(
-                f"the row of {key!r} may be of {len(images[key])} images ({first}, {second})",
+                f"the row of {key!r} fits {len(images[key])} images ({first}, {second})",
                 file=path,
                 field="lungs",
                 remedy="Name the images in the file by their paths, or give each its own name",
@@ -194,7 +194,7 @@ def _plain(name: str) -> str:
 
 
 def _names(case: Case) -> tuple[str, ...]:
-    """Give what a row may call a case, the longest path first."""
+    """Return the names that a row may use for a case, the longest path first."""
     return (*_endings(case.image), _plain(case.case))
 
 
