@@ -47,7 +47,7 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         trials = Trials(study, jobs, Path(folder))
         trials.run(lambda text: print(f"timing {text}", file=sys.stderr, flush=True))
-    left = planned(config, overrides, targets, cores, whole=False)
+    left = left_of(jobs, config, overrides, targets, cores)
     show(study, trials.timings, jobs, left, cores, planning)
     print(f"\nThe estimate took {estimated_time(time.perf_counter() - started)}.")
     if load > 0.3:
@@ -55,6 +55,15 @@ def main(config: str, overrides: list[str], targets: list[str]) -> None:
             f"Other programs were running (load {value_of('load', load)}): times are too high. Run "
             "the estimate again when the machine is idle."
         )
+
+
+def left_of(
+    jobs: list[Job], config: str, overrides: list[str], targets: list[str], cores: int
+) -> list[Job]:
+    """List the jobs that are left to do: all of them, without a second plan, if none has run."""
+    if any(Path(path).exists() for job in jobs for path in job.outputs):
+        return planned(config, overrides, targets, cores, whole=False)
+    return jobs
 
 
 def _cores() -> int:

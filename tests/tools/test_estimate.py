@@ -14,6 +14,7 @@ import pytest
 import scipy
 import yaml
 
+import estimate
 from fidelity import settings
 from fidelity.classifiers.architectures import build
 from fidelity.classifiers.model import Classifier
@@ -33,7 +34,7 @@ from fidelity.tools.estimate.disk import size_of_distinct
 from fidelity.tools.estimate.miniature import Pool, Size, _names
 from fidelity.tools.estimate.plan import Job, planned
 from fidelity.tools.estimate.rates import Rate, Timings, kind_of, parts_of
-from fidelity.tools.estimate.rules import RULES, CountedStudy, padded, step_of
+from fidelity.tools.estimate.rules import RULES, CountedStudy, padded, start_of, step_of
 from fidelity.tools.estimate.timing import Trials
 from fidelity.tools.estimate.totals import Cost, by_step, cost_of, wall_time
 from fidelity.tools.estimate.trial import Measured
@@ -100,6 +101,15 @@ def test_equal_trainings_are_timed_once():
         for name, shard in (("net-s1", "val-000"), ("net-s2", "test-001"), ("other", "val-000"))
     ]
     assert cams[0] == cams[1] != cams[2]
+    # An explainer takes as long on random weights, whatever its title.
+    entries = {"cam": {"method": "gradcam", "title": "A"}}
+    entries |= {"random": {"method": "random_weights", "of": {"method": "gradcam"}}}
+    study = study_of(explainers=entries)
+    one, other = (
+        kind_of(study, job_of("explain", classifier="other", explainer=name, shard="test-000"))
+        for name in entries
+    )
+    assert one == other
 
 
 def test_a_training_costs_its_stages_epochs_and_validation():
@@ -204,6 +214,113 @@ def test_a_failed_larger_trial_is_reported_and_its_output_is_taken_from_the_smal
     [line] = trials.timings.missing([job])
     assert "demo prepare" in line
     assert "OSError: disk full" in line
+
+
+def _timed(monkeypatch, seconds: float) -> list[tuple[str, str, dict]]:
+    """Let each trial take so many seconds, and list (folder, rule, changes) of the trials."""
+    runs = []
+
+    def run_warm(job, root, changes):
+        runs.append((root.name, job.rule, changes))
+        return Measured(seconds, seconds, 100)
+
+    monkeypatch.setattr(timing, "run_warm", run_warm)
+    for name in ("copy_output", "write_repeated", "link_missing", "repeat_cases"):
+        monkeypatch.setattr(timing, name, lambda *_: None)
+    monkeypatch.setattr(trial_parts, "given_names", lambda job: set())
+    return runs
+
+
+def _with_params(rule: str, params: dict, **wildcards: str) -> Job:
+    given = pickle.dumps(SimpleNamespace(params=SimpleNamespace(**params)))
+    return replace(job_of(rule, **wildcards), outputs=(f"results/{rule}",), given=given)
+
+
+@pytest.mark.parametrize(("seconds", "epochs"), [(1, [1, 2]), (5, [1, 1]), (9, [1])])
+def test_a_long_training_gets_a_shorter_second_trial_or_none(
+    monkeypatch, tmp_path, seconds, epochs
+):
+    runs = _timed(monkeypatch, seconds)
+    study = study_of()
+    entry = study.classifiers["other"].model_dump()
+    job = _with_params("train", {"settings": entry}, classifier="other")
+    trials = Trials(study, [job], tmp_path)
+    trials._small([job], tmp_path / "small", COUNTS)
+    trials._model([job], {name: tmp_path / name for name in ("small", "model")}, COUNTS)
+    stages = [changes["settings"]["training"]["stages"] for _, _, changes in runs]
+    assert [stage["epochs"] for (stage,) in stages] == epochs
+    if len(epochs) == 1:
+        cost = cost_of(study, trials.timings, job)
+        assert cost.cpu == pytest.approx(2 * seconds)  # two epochs, after one in the trial
+        assert cost.size == 100  # its file does not grow
+
+
+@pytest.mark.parametrize(
+    ("seconds", "roots", "batches"),
+    [(0.1, ["small", "batches-64"], [4, None]), (3, ["small", "batches-8"], [4, 4]),
+     (9, ["small"], [4])],
+)  # fmt: skip
+def test_batches_that_would_take_long_are_small_in_trials(
+    monkeypatch, tmp_path, seconds, roots, batches
+):
+    runs = _timed(monkeypatch, seconds)
+    study = study_of(compute={"device": "cpu", "batch": 32})
+    given = {"settings": None, "compute": {"batch": 32}}
+    names = {"classifier": "other", "explainer": "cam", "shard": "test-000"}
+    job = _with_params("explain", given, **names)
+    trials = Trials(study, [job], tmp_path)
+    one = Counts({"val": 1, "test": 1}, {"val": 1, "test": 1})
+    trials._small([job], tmp_path / "small", one)
+    trials._batches([job], {"model": tmp_path / "model"})
+    assert [name for name, _, _ in runs] == roots
+    assert [c.get("compute", {}).get("batch") for _, _, c in runs] == batches
+    units = [units for units, _ in trials.timings.points(job)]
+    assert units == {64: [4, 64], 8: [4, 8], 0: [4, 0]}[int(roots[-1].partition("-")[2] or 0)]
+
+
+def test_a_gpu_gets_whole_batches(tmp_path):
+    assert Trials(study_of(compute={"device": "cuda"}), [], tmp_path).few == 32
+
+
+@pytest.mark.parametrize(("training", "timed"), [(100, 2), (1e6, 1)])
+def test_what_is_a_negligible_part_of_the_study_is_timed_roughly(
+    monkeypatch, tmp_path, training, timed
+):
+    runs = _timed(monkeypatch, 2)
+    study = study_of()
+    train = _with_params("train", {"settings": {}}, classifier="other")
+    table = _with_params("summarize", {})
+    trials = Trials(study, [train, table], tmp_path)
+    [(stage, _)] = parts_of(study, train, COUNTS)
+    trials.timings.points(train, stage).append((1, Measured(training, training, 1)))
+    maps = Counts({"val": 4, "test": 4}, {"val": 4, "test": 4})
+    trials._tables([table], tmp_path / "cases", maps)
+    assert [name for name, _, _ in runs] == ["tables-1", "tables-4"][:timed]
+    # Only the start with the most jobs is timed, if the others are negligible.
+    cold = []
+
+    def run_cold(job, *_):
+        cold.append(job.rule)
+        return Measured(5, 5, 1)
+
+    monkeypatch.setattr(timing, "run_cold", run_cold)
+    for job in (train, table):
+        warm = Measured(1, 1, 1), job, tmp_path, trial_parts.Part("", {}, 1)
+        trials.quickest[start_of(study, job)] = warm
+    trials._start()
+    assert len(cold) == timed
+    assert trials.timings.start(table) == (4, 4)
+
+
+def test_a_study_without_results_is_planned_once(monkeypatch, tmp_path):
+    plans = []
+    monkeypatch.setattr(estimate, "planned", lambda *_, whole: plans.append(whole) or [])
+    jobs = [Job("score", {}, outputs=(str(tmp_path / "scores.parquet"),))]
+    assert estimate.left_of(jobs, "study.yaml", [], [], 2) == jobs
+    assert plans == []
+    (tmp_path / "scores.parquet").touch()
+    assert estimate.left_of(jobs, "study.yaml", [], [], 2) == []
+    assert plans == [False]
 
 
 def test_every_kind_of_job_is_timed_or_listed(monkeypatch, tmp_path):

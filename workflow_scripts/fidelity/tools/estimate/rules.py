@@ -101,7 +101,10 @@ def _network(study: CountedStudy, job: Job) -> str:
 
 
 def _explainer(study: CountedStudy, job: Job) -> str:
-    return _key(study.explainer(job).model_dump(), study.classifier(job))
+    entry = study.explainer(job)
+    # An explainer takes as long on random weights.
+    entry = getattr(entry, "of", entry)
+    return _key(entry.model_dump(exclude={"title"}), study.classifier(job))
 
 
 def _binarization(study: CountedStudy, job: Job) -> str:

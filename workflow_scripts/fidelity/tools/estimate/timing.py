@@ -1,7 +1,12 @@
-"""Time jobs of each kind in miniatures of the study."""
+"""Time jobs of each kind in miniatures of the study.
+
+The trials must be short. A kind of job that took long in its first trial gets a smaller second one,
+or none. What cannot be a noticeable part of the study (`NEGLIGIBLE`) is timed roughly or not at
+all.
+"""
 
 import multiprocessing
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
@@ -16,7 +21,7 @@ from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.disk import size_of_distinct
 from fidelity.tools.estimate.miniature import Pool, Size
 from fidelity.tools.estimate.plan import Job
-from fidelity.tools.estimate.rates import Kind, Timings, kind_of
+from fidelity.tools.estimate.rates import Kind, Timings, kind_of, parts_of
 from fidelity.tools.estimate.rules import (
     RULES,
     CountedStudy,
@@ -25,6 +30,7 @@ from fidelity.tools.estimate.rules import (
     stages_of,
     start_of,
 )
+from fidelity.tools.estimate.totals import cost_of
 from fidelity.tools.estimate.trial import Measured, run_cold, run_warm, time_notebook
 from fidelity.tools.estimate.trial_files import (
     copy_output,
@@ -37,8 +43,16 @@ from fidelity.tools.estimate.trial_files import (
 )
 from fidelity.tools.estimate.trial_parts import Part, parts_to_try
 
-# Longest trial of a kind on the larger miniature, in seconds.
+# Longest trial of a kind on the larger miniature, in seconds. If the first trial took longer, there
+# is no second one.
 LONGEST = 6.0
+# Images per batch in the first trial of a network on a CPU, because a whole batch can take minutes.
+# An image in a small batch takes 9 to 16 % longer (docs/speed.md).
+FEW = 4
+# Share of the study's CPU time. Statistics are not timed on more cases, and the start of a rule's
+# jobs is not timed, if all of its jobs take less.
+NEGLIGIBLE = 0.002
+START = 3.0  # seconds; start of a job, before any was timed
 REPEATS = 4  # of the tables, in the larger trial of statistics
 # Seconds. A longer job of the statistics is not timed on more cases.
 LONG_TABLE = 15.0
@@ -54,6 +68,7 @@ class Trials:
     Attributes:
         timings: results of the trials.
         quickest: kind of start → its shortest trial.
+        took: kind of job → CPU seconds of the longest part of its last trial.
     """
 
     def __init__(self, study: CountedStudy, jobs: list[Job], folder: Path) -> None:
@@ -67,8 +82,13 @@ class Trials:
         sets = {name: e.model_copy(update=one) for name, e in study.datasets.items()}
         single = study.config.model_copy(update={"datasets": sets})
         self.single = CountedStudy(single, study.counts)
+        compute = study.config.compute
+        self.few = compute.batch if _on_gpu(compute.device) else min(FEW, compute.batch)
+        small = compute.model_copy(update={"batch": self.few})
+        self.in_few = CountedStudy(single.model_copy(update={"compute": small}), study.counts)
         self.timings = Timings(study)
         self.quickest: dict[str, tuple[Measured, Job, Path, Part]] = {}
+        self.took: dict[Kind, float] = {}
 
     def run(self, say: Callable[[str], None] = lambda text: None) -> None:
         """Time all kinds of jobs."""
@@ -93,14 +113,14 @@ class Trials:
         batch = min(max(batches, default=12), max(12, counts.images["train"]))
         sizes = {
             SMALL: Size(batch, 1, 1),
-            "model": Size(3 * batch, 1, 3),
+            "model": Size(2 * batch, 1, 2),
             "cases": Size(12, 8, 16),
         }
         say(f"{dataset}: generated images")
         raw = next(
             (j.inputs[0] for j in jobs if j.rule == "index_cases"), paths.RAW.format(source="trial")
         )
-        pool = self._pool(dataset, entry, Size(3 * batch, 8, 16), counts.side)
+        pool = self._pool(dataset, entry, Size(2 * batch, 8, 16), counts.side)
         roots, made = {}, {}
         lungs = [job for job in self.jobs if job.rule == "fit_lung_model" and job not in jobs]
         for name, size in sizes.items():
@@ -149,14 +169,20 @@ class Trials:
                 points += [(0, Measured(0, 0, 0)), (images, taken)]
         return pool
 
-    def _time(self, job: Job, root: Path, counts: Counts, epochs: int = 1) -> float | None:
+    def _time(
+        self, job: Job, root: Path, counts: Counts, epochs: int = 1, few: bool = False
+    ) -> float | None:
         """Run the parts of a job, and store their results.
+
+        Args:
+            few: compute in small batches.
 
         Returns:
             CPU seconds of the longest part; None if any part failed.
         """
         longest, worked = 0.0, True
-        for part in parts_to_try(job, self._units(job, counts), counts, epochs):
+        units = RULES[job.rule].units(self.in_few if few else self.single, job, counts)
+        for part in parts_to_try(job, units, counts, epochs, self.few if few else None):
             measured = run_warm(job, root, part.changes)
             points = self.timings.points(job, part.stage)
             longest = max(longest, measured.cpu)
@@ -174,15 +200,20 @@ class Trials:
             else:
                 worked = False
                 self.timings.fail(job, measured.error)
+        self.took[kind_of(self.study, job)] = longest
         return longest if worked else None
+
+    def _once(self, job: Job) -> None:
+        """Estimate a kind of job from its only trial: its time is proportional to its units."""
+        for part, _ in parts_of(self.study, job, self.study.counts_of(job)):
+            points = self.timings.points(job, part)
+            # Only maps need more space for more cases; other files of networks do not.
+            size = 0 if job.rule in MAKING else max((m.size for _, m in points), default=0)
+            points.append((0, Measured(0, 0, size)))
 
     def _is_fitted(self, job: Job) -> bool:
         """Check whether a job's explainer was fitted to the training masks."""
         return job.rule in MAKING and method_of(self.study.explainer(job).method).fitted
-
-    def _units(self, job: Job, counts: Counts) -> float:
-        """Count the units of a job in a miniature, where one shard per split holds all cases."""
-        return RULES[job.rule].units(self.single, job, counts)
 
     def _walk(
         self, jobs: Iterable[Job], root: Path, run: Callable[[Job], bool], other: Path | None = None
@@ -232,7 +263,7 @@ class Trials:
             # Maps of the other splits are copied from a quick explainer.
             if job.rule == "explain" and quick and not self._is_judged(job):
                 return False
-            return self._time(job, root, counts) is not None
+            return self._time(job, root, counts, few=self._is_batched(job)) is not None
 
         self._walk(_cheap_first(jobs, self._cost), root, run)
 
@@ -242,31 +273,43 @@ class Trials:
         def run(job: Job) -> bool:
             if job.rule != "prepare" and RULES[job.rule].trial != Trial.MODEL:
                 return False
-            if job.rule in MAKING and not (
-                self._is_judged(job) and not in_batches(self.study, job)
-            ):
+            if self._is_batched(job) or (job.rule in MAKING and not self._is_judged(job)):
                 return False
-            return self._time(job, root, counts, epochs=2) is not None
+            took = self.took.get(kind_of(self.study, job), 0)
+            if took > LONGEST:
+                self._once(job)
+                return False
+            epochs = 2 if 4 * took < LONGEST else 1
+            return self._time(job, root, counts, epochs) is not None
 
         self._walk(_cheap_first(jobs, self._cost), root, run, roots[SMALL])
         self._batches(jobs, roots)
 
     def _batches(self, jobs: list[Job], roots: Mapping[str, Path]) -> None:
         """Time jobs that work in batches on two batches, as a single case costs a whole batch."""
-        batch = self.study.config.compute.batch
-        root, seen = roots["model"].with_name("batches"), set()
+        whole, seen = self.study.config.compute.batch, set()
         for job in jobs:
             kind = kind_of(self.study, job)
-            mine = job.rule == "predict" or in_batches(self.study, job)
-            if not mine or kind in seen or not has_cases(job):
+            if not self._is_batched(job) or kind in seen or not has_cases(job):
                 continue
             seen.add(kind)
+            took = self.took.get(kind, 0)
+            few = took * 2 * whole / self.few > LONGEST
+            if few and took > LONGEST:
+                self._once(job)
+                continue
+            number = 2 * (self.few if few else whole)
+            root = roots["model"].with_name(f"batches-{number}")
             for path in map(str, job.inputs):
                 if path.endswith(".h5") and "-000" in path and not (root / path).exists():
-                    write_repeated(roots["model"] / path, root / path, 2 * batch)
+                    write_repeated(roots["model"] / path, root / path, number)
             link_missing(roots["model"], root)
-            many = {"train": 0, "val": 2 * batch, "test": 2 * batch}
-            self._time(job, root, Counts(many, many))
+            many = {"train": 0, "val": number, "test": number}
+            self._time(job, root, Counts(many, many), few=few)
+
+    def _is_batched(self, job: Job) -> bool:
+        """Check whether a job gives batches of cases to a network."""
+        return job.rule == "predict" or in_batches(self.study, job)
 
     def _is_judged(self, job: Job) -> bool:
         """Check whether a job computes maps of the split for faithfulness and sanity checks."""
@@ -279,10 +322,14 @@ class Trials:
 
     def _cases(self, jobs: list[Job], roots: Mapping[str, Path], counts: Counts) -> None:
         root = roots["cases"]
+        quick = any(job.rule in MAKING[1:] for job in jobs)
 
         def run(job: Job) -> bool:
             trial = RULES[job.rule].trial
             cheap = job.rule in MAKING and self._cost(job) < LONGEST
+            # Later steps can use the maps of a quick explainer.
+            if job.rule == "explain" and quick:
+                cheap &= self._is_judged(job) and not in_batches(self.study, job)
             if trial not in (Trial.CASES, Trial.SOME) and not cheap:
                 return False
             return self._time(job, root, counts) is not None
@@ -290,44 +337,79 @@ class Trials:
         self._walk(_cheap_first(jobs, self._cost), root, run, roots[SMALL])
 
     def _tables(self, jobs: list[Job], root: Path, counts: Counts) -> None:
-        slow: set[Kind] = set()
-        for repeats in (1, REPEATS):
-            tables = root.with_name(f"tables-{repeats}")
-            repeat_cases(root, tables, repeats)
-            more = Counts(
-                {split: repeats * number for split, number in counts.images.items()},
-                {split: repeats * number for split, number in counts.maps.items()},
-            )
+        jobs = [job for job in jobs if RULES[job.rule].trial in (Trial.TABLE, Trial.LAST)]
+        tables = root.with_name("tables-1")
+        repeat_cases(root, tables, 1)
+        self._walk(jobs, tables, lambda job: self._time(job, tables, counts) is not None)
+        longer = self._growing(jobs, counts)
+        if not longer:
+            return
+        more = root.with_name(f"tables-{REPEATS}")
+        repeat_cases(root, more, REPEATS)
+        many = Counts(
+            {split: REPEATS * number for split, number in counts.images.items()},
+            {split: REPEATS * number for split, number in counts.maps.items()},
+        )
 
-            wanted = (Trial.TABLE, Trial.LAST) if repeats == 1 else (Trial.TABLE,)
+        def run(job: Job) -> bool:
+            return kind_of(self.study, job) in longer and self._time(job, more, many) is not None
 
-            def run(job: Job, root: Path = tables, counts: Counts = more) -> bool:
-                kind = kind_of(self.study, job)
-                if kind in slow:
-                    return False
-                seconds = self._time(job, root, counts)
-                if seconds is None:
-                    return False
-                if seconds > LONG_TABLE:
-                    slow.add(kind)
-                    self.timings.points(job).append((0, Measured(0, 0, 0)))
-                return True
+        self._walk(jobs, more, run, tables)
 
-            self._walk([job for job in jobs if RULES[job.rule].trial in wanted], tables, run)
+    def _growing(self, jobs: list[Job], counts: Counts) -> set[Kind]:
+        """Find the kinds of statistics to time on more cases.
+
+        Args:
+            counts: counts of the miniature in which they were timed.
+        """
+        least, found = NEGLIGIBLE * self._total(), set()
+        alike: dict[Kind, list[Job]] = defaultdict(list)
+        for job in jobs:
+            alike[kind_of(self.study, job)].append(job)
+        for kind, (job, *others) in alike.items():
+            if self.took.get(kind, 0) > LONG_TABLE:
+                self.timings.points(job).append((0, Measured(0, 0, 0)))
+            elif RULES[job.rule].trial == Trial.TABLE:
+                # At most, all of its time grows with the cases.
+                units = RULES[job.rule].units
+                here = max(1, units(self.single, job, counts))
+                growth = max(1, units(self.study, job, self.study.counts_of(job)) / here)
+                seconds = max((m.cpu for _, m in self.timings.points(job)), default=0.0)
+                if (1 + len(others)) * seconds * growth > least:
+                    found.add(kind)
+        return found
+
+    def _total(self) -> float:
+        """Add up the CPU seconds of all jobs, as far as they were timed."""
+        return sum(cost_of(self.study, self.timings, job).cpu for job in self.jobs)
 
     def _start(self) -> None:
-        """Time the start of jobs: a job in a fresh process, minus the same job in this process."""
-        starts = self.timings.starts
-        if "NOTEBOOK" not in starts and any(job.rule == "explore" for job in self.jobs):
-            starts["NOTEBOOK"] = time_notebook(self.folder)
-        for name, (warm, job, root, part) in self.quickest.items():
-            if name not in starts and name != "NOTEBOOK":
+        """Time the start of jobs: a job in a fresh process, minus the same job in this process.
+
+        Kinds of start with few jobs are left out; `Timings.start` returns the median of the others.
+        """
+        starts, least = self.timings.starts, NEGLIGIBLE * self._total()
+        jobs = Counter(start_of(self.study, job) for job in self.jobs)
+        for name, number in jobs.most_common():
+            if name in starts or (starts and number * START < least):
+                continue
+            if name == "NOTEBOOK":
+                starts[name] = time_notebook(self.folder)
+            elif name in self.quickest:
+                warm, job, root, part = self.quickest[name]
                 cold = run_cold(job, root, part.changes, self.folder / "cold.pickle")
                 if cold.error:
                     self.timings.fail(job, f"start: {cold.error}")
                 else:
                     rest = cold.wall - warm.wall, cold.cpu - warm.cpu
                     starts[name] = max(0.0, rest[0]), max(0.0, rest[1])
+
+
+def _on_gpu(device: str) -> bool:
+    """Check whether a config's device is a GPU. CUDA is not started: a fork could not use it."""
+    import torch
+
+    return device.startswith("cuda") or (device == "auto" and torch.cuda.device_count() > 0)
 
 
 # Rules that run before the first map is computed.

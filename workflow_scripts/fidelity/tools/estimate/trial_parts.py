@@ -31,13 +31,16 @@ class Part:
     times: float = 1
 
 
-def parts_to_try(job: Job, units: float, counts: Counts, epochs: int) -> list[Part]:
+def parts_to_try(
+    job: Job, units: float, counts: Counts, epochs: int, batch: int | None = None
+) -> list[Part]:
     """Plan the trials of a job.
 
     Args:
         units: units of work of the whole job in the miniature.
         counts: counts of the miniature.
         epochs: number of epochs to train, or of samples to draw.
+        batch: images per batch; None for the config's number.
     """
     given, images = job.snakemake().params, counts.images
     if job.rule in ("train", "check_classifier"):
@@ -61,6 +64,8 @@ def parts_to_try(job: Job, units: float, counts: Counts, epochs: int) -> list[Pa
     if job.rule == "sensitivity":
         units *= (epochs + 1) / (given.settings["samples"] + 1)
         return [Part("", {"settings": {**given.settings, "samples": epochs}}, units)]
+    if batch is not None:
+        return [Part("", {"compute": {**given.compute, "batch": batch}}, units)]
     combos = given.get("combos") if "scores" in given_names(job) else None
     if combos and len(combos) > MANY_BLOCKS:
         blocks, times = some_blocks(combos)
