@@ -216,13 +216,18 @@ def test_a_failed_larger_trial_is_reported_and_its_output_is_taken_from_the_smal
     assert "OSError: disk full" in line
 
 
-def _timed(monkeypatch, seconds: float) -> list[tuple[str, str, dict]]:
-    """Let each trial take so many seconds, and list (folder, rule, changes) of the trials."""
+def _timed(monkeypatch, seconds) -> list[tuple[str, str, dict]]:
+    """Let each trial take so many seconds, and list (folder, rule, changes) of the trials.
+
+    Args:
+        seconds: of all trials, or a list of the first, second … one.
+    """
     runs = []
 
     def run_warm(job, root, changes):
+        taken = seconds[len(runs)] if isinstance(seconds, list) else seconds
         runs.append((root.name, job.rule, changes))
-        return Measured(seconds, seconds, 100)
+        return Measured(taken, taken, 100)
 
     monkeypatch.setattr(timing, "run_warm", run_warm)
     for name in ("copy_output", "write_repeated", "link_missing", "repeat_cases"):
@@ -257,9 +262,13 @@ def test_a_long_training_gets_a_shorter_second_trial_or_none(
 
 @pytest.mark.parametrize(
     ("seconds", "roots", "batches"),
-    [(0.1, ["small", "batches-64"], [4, None]), (3, ["small", "batches-8"], [4, 4]),
-     (9, ["small"], [4])],
-)  # fmt: skip
+    [
+        ([0.1, 1], ["small", "batches-64"], [4, None]),
+        ([1.0, 1.1, 2], ["small", "batches-8", "batches-64"], [4, 4, None]),
+        ([3, 6], ["small", "batches-8"], [4, 4]),
+        ([9], ["small"], [4]),
+    ],
+)
 def test_batches_that_would_take_long_are_small_in_trials(
     monkeypatch, tmp_path, seconds, roots, batches
 ):
@@ -273,9 +282,10 @@ def test_batches_that_would_take_long_are_small_in_trials(
     trials._small([job], tmp_path / "small", one)
     trials._batches([job], {"model": tmp_path / "model"})
     assert [name for name, _, _ in runs] == roots
-    assert [c.get("compute", {}).get("batch") for _, _, c in runs] == batches
+    assert [changes.get("compute", {}).get("batch") for _, _, changes in runs] == batches
+    sizes = [int(name.partition("-")[2] or 4) for name in roots]
     units = [units for units, _ in trials.timings.points(job)]
-    assert units == {64: [4, 64], 8: [4, 8], 0: [4, 0]}[int(roots[-1].partition("-")[2] or 0)]
+    assert units == (sizes if len(roots) > 1 else [4, 0])
 
 
 def test_a_gpu_gets_whole_batches(tmp_path):

@@ -286,26 +286,35 @@ class Trials:
         self._batches(jobs, roots)
 
     def _batches(self, jobs: list[Job], roots: Mapping[str, Path]) -> None:
-        """Time jobs that work in batches on two batches, as a single case costs a whole batch."""
+        """Time jobs that work in batches on two batches, as a single case costs a whole batch.
+
+        The first trial, of small batches, is often mostly overhead. Two small batches show whether
+        two whole ones take long.
+        """
         whole, seen = self.study.config.compute.batch, set()
         for job in jobs:
             kind = kind_of(self.study, job)
             if not self._is_batched(job) or kind in seen or not has_cases(job):
                 continue
             seen.add(kind)
-            took = self.took.get(kind, 0)
-            few = took * 2 * whole / self.few > LONGEST
+            took, few = self.took.get(kind, 0), self.few < whole
             if few and took > LONGEST:
                 self._once(job)
                 continue
-            number = 2 * (self.few if few else whole)
-            root = roots["model"].with_name(f"batches-{number}")
-            for path in map(str, job.inputs):
-                if path.endswith(".h5") and "-000" in path and not (root / path).exists():
-                    write_repeated(roots["model"] / path, root / path, number)
-            link_missing(roots["model"], root)
-            many = {"train": 0, "val": number, "test": number}
-            self._time(job, root, Counts(many, many), few=few)
+            if few and took * 2 * whole / self.few > LONGEST:
+                self._two_batches(job, roots["model"], self.few, few=True)
+            if not few or self._cost(job, 2 * whole) <= LONGEST:
+                self._two_batches(job, roots["model"], whole)
+
+    def _two_batches(self, job: Job, source: Path, batch: int, *, few: bool = False) -> None:
+        number = 2 * batch
+        root = source.with_name(f"batches-{number}")
+        for path in map(str, job.inputs):
+            if path.endswith(".h5") and "-000" in path and not (root / path).exists():
+                write_repeated(source / path, root / path, number)
+        link_missing(source, root)
+        many = {"train": 0, "val": number, "test": number}
+        self._time(job, root, Counts(many, many), few=few)
 
     def _is_batched(self, job: Job) -> bool:
         """Check whether a job gives batches of cases to a network."""
@@ -316,9 +325,9 @@ class Trials:
         split = job.wildcards["shard"].partition("-")[0]
         return split == self.study.judged_split
 
-    def _cost(self, job: Job) -> float:
-        """Estimate the seconds of a job's kind on the larger miniature."""
-        return self.timings.rates[kind_of(self.study, job), ""].at(24, "cpu")
+    def _cost(self, job: Job, units: float = 24) -> float:
+        """Estimate the CPU seconds of a job's kind; by default, on the larger miniature."""
+        return self.timings.rates[kind_of(self.study, job), ""].at(units, "cpu")
 
     def _cases(self, jobs: list[Job], roots: Mapping[str, Path], counts: Counts) -> None:
         root = roots["cases"]
