@@ -113,14 +113,14 @@ class Trials:
         batch = min(max(batches, default=12), max(12, counts.images["train"]))
         sizes = {
             SMALL: Size(batch, 1, 1),
-            "model": Size(2 * batch, 1, 2),
+            "model": Size(3 * batch, 1, 2),
             "cases": Size(12, 8, 16),
         }
         say(f"{dataset}: generated images")
         raw = next(
             (j.inputs[0] for j in jobs if j.rule == "index_cases"), paths.RAW.format(source="trial")
         )
-        pool = self._pool(dataset, entry, Size(2 * batch, 8, 16), counts.side)
+        pool = self._pool(dataset, entry, Size(3 * batch, 8, 16), counts.side)
         roots, made = {}, {}
         lungs = [job for job in self.jobs if job.rule == "fit_lung_model" and job not in jobs]
         for name, size in sizes.items():
@@ -279,7 +279,7 @@ class Trials:
             if took > LONGEST:
                 self._once(job)
                 return False
-            epochs = 2 if 4 * took < LONGEST else 1
+            epochs = 2 if 2 * took < LONGEST else 1
             return self._time(job, root, counts, epochs) is not None
 
         self._walk(_cheap_first(jobs, self._cost), root, run, roots[SMALL])
