@@ -171,6 +171,11 @@ class Results(ABC):
         found = [self.difference(t, explainer, other, rule) for t in trainings for rule in rules]
         return sum(each.claimed and each.value > 0 for each in found)
 
+    def unconfirmed(self, a: str, b: str, trainings: Sequence[str], *rules: str) -> int:
+        """Count the differences whose interval excludes 0, but which are not shown."""
+        found = [self.difference(t, a, b, rule) for t in trainings for rule in rules]
+        return sum(not each.claimed and not each.low <= 0 <= each.high for each in found)
+
     def repeated(self) -> dict[str, list[str]]:
         """List the finished trainings of each network with several of them."""
         found: dict[str, list[str]] = {}

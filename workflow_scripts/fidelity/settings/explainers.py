@@ -92,7 +92,8 @@ Baseline = Annotated[
     Literal["black", "mean", "blur"],
     Field(
         description="Image that the attributions start from: black, the image's mean grey value, "
-        "or the blurred image (a Gaussian of a twentieth of its side)."
+        "or the blurred image (Gaussian with a standard deviation of a twentieth of the image's "
+        "side)."
     ),
 ]
 Smoothing = Annotated[
