@@ -149,9 +149,9 @@ class Dataset(Entry):
     """Near-duplicates have thumbnails (32 x 32 pixels) with at least this correlation. Hashes alone
     would match many different chest radiographs."""
     near_duplicates_of: Unique[Key] = []
-    """Other data sets of this config. Training and validation images that are copies or
-    near-duplicates of a validation or test image there are left out. With [], such pairs are only
-    listed (summary/tables/near_duplicates.csv)."""
+    """Other data sets of this config. Their validation and test images are compared with the
+    training and validation images of this data set. Copies and near-duplicates among the latter
+    are left out. With [], such pairs are only listed (summary/tables/near_duplicates.csv)."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""
     strict: bool = False
