@@ -166,11 +166,11 @@ def _report(matches: Sequence[Match], path: Path, least: float) -> None:
         if low
         else "",
     }
-    for status, sentence in sentences.items():
+    for status in (NO_CASE, NO_ROW, LOW):
         if counts[status]:
             first = next(m for m in matches if m.status == status)
             name = first.case.case if first.case else first.row
-            log.warning("%s: %d %s (first: %s)", path, counts[status], sentence, name)
+            log.warning("%s: %d %s (first: %s)", path, counts[status], sentences[status], name)
     used = [match for match in matches if match.status == USED]
     hearts = sum(COLUMN_OF[HEART] in match.organs for match in used)
     if used and not hearts:
