@@ -1,6 +1,7 @@
 """Readers of formats without a file at hand: hand-written rows that follow the documentation."""
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -196,6 +197,33 @@ def test_coco_run_lengths_with_height_and_width_swapped(tmp_path):
     (tmp_path / "a.json").write_text(json.dumps({**COCO, "annotations": [annotation]}))
     with pytest.raises(InputError, match="height 50 and width 40, .* seem to be swapped"):
         read_mask_at(tmp_path, "a.json#a/x.png/Nodule/Mass")
+
+
+@pytest.mark.parametrize(
+    ("boxes", "noticed"),
+    [
+        ([[5, 5, 20, 30], [20, 10, 45, 30]], True),
+        ([[5, 5, 20, 30], [20, 10, 45, 9]], False),  # the second is no box as corners
+        ([[5, 5, 20, 30], [5, 10, 40, 20]], False),  # all fit as they are
+    ],
+)
+def test_corners_in_place_of_width_and_height_are_noticed(tmp_path, caplog, boxes, noticed):
+    cv2.imwrite(str(tmp_path / "x.png"), np.zeros((40, 50), np.uint8))
+    image = {**COCO["images"][0], "file_name": "x.png"}
+    drawn = [{"image_id": 7, "category_id": 2, "bbox": box} for box in boxes]
+    content = {**COCO, "images": [image], "annotations": drawn}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    keys = {"source": "coco", "root": str(tmp_path), "annotations": "a.json"}
+    keys["annotated_classes"] = ["Effusion"]
+    settings = Dataset.chosen({**keys, "boxes_outside": "clip"})
+    (case,) = coco.find_cases(tmp_path, settings)
+    assert len(case.boxes["Effusion"]) == 2
+    problem = "bbox seems to hold corners (x0, y0, x1, y1): 1 of 2 boxes leave their image"
+    assert (problem in caplog.text) == noticed
+    if noticed:
+        with pytest.raises(InputError, match=re.escape(problem)) as error:
+            list(coco.find_cases(tmp_path, Dataset.chosen(keys)))
+        assert error.value.field == "bbox"
 
 
 PASCAL = """<annotation><folder>f</folder><filename>x.jpg</filename>
