@@ -46,8 +46,9 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
     """Match the rows of CheXmask's file to cases.
 
     A row names its image by path, by name or by name without ending, depending on its data set. The
-    longest path that fits is used; a case has one row. `least` is the lowest quality at which a row
-    is used.
+    longest path that fits is used; a case has one row. (`CaseNames` knows whole paths only, but the
+    rows of CheXpert leave out the first folders.) `least` is the lowest quality at which a row is
+    used.
 
     Returns:
         The cases in their order, then the rows without a case in the order of the file.
