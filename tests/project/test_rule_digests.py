@@ -193,6 +193,29 @@ def test_rewording_any_message_changes_nothing(asked, package):
     assert _changed(asked, reword) == []
 
 
+def test_rewording_a_message_that_is_built_in_steps_changes_nothing(asked, package):
+    texts = {
+        "datasets/indexing/box_fit.py": ["a whole of", "have boxes in", "have a box", "boxes that"],
+        "datasets/indexing/organs.py": [
+            "rows are of images",
+            "cases have no row",
+            "cases have mas",
+        ],
+        "classifiers/cam_layers/choose.py": [
+            "information bypasses",
+            "no late layer",
+            "Use an expl",
+        ],
+    }
+
+    def reword():
+        for name, beginnings in texts.items():
+            for text in beginnings:
+                _replace(package / name, text, f"reworded {text}")
+
+    assert _changed(asked, reword) == []
+
+
 def test_moving_a_module_changes_nothing(asked, package):
     def move():
         (package / "masks/deep").mkdir()
