@@ -122,15 +122,30 @@ class Results(ABC):
     def randomised(self, training: str, explainer: str) -> Value:
         """Return the mean rank correlation of the maps with those of a network without training."""
 
+    @abstractmethod
+    def within(self, training: str, explainer: str, metric: str) -> float:
+        """Return Spearman's correlation of IoU and a faithfulness metric over the test images."""
+
+    def measured(self, training: str) -> list[str]:
+        """List the explainers and null baselines whose faithfulness is defined."""
+        names = [explainer for _, explainer in self.study.explainers_of(training)]
+        return [e for e in names if self.faithfulness(training, e, "insertion_auc").n]
+
     def faithful_order(self, training: str, metric: str) -> float:
         """Compute Spearman's correlation of the IoU and a faithfulness metric over explainers.
 
-        Each explainer and null baseline counts once, with its means over the test images.
+        Each of `measured` counts once, with its means over the test images.
         """
-        names = [explainer for _, explainer in self.study.explainers_of(training)]
+        names = self.measured(training)
         overlap = [self.mean(training, name).value for name in names]
         faithful = [self.faithfulness(training, name, metric).value for name in names]
         return float(pd.Series(overlap).corr(pd.Series(faithful), method="spearman"))
+
+    def alike(self, a: str, b: str) -> bool:
+        """Check whether two explainers have equivalent IoU in each trusted training."""
+        margin = self.study.config.statistics.margin
+        found = [self.difference(name, a, b) for name in self.trusted]
+        return bool(found) and all(-margin < d.low and d.high < margin for d in found)
 
     @property
     def checked(self) -> list[str]:
@@ -287,7 +302,13 @@ class Tables(Results):
         """See `Results`."""
         wanted = {"classifier": training, "explainer": explainer, "metric": metric}
         row = self._row("faithfulness", split="test", **wanted)
-        return Value(row["mean"], row["ci_low"], row["ci_high"], row["n"])
+        n = row["n"] - row["n_undefined"]
+        return Value(row["mean"], row["ci_low"], row["ci_high"], n)
+
+    def within(self, training: str, explainer: str, metric: str) -> float:
+        """See `Results`."""
+        wanted = {"classifier": training, "explainer": explainer, "metric": metric}
+        return self._row("faithfulness", split="test", **wanted)["spearman"]
 
     def randomised(self, training: str, explainer: str) -> Value:
         """See `Results`."""
@@ -296,7 +317,8 @@ class Tables(Results):
         for column, value in wanted.items():
             table = table[table[column] == value]
         row = table.squeeze(axis=0)
-        return Value(row["mean"], row["ci_low"], row["ci_high"], row["n"])
+        n = row["n"] - row["n_undefined"]
+        return Value(row["mean"], row["ci_low"], row["ci_high"], n)
 
     def by_case(self, training: str, explainer: str) -> pd.DataFrame:
         """See `Results`."""

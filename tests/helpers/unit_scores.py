@@ -26,6 +26,8 @@ def packed(folder, table):
 def interval(found):
     """Compute the percentile bootstrap interval of a mean over images, one per patient."""
     found = found.dropna().to_numpy()
+    if len(found) < 2:
+        return np.array([np.nan, np.nan])
     draws = np.random.default_rng(7).integers(0, len(found), (2000, len(found)))
     return np.percentile(found[draws].mean(axis=1), [2.5, 97.5])
 

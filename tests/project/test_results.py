@@ -112,6 +112,11 @@ class FromCases(Results):
         found = self.table(training, "faithfulness", path)[metric].dropna()
         return Value(found.mean(), *interval(found), len(found))
 
+    def within(self, training, explainer, metric):
+        path = f"faithfulness/{training}/{explainer}"
+        found = self.table(training, "faithfulness", path)[metric]
+        return found.corr(self.by_case(training, explainer)["iou"], method="spearman")
+
     def randomised(self, training, explainer):
         rows = self.table(training, "sanity", f"{training}/{explainer}/sanity")
         rows = rows[(rows["test"] == "parameters") & (rows["depth"] == rows["depth"].max())]
