@@ -67,9 +67,14 @@ config["titles"] = TITLES | {
 }
 # The report begins with these answers; other runs of Snakemake do not need them.
 config["answers"] = []
+config["generated"] = []
 if "--report" in sys.argv:
+    from fidelity.presentation.wording import generated_data
     from fidelity.verdict.answer import answers
 
+    config["generated"] = [
+        generated_data(TITLES["datasets"][name]) for name in study.generated
+    ]
     with titles.showing(TITLES):
         for name in study.studies:
             verdict = Path(paths.table("verdict", "json").format(dataset=name))

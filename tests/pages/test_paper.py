@@ -122,7 +122,7 @@ def test_the_original_lime_study_is_not_taken_for_the_paper_on_lime(tmp_path):
         tmp_path, config, change=lambda t: pd.concat([t, t.assign(protocol="seed")])
     )
     text = (with_it / "methods.md").read_text()
-    assert "Original LIME study (LIME against Grad-CAM) [@gupta2025]" in text
+    assert "conventions of the original LIME study (LIME against Grad-CAM) [@gupta2025]." in text
 
 
 def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
@@ -130,18 +130,22 @@ def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
     assert "(layer “layer4.1”)" in text
     assert "Whole lung (the whole lung)" in text
     assert "auto" not in text
-    assert "hidden superpixels show: mean; number of random seeds: 1" in text
+    assert "hidden superpixels show: their mean grey value; number of random seeds: 1" in text
+    # Its penalty is not alpha itself.
+    assert "kernel width: 0.25; ridge penalty: 1 × samples / 1000; hidden" in text
     assert "superpixels algorithm: quickshift" in text
     assert "hide" not in text
     for idle in ("width of the blur", "radius of the inpainting", "compared between seeds"):
         assert idle not in text
     config = json.loads(json.dumps(CONFIG))
     config["explainers"]["lime"] |= {"hide": "blur", "repeats": 2, "adaptive": {"error": 0.1}}
+    config["explainers"]["lime"] |= {"sampling": "package", "alpha": 2}
     text = (folder_of(tmp_path, config) / "methods.md").read_text()
     for acting in (
         "width of the blur: 8",
         "superpixels compared between seeds: 5",
         "adaptive error: 0.1",
+        "ridge penalty: 2; hidden superpixels show: the blurred image",
     ):
         assert acting in text
     for idle in ("radius of the inpainting", "samples: 1", "adaptive level", "adaptive top"):

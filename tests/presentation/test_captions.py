@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import jinja2
 import pytest
 
+from fidelity.presentation.wording import generated_data
 from tests.helpers import ROOT
 
 TITLES = {
@@ -16,12 +17,12 @@ TITLES = {
 }
 
 
-def caption(name, titles=TITLES, **job):
+def caption(name, titles=TITLES, generated=(), **job):
     text = (ROOT / "rules" / "captions" / f"{name}.rst").read_text(encoding="utf-8")
     environment = jinja2.Environment(
         trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    config = Config(titles=titles, answers=[])
+    config = Config(titles=titles, answers=[], generated=generated)
     found = environment.from_string(text).render(snakemake=SimpleNamespace(config=config, **job))
     return " ".join(found.split())
 
@@ -41,6 +42,12 @@ def test_the_start_page_lists_explainers_null_baselines_and_ceilings_apart():
     ) in found
     alone = caption("study", TITLES | {"explainers": {"lime": "LIME"}})
     assert "Explainers: LIME. An explainer" in alone
+    assert "ResNet-18. Explainers: LIME." in alone
+    # Whether the data are generated, before any result.
+    told = [generated_data("De_mo")]
+    assert r"ResNet-18. The images, patients and readers of De\_mo are generated." in caption(
+        "study", generated=told
+    )
 
 
 @pytest.mark.parametrize("ceilings", [[], ["unet"]])

@@ -200,6 +200,13 @@ def test_boxes_are_scored_where_there_are_some():
     assert display(study)["protocols"]["chestxray8"] == "ChestX-ray8"
 
 
+def test_pages_know_which_data_sets_are_generated(study):
+    given = PageSettings(JobSettings(study))
+    assert study.generated == ["a", "b"]
+    assert given.explorer(job())["generated"]
+    assert given.study_page(job())["generated"]
+
+
 def test_a_gallery_has_room_for_a_ceiling():
     config = json.loads(json.dumps(CONFIG))
     config["datasets"]["a"]["second_reader"] = config["datasets"]["b"]["second_reader"] = True

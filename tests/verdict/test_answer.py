@@ -4,8 +4,9 @@ import json
 
 import pytest
 
+from fidelity.presentation.wording import NOT_BY_INTERVAL, PATIENTS_FIRST
 from fidelity.verdict import pages
-from fidelity.verdict.answer import BOTH, PATIENTS, answer
+from fidelity.verdict.answer import answer
 from tests.verdict.test_verdict import FAMILIES, chapter_of, compared, localized
 
 ORDERS = {"a_higher": "shown to be better than", "b_higher": "shown to be worse than",
@@ -36,13 +37,13 @@ def test_each_outcome_has_its_words(against, null):
     assert other.startswith(f"lime is {ORDERS[against]} gradcam (difference ")
     best = "the best null baseline is lung (0.300)"
     assert nulls == f"lime is {ORDERS[null]} the null baseline; {best}."
-    assert weights == PATIENTS
+    assert weights == PATIENTS_FIRST
 
 
 @pytest.mark.parametrize("low", [-0.01, 0.01])
 def test_an_interval_without_0_beside_a_large_p_is_explained(low):
     row = compared("lime", "gradcam", "none_shown", ci_low=low, ci_high=0.07)
-    assert (BOTH in " ".join(told(chapter_of([row])).details)) == (low > 0)
+    assert (NOT_BY_INTERVAL in " ".join(told(chapter_of([row])).details)) == (low > 0)
 
 
 @pytest.mark.parametrize(("mean", "ahead"), [(0.2, False), (0.4, True)])

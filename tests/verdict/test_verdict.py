@@ -11,7 +11,14 @@ import verdict as script
 from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.analysis.columns.readers import READERS
-from fidelity.presentation.wording import counted, listed, number, p_value
+from fidelity.presentation.wording import (
+    NOT_BY_INTERVAL,
+    PATIENTS_FIRST,
+    counted,
+    listed,
+    number,
+    p_value,
+)
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build
 from fidelity.verdict.compared_pair import read_rows, sentence
@@ -189,10 +196,11 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "lime, the explainer closest to this ceiling, is shown to be worse than unet: "
+        "lime is shown to be worse than unet; no other explainer scored better against it: "
         "IoU difference −0.300"
     )
-    assert len(said) == 8
+    # Why a difference can deviate from that of the means.
+    assert said[8:] == [PATIENTS_FIRST]
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
     # There is one sentence each; significant results come first.
     better, same = texts(chapter, "Secondary")
@@ -250,7 +258,8 @@ def test_several_null_baselines_are_counted_and_named():
     beaten = [compared("lime", name, "a_higher") for name in ("lung", "centre", "edges")]
     assert texts(chapter_of(beaten, families))[2:] == [
         "lime scored higher than all 3 null baselines (lung +0.080, centre +0.080 and "
-        "edges +0.080)."
+        "edges +0.080).",
+        PATIENTS_FIRST,
     ]
 
 
@@ -565,7 +574,8 @@ def settings_of(signs, tested):
         (
             [1, 1],
             [1, 0],
-            "By IoU, lime has a better mean than gradcam in all 2 settings (significant in 1).",
+            "By IoU, lime has a better mean than gradcam in all 2 settings "
+            "(significant in 1: protocol default with b0).",
         ),
         (
             [1, 1],
@@ -606,6 +616,17 @@ def test_flips_tell_tests_from_means(signs, tested, said):
     assert texts(chapter_of(settings_of(signs, tested)), "Where does") == [said]
 
 
+@pytest.mark.parametrize("main", [0, 1])
+def test_a_difference_shown_in_some_settings_names_them_and_whether_one_is_primary(main):
+    rows = settings_of([1, 1], [1, 0])
+    rows[main]["family"] = "primary"
+    apart = "; not in the primary setting" if main else ""
+    assert texts(chapter_of(rows), "Where does") == [
+        "By IoU, lime has a better mean than gradcam in all 2 settings "
+        f"(significant in 1: protocol default with b0{apart})."
+    ]
+
+
 def test_flips_are_counted_over_pairs_and_metrics():
     families = {"lime": "perturbation", "gradcam": "cam", "ig": "gradient"}
     rows = settings_of([1, -1], [1, 1])
@@ -637,13 +658,16 @@ def test_flips_over_metrics_follow_their_direction():
 def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
     rows = settings_of([1, 1], [1, 0])
     rows += [{**row, "protocol": "seed"} for row in rows]
-    said = "By IoU, lime has a better mean than gradcam in all 2 settings (significant in 1)."
+    said = (
+        "By IoU, lime has a better mean than gradcam in all 2 settings "
+        "(significant in 1: protocol default with b0)."
+    )
     assert texts(chapter_of(rows), "Where does") == [said]
     # Holm's correction depends on the other pairs of a protocol. The default protocol counts.
     rows[2] |= {"p_adjusted": 0.06, "conclusion": "none_shown"}
     assert texts(chapter_of(rows), "Where does") == [said]
     assert texts(chapter_of(rows[::-1]), "Where does") == [said]
-    said = "By IoU, lime has a better mean than gradcam in all 3 settings (significant in 1)."
+    said = said.replace("all 2", "all 3")
     for another in ({"mean_difference": 0.031}, {"ci_high": 0.2}, {"n": 59}):
         changed = [*rows[:-1], {**rows[-1], **another}]
         assert texts(chapter_of(changed), "Where does") == [said]
@@ -826,12 +850,15 @@ def test_pages_escape_names_and_json_is_strict(tmp_path):
     rows = [compared("<b>lime</b>", "grad_cam*", "none_shown", effect_size=np.nan)]
     study = Study(STATISTICS, families, BASES)
     chapters = build(tables(rows, tuple(families)), study)
-    page = pages.to_html(chapters, "COVID & more", STATISTICS)
+    page = pages.to_html(chapters, "COVID & more", STATISTICS, generated=True)
     assert "<b>lime" not in page
     assert "&lt;b&gt;lime&lt;/b&gt;" in page
     assert "<script" not in page
     assert "Verdict on COVID &amp; more" in page
-    text = pages.to_markdown(chapters, "demo", STATISTICS)
+    assert "readers of COVID &amp; more are generated. So its result shows nothing about" in page
+    text = pages.to_markdown(chapters, "demo", STATISTICS, generated=False)
+    assert "generated" not in text
+    assert f"{NOT_BY_INTERVAL}. “Equivalent”" in text
     assert r"grad\_cam\*" in text
     assert "&lt;b>lime" in text
     assert "p = 0.300" in text

@@ -7,6 +7,7 @@ from typing import get_args
 from pydantic import MISSING
 
 from fidelity.datasets.readers.names import SECOND
+from fidelity.datasets.registry import GENERATORS
 from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import family_of, method_of
 from fidelity.settings.binarizations import PerExplainer, RuleOfOne
@@ -65,6 +66,11 @@ class Names:
             for name, entry in self.datasets.items()
             if entry.lung_masks == "predicted"
         }
+
+    @cached_property
+    def generated(self) -> list[str]:
+        """Data sets whose images are generated."""
+        return [name for name, entry in self.datasets.items() if entry.source in GENERATORS]
 
     @cached_property
     def planted(self) -> list[str]:

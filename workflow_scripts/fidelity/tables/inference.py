@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.comparisons import HOLM_WITHIN
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
@@ -60,6 +61,8 @@ def comparison_tables(
     shown = keep_test_split(comparisons)
     others = [name for name, family in families.items() if not explains(family)]
     explaining = ~shown["explainer_a"].isin(others) & ~shown["explainer_b"].isin(others)
+    # All pairs that one correction of p covers, also those that a table does not show.
+    shown = shown.assign(pairs=shown.groupby(HOLM_WITHIN)["p_value"].transform("count"))
     near = shown["binarization"].isin([statistics["primary_binarization"], NO_BINARIZATION])
     near &= (shown["protocol"] == DEFAULT_PROTOCOL) & (shown["family"] == "secondary")
     primary = shown["family"] == "primary"
@@ -104,6 +107,7 @@ def _comparison_table(
             for row in block.to_dict("records")
         ]
     unit = rows["unit_of_analysis"].iloc[0]
+    corrected = rows.groupby(HOLM_WITHIN)["pairs"].agg(["size", "first"])
     header = ["A", "B", f"n {unit}s" + (" (images)" if unit == "patient" else ""), "A − B"]
     header += ["rank-biserial", "p (Wilcoxon)", "p (sign flips)", "Conclusion"]
     binarizations = [key for key in rows["binarization"].unique() if key != NO_BINARIZATION]
@@ -122,6 +126,8 @@ def _comparison_table(
         unit=unit_note(unit),
         interval=confidence(statistics),
         statistics=statistics,
+        pairs=corrected["first"].iloc[0] if corrected["first"].nunique() == 1 else None,
+        hidden=bool((corrected["size"] < corrected["first"]).any()),
         infinite=bool(np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any()),
     )
 
@@ -242,12 +248,17 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
 
 
 def _note(note: str) -> str:
-    """Write the note of a fit as a sentence, with titles of the classifiers that were left out."""
+    """Write the note of a fit as a sentence, with titles of the explainers and classifiers."""
 
     def title(found: re.Match[str]) -> str:
         return found[1] + ", ".join(map(titles.classifier_title, found[2].split(", ")))
 
+    def first(found: re.Match[str]) -> str:
+        classifier = f" with {titles.classifier_title(found[3])}" if found[3] else ""
+        return f"{found[1]}{titles.explainer_title(found[2])}{classifier}"
+
     note = re.sub(r"(drawn from them: )(.*)$", title, note)
+    note = re.sub(r"(mean of )([^ ;]+)(?: with ([^ ;]+))?", first, note)
     return f"{note[:1].upper()}{note[1:]}." if note else ""
 
 

@@ -9,7 +9,15 @@ from typing import Any
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import dataset_title, explainer_title, plain_title
-from fidelity.presentation.wording import amount, counted, listed, p_value, value_of
+from fidelity.presentation.wording import (
+    NOT_BY_INTERVAL,
+    PATIENTS_FIRST,
+    amount,
+    counted,
+    listed,
+    p_value,
+    value_of,
+)
 
 _TOLD = {
     "better": "shown to be better than",
@@ -18,12 +26,6 @@ _TOLD = {
     "none_shown": "not shown to differ from",
     "absent": "not compared with",
 }
-# Explains an interval that excludes 0 next to a large p.
-BOTH = "The interval alone does not decide: unlike p, it is not corrected for the number of pairs"
-PATIENTS = (
-    "Differences and tests average the cases of each patient first. So a difference can deviate "
-    "slightly from the difference of the two means."
-)
 
 
 @dataclass(frozen=True)
@@ -91,12 +93,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         if against.get("worse")
     ]:
         details.append(" ".join(f"{who} is {told}." for who, told in worse))
-    if any(
-        row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
-        for part in headline
-        for row in part["numbers"].get("comparisons", ())
-    ):
-        details.append(PATIENTS)
+    details += [part["text"] for part in headline if part["text"] == PATIENTS_FIRST]
     value = value_of(metric, best["mean"])
     where = f"On {dataset_title(chapter['dataset'])}, {title} has"
     if len(real) > 1:
@@ -203,4 +200,4 @@ def _differences(rows: Sequence[Mapping[str, Any]], outcome: str) -> str:
     low, high = (value_of(metric, rows[0][end], values[0]) for end in ("ci_low", "ci_high"))
     told = f" (difference {amount(metric, values[0])}, interval {low} to {high}, corrected p {p})"
     unclear = rows[0]["ci_low"] * rows[0]["ci_high"] > 0 and outcome == "none_shown"
-    return f"{told}. {BOTH}" if unclear else told
+    return f"{told}. {NOT_BY_INTERVAL}" if unclear else told

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_CLASSIFIER
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, protocol_title
+from fidelity.presentation.wording import corrected_pairs
 from fidelity.verdict.cases_used import with_cases
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.classifier import alarms, without_its_explainers
@@ -13,7 +14,7 @@ from fidelity.verdict.faithfulness import uses_what_they_show
 from fidelity.verdict.flips import ranking_flips
 from fidelity.verdict.pairs import beats_nulls, beats_others, below_ceilings
 from fidelity.verdict.readers import within_disagreement
-from fidelity.verdict.short import headline
+from fidelity.verdict.short import headline, patients_first
 from fidelity.verdict.structure import Chapter, Section
 
 
@@ -27,8 +28,8 @@ def _chapter(evidence: Evidence) -> Chapter:
     setting = (
         f"Primary comparison: {title_of(statistics['primary'])} on the test split, with the "
         f"binarization “{binarization_title(statistics['primary_binarization'])}” and the protocol "
-        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction of p covers all "
-        f"{len(evidence.primary(evidence.pooled))} pairs, null baselines and ceilings included; "
+        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction of p covers "
+        f"{corrected_pairs(len(evidence.primary(evidence.pooled)))}; "
         "single classes are corrected separately."
     )
     judged = evidence if evidence.concludes else without_its_explainers(evidence)
@@ -36,7 +37,7 @@ def _chapter(evidence: Evidence) -> Chapter:
         evidence.dataset,
         evidence.classifier,
         setting,
-        [*alarms(evidence), *headline(judged)],
+        [*alarms(evidence), *headline(judged), *patients_first(judged)],
         list(_sections(judged)),
         {} if evidence.quality is None else evidence.quality.facts(),
     )

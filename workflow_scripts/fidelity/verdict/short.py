@@ -8,6 +8,7 @@ import numpy as np
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import explainer_title, plain_title, title_of_either
 from fidelity.presentation.wording import (
+    PATIENTS_FIRST,
     amount,
     confidence,
     counted,
@@ -63,6 +64,13 @@ def headline(evidence: Evidence) -> list[Sentence]:
     if ceilings:
         found += _below(evidence, ceilings, rows)
     return found
+
+
+def patients_first(evidence: Evidence) -> list[Sentence]:
+    """Explain why a difference can deviate from that of the means, if patients have many cases."""
+    rows = evidence.primary(evidence.pooled)
+    several = any(row.unit == "patient" and row.n > row.n_units for row in rows)
+    return [note(PATIENTS_FIRST)] if several else []
 
 
 def _nothing(evidence: Evidence) -> list[Sentence]:
@@ -245,10 +253,9 @@ def _below(
             "worse": "is shown to be worse than",
             "equivalent": f"is equivalent within ±{margin} to",
         }.get(nearest.outcome, "is not shown to differ from")
-        closest = ", the explainer closest to this ceiling," * (len(against) > 1)
-        who = explainer_title(nearest.first) + closest
+        others = "; no other explainer scored better against it" * (len(against) > 1)
         yield Sentence(
-            f"{who} {word} {explainer_title(ceiling)}: "
+            f"{explainer_title(nearest.first)} {word} {explainer_title(ceiling)}{others}: "
             f"{title_of(nearest.metric)} difference {shown}.",
             nearest.outcome,
             "primary",

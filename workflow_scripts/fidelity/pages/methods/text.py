@@ -13,6 +13,7 @@ from fidelity.analysis.localization import (
     primary_setting,
 )
 from fidelity.datasets.registry import GENERATORS
+from fidelity.explainers.lime.designs import SAMPLES
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.conventions import PROTOCOLS, base_name
@@ -40,8 +41,11 @@ ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
 GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
 # Sources of protocols whose own source has no year.
 PROTOCOL_SOURCES = {"seed": "Gupta 2025"}
-# Of a study whose title could be that of another paper in the same text.
-PROTOCOL_TOPICS = {"seed": " (LIME against Grad-CAM)"}
+# Protocols whose titles would not be understood in a sentence.
+PROTOCOL_NAMES = {
+    "seed": "the original LIME study (LIME against Grad-CAM)",
+    "surface-distance": "DeepMind's package surface-distance",
+}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
 SIGNS = {
     "positive": "Negative values of each map were set to 0.",
@@ -75,8 +79,15 @@ _WORDS = {
     "repeats": "number of random seeds",
     "stability_top": "superpixels compared between seeds",
 }
-# Words for values that need an explanation.
-_VALUES = {"interpolated": "interpolated by a Gaussian process"}
+# Words for values that need an explanation, by the key of the setting.
+_VALUES = {
+    ("fill", "blur"): "the blurred image",
+    ("fill", "mean"): "the mean of the image",
+    ("hide", "blur"): "the blurred image",
+    ("hide", "mean"): "their mean grey value",
+    ("sampling", "interpolated"): "a Gaussian process predicts the outputs of subsets of "
+    "superpixels that were not sampled",
+}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -152,8 +163,7 @@ def methods(
         ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
         empty=empty_masks(config["scores"]["empty"]),
         conventions=listed(
-            titles.protocol_title(name)
-            + PROTOCOL_TOPICS.get(name, "")
+            PROTOCOL_NAMES.get(name, titles.protocol_title(name))
             + cite(PROTOCOL_SOURCES.get(name, PROTOCOLS[name].source))
             for name in protocols
         ),
@@ -354,10 +364,14 @@ def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, A
 
 
 def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out settings of a method that other settings switch off."""
+    """Leave out settings of a method that other settings switch off; name LIME's penalty."""
     idle = {key for key, (other, value) in _ACTS_WITH.items() if entry.get(other) != value}
     idle |= {"stability_top"} if entry.get("repeats") == 1 else set()
     found = {key: value for key, value in entry.items() if key not in idle}
+    if entry["method"] == "lime":
+        scaled = "" if entry["sampling"] == "package" else f" × samples / {SAMPLES}"
+        found["alpha"] = set_value(entry["alpha"]) + scaled
+        found = {"ridge_penalty" if key == "alpha" else key: v for key, v in found.items()}
     if adaptive := found.get("adaptive"):
         del found["samples"]
         if adaptive["error"] is not None:
@@ -375,7 +389,7 @@ def _flat(entry: Mapping[str, Any], before: str = "") -> Iterable[str]:
             yield from [f"{name}: {_word(method)}"] if method else []
             yield from _flat({k: v for k, v in value.items() if k != "method"}, f"{name} ")
         elif value not in (None, "") and (before or key not in _NO_PARAMETERS):
-            yield f"{name}: {_value(value)}"
+            yield f"{name}: {_VALUES.get((key, str(value))) or _value(value)}"
 
 
 def _value(value: Any) -> str:
@@ -389,7 +403,7 @@ def _value(value: Any) -> str:
 def _word(value: Any) -> str:
     if value in METRICS:
         return METRICS[value].title
-    return _VALUES.get(value) or _title(str(value)).replace("_", " ")
+    return _title(str(value)).replace("_", " ")
 
 
 def _rule(name: str, entry: Mapping[str, Any]) -> str:
