@@ -5,7 +5,7 @@ Run: `python benchmarks/explorer.py [--cases 583] [--keep FOLDER]`. The study ha
 with masks. Masks, scores and curves come from the workflow's scripts. Images are smooth with noise
 of six grey values. Dense maps are heavy-tailed noise (Student's t, 3 degrees of freedom), as
 gradients are; smoother maps take less space. Debian's Chromium opens the page from the disk in a
-window of 1280 x 800: first the start view, then 20 cases one after the other.
+window of 1280 x 800: first the start view, then up to 20 cases one after the other.
 """
 
 import argparse
@@ -66,10 +66,12 @@ def browse(page: str) -> tuple[float, list[float]]:
         started = time.perf_counter()
         opened = browser.Tab(tab, page)
         first = time.perf_counter() - started
-        opened.page.locator(".thumbnail").first.click()
+        thumbnails = opened.page.locator(".thumbnail")
+        following = thumbnails.count() - 1  # the page stays at the last case
+        thumbnails.first.click()
         opened.settle()
         seconds = []
-        for _ in range(OPENED):
+        for _ in range(min(OPENED, following)):
             before = opened.state()
             started = time.perf_counter()
             opened.page.keyboard.press("ArrowRight")
@@ -88,6 +90,8 @@ def main() -> None:
     parser.add_argument("--cases", type=int, default=583)
     parser.add_argument("--keep", type=Path, help="write the study here and leave it")
     arguments = parser.parse_args()
+    if arguments.cases < 2:
+        parser.error(f"--cases must be at least 2, got {arguments.cases}")
     if browser.REASON:
         sys.exit(browser.REASON)
     with tempfile.TemporaryDirectory() as temporary:

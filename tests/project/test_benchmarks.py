@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from fidelity.classifiers.weights import own_format
+from tests.helpers import browser, small_explorer
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -43,3 +44,14 @@ def test_the_tolerance_of_a_map_to_itself_is_zero(measured, tmp_path, monkeypatc
     found = tolerance["scores_of"](tmp_path / "cam.h5", prepared)
     assert len(found) > 0
     assert set(tolerance["differences"](found, found).values()) == {(0.0, 0.0)}
+
+
+@pytest.mark.skipif(browser.REASON is not None, reason=str(browser.REASON))
+def test_the_benchmark_of_the_explorer_ends_at_the_last_case(monkeypatch, capsys):
+    monkeypatch.setattr(small_explorer, "WORKING", small_explorer.WORKING)  # restored afterwards
+    benchmark = runpy.run_path(str(BENCHMARKS / "explorer.py"))
+    for name in set(benchmark["EXPLAINERS"]) - {"grid_0", "binary_0"}:
+        del benchmark["EXPLAINERS"][name]
+    monkeypatch.setattr("sys.argv", ["explorer.py", "--cases", "2"])
+    benchmark["main"]()
+    assert "a case: median" in capsys.readouterr().out
