@@ -25,6 +25,7 @@ from fidelity.presentation import titles
 from fidelity.presentation.page import folder_digest, templates_digest
 from fidelity.provenance import records, result_origins
 from fidelity.settings import reading
+from fidelity.settings.classifiers import absent_from_training
 from fidelity.study import paths, targets
 from fidelity.study.job_files import JobFiles
 from fidelity.study.job_settings import JobSettings, part

@@ -60,10 +60,8 @@ def all_checked(w):
 
 
 def train_digest(w):
-    """Return the digest of the training code; checkpoint code counts only with start weights."""
-    absent = () if job_files.start_weights(w) else ("weights", "foreign")
-    guided = w.classifier in study.guided
-    return code_of("train.py", absent=absent if guided else (*absent, "guidance"))
+    entry = study.classifiers[w.classifier].model_dump()
+    return code_of("train.py", absent=absent_from_training(entry))
 
 
 # ---- saliency.smk ----

@@ -1,7 +1,7 @@
 """The classifiers: architecture, weights, and how they are trained."""
 
-from collections.abc import Sequence
-from typing import Annotated, Literal
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from pydantic import MISSING, Field, model_validator
@@ -244,3 +244,13 @@ class Classifier(Section):
 def training_names(name: str, seeds: Sequence[int]) -> dict[str, int]:
     """Return {name of the training: seed}: <name>-s<seed>, or <name> if there is only one seed."""
     return {name if len(seeds) == 1 else f"{name}-s{seed}": seed for seed in seeds}
+
+
+def absent_from_training(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the variables of `train.py` without a value; the digest leaves out their code.
+
+    Args:
+        entry: config entry of a trained classifier.
+    """
+    found = ("weights", "foreign") if entry.get("weights") in (None, "imagenet") else ()
+    return found if (entry.get("training") or {}).get("guidance") else (*found, "guidance")

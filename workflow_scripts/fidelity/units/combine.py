@@ -8,7 +8,7 @@ from typing import Any
 from fidelity.base.errors import InputError
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import method_of
-from fidelity.settings.classifiers import training_names
+from fidelity.settings.classifiers import absent_from_training, training_names
 from fidelity.settings.closed_model import checked
 from fidelity.settings.config import Config
 from fidelity.settings.faithfulness import Controls
@@ -134,16 +134,9 @@ def _of_one_dataset(units: Sequence[Unit]) -> Iterator[str]:
 
 
 def _code_of(rule: str, unit: Unit) -> tuple[str, ...]:
-    """Return the rule with its variant of code.
-
-    The digest of `train` depends on whether a training uses guidance or starts from a checkpoint
-    (`train_digest` in rules/inputs.smk).
-    """
-    found = [rule]
-    for entry in unit.own.values() if rule == "train" else ():
-        found += ["guided"] if (entry.get("training") or {}).get("guidance") else []
-        found += ["checkpoint"] if entry.get("weights") not in (None, "imagenet") else []
-    return tuple(found)
+    """Return the rule; for `train`, also what its code depends on."""
+    entries = unit.own.values() if rule == "train" else ()
+    return rule, *(name for entry in entries for name in absent_from_training(entry))
 
 
 def _completed(units: Sequence[Unit]) -> list[tuple[Mapping[str, Any], Mapping[str, Any]]]:
