@@ -26,7 +26,7 @@ from fidelity.presentation.protocols import MEANINGS
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
 from fidelity.study.page_settings import PageSettings
-from fidelity.verdict.answer import PATIENTS, answer
+from fidelity.verdict.answer import AVERAGED, answer
 from tests.helpers.html_page import Page
 from tests.helpers.small_tables import W, written
 from tests.helpers.synthetic_results import gallery_files
@@ -87,7 +87,7 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
     assert "shown to be better than Grad-CAM (difference +0." in other
     assert "Whole lung (0." in nulls
     assert worse.startswith("Grad-CAM is shown to be worse than ")
-    assert weights == PATIENTS
+    assert weights == AVERAGED.format(unit="patient")
     assert "Ribeiro et al. (2016). Why Should I Trust You?" in Page(text).text
     for sentence in (told.sentence, *told.details):
         assert sentence in Page(text).text

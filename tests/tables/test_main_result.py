@@ -1,5 +1,6 @@
 """The first table of a study: which methods it compares, and what it concludes."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -74,6 +75,15 @@ def test_where_low_is_good_the_lowest_null_baseline_is_the_reference(scored):
     assert table.rows[2][4:] == ["reference", "–", "–"]
     assert table.header[3] == "Dice ↑"
     assert "Dice: mean without interval." in table.notes[0]
+
+
+def test_a_null_baseline_without_values_is_no_reference(scored):
+    scored.loc[scored["explainer"] == "lung_mask", "iou"] = np.nan
+    (table, _), _ = tables(scored)
+    shown = {row[0]: row[-3:] for row in table.rows}
+    assert shown["centre_prior"] == ["reference", "–", "–"]
+    # What could not be compared has no conclusion.
+    assert shown["lung_mask"] == ["–", "–", "–"]
 
 
 def test_without_null_baselines_the_first_explainer_is_the_reference(scored):

@@ -15,7 +15,7 @@ CONCLUSIONS = {
     "within": "within",
     "below": "below",
     "none_shown": "not shown",
-    "few_cases": "too few cases",
+    "few_cases": "too few",
 }
 # Columns of a value and its interval: of the explainer, of the reader, of their difference.
 COMPARED = (

@@ -24,13 +24,20 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
 
 def _chapter(evidence: Evidence) -> Chapter:
     statistics = evidence.study.statistics
+    pairs = sum(row.n_units > 0 for row in evidence.primary(evidence.pooled))
     setting = (
         f"Primary comparison: {title_of(statistics['primary'])} on the test split, with the "
         f"binarization “{binarization_title(statistics['primary_binarization'])}” and the protocol "
-        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction of p covers all "
-        f"{len(evidence.primary(evidence.pooled))} pairs, null baselines and ceilings included; "
-        "single classes are corrected separately."
+        f"“{protocol_title(DEFAULT_PROTOCOL)}”. "
     )
+    if pairs > 1:
+        setting += (
+            f"Holm's correction of p covers all {pairs} pairs, null baselines and ceilings "
+            "included; single classes are corrected separately."
+        )
+    else:
+        told = "There is only one pair, so p needs no correction."
+        setting += told if pairs else "There is no pair to compare."
     judged = evidence if evidence.concludes else without_its_explainers(evidence)
     return Chapter(
         evidence.dataset,

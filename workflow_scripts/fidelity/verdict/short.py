@@ -98,9 +98,8 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
         text = f"{who}: no case has a defined {title_of(metric)}."
         return Sentence(text, "note", "primary", facts_of)
     digits = digits_of(metric, row.mean, row.ci_low, row.ci_high)
-    size = counted(n, "case")
-    if row.n_patients < n:
-        size += f" of {counted(int(row.n_patients), 'patient')}"
+    # How many patients have a defined score is not known.
+    size = evidence.size(n, n if row.n_undefined else int(row.n_patients))
     mean, low, high = (number(value, digits) for value in (row.mean, row.ci_low, row.ci_high))
     interval = (
         "no interval" if np.isnan(row.ci_low) else f"{confidence(statistics)} {low} to {high}"
