@@ -8,6 +8,7 @@ from fidelity.analysis.chance import Quality
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import load_scores, summarize
 from fidelity.presentation.titles import showing
+from fidelity.tables.inference import comparison_tables
 from fidelity.tables.main_result import main_tables
 from fidelity.tables.results import Results
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, study
@@ -84,6 +85,20 @@ def test_a_null_baseline_without_values_is_no_reference(scored):
     assert shown["centre_prior"] == ["reference", "–", "–"]
     # What could not be compared has no conclusion.
     assert shown["lung_mask"] == ["–", "–", "–"]
+
+
+def test_images_with_several_classes_are_counted_once(scored):
+    """Two rows, one per class, belong to each image; patients are not known."""
+    scored["case"] = scored["patient"]
+    compared = compare(scored, STATISTICS, 1)
+    table = comparison_tables(compared, STATISTICS, FAMILIES)[0]
+    assert table.header[2] == "n images (cases)"
+    assert table.rows[0][2] == "20 (39)"
+    assert any("cases (an image and a class)" in note for note in table.notes)
+    alone = scored[scored["explainer"] == "lime"]
+    found = Results(summarize(alone, STATISTICS, 1), compare(alone, STATISTICS, 1), NO_SEEDS,
+                    None, {}, {"statistics": STATISTICS})  # fmt: skip
+    assert found.unit == "image"
 
 
 def test_without_null_baselines_the_first_explainer_is_the_reference(scored):
