@@ -1,11 +1,12 @@
 """The answer agrees with the comparisons, for all possible conclusions."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from fidelity.verdict import pages
-from fidelity.verdict.answer import AVERAGED, BOTH, SIGNS, answer
+from fidelity.verdict.answer import AVERAGED, BOTH, SIGNS, answer, answers
 from tests.verdict.test_verdict import FAMILIES, chapter_of, compared, localized
 
 ORDERS = {"a_higher": "shown to be better than", "b_higher": "shown to be worse than",
@@ -57,6 +58,16 @@ def test_a_mean_against_the_signs_of_most_differences_is_explained():
     said = " ".join(told(chapter_of([row])).details)
     assert SIGNS.format(effect="−0.20") in said
     assert BOTH not in said
+
+
+def test_answers_of_several_classifiers_name_them(tmp_path):
+    chapter = chapter_of([compared("lime", "gradcam", "a_higher")], explainers=MEANS)
+    path = tmp_path / "verdict.json"
+    path.write_text(pages.to_json([chapter]))
+    (alone,) = answers(path, FAMILIES)
+    assert alone.startswith("On demo, lime has")
+    path.write_text(pages.to_json([chapter, replace(chapter, classifier="vgg")]))
+    assert answers(path, FAMILIES) == [f"resnet18: {alone}", f"vgg: {alone}"]
 
 
 def test_equal_means_have_no_winner():

@@ -8,7 +8,12 @@ from typing import Any
 
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.titles import dataset_title, explainer_title, plain_title
+from fidelity.presentation.titles import (
+    classifier_title,
+    dataset_title,
+    explainer_title,
+    plain_title,
+)
 from fidelity.presentation.wording import amount, counted, listed, p_value, value_of
 
 _TOLD = {
@@ -44,11 +49,18 @@ class Answer:
 
 
 def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
-    """List the answers in a verdict.json, one per classifier; empty if the file is missing."""
+    """List the answers in a verdict.json, one per classifier; empty if the file is missing.
+
+    Answers of several classifiers begin with the classifier, because they can contradict.
+    """
     if not verdict.exists():
         return []
     chapters = json.loads(verdict.read_text(encoding="utf-8"))["chapters"]
-    return [answer(chapter, families).sentence for chapter in chapters]
+    found = [answer(chapter, families).sentence for chapter in chapters]
+    if len(chapters) == 1:
+        return found
+    names = [classifier_title(chapter["classifier"]) for chapter in chapters]
+    return [f"{name}: {text}" for name, text in zip(names, found, strict=True)]
 
 
 def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
