@@ -4,12 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from fidelity.analysis.chance import Quality
+from fidelity.analysis.chance import Measure, Quality
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import load_scores, summarize
 from fidelity.presentation.titles import showing
 from fidelity.tables.inference import comparison_tables
 from fidelity.tables.main_result import main_tables
+from fidelity.tables.quality import quality_note
 from fidelity.tables.results import Results
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, study
 
@@ -99,6 +100,12 @@ def test_images_with_several_classes_are_counted_once(scored):
     found = Results(summarize(alone, STATISTICS, 1), compare(alone, STATISTICS, 1), NO_SEEDS,
                     None, {}, {"statistics": STATISTICS})  # fmt: skip
     assert found.unit == "image"
+
+
+def test_the_note_on_classification_names_the_split():
+    rated = Quality("unknown", {"accuracy": Measure(0.5, 0.4, 0.6, 0.5)}, "val", 9, 9, {})
+    note = quality_note({("demo", "net"): rated}, "demo", ["net"])
+    assert note.startswith("Classification of the val split: net accuracy 0.500")
 
 
 def test_without_null_baselines_the_first_explainer_is_the_reference(scored):
