@@ -136,7 +136,8 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     if worse := others.get("worse"):
         # The means may be over different cases, or patients may differ in their numbers of cases.
         who = listed(map(explainer_title, worse))
-        return Answer(f"{text}, but is shown to be worse than {who} in the paired comparison.", details)
+        text += f", but is shown to be worse than {who} in the paired comparison"
+        return Answer(f"{text}.", details)
     return Answer(f"{text}{'' if len(level) > 1 else _against_nulls(nulls)}.", details)
 
 
@@ -148,11 +149,12 @@ def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
     if not tested:
         return ""
     if beaten == tested:
-        all_of = "the null baseline" if total == 1 else f"all {total} null baselines"
-        return f", and is shown to be better than {all_of if beaten == total else _share(beaten, total)}"
+        which = f"all {total} null baselines" if beaten == total > 1 else _share(beaten, total)
+        return f", and is shown to be better than {which}"
     if worse := len(outcomes.get("worse", [])):
         return f", but is shown to be worse than {_share(worse, total)}"
-    which = "any null baseline" if tested == total > 1 and not beaten else _share(tested - beaten, total)
+    none = tested == total > 1 and not beaten
+    which = "any null baseline" if none else _share(tested - beaten, total)
     return f", but is not shown to be better than {which}"
 
 

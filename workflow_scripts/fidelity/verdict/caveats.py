@@ -324,10 +324,12 @@ def ranked_means(evidence: Evidence, cls: str | None = None) -> pd.DataFrame:
 
 def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
     rows = primary_means(evidence)
-    scored = rows[rows["n"] > 0]
-    if len(rows) and scored.empty:
-        yield warning("No case has a reference that is not empty, so nothing was scored.")
-    for column, what, none in () if scored.empty else (
+    if not (rows["n"] > 0).any():
+        if len(rows):
+            yield warning("No case has a reference that is not empty, so nothing was scored.")
+        yield from _empty_references(rows)
+        return
+    for column, what, none in (
         ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
         (
             "n_undefined",
@@ -345,6 +347,10 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
         if parts and column == "n_empty_prediction":
             text += " Their overlap with a reference is 0."
         yield (warning if parts else note)(text, **{column: counts})
+    yield from _empty_references(rows)
+
+
+def _empty_references(rows: pd.DataFrame) -> Iterator[Sentence]:
     if len(rows) and (empty := int(rows["n_empty_reference"].max())):
         yield note(
             f"{counted(empty, 'case')} with an empty reference mask {'is' if empty == 1 else 'are'}"
