@@ -208,7 +208,13 @@ def empty_masks(policy: Mapping[str, str]) -> str:
 
 
 def unit_note(unit: str) -> str:
-    """State what the unit of analysis is and, if it is the image, why."""
+    """State what the unit of analysis is and, if it is the image, why.
+
+    Args:
+        unit: `patient` or `image`; in a comparison of two studies also both, that of A first.
+    """
+    if " and " in unit:
+        return "Unit of analysis: {} in A, {} in B.".format(*unit.split(" and "))
     if unit == "patient":
         return "Unit of analysis: patient."
     return (
