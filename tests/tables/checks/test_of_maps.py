@@ -5,6 +5,7 @@ import pytest
 
 from fidelity.analysis.checks.faithfulness import GIVEN, join, summarize
 from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
+from fidelity.analysis.columns.readers import READERS
 from fidelity.base.errors import InputError
 from fidelity.faithfulness.registry import METRICS
 from fidelity.tables.checks.of_maps import check_tables
@@ -142,3 +143,19 @@ def test_a_table_without_rows_is_left_out_and_a_broken_one_refused(tmp_path):
     broken = written(tmp_path, "sanity", [], SANITY.names[:-1])
     with pytest.raises(InputError, match="median"):
         check_tables([broken], FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("iou", "lies above minus the margin of equivalence. Below: it lies below 0."),
+        ("assd", "Lower is better. Within: the interval of the difference lies below 0. Below:"),
+    ],
+)
+def test_the_note_on_readers_follows_the_direction(tmp_path, metric, said):
+    row = {"dataset": "d", "split": "test", "classifier": "net", "explainer": "lime"}
+    row |= {"binarization": "half", "class": "x", "metric": metric, "reader": "all", "n": 30}
+    row |= {"n_patients": 30, "conclusion": "within"}
+    path = written(tmp_path, "readers", [row], READERS.names)
+    (table,) = check_tables([path], FAMILIES)
+    assert said in " ".join(table.notes)
