@@ -64,7 +64,8 @@ unit_files = UnitFiles(study, job_files, job_settings)
 TITLES = titles.display(study, *study.datasets)
 # For the captions of the report only: jobs that compute have no titles in their params.
 config["titles"] = TITLES | {
-    "classifiers": {name: TITLES["classifiers"][name] for name in study.shown}
+    "classifiers": {name: TITLES["classifiers"][name] for name in study.shown},
+    "split": study.shown_splits,
 }
 # The report begins with these answers; other runs of Snakemake do not need them.
 config["answers"] = []

@@ -33,11 +33,10 @@ DOCUMENT = r"""
 """
 
 
-def folder_of(place, config=CONFIG, levels=LEVELS, change=None):
+def folder_of(place, config=CONFIG, levels=LEVELS, change=None, table="localization"):
     made = written(place, config, levels)
     if change:
-        table = pd.read_csv(made.files["localization"])
-        change(table).to_csv(made.files["localization"], index=False)
+        change(pd.read_csv(made.files[table])).to_csv(made.files[table], index=False)
     with showing(made.display):
         script.main(
             **made.arguments,
@@ -114,6 +113,22 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
     next(iter(config["datasets"].values()))["duplicates"] = "keep"
     (tmp_path / "kept").mkdir()
     assert "two splits" not in (folder_of(tmp_path / "kept", config) / "methods.md").read_text()
+
+
+def test_the_methods_of_images_with_several_classes_claim_no_patients(tmp_path):
+    made = folder_of(tmp_path, change=lambda t: t.assign(unit_of_analysis="image"),
+                     table="comparisons")  # fmt: skip
+    text = (made / "methods.md").read_text()
+    assert "39 cases (an image and a class each) of 20 images with a reference mask" in text
+    assert "patient" not in text.replace("Patients and readers are simulated", "")
+
+
+def test_equivalence_is_only_described_where_it_can_be_claimed(folder, tmp_path):
+    text = (folder / "methods.md").read_text()
+    assert "inside ±0.05 and rests on at least 10 patients." in text
+    assert "random patterns of signs, or all patterns if there are fewer)" in text
+    config = {**CONFIG, "statistics": {"primary": "hausdorff_full"}}
+    assert "equivalent" not in (folder_of(tmp_path, config) / "methods.md").read_text()
 
 
 def test_the_original_lime_study_is_not_taken_for_the_paper_on_lime(tmp_path):

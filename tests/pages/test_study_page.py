@@ -24,7 +24,7 @@ from fidelity.pages.study_page import pictures
 from fidelity.pages.study_page.build import UNFOLDED
 from fidelity.presentation.protocols import MEANINGS
 from fidelity.presentation.titles import showing
-from fidelity.presentation.wording import PATIENTS_FIRST, generated_data
+from fidelity.presentation.wording import UNITS_FIRST, generated_data
 from fidelity.study.job_settings import JobSettings
 from fidelity.study.page_settings import PageSettings
 from fidelity.verdict.answer import answer
@@ -88,12 +88,12 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
     assert "shown to be better than Grad-CAM (difference +0." in other
     assert "Whole lung (0." in nulls
     assert worse.startswith("Grad-CAM is shown to be worse than ")
-    assert weights == PATIENTS_FIRST
+    assert weights == UNITS_FIRST.format(unit="patient")
     assert "Ribeiro et al. (2016). Why Should I Trust You?" in Page(text).text
     for sentence in (told.sentence, *told.details):
         assert sentence in Page(text).text
     # The verdict has this sentence, too; the page shows it once.
-    assert Page(text).text.count(PATIENTS_FIRST) == 1
+    assert Page(text).text.count(UNITS_FIRST.format(unit="patient")) == 1
     assert generated_data("Demo") in " ".join(Page(text).text.split())
 
 

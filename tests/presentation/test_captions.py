@@ -6,6 +6,8 @@ import jinja2
 import pytest
 
 from fidelity.presentation.wording import generated_data
+from fidelity.settings import load
+from fidelity.study.study import Study
 from tests.helpers import ROOT
 
 TITLES = {
@@ -14,6 +16,7 @@ TITLES = {
     "explainers": {"lime": "LIME", "lung": "Whole lung (null)", "unet": "U_Net (ceiling)"},
     "families": {"lime": "perturbation", "lung": "baseline", "unet": "ceiling"},
     "binarizations": {"tuned": "Tuned threshold"},
+    "split": "test",
 }
 
 
@@ -56,3 +59,24 @@ def test_a_gallery_states_which_methods_it_leaves_out(ceilings):
     params = SimpleNamespace(settings={"gallery": {"ceilings": ceilings}})
     found = caption("gallery", wildcards=wildcards, params=params)
     assert ("At most seven methods are shown" in found) == bool(ceilings)
+
+
+def test_a_forest_plot_without_null_baselines_or_of_another_split_is_described_so():
+    wildcards = SimpleNamespace(dataset="d", classifier="net")
+    found = caption("forest", wildcards=wildcards)
+    assert "test split. n counts cases with a value. The dotted line marks" in found
+    other = TITLES | {"families": {"lime": "perturbation"}, "split": "val"}
+    found = caption("forest", other, wildcards=wildcards)
+    assert found.endswith("val split. n counts cases with a value.")
+
+
+@pytest.mark.parametrize(("splits", "said"), [(["val", "test"], "test"), (["val"], "val")])
+def test_captions_name_the_splits_that_are_shown(splits, said):
+    config = {
+        "datasets": {"demo": {"source": "phantom", "annotated_classes": ["COVID-19"]}},
+        "classifiers": {"net": {"architecture": "resnet18"}},
+        "explainers": {"lime": {"method": "lime"}},
+        "binarizations": {"fixed50": {"method": "fixed", "threshold": 0.5}},
+        "explain": {"splits": splits},
+    }
+    assert Study(load(config, check_files=False)).shown_splits == said

@@ -38,8 +38,8 @@ _EMPTY = {
 NOT_BY_INTERVAL = (
     "The interval alone does not decide: unlike p, it is not corrected for the number of pairs"
 )
-PATIENTS_FIRST = (
-    "Differences and tests average the cases of each patient first. So a difference can deviate "
+UNITS_FIRST = (
+    "Differences and tests average the cases of each {unit} first. So a difference can deviate "
     "slightly from the difference of the two means."
 )
 CEILING = (
@@ -238,7 +238,13 @@ def corrected_pairs(number: int | None = None) -> str:
 
 
 def unit_note(unit: str) -> str:
-    """State what the unit of analysis is and, if it is the image, why."""
+    """State what the unit of analysis is and, if it is the image, why.
+
+    Args:
+        unit: `patient` or `image`; in a comparison of two studies also both, that of A first.
+    """
+    if " and " in unit:
+        return "Unit of analysis: {} in A, {} in B.".format(*unit.split(" and "))
     if unit == "patient":
         return "Unit of analysis: patient."
     return (

@@ -129,6 +129,12 @@ class Names:
         splits = self.config.explain.splits
         return next(split for split in reversed(SPLITS) if split in splits)
 
+    @property
+    def shown_splits(self) -> str:
+        """The splits that tables and figures show, in words: test, otherwise all explained ones."""
+        splits = self.config.explain.splits
+        return "test" if "test" in splits else " and ".join(splits)
+
     @cached_property
     def boxed(self) -> dict[str, str]:
         """Data sets with box scores → source of their boxes."""

@@ -29,7 +29,15 @@ from fidelity.presentation.wording import (
     unit_note,
     value_of,
 )
-from fidelity.tables.layout import Section, Table, by_explainer, facts_of, interval_cell, lay_out
+from fidelity.tables.layout import (
+    Section,
+    Table,
+    by_explainer,
+    conclusion_cell,
+    facts_of,
+    interval_cell,
+    lay_out,
+)
 
 # Mark after a number of cases that is too small.
 FEW_MARK = "†"
@@ -87,6 +95,8 @@ def _comparison_table(
 ) -> Table:
     cells: list[list[str]] = []
     headings: dict[int, str] = {}
+    unit = rows["unit_of_analysis"].iloc[0]
+    several = unit == "patient" or bool((rows["n_patients"] < rows["n"]).any())
     keys = ["classifier", "class", "binarization", "metric"]
     for (classifier, name, _, metric), block in rows.groupby(keys, sort=False):
         who = f"{titles.classifier_title(classifier)}, {class_title(name)}"
@@ -95,20 +105,22 @@ def _comparison_table(
             [
                 titles.explainer_title(row["explainer_a"]),
                 titles.explainer_title(row["explainer_b"]),
-                _size(row),
+                f"{int(row['n_patients'])}" + f" ({int(row['n'])})" * several,
                 interval_cell(row, row["metric"], ("mean_difference", "ci_low", "ci_high")),
                 value_of("effect_size", row["effect_size"]),
                 p_cell(row["p_adjusted"]),
                 p_cell(row["p_permutation_adjusted"]),
-                "not drawn"
-                if classifier in useless
-                else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
+                conclusion_cell(
+                    row["mean_difference"],
+                    "not drawn"
+                    if classifier in useless
+                    else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
+                ),
             ]
             for row in block.to_dict("records")
         ]
-    unit = rows["unit_of_analysis"].iloc[0]
     corrected = rows.groupby(HOLM_WITHIN)["pairs"].agg(["size", "first"])
-    header = ["A", "B", f"n {unit}s" + (" (images)" if unit == "patient" else ""), "A − B"]
+    header = ["A", "B", f"n {unit}s" + " (cases)" * several, "A − B"]
     header += ["rank-biserial", "p (Wilcoxon)", "p (sign flips)", "Conclusion"]
     binarizations = [key for key in rows["binarization"].unique() if key != NO_BINARIZATION]
     return lay_out(
@@ -124,18 +136,13 @@ def _comparison_table(
         **facts_of(rows),
         binarizations=listed(map(titles.binarization_title, binarizations)),
         unit=unit_note(unit),
+        several=several,
         interval=confidence(statistics),
         statistics=statistics,
         pairs=corrected["first"].iloc[0] if corrected["first"].nunique() == 1 else None,
         hidden=bool((corrected["size"] < corrected["first"]).any()),
-        infinite=bool(np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any()),
+        infinite=bool((~np.isfinite(rows["mean_difference"]) & (rows["n"] > 0)).any()),
     )
-
-
-def _size(row: Mapping[str, Any]) -> str:
-    """Write the number of patients and of their images."""
-    patients, images = int(row["n_patients"]), int(row["n"])
-    return str(images) if row["unit_of_analysis"] == "image" else f"{patients} ({images})"
 
 
 def strata_tables(

@@ -1,9 +1,11 @@
 """Find the protocols, binarizations and metrics that reverse the order of two explainers."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from itertools import combinations
+
+import numpy as np
 
 from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL
 from fidelity.metrics.registry import title_of
@@ -121,7 +123,7 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
         for cls in evidence.classes
         if cls != ALL_CLASSES
     }
-    if len({tuple(found) for found in means.values()}) < 2:
+    if not _reversed(list(means.values())):
         return []
     told = [
         f"{cls}: {', '.join(f'{explainer_title(n)} {value_of(metric, v)}' for n, v in of.items())}"
@@ -131,6 +133,15 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
     order = f"The order by mean {title_of(metric)} differs between classes ({who})."
     text = f"{order} {'; '.join(told)}."
     return [warning(text, means=means)]
+
+
+def _reversed(means: Sequence[Mapping[str, float]]) -> bool:
+    """Check whether two explainers are in one order in a class and in the other in another."""
+    signs = [
+        {np.sign(of[a] - of[b]) for of in means if a in of and b in of}
+        for a, b in combinations(dict.fromkeys(name for of in means for name in of), 2)
+    ]
+    return any({-1, 1} <= found for found in signs)
 
 
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:

@@ -5,12 +5,14 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.comparisons import EQUIVALENCE_UNITS
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_CLASSIFIER,
     keep_test_split,
     pooled_classes,
     primary_setting,
+    unit_of,
 )
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.lime.designs import SAMPLES
@@ -150,7 +152,7 @@ def methods(
         scoring_size="working" if data["scoring_size"] == "working" else "original image",
         lungs=_lungs(data),
         split=_SPLITS[shown["split"].iloc[0]],
-        n=_size(shown, statistics),
+        n=_size(shown, statistics, unit),
         classifiers=_classifiers(shown, settings),
         **_explainers(names, shown["classifier"].unique(), settings),
         target=_target(config["explain"], any(explains(families[name]) for name in names)),
@@ -175,6 +177,8 @@ def methods(
         statistics=statistics,
         unit=unit,
         compared=compared,
+        share=unit_of(primary) == "1",
+        fewest=EQUIVALENCE_UNITS,
         seed=config["seed"],
         # Without the authors, because they write this text.
         software=software[software.index("“") :],
@@ -251,15 +255,18 @@ def _lungs(data: Mapping[str, Any]) -> str:
     return kinds.get(data["lung_masks"], "")
 
 
-def _size(shown: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
+def _size(shown: pd.DataFrame, statistics: Mapping[str, Any], unit: str) -> str:
     rows = primary_setting(pooled_classes(shown), statistics)
     rows = rows[rows["metric"] == statistics["primary"]]
     if rows.empty:
         return "no case"
     largest = rows.loc[rows["n"].idxmax()]
-    text = counted(int(largest["n"]), "case")
-    patients = int(largest["n_patients"])
-    return text if patients >= largest["n"] else f"{text} of {counted(patients, 'patient')}"
+    text, units = counted(int(largest["n"]), "case"), int(largest["n_patients"])
+    if units >= largest["n"]:
+        return text
+    if unit == "patient" or statistics["cluster"] == "case":
+        return f"{text} of {counted(units, 'patient')}"
+    return f"{text} (an image and a class each) of {counted(units, 'image')}"
 
 
 def _classifiers(shown: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
