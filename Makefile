@@ -76,7 +76,7 @@ accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code 
 
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
 	@$(CHECK)
-	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' -o -newer results/report.html -name 'provenance.html' | head -1)" ]; then \
+	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ $(CONFIG) -nt results/report.html ] || [ -n "$$(find -H results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' -o -newer results/report.html -name 'provenance.html' | head -1)" ]; then \
 	  $(SNAKEMAKE) $(OF_CONFIG) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
 
 explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER= EXPLAINER= TARGET= LUNG=mask.png OUT=folder]
