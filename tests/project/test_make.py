@@ -51,6 +51,16 @@ def test_overrides_reach_every_command(command, given, shell):
     assert all(f"--config {shell}" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    "command", ["run", "report", "unit", "estimate", "progress", "accept", "unlock", "explain"]
+)
+def test_the_name_of_a_config_may_have_blanks(command):
+    lines = typed(command, "CONFIG=my studies/ä 1.yaml", "UNIT=none", "IMAGE=a.png")
+    found = [line for line in lines if "my studies" in line]
+    assert found
+    assert all(line.count("my studies") == line.count('"my studies/ä 1.yaml') for line in found)
+
+
 def test_a_unit_is_run_by_its_name():
     lines = typed("unit", "UNIT=net-s2", "DATASET=d", "CONFIG=config/mine.yaml", "SET=seed=2")
     named = only(lines, "name_units.py")
