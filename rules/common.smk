@@ -16,6 +16,7 @@ from fidelity.digests.code import code_of
 from fidelity.base.errors import InputError
 from fidelity.base.files import check_writable
 from fidelity.binarizations.registry import RULES
+from fidelity.datasets.acquisition.data_root import correct_link
 from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.explainers.registry import method_of
 from fidelity.figures.registry import FIGURES, WITH_IMAGES
