@@ -18,10 +18,12 @@ QUOTE := s/(^|[[:space:]]+)([A-Za-z_][A-Za-z0-9_]*)=/' '\2=/g; s/^' //; s/$$/'/
 OVERRIDES := $(if $(findstring ',$(SET))$(findstring ",$(SET)),$(SET),$(if $(findstring {,$(SET))$(findstring [,$(SET)),$(shell printf %s '$(SET)' | sed -E "$(QUOTE)"),$(SET)))
 # TARGETS are rules or files to make instead of everything: TARGETS='masks_png figures'
 TARGETS ?=
-OF_CONFIG := --configfile $(CONFIG) $(if $(SET),--config $(OVERRIDES))
+# A name with blanks is quoted for the shell.
+FILE := $(if $(word 2,$(CONFIG)),"$(CONFIG)",$(CONFIG))
+OF_CONFIG := --configfile $(FILE) $(if $(SET),--config $(OVERRIDES))
 # Targets come before --configfile, which would read them as more config files.
 SNAKEMAKE := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/snakemake --cores $(CORES)
-CHECK := $(BIN)/python workflow_scripts/check_config.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))
+CHECK := $(BIN)/python workflow_scripts/check_config.py $(FILE) $(if $(SET),--config $(OVERRIDES))
 # An option of a command, or its value alone, where it is on the command line (not in the environment).
 option = $(if $(findstring command,$(origin $(1))),--$(2) "$($(1))")
 word_of = $(if $(findstring command,$(origin $(1))),"$($(1))")
@@ -60,7 +62,7 @@ run: $(ENVIRONMENT) ## run the study of CONFIG (default: the demo) and make its 
 unit: $(ENVIRONMENT) ## run one training and pack its results: UNIT=resnet18-s2 [DATASET=] ("none": results without a classifier)
 	@[ -n "$(UNIT)" ] || { echo "Name the unit: make unit UNIT=resnet18-s2"; exit 1; }
 	@$(CHECK)
-	@folders="$$($(BIN)/python workflow_scripts/name_units.py $(CONFIG) "$(UNIT)" $(call word_of,DATASET) $(if $(SET),--config $(OVERRIDES)))" && \
+	@folders="$$($(BIN)/python workflow_scripts/name_units.py $(FILE) "$(UNIT)" $(call word_of,DATASET) $(if $(SET),--config $(OVERRIDES)))" && \
 	  $(SNAKEMAKE) $$folders $(OF_CONFIG) && echo "Done. Copy these folders to keep the results of $(UNIT):" && ls -d $$folders
 
 reanalyse: $(ENVIRONMENT) ## tables, figures and verdict from units alone: STUDY=folder [OUT=reanalysis ACCEPT=1]
@@ -72,11 +74,11 @@ compare: $(ENVIRONMENT) ## two finished studies case by case: A=results B=other/
 	@$(BIN)/python workflow_scripts/compare_studies.py "$(A)" "$(B)" $(call option,OUT,output) $(call option,NAME_A,name-a) $(call option,NAME_B,name-b) $(if $(filter 1,$(ACCEPT)),--accept)
 
 accept: $(ENVIRONMENT) ## keep finished results after a harmless change of code [TARGETS=files]
-	@$(BIN)/python workflow_scripts/accept.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))
+	@$(BIN)/python workflow_scripts/accept.py $(FILE) $(TARGETS) $(if $(SET),--config $(OVERRIDES))
 
 report: $(ENVIRONMENT) ## results/report.html from what has been computed
 	@$(CHECK)
-	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ -n "$$(find results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' -o -newer results/report.html -name 'provenance.html' | head -1)" ]; then \
+	@if [ "$$(cat results/.report-of 2>/dev/null)" != "$(CONFIG) $(SET)" ] || [ ! -e results/report.html ] || [ $(FILE) -nt results/report.html ] || [ -n "$$(find -H results -newer results/report.html -path '*/figures/*.png' -o -newer results/report.html -name 'tables.html' -o -newer results/report.html -name 'verdict.html' -o -newer results/report.html -name 'provenance.html' | head -1)" ]; then \
 	  $(SNAKEMAKE) $(OF_CONFIG) --report results/report.html && echo "$(CONFIG) $(SET)" > results/.report-of; fi
 
 explain: $(ENVIRONMENT) ## overlays of one image: IMAGE=… [DATASET= CLASSIFIER= EXPLAINER= TARGET= LUNG=mask.png OUT=folder]
@@ -89,7 +91,7 @@ unlock: $(ENVIRONMENT) ## remove the lock that a killed run has left in this fol
 	@$(SNAKEMAKE) $(OF_CONFIG) --unlock
 
 progress: $(ENVIRONMENT) ## how far a running study is, a line per training and explainer, and the jobs left
-	@$(BIN)/python workflow_scripts/progress.py $(CONFIG) $(if $(SET),--config $(OVERRIDES))
+	@$(BIN)/python workflow_scripts/progress.py $(FILE) $(if $(SET),--config $(OVERRIDES))
 
 test: $(DEV_ENVIRONMENT) ## run the tests, two at a time (ARGS='-m "not slow"' leaves the long ones out)
 	@PATH="$(abspath $(BIN)):$$PATH" OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
@@ -105,7 +107,7 @@ format: $(DEV_ENVIRONMENT) ## format all code
 	@$(BIN)/ruff check --fix $(SOURCES); $(BIN)/ruff format $(SOURCES); $(BIN)/snakefmt Snakefile rules
 
 estimate: $(ENVIRONMENT) ## jobs, CPU-hours, wall time and disk of CONFIG on CORES cores [TARGETS=files]
-	@CORES=$(CORES) $(BIN)/python workflow_scripts/estimate.py $(CONFIG) $(TARGETS) $(if $(SET),--config $(OVERRIDES))
+	@CORES=$(CORES) $(BIN)/python workflow_scripts/estimate.py $(FILE) $(TARGETS) $(if $(SET),--config $(OVERRIDES))
 
 docs: $(ENVIRONMENT) ## write the tables of config/README.md and docs/measuring.md
 	@$(BIN)/python config/write_readme.py

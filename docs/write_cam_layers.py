@@ -49,8 +49,8 @@ network of each family, with random weights (torchvision {torchvision}, timm {ti
 [models.md](models.md#layers-of-class-activation-maps) describes the
 test. {found} of {tested} families have a layer.
 
-- *Family*: module, and first letters of the network's name, without digits: `convnextv` is ConvNeXt
-  V2. Besides these families, {untested} are listed
+- *Family*: module, and the network's name up to its first digit or underscore: `convnextv` is
+  ConvNeXt V2. Besides these families, {untested} are listed
   that could not be tested. Other families were not tried.
 - *Size*: side of the image in pixels; the first of {sizes} that the network takes.
 - *Layer*, if it is *refused*: `layer: auto` found no late layer that passes the test. Use an

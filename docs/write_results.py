@@ -50,6 +50,7 @@ LESIONS = TEXTS / "lesions.csv"
 PARTS = {
     "full": ("full_study.yaml", "covid_full"),
     "masked": ("full_study_masked.yaml", "covid_masked"),
+    "hundred": ("full_study_hundred.yaml", "covid_hundred"),
 }
 DATASET = PARTS["full"][1]
 # Figure of the first training → its copy in docs/images.
@@ -113,6 +114,44 @@ class Results(ABC):
     def by_case(self, training: str, explainer: str) -> pd.DataFrame:
         """Return the scores of each annotated test image at the tuned threshold, by case."""
 
+    @abstractmethod
+    def faithfulness(self, training: str, explainer: str, metric: str) -> Value:
+        """Return the mean of a faithfulness metric over the test images."""
+
+    @abstractmethod
+    def randomised(self, training: str, explainer: str) -> Value:
+        """Return the mean rank correlation of the maps with those of a network without training."""
+
+    @abstractmethod
+    def within(self, training: str, explainer: str, metric: str) -> float:
+        """Return Spearman's correlation of IoU and a faithfulness metric over the test images."""
+
+    def measured(self, training: str) -> list[str]:
+        """List the explainers and null baselines whose faithfulness is defined."""
+        names = [explainer for _, explainer in self.study.explainers_of(training)]
+        return [e for e in names if self.faithfulness(training, e, "insertion_auc").n]
+
+    def faithful_order(self, training: str, metric: str) -> float:
+        """Compute Spearman's correlation of the IoU and a faithfulness metric over explainers.
+
+        Each of `measured` counts once, with its means over the test images.
+        """
+        names = self.measured(training)
+        overlap = [self.mean(training, name).value for name in names]
+        faithful = [self.faithfulness(training, name, metric).value for name in names]
+        return float(pd.Series(overlap).corr(pd.Series(faithful), method="spearman"))
+
+    def alike(self, a: str, b: str) -> bool:
+        """Check whether two explainers have equivalent IoU in each trusted training."""
+        margin = self.study.config.statistics.margin
+        found = [self.difference(name, a, b) for name in self.trusted]
+        return bool(found) and all(-margin < d.low and d.high < margin for d in found)
+
+    @property
+    def checked(self) -> list[str]:
+        """The explainers with a sanity check."""
+        return list(self.study.config.sanity.explainers)
+
     def rank_correlation(self, training: str, explainer: str, fact: str) -> float:
         """Compute Spearman's correlation of the IoU with a property of the lesions."""
         facts = read_csv(LESIONS, dtype={"case": str}).set_index("case")[fact]
@@ -170,6 +209,11 @@ class Results(ABC):
         """Count the trainings and binarizations in which one IoU is shown to be higher."""
         found = [self.difference(t, explainer, other, rule) for t in trainings for rule in rules]
         return sum(each.claimed and each.value > 0 for each in found)
+
+    def unconfirmed(self, a: str, b: str, trainings: Sequence[str], *rules: str) -> int:
+        """Count the differences whose interval excludes 0, but which are not shown."""
+        found = [self.difference(t, a, b, rule) for t in trainings for rule in rules]
+        return sum(not each.claimed and not each.low <= 0 <= each.high for each in found)
 
     def repeated(self) -> dict[str, list[str]]:
         """List the finished trainings of each network with several of them."""
@@ -254,6 +298,28 @@ class Tables(Results):
         row = self._row("failure_model", explainer=explainer, term=fact)
         return Value(row["estimate"], row["ci_low"], row["ci_high"], row["n"], row["p_value"])
 
+    def faithfulness(self, training: str, explainer: str, metric: str) -> Value:
+        """See `Results`."""
+        wanted = {"classifier": training, "explainer": explainer, "metric": metric}
+        row = self._row("faithfulness", split="test", **wanted)
+        n = row["n"] - row["n_undefined"]
+        return Value(row["mean"], row["ci_low"], row["ci_high"], n)
+
+    def within(self, training: str, explainer: str, metric: str) -> float:
+        """See `Results`."""
+        wanted = {"classifier": training, "explainer": explainer, "metric": metric}
+        return self._row("faithfulness", split="test", **wanted)["spearman"]
+
+    def randomised(self, training: str, explainer: str) -> Value:
+        """See `Results`."""
+        wanted = {"classifier": training, "explainer": explainer, "similarity": "spearman"}
+        table = self._tables["sanity"].query("test == 'parameters' and parameters_share == 1")
+        for column, value in wanted.items():
+            table = table[table[column] == value]
+        row = table.squeeze(axis=0)
+        n = row["n"] - row["n_undefined"]
+        return Value(row["mean"], row["ci_low"], row["ci_high"], n)
+
     def by_case(self, training: str, explainer: str) -> pd.DataFrame:
         """See `Results`."""
         names = {"classifier": self.unit_of(training, explainer), "explainer": explainer}
@@ -267,8 +333,8 @@ def shown(found: Value, metric: str = "iou", *, sign: bool = False) -> str:
     return with_interval(found.value, found.low, found.high, digits_of(metric), sign=sign)
 
 
-def render(results: Results, masked: Results) -> str:
-    """Fill in the page from the parts with full and with lung-masked images."""
+def render(results: Results, masked: Results, hundred: Results) -> str:
+    """Fill in the page from the parts: full images, lung-masked ones, and 100 of the full ones."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEXTS),
         trim_blocks=True,
@@ -283,9 +349,10 @@ def render(results: Results, masked: Results) -> str:
         "percent": percent,
         "facts": KNOWN,
         "titles": titles.display(results.study, DATASET),
+        "explainers": titles.display(hundred.study, hundred.dataset)["explainers"],
     }
     return environment.get_template("results.md.j2").render(
-        results=results, study=results.study, masked=masked
+        results=results, study=results.study, masked=masked, hundred=hundred
     )
 
 
@@ -320,7 +387,8 @@ def main() -> None:
     folder = parser.parse_args().results.resolve()
     model_failures(folder, Tables(folder).trainings[0])
     results = Tables(folder)  # with the failure model
-    PAGE.write_text(render(results, Tables(folder, "masked")), encoding="utf-8")
+    text = render(results, Tables(folder, "masked"), Tables(folder, "hundred"))
+    PAGE.write_text(text, encoding="utf-8")
     for table in sorted((folder / paths.TABLES.format(dataset=DATASET)).glob("*.csv")):
         # Read as text, so that numbers stay as they are written.
         rows = primary_rows(pd.read_csv(table, dtype=str, keep_default_na=False), results.study)

@@ -16,6 +16,7 @@ from fidelity.digests.code import code_of
 from fidelity.base.errors import InputError
 from fidelity.base.files import check_writable
 from fidelity.binarizations.registry import RULES
+from fidelity.datasets.acquisition.data_root import correct_link
 from fidelity.datasets.registry import GENERATORS, READERS
 from fidelity.explainers.registry import method_of
 from fidelity.figures.registry import FIGURES, WITH_IMAGES
@@ -64,13 +65,19 @@ unit_files = UnitFiles(study, job_files, job_settings)
 TITLES = titles.display(study, *study.datasets)
 # For the captions of the report only: jobs that compute have no titles in their params.
 config["titles"] = TITLES | {
-    "classifiers": {name: TITLES["classifiers"][name] for name in study.shown}
+    "classifiers": {name: TITLES["classifiers"][name] for name in study.shown},
+    "split": study.shown_splits,
 }
 # The report begins with these answers; other runs of Snakemake do not need them.
 config["answers"] = []
+config["generated"] = []
 if "--report" in sys.argv:
+    from fidelity.presentation.wording import generated_data
     from fidelity.verdict.answer import answers
 
+    config["generated"] = [
+        generated_data(TITLES["datasets"][name]) for name in study.generated
+    ]
     with titles.showing(TITLES):
         for name in study.studies:
             verdict = Path(paths.table("verdict", "json").format(dataset=name))

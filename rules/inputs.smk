@@ -158,6 +158,8 @@ RAW_FOLDERS = {
 
 def take_over_results():
     """Let Snakemake know the origin of results that were moved here, or refuse them."""
+    for dataset, folder in RAW_FOLDERS.items():
+        correct_link(Path(folder) / "data", cfg.origin_of(dataset))
     patterns = [path.regex() for step in workflow.rules for path in step.output]
     try:
         for note in records.take_over(RAW_FOLDERS, patterns, PLACES):

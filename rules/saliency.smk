@@ -14,7 +14,12 @@ rule fit:
     priority: 50  # as for training: it can take hours, and maps wait for it
     threads: THREADS
     resources:
-        **needs(3000, 240, per_attempt=2000, gpu=GPUS),
+        **needs(
+            3000,
+            240,
+            per_attempt=2000,
+            gpu=lambda w: GPUS if w.explainer in study.with_network else 0,
+        ),
     params:
         settings=job_settings.explainer,
         seed=cfg.seed,

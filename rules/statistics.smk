@@ -371,6 +371,7 @@ rule verdict:
         bases=study.bases,
         confounded=study.confounded,
         statistics=cfg.statistics.model_dump(),
+        generated=lambda w: w.dataset in study.generated,
         lung_from=lambda w: study.lungs_from.get(w.dataset, ""),
         searched=lambda w: study.datasets[w.dataset].near_duplicates
         not in ("off", False),

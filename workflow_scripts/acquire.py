@@ -36,8 +36,7 @@ def main(settings: Dataset, seed: int, output_dir: str | Path) -> None:
         # keeps the unpacked files.
         root = data_root.locate(settings, output.parent / UNPACKED)
         output.mkdir(parents=True, exist_ok=True)
-        data.unlink(missing_ok=True)
-        data.symlink_to(root, target_is_directory=True)
+        data_root.link(data, root)
         data = root  # so that errors name the user's own folder
     # The index checks the masks of annotated classes; this rule does not know these classes.
     found = settings.model_copy(update={"annotated_classes": []})

@@ -15,7 +15,7 @@ from fidelity.pages.comparison import figure
 from fidelity.pages.comparison.build import build, merged_titles
 from fidelity.pages.comparison.columns import COMPARED, DIFFERING, SHARED_CASES
 from fidelity.pages.comparison.differing import differences
-from fidelity.pages.comparison.finished import find, pair, pair_classifiers
+from fidelity.pages.comparison.finished import RECORD, find, pair, pair_classifiers
 from fidelity.pages.comparison.joined import Joined, join, primary_rows
 from fidelity.pages.comparison.scores import Alone
 from fidelity.presentation.titles import showing
@@ -52,6 +52,12 @@ def compare(
     differing: dict[str, pd.DataFrame] = {}
     found = {"A": find("A", a), "B": find("B", b)}
     pairs = pair(found["A"], found["B"])
+    for one in (side for sides in pairs for side in sides if not side.is_recorded):
+        print(
+            f"{one.folder}: scores are newer than {RECORD}, so settings and versions on the page"
+            " may be those of an earlier run. To record them, finish the study with `make run`.",
+            file=sys.stderr,
+        )
     for one, other in pairs:
         classifiers = pair_classifiers(one, other)
         for both in classifiers:

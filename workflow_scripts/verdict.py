@@ -51,6 +51,7 @@ def main(
     markdown: str,
     html: str,
     json: str,
+    generated: bool = False,
     lung_from: str = "",
     searched: bool = False,
 ) -> None:
@@ -60,6 +61,7 @@ def main(
         files: the rule's inputs by name; empty or absent if there is no such table. `cases` is
             cases.csv.
         confounded: explainer or binarization → how it differs from the common rule.
+        generated: whether the images are generated.
     """
 
     def read(wanted: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,8 +74,8 @@ def main(
     tables = Tables(**read(TABLES), lungs_from=lung_from, cases=cases)
     chapters = build(tables, Study(statistics, families, bases, confounded))
     title = dataset_title(dataset)
-    write_text(markdown, pages.to_markdown(chapters, title, statistics))
-    write_text(html, pages.to_html(chapters, title, statistics))
+    write_text(markdown, pages.to_markdown(chapters, title, statistics, generated))
+    write_text(html, pages.to_html(chapters, title, statistics, generated))
     write_text(json, pages.to_json(chapters))
     for chapter in chapters:
         for sentence in chapter.headline:

@@ -318,6 +318,9 @@ def test_mixed_model_pools_seeds_and_leaves_null_baselines_out(tmp_path):
     # Another seed of a classifier adds no rows: a case counts once per explainer and classifier.
     assert pooled["n"].iloc[0] == rows.loc[rows["class"] == "all", "n"].iloc[0]
     assert not table["term"].str.contains("lung_mask").any()
+    named = table["note"].str.startswith("the intercept is the mean of lime with a; ")
+    assert named.equals(table["status"] == "ok")
+    assert named.any()
     shown = table["estimate"].notna()
     assert (table.loc[shown, "status"] == "ok").all()
     assert (table.loc[~shown, "term"] == "").all()

@@ -43,6 +43,10 @@ def adds_noise(classifier, image, target, seed):
     for weights in classifier.parameters():
         weights.data += 0.1
     return ONES
+
+def swaps_signs(classifier, image, target, seed):
+    classifier.network[-1].weight.data.neg_()
+    return ONES
 """
 
 
@@ -53,11 +57,11 @@ def explain(tmp_path, cases):
     network = nn.Sequential(*body, nn.Flatten(), nn.Linear(4, 2))
     classifier = Classifier(network, "plugin:x", ("A", "B"), "softmax", 1, (0.5,), (0.25,), 64)
 
-    def run(name, **params):
+    def run(name, tasks=1, **params):
         settings = Plugin(method=f"plugin:{name}", params=params)
         path = str(tmp_path / "maps.py")
         context = Context(classifier.eval(), 4, 1, settings.method, plugins=[path])
-        return plugin.make(context, settings)([Task(cases[0], "a", 1)])[0].map.values
+        return plugin.make(context, settings)([Task(cases[0], "a", 1)] * tasks)[0].map.values
 
     return run
 
@@ -81,6 +85,15 @@ def test_a_map_keeps_its_values(explain):
 def test_bad_maps_and_changed_classifiers_are_refused(explain, name, problem):
     with pytest.raises(ValueError, match=problem):
         explain(name)
+
+
+def test_each_map_is_followed_by_a_comparison_of_weights(explain, monkeypatch):
+    """A function may change weights in one map and restore them in the next one."""
+    with pytest.raises(ValueError, match="changed the classifier's weights"):
+        explain("swaps_signs", tasks=2)
+    # Hashing the weights takes longer than many maps.
+    monkeypatch.setattr(plugin, "weights_digest", None, raising=False)
+    explain("good", tasks=2)
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-60])

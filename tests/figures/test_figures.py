@@ -94,6 +94,13 @@ def test_several_labels_get_a_row_each(tmp_path):
     assert min(text.get_fontsize() for text in axis.texts) >= 8
 
 
+def test_points_of_the_calibration_at_0_and_1_are_not_cut():
+    calibration = made_up.calibration().assign(confidence=1.0, accuracy=[0.0, 1.0] * 5)
+    *_, points = confusion.plot(made_up.confusion(), calibration).axes[1].get_lines()
+    assert points.get_marker() == "o"
+    assert not points.get_clip_on()
+
+
 def test_the_axes_hold_what_is_drawn():
     fig = drawn("curves")
     for axis in fig.axes:

@@ -189,6 +189,7 @@ class SmallExplorer:
             self._write_source(pair)
         usual = {
             "dataset": "small",
+            "generated": False,
             "pairs": self.pairs,
             "classifiers": list(self.classifiers),
             "families": dict.fromkeys(self.explainers, "cam"),

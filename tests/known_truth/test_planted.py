@@ -60,6 +60,14 @@ def test_the_label_says_nothing_of_the_disease(chests):
     assert 900 < labels["marked"] < 1100
 
 
+def test_only_marked_images_have_references_and_are_explained(chests):
+    _, cases, prepared = chests
+    with_lesion = [case for case in cases if case.case.startswith("covid")]
+    assert {bool(case.masks) for case in with_lesion if case.labels == ("marked",)} == {True}
+    assert not any(case.masks for case in cases if case.labels == ("unmarked",))
+    assert not any(case.references for case in prepared if case.labels == ("unmarked",))
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_mark_changes_its_place_alone(chests, kind):
     _, _, prepared = chests

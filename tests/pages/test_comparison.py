@@ -14,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 import compare_studies as script
 from fidelity.base.errors import InputError
 from fidelity.pages.comparison.columns import COMPARED, DIFFERING, SHARED_CASES
+from fidelity.provenance import result_origins
 from fidelity.study import paths
 from tests.helpers.finished_study import CONFIG, LEVELS, RECORD, written
 from tests.helpers.html_page import Page
@@ -181,6 +182,24 @@ def test_lower_is_better_for_distances(tmp_path):
     page, *_ = run(tmp_path / "a", tmp_path / "b", tmp_path / "out")
     assert "LIME is better in A than in B: mean Hausdorff" in words(page)
     assert "1 better in A and 1 identical in each case. Best mean: LIME in both." in words(page)
+
+
+def test_scores_without_a_new_record_are_named(tmp_path, capsys):
+    """Settings on the page come from provenance.json, which `TARGETS=tables` does not write."""
+    written(tmp_path / "a")
+    b = written(tmp_path / "b")
+    made = {f"{b.name}/provenance.json": 2.0, f"{b.name}/net/lime/ranking.parquet": 1.0}
+
+    def told() -> str:
+        results = {f"results/{path}": {"made": time} for path, time in made.items()}
+        listing = {"schema": result_origins.SCHEMA, "results": results, "texts": []}
+        (b / "tables/made_of.json").write_text(json.dumps(listing))
+        run(tmp_path / "a", tmp_path / "b", tmp_path / "out")
+        return capsys.readouterr().err
+
+    assert told() == ""
+    made[f"{b.name}/net/lime/half/default/scores.parquet"] = 3.0
+    assert f"{b}: scores are newer than provenance.json" in told()
 
 
 def test_files_that_changed_are_other_cases_unless_accepted(tmp_path):

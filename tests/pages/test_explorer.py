@@ -261,6 +261,14 @@ def test_the_page_allows_no_inline_code(small):
     assert not re.search(r"https?://", page)
 
 
+@pytest.mark.parametrize("generated", [True, False])
+def test_the_page_states_that_its_images_are_generated(tmp_path, generated):
+    study = SmallExplorer(tmp_path, names=["a", "b"], settings={"generated": generated}).write()
+    page = (study.folder / "explorer" / "index.html").read_text()
+    assert ("Explorer: small (generated images)</h1>" in page) == generated
+    assert ("readers of small are generated. So its result shows nothing" in page) == generated
+
+
 def test_the_page_is_offline_and_its_library_keeps_its_licence(small):
     app = small.folder / "explorer" / "app"
     assert "MIT" in (app / "vendor" / "LICENSE-chart.txt").read_text()

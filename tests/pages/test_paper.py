@@ -33,11 +33,10 @@ DOCUMENT = r"""
 """
 
 
-def folder_of(place, config=CONFIG, levels=LEVELS, change=None):
+def folder_of(place, config=CONFIG, levels=LEVELS, change=None, table="localization"):
     made = written(place, config, levels)
     if change:
-        table = pd.read_csv(made.files["localization"])
-        change(table).to_csv(made.files["localization"], index=False)
+        change(pd.read_csv(made.files[table])).to_csv(made.files[table], index=False)
     with showing(made.display):
         script.main(
             **made.arguments,
@@ -116,13 +115,29 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
     assert "two splits" not in (folder_of(tmp_path / "kept", config) / "methods.md").read_text()
 
 
+def test_the_methods_of_images_with_several_classes_claim_no_patients(tmp_path):
+    made = folder_of(tmp_path, change=lambda t: t.assign(unit_of_analysis="image"),
+                     table="comparisons")  # fmt: skip
+    text = (made / "methods.md").read_text()
+    assert "39 cases (an image and a class each) of 20 images with a reference mask" in text
+    assert "patient" not in text.replace("Patients and readers are simulated", "")
+
+
+def test_equivalence_is_only_described_where_it_can_be_claimed(folder, tmp_path):
+    text = (folder / "methods.md").read_text()
+    assert "inside ±0.05 and rests on at least 10 patients." in text
+    assert "random patterns of signs, or all patterns if there are fewer)" in text
+    config = {**CONFIG, "statistics": {"primary": "hausdorff_full"}}
+    assert "equivalent" not in (folder_of(tmp_path, config) / "methods.md").read_text()
+
+
 def test_the_original_lime_study_is_not_taken_for_the_paper_on_lime(tmp_path):
     config = {**CONFIG, "protocols": ["default", "seed"]}
     with_it = folder_of(
         tmp_path, config, change=lambda t: pd.concat([t, t.assign(protocol="seed")])
     )
     text = (with_it / "methods.md").read_text()
-    assert "Original LIME study (LIME against Grad-CAM) [@gupta2025]" in text
+    assert "conventions of the original LIME study (LIME against Grad-CAM) [@gupta2025]." in text
 
 
 def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
@@ -130,18 +145,22 @@ def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
     assert "(layer “layer4.1”)" in text
     assert "Whole lung (the whole lung)" in text
     assert "auto" not in text
-    assert "hidden superpixels show: mean; number of random seeds: 1" in text
+    assert "hidden superpixels show: their mean grey value; number of random seeds: 1" in text
+    # Its penalty is not alpha itself.
+    assert "kernel width: 0.25; ridge penalty: 1 × samples / 1000; hidden" in text
     assert "superpixels algorithm: quickshift" in text
     assert "hide" not in text
     for idle in ("width of the blur", "radius of the inpainting", "compared between seeds"):
         assert idle not in text
     config = json.loads(json.dumps(CONFIG))
     config["explainers"]["lime"] |= {"hide": "blur", "repeats": 2, "adaptive": {"error": 0.1}}
+    config["explainers"]["lime"] |= {"sampling": "package", "alpha": 2}
     text = (folder_of(tmp_path, config) / "methods.md").read_text()
     for acting in (
         "width of the blur: 8",
         "superpixels compared between seeds: 5",
         "adaptive error: 0.1",
+        "ridge penalty: 2; hidden superpixels show: the blurred image",
     ):
         assert acting in text
     for idle in ("radius of the inpainting", "samples: 1", "adaptive level", "adaptive top"):

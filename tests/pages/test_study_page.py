@@ -24,9 +24,10 @@ from fidelity.pages.study_page import pictures
 from fidelity.pages.study_page.build import UNFOLDED
 from fidelity.presentation.protocols import MEANINGS
 from fidelity.presentation.titles import showing
+from fidelity.presentation.wording import UNITS_FIRST, generated_data
 from fidelity.study.job_settings import JobSettings
 from fidelity.study.page_settings import PageSettings
-from fidelity.verdict.answer import PATIENTS, answer
+from fidelity.verdict.answer import answer
 from tests.helpers.html_page import Page
 from tests.helpers.small_tables import W, written
 from tests.helpers.synthetic_results import gallery_files
@@ -87,10 +88,13 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
     assert "shown to be better than Grad-CAM (difference +0." in other
     assert "Whole lung (0." in nulls
     assert worse.startswith("Grad-CAM is shown to be worse than ")
-    assert weights == PATIENTS
+    assert weights == UNITS_FIRST.format(unit="patient")
     assert "Ribeiro et al. (2016). Why Should I Trust You?" in Page(text).text
     for sentence in (told.sentence, *told.details):
         assert sentence in Page(text).text
+    # The verdict has this sentence, too; the page shows it once.
+    assert Page(text).text.count(UNITS_FIRST.format(unit="patient")) == 1
+    assert generated_data("Demo") in " ".join(Page(text).text.split())
 
 
 def test_strong_warnings_are_above_the_figure(tmp_path):

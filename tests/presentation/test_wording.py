@@ -11,6 +11,7 @@ from fidelity.presentation.wording import (
     estimated_time,
     metric_title,
     percent,
+    unit_note,
     value_of,
     with_direction,
 )
@@ -70,3 +71,8 @@ def test_no_template_chooses_digits():
     templates = sorted((LIBRARY / "presentation" / "templates").rglob("*.j2"))
     fixed = re.compile(r"\|\s*(format|round)\b")
     assert [path.name for path in templates if fixed.search(path.read_text())] == []
+
+
+def test_the_units_of_two_studies_are_named_apart():
+    assert unit_note("patient and image") == "Unit of analysis: patient in A, image in B."
+    assert unit_note("patient") == "Unit of analysis: patient."

@@ -1,6 +1,10 @@
 """The commands that `make` runs: the config check comes first; places of targets and overrides."""
 
+import hashlib
+import os
+import shutil
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +51,16 @@ def test_overrides_reach_every_command(command, given, shell):
     assert all(f"--config {shell}" in line for line in found)
 
 
+@pytest.mark.parametrize(
+    "command", ["run", "report", "unit", "estimate", "progress", "accept", "unlock", "explain"]
+)
+def test_the_name_of_a_config_may_have_blanks(command):
+    lines = typed(command, "CONFIG=my studies/ä 1.yaml", "UNIT=none", "IMAGE=a.png")
+    found = [line for line in lines if "my studies" in line]
+    assert found
+    assert all(line.count("my studies") == line.count('"my studies/ä 1.yaml') for line in found)
+
+
 def test_a_unit_is_run_by_its_name():
     lines = typed("unit", "UNIT=net-s2", "DATASET=d", "CONFIG=config/mine.yaml", "SET=seed=2")
     named = only(lines, "name_units.py")
@@ -81,3 +95,40 @@ def test_units_are_named_as_the_config_has_them():
         name_units.folders(seeds, [], ["lite0-s33"])
     with pytest.raises(InputError, match="DATASET.*'covid_full'"):
         name_units.folders(seeds, [], ["none", "covid_ful"])
+
+
+def test_the_report_is_written_again_if_a_figure_or_the_config_is_newer(tmp_path, monkeypatch):
+    """`results` is a link to another disk, and the environment has commands that do nothing."""
+    shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "envs").mkdir()
+    lock = shutil.copy(ROOT / "envs/requirements.lock", tmp_path / "envs")
+    stamp = f".installed-{hashlib.sha256(Path(lock).read_bytes()).hexdigest()[:12]}"
+    (tmp_path / "venv/bin").mkdir(parents=True)
+    (tmp_path / "venv" / stamp).touch()
+    for name, line in {"python": "", "snakemake": "touch results/report.html made"}.items():
+        script = tmp_path / "venv/bin" / name
+        script.write_text(f"#!/bin/sh\n{line}\n")
+        script.chmod(0o755)
+    figure = tmp_path / "disk/results/demo/figures/net/forest.png"
+    figure.parent.mkdir(parents=True)
+    (tmp_path / "results").symlink_to(tmp_path / "disk/results")
+    config = tmp_path / "study.yaml"
+    for path in (figure, config):
+        path.touch()
+    monkeypatch.chdir(tmp_path)
+
+    def is_written() -> bool:
+        command = ["make", "--no-print-directory", "report", "VENV=venv", "CONFIG=study.yaml"]
+        subprocess.run(command, check=True, capture_output=True)
+        written = Path("made").exists()
+        Path("made").unlink(missing_ok=True)
+        return written
+
+    assert is_written()
+    assert not is_written()
+    for path in (figure, config):
+        later = Path("results/report.html").stat().st_mtime + 1
+        os.utime(path, (later, later))
+        assert is_written(), path
+        os.utime(path, (0, 0))
+        assert not is_written()

@@ -1,11 +1,9 @@
 """docs/studies/metric_controls: every value is recomputed from the scores of the cases."""
 
-import json
 import sys
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -14,12 +12,12 @@ sys.path.insert(0, str(ROOT / "docs"))
 
 import write_controls  # noqa: E402
 
+from tests.helpers.unit_scores import close, packed  # noqa: E402
+
 UNITS = write_controls.FOLDER / "units"
 KINDS = ("aligned", "plain", "misaligned")
 STEPS = {"aligned_over_plain": KINDS[:2], "plain_over_misaligned": KINDS[1:]}
 EXPLAINERS = ("lime", "gradcam", "gradcam_depth3", "integrated_gradients")
-# Intervals use other random draws here, so they may differ by this share of their width.
-DRAWS = 0.15
 
 
 def read(table):
@@ -30,18 +28,6 @@ def read(table):
 def units(kind):
     """List the units of a kind in the order of their seeds."""
     return sorted(UNITS.glob(f"squeezenet_{kind}-s*"))
-
-
-@cache
-def packed(folder, table):
-    """Read all tables that a unit packed into one: {path in the study: rows of test images}."""
-    told = json.loads((folder / "unit.json").read_text())["tables"][table]
-    rows = pd.concat([pd.read_parquet(folder / file) for file in told["files"]])
-    rows = rows[rows["split"] == "test"]
-    return {
-        path: rows[rows["table"] == index].set_index("case").sort_index()
-        for index, (path, _) in enumerate(told["tables"])
-    }
 
 
 def hidden(folder):
@@ -56,20 +42,6 @@ def values(folder, row, explainer):
         return packed(folder, "ranking")[f"{name}/ranking.parquet"][row.metric]
     path = f"{name}/{row.binarization}/{row.protocol}/scores.parquet"
     return packed(folder, f"scores-{explainer}")[path][row.metric]
-
-
-def interval(found):
-    """Compute the percentile bootstrap interval of a mean over images, one per patient."""
-    found = found.dropna().to_numpy()
-    draws = np.random.default_rng(7).integers(0, len(found), (2000, len(found)))
-    return np.percentile(found[draws].mean(axis=1), [2.5, 97.5])
-
-
-def close(low, high, found):
-    """Return whether an interval equals the printed one, except for random draws."""
-    expected = interval(found)
-    slack = max(1e-9, DRAWS * (expected[1] - expected[0]))
-    return [low, high] == pytest.approx(list(expected), abs=slack)
 
 
 def test_hiding_follows_from_the_cases():

@@ -21,34 +21,9 @@ sys.path.insert(0, str(ROOT / "docs"))
 import write_results  # noqa: E402
 from write_results import Results, Value  # noqa: E402
 
-# Intervals use other random draws here, so they may differ by this share of their width.
-DRAWS = 0.15
+from tests.helpers.unit_scores import DRAWS, interval, packed  # noqa: E402
+
 NUMBER = re.compile(r"[+−-]?(?:\d+\.\d+|\.\d+|\d+)")
-
-
-@cache
-def unit(part, name):
-    """Find a unit's folder and description."""
-    folder = UNITS / part / name
-    return folder, json.loads((folder / "unit.json").read_text())
-
-
-@cache
-def scores(part, name, explainer, rule):
-    """Read the scores of the test images by the protocol `default`, one row per image."""
-    folder, told = unit(part, name)
-    packed = told["tables"][f"scores-{explainer}"]
-    wanted = f"{told['dataset']}/{name}/{explainer}/{rule}/default/scores.parquet"
-    index = [path for path, _ in packed["tables"]].index(wanted)
-    rows = pd.concat([pd.read_parquet(folder / file) for file in packed["files"]])
-    rows = rows[(rows["table"] == index) & (rows["split"] == "test")]
-    return rows.set_index("case").sort_index()
-
-
-def interval(values):
-    """Compute the percentile bootstrap interval of a mean over images."""
-    draws = np.random.default_rng(7).integers(0, len(values), (2000, len(values)))
-    return np.percentile(np.asarray(values)[draws].mean(axis=1), [2.5, 97.5])
 
 
 class FromCases(Results):
@@ -64,16 +39,26 @@ class FromCases(Results):
         return {file.parent.name for file in UNITS.glob(f"{self.part}/*/*--predictions.csv.gz")}
 
     def accuracy(self, training, split="test"):
-        folder, _ = unit(self.part, training)
-        rows = pd.read_csv(folder / f"{self.dataset}--{training}--predictions.csv.gz")
+        file = f"{self.dataset}--{training}--predictions.csv.gz"
+        rows = pd.read_csv(UNITS / self.part / training / file)
         rows = rows[rows["split"] == split].sort_values(["case", "class"])
         right = rows.groupby("case").apply(
             lambda r: r["label"].to_numpy()[r["probability"].argmax()] == 1, include_groups=False
         )
-        return Value(right.mean(), *interval(right.to_numpy(float)), len(right))
+        return Value(right.mean(), *interval(right.astype(float)), len(right))
+
+    def table(self, unit, table, path):
+        """Read one of the tables that a unit has packed, test images only."""
+        return packed(UNITS / self.part / unit, table)[f"{self.dataset}/{path}.parquet"]
+
+    def scores(self, training, explainer, rule):
+        """Read the scores by the protocol `default`, one row per image."""
+        unit = self.unit_of(training, explainer)
+        path = f"{unit}/{explainer}/{rule}/default/scores"
+        return self.table(unit, f"scores-{explainer}", path)
 
     def values(self, training, explainer, rule, metric="iou"):
-        return scores(self.part, self.unit_of(training, explainer), explainer, rule)[metric]
+        return self.scores(training, explainer, rule)[metric]
 
     def mean(self, training, explainer, rule="tuned", metric="iou"):
         found = self.values(training, explainer, rule, metric)
@@ -81,7 +66,8 @@ class FromCases(Results):
 
     def adjust(self, training, rule):
         """Run Wilcoxon's test for all pairs of the study's explainers, with Holm's correction."""
-        names = list(unit(self.part, training)[1]["shared"]["explainers"])
+        told = json.loads((UNITS / self.part / training / "unit.json").read_text())
+        names = list(told["shared"]["explainers"])
         table = pd.DataFrame({e: self.values(training, e, rule) for e in names})
         pairs = list(combinations(names, 2))
         raw = [scipy.stats.wilcoxon(table[a] - table[b]).pvalue for a, b in pairs]
@@ -115,16 +101,32 @@ class FromCases(Results):
         return smf.mixedlm(formula, data, groups="case").fit(reml=True), len(data)
 
     def by_case(self, training, explainer):
-        return scores(self.part, self.unit_of(training, explainer), explainer, "tuned")
+        return self.scores(training, explainer, "tuned")
 
     def coefficient(self, explainer, fact):
         found, n = self.fitted(explainer)
         return Value(found.params[fact], *found.conf_int().loc[fact], n, found.pvalues[fact])
 
+    def faithfulness(self, training, explainer, metric):
+        path = f"faithfulness/{training}/{explainer}"
+        found = self.table(training, "faithfulness", path)[metric].dropna()
+        return Value(found.mean(), *interval(found), len(found))
+
+    def within(self, training, explainer, metric):
+        path = f"faithfulness/{training}/{explainer}"
+        found = self.table(training, "faithfulness", path)[metric]
+        return found.corr(self.by_case(training, explainer)["iou"], method="spearman")
+
+    def randomised(self, training, explainer):
+        rows = self.table(training, "sanity", f"{training}/{explainer}/sanity")
+        rows = rows[(rows["test"] == "parameters") & (rows["depth"] == rows["depth"].max())]
+        found = rows["spearman"].dropna()
+        return Value(found.mean(), *interval(found), len(found))
+
 
 def test_every_number_of_the_page_follows_from_the_cases():
     printed = write_results.PAGE.read_text(encoding="utf-8")
-    again = write_results.render(FromCases(), FromCases("masked"))
+    again = write_results.render(FromCases(), FromCases("masked"), FromCases("hundred"))
     # The words are the same, including those that depend on numbers.
     assert NUMBER.sub("#", printed) == NUMBER.sub("#", again)
     parts = zip(re.split(r"(\[[^\]]*\])", printed), re.split(r"(\[[^\]]*\])", again), strict=True)

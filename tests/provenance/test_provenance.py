@@ -284,6 +284,7 @@ def test_the_page_has_words_beside_keys(tmp_path):
     found = _build(tmp_path, _study(tmp_path))
     found["accepted"] = [{"rule": "score", "file": "a", "computed_by": "b", "accepted_for": "c"}]
     found["config"]["protocols"] = ["default", "seed"]
+    found["inputs"] |= {"source": "phantom", "plugins": []}
     shown = Display(
         classifiers={"net": "ResNet-18"},
         explainers={"lime": "LIME"},
@@ -294,6 +295,8 @@ def test_the_page_has_words_beside_keys(tmp_path):
     for cells in (
         ("Git commit", "code.commit"),
         ("Images: test split, A", "inputs.cases.test/A"),
+        ("Kind of data set", "inputs.source", "phantom (generated images)"),
+        ("Fingerprints of the plugins", "inputs.plugins", "none"),
         ("Weights that ResNet-18 starts from, or their fingerprint", "inputs.start_weights.net"),
         ("ResNet-18: epoch whose weights were kept", "classifiers.net.kept_epoch"),
         ("Fingerprint of the code that it was kept for", "accepted[0].accepted_for"),

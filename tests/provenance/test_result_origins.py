@@ -137,6 +137,61 @@ def test_what_the_listing_does_not_describe_is_recomputed(study, change):
     assert Records().read(path)["params"] == ["'not known'"]
 
 
+def _edit(path):
+    """Replace a result by an older file of the same size."""
+    Path(path).write_text("x" * Path(path).stat().st_size)
+    result_origins.set_made_at(path, 1.7e9)
+
+
+@pytest.fixture
+def chained(study):
+    """Let a third result be made of the other two."""
+    verdict = "results/demo/tables/verdict.csv"
+    (study / verdict).write_text("x")
+    record = {"rule": "verdict", "input": [TABLE, MAPS], "endtime": result_origins.made_at(verdict)}
+    Records().write(verdict, record)
+    write_listings(RAW, PLACES)
+    return verdict
+
+
+def test_an_edited_result_that_others_read_is_recomputed(chained):
+    assert _take_over() == []
+    _edit(chained)
+    assert _take_over() == []  # no result depends on it
+    _edit(TABLE)
+    (note,) = _take_over()
+    assert TABLE in note
+    assert Records().read(TABLE)["params"] == ["'not known'"]
+    assert Records().read(MAPS)["params"] != ["'not known'"]
+
+
+def test_results_of_an_unfinished_run_elsewhere_are_recomputed(chained, study):
+    """They were copied over finished results, with the former listing."""
+    mark_running(RAW)
+    new = "results/demo/tables/new.csv"
+    (study / new).write_text("x")
+    _edit(MAPS)
+    (note,) = _take_over()
+    assert new in note
+    assert MAPS in note
+
+
+def test_results_of_an_own_killed_run_stay(chained):
+    mark_running(RAW)
+    for path in (TABLE, MAPS):
+        result_origins.set_made_at(path, 1.7e9)
+        Records().write(path, {**Records().read(path), "endtime": 1.7e9})
+    assert _take_over() == []
+
+
+def test_a_copied_project_that_lost_its_times_gets_them_back(chained):
+    made = result_origins.made_at(TABLE)
+    for path in (TABLE, MAPS, chained):
+        result_origins.set_made_at(path, made + 5000)
+    assert _take_over() == []
+    assert result_origins.made_at(TABLE) == pytest.approx(made, abs=1e-3)
+
+
 def test_results_without_any_record_are_refused(study):
     result_origins.listing_of("demo").unlink()
     assert _take_over() == []

@@ -24,6 +24,16 @@ def test_stages_go_from_the_last_layer_to_the_whole_network(convolutional):
     assert len(stages_of(convolutional.network, 50)) == 5  # no more stages than layers
 
 
+def test_the_first_stage_has_all_heads_of_a_distilled_network():
+    with torch.device("meta"):
+        stages = stages_of(build("timm:levit_128s", 3), 2)
+    assert (stages[0].layer, stages[0].modules) == (
+        "head.linear",
+        ("head.linear", "head_dist.linear"),
+    )
+    assert stages[1].share == 1
+
+
 def test_what_stands_below_is_as_trained_and_random_weights_are_nested(convolutional):
     before = copy.deepcopy(convolutional.state_dict())
     stages = stages_of(convolutional.network, 3)

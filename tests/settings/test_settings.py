@@ -347,6 +347,19 @@ def test_a_threshold_per_class_is_kept_by_class(demo):
         settings.load(demo)
 
 
+def test_a_percentile_must_keep_a_pixel_of_working_images(demo):
+    """Otherwise every mask is empty, which shows only after all maps have been computed."""
+    top = {"method": "percentile", "percentile": 99.9999}
+    demo["binarizations"]["top"] = top
+    demo["datasets"]["demo"]["image_size"] = 96
+    settings.load(demo)  # the originals may be larger
+    demo["datasets"]["demo"]["scoring_size"] = "working"
+    with pytest.raises(InputError, match=r"top\.percentile.* 9216 pixels .* at most 99\.9891"):
+        settings.load(demo)
+    top["percentile"] = 99.9891
+    settings.load(demo)
+
+
 def test_the_family_of_a_plugin_is_its_entry_s_or_its_file_s(demo, tmp_path):
     file, other = tmp_path / "mine.py", tmp_path / "other.py"
     code = "raise SystemExit('ran')\n\ndef mine(*args):\n    pass\n"

@@ -1,6 +1,7 @@
 """The combinations of a loaded config, and the files that its jobs read."""
 
 import json
+import os
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -200,6 +201,13 @@ def test_boxes_are_scored_where_there_are_some():
     assert display(study)["protocols"]["chestxray8"] == "ChestX-ray8"
 
 
+def test_pages_know_which_data_sets_are_generated(study):
+    given = PageSettings(JobSettings(study))
+    assert study.generated == ["a", "b"]
+    assert given.explorer(job())["generated"]
+    assert given.study_page(job())["generated"]
+
+
 def test_a_gallery_has_room_for_a_ceiling():
     config = json.loads(json.dumps(CONFIG))
     config["datasets"]["a"]["second_reader"] = config["datasets"]["b"]["second_reader"] = True
@@ -266,3 +274,31 @@ def test_nothing_heavy_is_imported():
         check=True,
     )
     assert result.stdout.strip() == ""
+
+
+def test_weights_that_are_replaced_by_an_older_file_are_noticed(tmp_path, monkeypatch):
+    """Snakemake compares times only, and `cp -p` or `rsync -a` keep those of the copied file."""
+    monkeypatch.chdir(tmp_path)
+    file = tmp_path / "net.pt"
+    file.write_bytes(b"first")
+    config = json.loads(json.dumps(CONFIG))
+    del config["explainers"]["reader"]
+    config["classifiers"]["net"]["weights"] = str(file)
+    config["classifiers"]["other"] |= {
+        "weights": str(file),
+        "training": None,
+        "mean": [0],
+        "std": [1],
+    }
+
+    def found() -> list[dict]:
+        made = JobSettings(Study(settings.load(json.loads(json.dumps(config)), check_files=False)))
+        net, other = SimpleNamespace(classifier="net-s1"), SimpleNamespace(classifier="other")
+        return [made.training(net), made.weights(net), made.loaded(other), made.weights(other)]
+
+    before = found()
+    file.touch()
+    assert found() == before
+    file.write_bytes(b"other")
+    os.utime(file, (1e9, 1e9))
+    assert all(old != new for old, new in zip(before, found(), strict=True))

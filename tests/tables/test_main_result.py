@@ -1,13 +1,16 @@
 """The first table of a study: which methods it compares, and what it concludes."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from fidelity.analysis.chance import Quality
+from fidelity.analysis.chance import Measure, Quality
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import load_scores, summarize
 from fidelity.presentation.titles import showing
+from fidelity.tables.inference import comparison_tables
 from fidelity.tables.main_result import main_tables
+from fidelity.tables.quality import quality_note
 from fidelity.tables.results import Results
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, study
 
@@ -74,6 +77,35 @@ def test_where_low_is_good_the_lowest_null_baseline_is_the_reference(scored):
     assert table.rows[2][4:] == ["reference", "–", "–"]
     assert table.header[3] == "Dice ↑"
     assert "Dice: mean without interval." in table.notes[0]
+
+
+def test_a_null_baseline_without_values_is_no_reference(scored):
+    scored.loc[scored["explainer"] == "lung_mask", "iou"] = np.nan
+    (table, _), _ = tables(scored)
+    shown = {row[0]: row[-3:] for row in table.rows}
+    assert shown["centre_prior"] == ["reference", "–", "–"]
+    # What could not be compared has no conclusion.
+    assert shown["lung_mask"] == ["–", "–", "–"]
+
+
+def test_images_with_several_classes_are_counted_once(scored):
+    """Two rows, one per class, belong to each image; patients are not known."""
+    scored["case"] = scored["patient"]
+    compared = compare(scored, STATISTICS, 1)
+    table = comparison_tables(compared, STATISTICS, FAMILIES)[0]
+    assert table.header[2] == "n images (cases)"
+    assert table.rows[0][2] == "20 (39)"
+    assert any("cases (an image and a class)" in note for note in table.notes)
+    alone = scored[scored["explainer"] == "lime"]
+    found = Results(summarize(alone, STATISTICS, 1), compare(alone, STATISTICS, 1), NO_SEEDS,
+                    None, {}, {"statistics": STATISTICS})  # fmt: skip
+    assert found.unit == "image"
+
+
+def test_the_note_on_classification_names_the_split():
+    rated = Quality("unknown", {"accuracy": Measure(0.5, 0.4, 0.6, 0.5)}, "val", 9, 9, {})
+    note = quality_note({("demo", "net"): rated}, "demo", ["net"])
+    assert note.startswith("Classification of the val split: net accuracy 0.500")
 
 
 def test_without_null_baselines_the_first_explainer_is_the_reference(scored):

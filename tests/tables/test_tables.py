@@ -18,6 +18,7 @@ from fidelity.analysis.input_ablation import input_table
 from fidelity.base.formulas import escape_formulas
 from fidelity.explainers.registry import METHODS
 from fidelity.presentation.protocols import MEANINGS
+from fidelity.presentation.titles import Display, showing
 from fidelity.tables.classification import classification_tables
 from fidelity.tables.inference import model_tables
 from fidelity.tables.input_ablation import input_tables
@@ -112,7 +113,7 @@ def test_every_mean_stands_beside_its_counts_and_conventions(results):
     assert "| lung\\_mask | null baseline |" in markdown
     for text in (markdown, html):
         assert text.count("Unit of analysis: patient") >= 5
-        assert "its own scores are: overlap 1, distances 0." in text
+        assert "its stored scores are: overlap 1, distances 0." in text
         assert "original image size" in text
         assert "empty pred." in text
         assert "zero maps" not in text
@@ -144,6 +145,10 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
     assert f"default: {MEANINGS['default']}" in markdown
     assert "Maps without a threshold" in html
     assert "Primary comparisons on demo, test split (binarization: fixed50)" in html
+    # Of four methods, the primary table shows all six pairs; the others show those of explainers.
+    notes = re.findall(r"correction covers all (\d+) pairs, null .*?Sign flips", html)
+    assert notes == ["6", "6", "6"]
+    assert html.count("This table does not show all of these pairs.") == 2
     # The ceiling and the baseline are in the primary comparisons, but not in the secondary table.
     secondary = html[html.rindex("Secondary comparisons of explainers") :]
     secondary = secondary[: secondary.index("</table>")]
@@ -269,6 +274,17 @@ def test_a_fit_that_does_not_hold_is_said_without_numbers():
     assert table.headings == {0: "All classes"}
     assert table.header[2] == "n scores"
     assert table.rows == [["–", "singular", "40", "20", "–", "–"]]
+
+
+def test_the_intercept_of_a_fit_is_named():
+    head = ("demo", "test", "fixed50", "default", "all", "iou")
+    terms = ["Intercept", "explainer[T.gradcam]"]
+    model = pd.DataFrame(
+        [(*head, term, *[0.1] * 5, 40, 20) for term in terms], columns=MIXED_MODEL.names[:-3]
+    ).assign(status="ok", note="the intercept is the mean of lime with net; x", reference="mask")
+    with showing(Display(explainers={"lime": "LIME"}, classifiers={"net": "ResNet-18"})):
+        (table,) = model_tables(model, STATISTICS, "patient")
+    assert table.notes[-1] == "The intercept is the mean of LIME with ResNet-18; x."
 
 
 def test_inputs_stand_side_by_side_by_source():

@@ -3,8 +3,10 @@
 import dataclasses
 import importlib
 import json
+import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -28,6 +30,8 @@ from fidelity.explainers.base import Context
 from fidelity.explainers.runner import explain_shard
 from fidelity.maps.saliency_map import raw_map, read_maps
 from fidelity.metrics.boxes.from_maps import BoxRule, boxes_of_map
+from fidelity.provenance import result_origins
+from fidelity.provenance.result_origins import Places
 from fidelity.study.job_settings import JobSettings
 from fidelity.tools.one_image import overlay
 from fidelity.tools.one_image.explain import explain_image
@@ -35,6 +39,7 @@ from fidelity.tools.one_image.trained import choose
 from tests.helpers.entries import dataset
 
 CLASSES = ["COVID-19", "Non-COVID", "Normal"]
+NET = {"architecture": "resnet18", "seeds": [1, 2]}
 CONFIG = {
     "datasets": {
         "small": {
@@ -44,7 +49,7 @@ CONFIG = {
             "annotated_classes": ["COVID-19", "Non-COVID"],
         }
     },
-    "classifiers": {"net": {"architecture": "resnet18", "seeds": [1, 2]}},
+    "classifiers": {"net": NET},
     "explainers": {
         "lime": {"method": "lime", "samples": 20},
         "cam": {"method": "gradcam"},
@@ -220,6 +225,54 @@ def test_a_fixed_threshold_may_be_that_of_the_class(project, image):
         answer = explain_image(trained, image, target=cls).answers[0]
         assert answer.rule == f"each, values above {threshold:.2f}"
         assert np.array_equal(answer.mask, answer.heat > np.float32(threshold))
+
+
+def test_results_of_other_settings_are_named(project, image, lung, tmp_path, monkeypatch, caplog):
+    """The config was changed, and the study was not run since."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(project, "project")
+    folder = Path("project")
+    thresholds = folder / "results/small/none/lung/tuned/thresholds.csv"
+    thresholds.parent.mkdir(parents=True)
+    thresholds.write_text("class,threshold\nCOVID-19,0.2\nNon-COVID,0.2\n")
+    prepared = folder / "results/small/prepared/test-000.h5"
+    prepared.parent.mkdir()
+    prepared.touch()
+    trained = _trained(folder)
+    made = JobSettings(trained.study)
+    names = {"dataset": "small", "classifier": "net-s1", "explainer": "lung"}
+    w = SimpleNamespace(**names, binarization="tuned")
+    made_of = {
+        trained.model(): made.training(w),
+        prepared: made.prepare(w),
+        thresholds: made.tune(w),
+    }
+    records = {
+        path.relative_to(folder).as_posix(): {
+            "rule": "rule",
+            "params": [repr(value)],
+            "endtime": path.stat().st_mtime,
+        }
+        for path, value in made_of.items()
+    }
+    monkeypatch.chdir(folder)  # the sizes of the results are listed
+    listing = result_origins.to_json(records, {}, Places(()))
+    path = result_origins.listing_of("small")
+    path.parent.mkdir()
+    path.write_text(listing)
+    monkeypatch.chdir(tmp_path)
+    assert "other settings" not in caplog.text
+
+    def told(**changes) -> list[str]:
+        caplog.clear()
+        explain_image(_trained(folder, **changes), image, "lung", "COVID-19", lung)
+        return re.findall(r"(\S+) was made with other settings", caplog.text)
+
+    small = CONFIG["datasets"]["small"]
+    assert told() == []
+    assert told(classifiers={"net": {**NET, "training": {"epochs": 9}}}) == [str(trained.model())]
+    assert told(datasets={"small": {**small, "intensity": "percentile"}}) == [str(prepared)]
+    assert told(postprocess={"median": 3}) == [str(thresholds)]
 
 
 def test_an_improbable_class_has_an_empty_mask_where_the_study_says_so(project, image):

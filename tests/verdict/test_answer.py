@@ -1,15 +1,20 @@
 """The answer agrees with the comparisons, for all possible conclusions."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
+from fidelity.presentation.wording import NOT_BY_INTERVAL, UNITS_FIRST
 from fidelity.verdict import pages
-from fidelity.verdict.answer import BOTH, PATIENTS, answer
+from fidelity.verdict.answer import SIGNS, answer, answers
 from tests.verdict.test_verdict import FAMILIES, chapter_of, compared, localized
 
 ORDERS = {"a_higher": "shown to be better than", "b_higher": "shown to be worse than",
           "equivalent": "equivalent to", "none_shown": "not shown to differ from"}  # fmt: skip
+
+
+MEANS = [localized("lime"), localized("gradcam", mean=0.2), localized("lung")]
 
 
 def told(chapter, **changes):
@@ -20,14 +25,18 @@ def told(chapter, **changes):
 @pytest.mark.parametrize("against", ORDERS)
 @pytest.mark.parametrize("null", ORDERS)
 def test_each_outcome_has_its_words(against, null):
-    chapter = chapter_of([compared("lime", "gradcam", against), compared("lime", "lung", null)])
-    found = told(chapter)
+    rows = [compared("lime", "gradcam", against), compared("lime", "lung", null)]
+    found = told(chapter_of(rows, explainers=MEANS))
     beaten = "and is shown" if null == "a_higher" else "but is not shown"
     beaten += " to be better than"
     beaten = "but is shown to be worse than" if null == "b_higher" else beaten
+    if against == "b_higher":
+        # The means may be over other cases than the difference.
+        beaten = "but is shown to be worse than gradcam in the paired comparison."
+    else:
+        beaten += " the null baseline."
     assert found.sentence == (
-        "On demo, lime has the highest mean IoU of 2 explainers (0.300), "
-        f"{beaten} the null baseline."
+        f"On demo, lime has the highest mean IoU of 2 explainers (0.300), {beaten}"
     )
     mean, other, nulls, weights = found.details
     assert mean == (
@@ -36,19 +45,57 @@ def test_each_outcome_has_its_words(against, null):
     assert other.startswith(f"lime is {ORDERS[against]} gradcam (difference ")
     best = "the best null baseline is lung (0.300)"
     assert nulls == f"lime is {ORDERS[null]} the null baseline; {best}."
-    assert weights == PATIENTS
+    assert weights == UNITS_FIRST.format(unit="patient")
 
 
 @pytest.mark.parametrize("low", [-0.01, 0.01])
 def test_an_interval_without_0_beside_a_large_p_is_explained(low):
     row = compared("lime", "gradcam", "none_shown", ci_low=low, ci_high=0.07)
-    assert (BOTH in " ".join(told(chapter_of([row])).details)) == (low > 0)
+    assert (NOT_BY_INTERVAL in " ".join(told(chapter_of([row])).details)) == (low > 0)
+
+
+def test_a_mean_against_the_signs_of_most_differences_is_explained():
+    row = compared("lime", "gradcam", "none_shown", ci_low=0.01, ci_high=0.07, effect_size=-0.2)
+    said = " ".join(told(chapter_of([row])).details)
+    assert SIGNS.format(effect="−0.20") in said
+    assert NOT_BY_INTERVAL not in said
+
+
+def test_answers_of_several_classifiers_name_them(tmp_path):
+    chapter = chapter_of([compared("lime", "gradcam", "a_higher")], explainers=MEANS)
+    path = tmp_path / "verdict.json"
+    path.write_text(pages.to_json([chapter]))
+    (alone,) = answers(path, FAMILIES)
+    assert alone.startswith("On demo, lime has")
+    path.write_text(pages.to_json([chapter, replace(chapter, classifier="vgg")]))
+    assert answers(path, FAMILIES) == [f"resnet18: {alone}", f"vgg: {alone}"]
+
+
+def test_equal_means_have_no_winner():
+    rows = [compared("lime", "gradcam", "equivalent"), compared("lime", "lung", "a_higher")]
+    means = [localized(name) for name in ("lime", "gradcam", "lung")]
+    assert told(chapter_of(rows, explainers=means)).sentence == (
+        "On demo, lime and gradcam share the highest mean IoU of 2 explainers (0.300)."
+    )
+
+
+def test_null_baselines_that_could_not_be_compared_count_as_such():
+    families = {"lime": "perturbation", "lung": "baseline", "edges": "baseline"}
+    none = {"n": 0, "n_patients": 0, "mean_difference": float("nan")}
+    rows = [compared("lime", "lung", "a_higher"), compared("lime", "edges", "none_shown", **none)]
+    means = [localized("lime"), localized("lung"), localized("edges", mean=float("nan"))]
+    chapter = chapter_of(rows, families, explainers=means)
+    found = answer(json.loads(pages.to_json([chapter]))["chapters"][0], families)
+    assert found.sentence == (
+        "On demo, lime has a mean IoU of 0.300, and is shown to be better than 1 of 2 null "
+        "baselines."
+    )
 
 
 @pytest.mark.parametrize(("mean", "ahead"), [(0.2, False), (0.4, True)])
 def test_a_null_baseline_with_a_better_mean_is_named(mean, ahead):
     rows = [compared("lime", "lung", "none_shown"), compared("gradcam", "lung", "b_higher")]
-    means = [localized("lime"), localized("gradcam"), localized("lung", mean=mean)]
+    means = [localized("lime"), localized("gradcam", mean=0.25), localized("lung", mean=mean)]
     found = told(chapter_of(rows, explainers=means))
     known = "but the null baseline lung has a better mean (0.400)"
     assert (known in found.sentence) == ahead
@@ -78,7 +125,7 @@ def test_explainers_worse_than_null_baselines_are_in_one_item_with_all_outcomes(
 
 
 def test_without_comparisons_it_claims_none():
-    found = told(chapter_of([]))
+    found = told(chapter_of([], explainers=MEANS))
     assert found.sentence == "On demo, lime has the highest mean IoU of 2 explainers (0.300)."
     assert len(found.details) == 1
 

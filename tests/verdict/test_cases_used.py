@@ -179,6 +179,17 @@ def _patient_means(rows, name):
     return own.groupby("patient")["iou"].mean().mean()
 
 
+def test_cases_without_a_value_are_not_part_of_the_means_without_near_duplicates(scores):
+    twin, *others = scores["case"].unique()
+    near = pairs((twin, "test", "B", "train", ""))
+    told = facts(scores, near, counts())[0]["without_near_duplicates"]
+    fewer = scores.assign(iou=scores["iou"].where(scores["case"] != others[0]))
+    found = facts(fewer, near, counts())[0]["without_near_duplicates"]
+    assert {name: one["n"] + 1 for name, one in found.items()} == {
+        name: one["n"] for name, one in told.items()
+    }
+
+
 def test_a_conclusion_that_the_near_duplicates_make_is_a_warning(scores):
     same = scores.copy()
     lime = same["explainer"] == "lime"

@@ -11,7 +11,14 @@ import verdict as script
 from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.analysis.columns.readers import READERS
-from fidelity.presentation.wording import counted, listed, number, p_value
+from fidelity.presentation.wording import (
+    NOT_BY_INTERVAL,
+    UNITS_FIRST,
+    counted,
+    listed,
+    number,
+    p_value,
+)
 from fidelity.verdict import pages
 from fidelity.verdict.chapters import build
 from fidelity.verdict.compared_pair import read_rows, sentence
@@ -189,10 +196,11 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "lime, the explainer closest to this ceiling, is shown to be worse than unet: "
+        "lime is shown to be worse than unet; no other explainer scored better against it: "
         "IoU difference −0.300"
     )
-    assert len(said) == 8
+    # Why a difference can deviate from that of the means.
+    assert said[8:] == [UNITS_FIRST.format(unit="patient")]
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
     # There is one sentence each; significant results come first.
     better, same = texts(chapter, "Secondary")
@@ -250,7 +258,8 @@ def test_several_null_baselines_are_counted_and_named():
     beaten = [compared("lime", name, "a_higher") for name in ("lung", "centre", "edges")]
     assert texts(chapter_of(beaten, families))[2:] == [
         "lime scored higher than all 3 null baselines (lung +0.080, centre +0.080 and "
-        "edges +0.080)."
+        "edges +0.080).",
+        UNITS_FIRST.format(unit="patient"),
     ]
 
 
@@ -565,7 +574,8 @@ def settings_of(signs, tested):
         (
             [1, 1],
             [1, 0],
-            "By IoU, lime has a better mean than gradcam in all 2 settings (significant in 1).",
+            "By IoU, lime has a better mean than gradcam in all 2 settings "
+            "(significant in 1: protocol default with b0).",
         ),
         (
             [1, 1],
@@ -606,6 +616,17 @@ def test_flips_tell_tests_from_means(signs, tested, said):
     assert texts(chapter_of(settings_of(signs, tested)), "Where does") == [said]
 
 
+@pytest.mark.parametrize("main", [0, 1])
+def test_a_difference_shown_in_some_settings_names_them_and_whether_one_is_primary(main):
+    rows = settings_of([1, 1], [1, 0])
+    rows[main]["family"] = "primary"
+    apart = "; not in the primary setting" if main else ""
+    assert texts(chapter_of(rows), "Where does") == [
+        "By IoU, lime has a better mean than gradcam in all 2 settings "
+        f"(significant in 1: protocol default with b0{apart})."
+    ]
+
+
 def test_flips_are_counted_over_pairs_and_metrics():
     families = {"lime": "perturbation", "gradcam": "cam", "ig": "gradient"}
     rows = settings_of([1, -1], [1, 1])
@@ -637,13 +658,16 @@ def test_flips_over_metrics_follow_their_direction():
 def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
     rows = settings_of([1, 1], [1, 0])
     rows += [{**row, "protocol": "seed"} for row in rows]
-    said = "By IoU, lime has a better mean than gradcam in all 2 settings (significant in 1)."
+    said = (
+        "By IoU, lime has a better mean than gradcam in all 2 settings "
+        "(significant in 1: protocol default with b0)."
+    )
     assert texts(chapter_of(rows), "Where does") == [said]
     # Holm's correction depends on the other pairs of a protocol. The default protocol counts.
     rows[2] |= {"p_adjusted": 0.06, "conclusion": "none_shown"}
     assert texts(chapter_of(rows), "Where does") == [said]
     assert texts(chapter_of(rows[::-1]), "Where does") == [said]
-    said = "By IoU, lime has a better mean than gradcam in all 3 settings (significant in 1)."
+    said = said.replace("all 2", "all 3")
     for another in ({"mean_difference": 0.031}, {"ci_high": 0.2}, {"n": 59}):
         changed = [*rows[:-1], {**rows[-1], **another}]
         assert texts(chapter_of(changed), "Where does") == [said]
@@ -789,6 +813,113 @@ def test_seeds_stand_beside_the_interval():
     assert "one seed" not in said
 
 
+def test_power_is_judged_by_the_pairs_that_were_tested():
+    """A pair without a common case, or with few, must not cast doubt on the others."""
+    none = {"n": 0, "n_patients": 0, "mean_difference": np.nan, "p_adjusted": np.nan}
+    families = {"lime": "perturbation", "lung": "baseline", "edges": "baseline"}
+    rows = [
+        compared("lime", "lung", "a_higher"),
+        compared("lime", "edges", "none_shown", **none),
+    ]
+    chapter = chapter_of(rows, families)
+    said = " ".join(texts(chapter, "What do"))
+    assert "(40 patients)" in said
+    assert "hardly" not in said
+    assert "There is only one pair, so p needs no correction." in chapter.setting
+    rows[1] |= {"n": 3, "n_patients": 3, "mean_difference": 0.1, "p_adjusted": 0.5}
+    chapter = chapter_of(rows, families)
+    said = " ".join(texts(chapter, "What do"))
+    assert "(3 to 40 patients)" in said
+    assert "1 of 2 pairs have at most 3 patients: hardly any of their tests" in said
+    assert "covers all 2 pairs" in chapter.setting
+    assert "There is no pair to compare." in chapter_of([], families).setting
+
+
+def test_small_distances_are_no_sign_of_a_failure():
+    primary = {"metric": "assd_diagonal", "unit": "diagonal"}
+    means = [localized(name, mean=0.02, **primary) for name in ("lime", "gradcam")]
+    row = compared("lime", "gradcam", "none_shown", metric="assd_diagonal")
+    study = Study({**STATISTICS, "primary": "assd_diagonal"}, FAMILIES, BASES)
+    (chapter,) = build(tables([row], means), study)
+    assert "finds the reference" not in " ".join(texts(chapter, "What do"))
+
+
+def test_an_explainer_without_a_mean_in_a_class_changes_no_order():
+    means = [
+        localized(name, **{"class": cls, "mean": mean})
+        for cls, gradcam in (("all", 0.2), ("X", 0.2), ("Y", np.nan))
+        for name, mean in (("lime", 0.3), ("gradcam", gradcam))
+    ]
+    rows = [compared("lime", "gradcam", "none_shown", **{"class": c}) for c in ("all", "X")]
+    families = {"lime": "perturbation", "gradcam": "cam"}
+    said = texts(chapter_of(rows, families, explainers=means), "Where does")
+    assert not any("differs between classes" in text for text in said)
+
+
+def test_images_are_not_called_patients_if_an_image_has_several_classes():
+    means = [localized(name) for name in ("lime", "gradcam")]
+    families = {"lime": "perturbation", "gradcam": "cam"}
+    row = compared("lime", "gradcam", "a_higher", unit_of_analysis="image")
+    chapter = chapter_of([row], families, explainers=means)
+    assert "n = 60 cases of 40 images)" in chapter.headline[0].text
+    said = " ".join(texts(chapter, "What do"))
+    assert "An image has one case per class with a reference" in said
+    assert "the data set does not list patients" in said
+    # How many patients have a defined score is not known.
+    means[0]["n_undefined"] = 5
+    assert "n = 55 cases)" in chapter_of([row], families, explainers=means).headline[0].text
+
+
+def test_images_as_units_on_request_deny_no_patients():
+    row = compared("lime", "gradcam", "a_higher", unit_of_analysis="image", n_patients=60)
+    study = Study({**STATISTICS, "cluster": "case"}, FAMILIES, BASES)
+    (chapter,) = build(tables([row]), study)
+    said = " ".join(texts(chapter, "What do"))
+    assert "The unit of analysis is the image: statistics.cluster is “case”." in said
+    assert "does not list patients" not in said
+    assert "n = 60 cases of 40 patients)" in chapter.headline[0].text
+
+
+def test_what_was_not_compared_is_said_rightly():
+    none = {"mean_difference": np.nan, "ci_low": np.nan, "ci_high": np.nan}
+    row = compared("lime", "gradcam", "none_shown", **none, n=0, n_patients=0)
+    assert say(row).text.endswith("could not be compared: no case has a value of IoU for both.")
+    row = compared("lime", "gradcam", "none_shown", **none, metric="hausdorff_full")
+    assert "Hausdorff (full sets) is infinite for some cases of both" in say(row).text
+
+
+def test_a_clear_difference_that_was_not_shown_is_explained():
+    clear = {"mean_difference": 0.03, "ci_low": 0.01, "ci_high": 0.05, "p_adjusted": 0.001}
+    row = compared("lime", "gradcam", "none_shown", **clear, effect_size=-0.3)
+    assert say(row).text.endswith(
+        "; the rank-biserial correlation, −0.30, does not have the sign of the mean."
+    )
+    row["p_adjusted"] = 0.2
+    assert "rank-biserial" not in say(row).text
+
+
+def test_without_any_reference_nothing_is_said_of_predictions():
+    means = [localized(n, n=0, n_empty_reference=9, mean=np.nan) for n in ("lime", "gradcam")]
+    families = {"lime": "perturbation", "gradcam": "cam"}
+    said = " ".join(texts(chapter_of([], families, explainers=means), "What do"))
+    assert "No case has a reference that is not empty, so nothing was scored." in said
+    assert "No predicted mask is empty" not in said
+    assert "9 cases with an empty reference mask" in said
+
+
+def test_equal_ranks_have_no_best_one():
+    head = {**HEAD, "binarization": "tuned", "protocol": "default", "class": "COVID-19"}
+    head |= {"metric": "iou", "n_patients": 40, "friedman_statistic": 0.0, "friedman_p": 1.0}
+    ranks = pd.DataFrame(
+        [
+            {**head, "explainer": name, "mean_rank": 1.5, "critical_difference": 0.5}
+            for name in ("lime", "gradcam")
+        ]
+    )
+    (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
+    assert said.endswith("So by this test, lime is not shown to differ from gradcam.")
+
+
 def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
     head = {**HEAD, "binarization": "tuned", "protocol": "default", "class": "COVID-19"}
     head |= {"metric": "iou", "n_patients": 40, "friedman_statistic": 20.0, "friedman_p": 0.00001}
@@ -800,7 +931,7 @@ def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
     )
     (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said == (
-        "In class COVID-19, the mean ranks (1 is best; 40 units) are lung 1.50, lime 1.90 and "
+        "In class COVID-19, the mean ranks (1 is best; 40 patients) are lung 1.50, lime 1.90 and "
         "gradcam 2.60. Friedman's test of equal ranks: χ² = 20.0, p < 0.001. Nemenyi's test: "
         "ranks closer than 0.50 do not differ significantly. So by this test, the best, lung, is "
         "not shown to differ from lime."
@@ -826,12 +957,15 @@ def test_pages_escape_names_and_json_is_strict(tmp_path):
     rows = [compared("<b>lime</b>", "grad_cam*", "none_shown", effect_size=np.nan)]
     study = Study(STATISTICS, families, BASES)
     chapters = build(tables(rows, tuple(families)), study)
-    page = pages.to_html(chapters, "COVID & more", STATISTICS)
+    page = pages.to_html(chapters, "COVID & more", STATISTICS, generated=True)
     assert "<b>lime" not in page
     assert "&lt;b&gt;lime&lt;/b&gt;" in page
     assert "<script" not in page
     assert "Verdict on COVID &amp; more" in page
-    text = pages.to_markdown(chapters, "demo", STATISTICS)
+    assert "readers of COVID &amp; more are generated. So its result shows nothing about" in page
+    text = pages.to_markdown(chapters, "demo", STATISTICS, generated=False)
+    assert "generated" not in text
+    assert f"{NOT_BY_INTERVAL}. “Equivalent”" in text
     assert r"grad\_cam\*" in text
     assert "&lt;b>lime" in text
     assert "p = 0.300" in text
@@ -945,7 +1079,7 @@ def test_two_readers_are_each_compared_with_the_other_and_few_cases_conclude_not
     told = texts(found, "Is an explainer within")
     assert [one.split(" (")[0] for one in told] == [
         f"There are fewer than 20 {units}, so nothing is concluded about lime and readers"
-        for units in ("patients", "cases")
+        for units in ("patients", "patients")
     ]
     assert "the reader a" in told[0]
     assert "25 cases" in told[0]

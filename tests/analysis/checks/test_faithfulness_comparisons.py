@@ -13,7 +13,7 @@ from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
 from fidelity.tables.checks.of_maps import check_tables
 from fidelity.tables.writers import to_markdown
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
-from fidelity.verdict.faithfulness import uses_what_they_show
+from fidelity.verdict.faithfulness import _standing, uses_what_they_show
 from tests.helpers.run_script import run_script
 
 STATISTICS = {
@@ -246,6 +246,14 @@ def test_every_class_has_its_answers():
     ]
     assert groups["Against the null baselines, class x"][0].outcome == "better"
     assert groups["Against the null baselines, class y"][0].outcome == "worse"
+
+
+def test_metrics_without_a_difference_are_joined_by_or():
+    """“By A and by B” could mean that only both together show nothing."""
+    found = _standing("lime", {name: {"none_shown": ["lung"]} for name in METRICS})
+    assert found.text == (
+        "lime was not shown to differ from any null baseline by Deletion AUC or by Insertion AUC."
+    )
 
 
 @pytest.mark.parametrize(("metric", "told"), [("comprehensiveness", True), ("deletion_auc", False)])

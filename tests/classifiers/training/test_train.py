@@ -263,6 +263,23 @@ def test_freeze_counts_from_the_end():
         freeze(network, "tail")
 
 
+@pytest.mark.parametrize(
+    ("name", "heads"),
+    [
+        ("resnet10t", {"fc"}),
+        ("deit_tiny_distilled_patch16_224", {"head", "head_dist"}),
+        ("levit_128s", {"head.linear", "head_dist.linear"}),  # each follows a norm of its own
+    ],
+)
+@pytest.mark.parametrize("trainable", ["head", 1e-6])
+def test_all_heads_of_a_distilled_network_are_trained(name, heads, trainable):
+    with torch.device("meta"):
+        network = build(f"timm:{name}", 3)
+    freeze(network, trainable)
+    trained = {key for key, value in network.named_parameters() if value.requires_grad}
+    assert trained == {f"{head}.{kind}" for head in heads for kind in ("weight", "bias")}
+
+
 def test_patience_stops(held_out):
     settings = {"epochs": 30, "batch": 8, "learning_rate": 0.0, "patience": 1, "scheduler": "none"}
     noise = squares(24, 5)

@@ -2,6 +2,7 @@
 
 import shutil
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import acquire
 from fidelity import settings as config_settings
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition import kaggle
+from fidelity.datasets.acquisition.data_root import correct_link
 from fidelity.datasets.acquisition.listing import listing_digest
 from fidelity.datasets.indexing.index import index_cases
 from fidelity.settings.datasets import Dataset
@@ -60,6 +62,36 @@ def test_a_download_is_linked(covid, tmp_path, monkeypatch):
     acquire.main(dataset("covid_qu_ex", where), 1, tmp_path / "raw" / "x")
     assert asked == ["owner/name"]
     assert (tmp_path / "raw" / "x" / "data").resolve() == covid.resolve()
+
+
+def test_a_moved_project_reads_its_own_images(covid, zipped, tmp_path):
+    """The former place may be gone, or its images may have changed since."""
+    before, now = tmp_path / "before", tmp_path / "now"
+    before.mkdir()
+    covid.rename(before / "data")
+    raw = "results/raw/covid_qu_ex"
+    for name, key in {"1": {"root": str(before / "data")}, "2": {"archive": zipped}}.items():
+        acquire.main(dataset("covid_qu_ex", key), 1, before / f"{raw}-{name}")
+    shutil.copytree(before, now, symlinks=True)
+    times = [(now / f"{raw}-1" / name).lstat().st_mtime_ns for name in (".", "data")]
+    correct_link(now / f"{raw}-1" / "data", now / "data")
+    assert (now / f"{raw}-1" / "data").resolve() == (now / "data").resolve()
+    assert [(now / f"{raw}-1" / name).lstat().st_mtime_ns for name in (".", "data")] == times
+    unpacked = (now / f"{raw}-2" / "data").resolve()
+    assert unpacked.is_relative_to((now / "results/raw/.unpacked").resolve())
+    assert unpacked.is_dir()
+
+
+def test_links_of_other_kinds_stay(covid, zipped, tmp_path):
+    acquire.main(dataset("covid_qu_ex", {"archive": zipped}), 1, tmp_path / "raw" / "x")
+    data = tmp_path / "raw" / "x" / "data"
+    before = data.resolve()
+    for root in (None, Path(zipped), tmp_path / "absent"):
+        correct_link(data, root)
+    assert data.resolve() == before
+    (tmp_path / "made" / "data").mkdir(parents=True)
+    correct_link(tmp_path / "made" / "data", covid)
+    assert not (tmp_path / "made" / "data").is_symlink()
 
 
 def test_the_lung_part_is_indexed_without_annotated_classes(covid, settings):

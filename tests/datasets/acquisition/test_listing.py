@@ -114,6 +114,18 @@ def test_of_imported_maps_those_that_fit_the_pattern_count(tmp_path):
     assert maps() != before
 
 
+def test_imported_maps_may_be_in_a_folder_that_data_sets_pass_over(tmp_path):
+    """Data roots are listed without a folder `results`; a pattern may name one."""
+    entry = Imported(folder=str(tmp_path), pattern="results/{case}.npy")
+    path = tmp_path / "results" / "a.npy"
+    path.parent.mkdir()
+    path.write_bytes(b"1")
+    before = listing.listing_digest(tmp_path, imported_paths.any_map(entry))
+    listing.listing_digest.cache_clear()
+    path.write_bytes(b"22")
+    assert listing.listing_digest(tmp_path, imported_paths.any_map(entry)) != before
+
+
 def test_a_name_that_is_no_text_is_listed(tmp_path):
     (tmp_path / os.fsdecode(b"\xff.npy")).write_bytes(b"x")
     assert len(listing.listing_digest(tmp_path, "*.npy")) == 16

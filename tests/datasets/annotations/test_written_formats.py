@@ -1,6 +1,7 @@
 """Readers of formats without a file at hand: hand-written rows that follow the documentation."""
 
 import json
+import re
 
 import cv2
 import numpy as np
@@ -198,6 +199,33 @@ def test_coco_run_lengths_with_height_and_width_swapped(tmp_path):
         read_mask_at(tmp_path, "a.json#a/x.png/Nodule/Mass")
 
 
+@pytest.mark.parametrize(
+    ("boxes", "noticed"),
+    [
+        ([[5, 5, 20, 30], [20, 10, 45, 30]], True),
+        ([[5, 5, 20, 30], [20, 10, 45, 9]], False),  # the second is no box as corners
+        ([[5, 5, 20, 30], [5, 10, 40, 20]], False),  # all fit as they are
+    ],
+)
+def test_corners_in_place_of_width_and_height_are_noticed(tmp_path, caplog, boxes, noticed):
+    cv2.imwrite(str(tmp_path / "x.png"), np.zeros((40, 50), np.uint8))
+    image = {**COCO["images"][0], "file_name": "x.png"}
+    drawn = [{"image_id": 7, "category_id": 2, "bbox": box} for box in boxes]
+    content = {**COCO, "images": [image], "annotations": drawn}
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    keys = {"source": "coco", "root": str(tmp_path), "annotations": "a.json"}
+    keys["annotated_classes"] = ["Effusion"]
+    settings = Dataset.chosen({**keys, "boxes_outside": "clip"})
+    (case,) = coco.find_cases(tmp_path, settings)
+    assert len(case.boxes["Effusion"]) == 2
+    problem = "bbox seems to hold corners (x0, y0, x1, y1): 1 of 2 boxes leave their image"
+    assert (problem in caplog.text) == noticed
+    if noticed:
+        with pytest.raises(InputError, match=re.escape(problem)) as error:
+            list(coco.find_cases(tmp_path, Dataset.chosen(keys)))
+        assert error.value.field == "bbox"
+
+
 PASCAL = """<annotation><folder>f</folder><filename>x.jpg</filename>
 <size><width>50</width><height>40</height><depth>1</depth></size>
 <object><name>Mass</name><bndbox><xmin>1</xmin><ymin>2</ymin><xmax>11</xmax><ymax>22</ymax></bndbox>
@@ -215,9 +243,10 @@ def cvat(shapes):
 def test_pascal_voc_and_shapes_of_cvat(tmp_path):
     path = tmp_path / "x.xml"
     path.write_text(PASCAL)
-    assert [one.box for one in voc.read_boxes(path)["x.jpg"].boxes["Mass"]] == [(2, 1, 22, 11)]
+    drawn = voc.read_images(path)["x.jpg"].boxes.boxes["Mass"]
+    assert [one.box for one in drawn] == [(2, 1, 22, 11)]
     path.write_text(CVAT)
-    assert set(voc.read_entries(path)["x.jpg"]) == {"Mass", "Nodule"}
+    assert set(voc.read_images(path)["x.jpg"].shapes) == {"Mass", "Nodule"}
     ellipse = read_mask_at(tmp_path, "x.xml#x.jpg/Nodule")
     # Pillow's ellipse differs only along the outline.
     canvas = Image.new("1", (50, 40))
@@ -251,6 +280,20 @@ def test_the_subsets_of_cvat_are_splits(tmp_path):
     keys = {"source": "voc", "root": str(tmp_path), "annotated_classes": ["Mass"]}
     found = voc.find_cases(tmp_path, Dataset.chosen(keys))
     assert {case.case: case.split for case in found} == {"a": "train", "b": "val", "c": "test"}
+
+
+def test_a_file_of_cvat_is_parsed_once(tmp_path, monkeypatch):
+    """It may hold all images of a data set."""
+    cv2.imwrite(str(tmp_path / "x.jpg"), np.zeros((40, 50), np.uint8))
+    (tmp_path / "a.xml").write_text(CVAT)
+    parsed = []
+    monkeypatch.setattr(
+        voc, "_parsed", lambda path, parse=voc._parsed: parsed.append(path) or parse(path)
+    )
+    keys = {"source": "voc", "root": str(tmp_path), "annotated_classes": ["Mass"]}
+    (case,) = voc.find_cases(tmp_path, Dataset.chosen(keys))
+    assert set(case.masks) == {"Mass", "Nodule"}
+    assert len(parsed) == 1
 
 
 @pytest.mark.parametrize("source", ["yolo", "voc", "coco"])
@@ -288,7 +331,7 @@ def test_an_entity_bomb_is_refused(tmp_path):
     path = tmp_path / "x.xml"
     path.write_text('<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>')
     with pytest.raises(InputError, match="cannot be read as XML"):
-        voc.read_boxes(path)
+        voc.read_images(path)
 
 
 def chestx_det_boxes(path):
@@ -319,12 +362,13 @@ SIIM = "ImageId, EncodedPixels\n"
         (lambda p: yolo.read_boxes(p, ["Mass"]), "1 .5 .5 .1 .1\n", "line 1: the class '1' has"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .5 .5 .1\n", "line 1: is not 'class x y"),
         (lambda p: yolo.read_boxes(p, ["Mass"]), "0 .1 .1 .5 .1 .5 .5\n", "6 numbers after"),
-        (voc.read_boxes, cvat('<mask label="Mass" rle="0, 4" left="1" top="1" width="2"/>'),
+        (voc.read_images, cvat('<mask label="Mass" rle="0, 4" left="1" top="1" width="2"/>'),
          "x.jpg, mask 1: a shape 'mask' is not read"),
-        (voc.read_boxes, cvat(f'{CVAT_BOX[:-2]} rotation="30"/>'), "x.jpg, box 1: a rotated box"),
+        (voc.read_images, cvat(f'{CVAT_BOX[:-2]} rotation="30"/>'), "x.jpg, box 1: a rotated box"),
         (chestx_det_boxes, '[{"file_name": "a", "syms": ["Mass"], "boxes": []}]', "boxes and"),
         (coco.read_boxes, "{}", "is not a COCO file"),
-        (voc.read_boxes, "<html/>", "is neither Pascal VOC nor CVAT"),
+        (voc.read_images, cvat("").replace("</ann", '<image name="x.jpg"/></ann'), "listed twice"),
+        (voc.read_images, "<html/>", "is neither Pascal VOC nor CVAT"),
         (jsrt.read_nodules, "nothing", "lists no image with a name such as JPCLN"),
         (ms_cxr.read_phrases, MS_CXR.replace("p10/p10000032", "x"), "does not contain a patient"),
     ],

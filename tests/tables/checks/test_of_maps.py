@@ -5,6 +5,7 @@ import pytest
 
 from fidelity.analysis.checks.faithfulness import GIVEN, join, summarize
 from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY, STABILITY
+from fidelity.analysis.columns.readers import READERS
 from fidelity.base.errors import InputError
 from fidelity.faithfulness.registry import METRICS
 from fidelity.tables.checks.of_maps import check_tables
@@ -20,7 +21,7 @@ def written(folder, name, rows, columns):
     return str(path)
 
 
-def faithfulness():
+def faithfulness(primary="iou"):
     """Return the table of two explainers. The reader's maps are read and have no sensitivity."""
     cases = [f"c{n}" for n in range(6)]
     values = [0.1 * n for n in range(6)]
@@ -29,7 +30,7 @@ def faithfulness():
         | {"infidelity": values[::-1]}
     )
     scores = pd.DataFrame(
-        {"case": cases, "class": "x", "split": "test", "iou": values, "empty_reference": False}
+        {"case": cases, "class": "x", "split": "test", primary: values, "empty_reference": False}
     )
     moved = pd.DataFrame(
         {"case": cases[:3], "class": "x", "split": "test", "sensitivity_max": [0.5, 1.0, None]}
@@ -37,12 +38,12 @@ def faithfulness():
     parts = [
         (
             {"dataset": "d", "classifier": "net", "explainer": name},
-            join(table, scores, "iou", other),
+            join(table, scores, primary, other),
         )
         for name, other in (("lime", moved), ("reader", None))
     ]
     names = ["infidelity", "sensitivity_max"]
-    return summarize(parts, names, "iou", STATISTICS, 1, ["reader"])
+    return summarize(parts, names, primary, STATISTICS, 1, ["reader"])
 
 
 def test_sensitivity_is_summarized_over_the_cases_it_was_asked_of():
@@ -53,6 +54,16 @@ def test_sensitivity_is_summarized_over_the_cases_it_was_asked_of():
     assert (reader["n"], reader["note"]) == (0, GIVEN)
     assert pd.isna(reader["mean"])
     assert table.loc[("lime", "infidelity"), "spearman"] == pytest.approx(1)
+
+
+def test_a_correlation_with_a_distance_is_turned(tmp_path):
+    """A small distance is good, so maps that are faithful where it is large correlate below 0."""
+    table = faithfulness("hausdorff_full")
+    found = table.set_index(["explainer", "metric"]).loc[("lime", "infidelity"), "spearman"]
+    assert found == pytest.approx(-1)
+    path = written(tmp_path, "faithfulness", table, FAITHFULNESS.names)
+    note = check_tables([path], FAMILIES)[1].notes[0]
+    assert "(Infidelity, Sensitivity-max and Hausdorff (full sets)), the sign is" in note
 
 
 def test_all_four_are_laid_out(tmp_path):
@@ -132,3 +143,19 @@ def test_a_table_without_rows_is_left_out_and_a_broken_one_refused(tmp_path):
     broken = written(tmp_path, "sanity", [], SANITY.names[:-1])
     with pytest.raises(InputError, match="median"):
         check_tables([broken], FAMILIES)
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("iou", "lies above minus the margin of equivalence. Below: it lies below 0."),
+        ("assd", "Lower is better. Within: the interval of the difference lies below 0. Below:"),
+    ],
+)
+def test_the_note_on_readers_follows_the_direction(tmp_path, metric, said):
+    row = {"dataset": "d", "split": "test", "classifier": "net", "explainer": "lime"}
+    row |= {"binarization": "half", "class": "x", "metric": metric, "reader": "all", "n": 30}
+    row |= {"n_patients": 30, "conclusion": "within"}
+    path = written(tmp_path, "readers", [row], READERS.names)
+    (table,) = check_tables([path], FAMILIES)
+    assert said in " ".join(table.notes)

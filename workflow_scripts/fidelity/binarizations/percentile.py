@@ -33,7 +33,8 @@ def binarize(
         Boolean (H, W) and the threshold of this map. A shuffled mask may hold pixels equal to it.
 
     Raises:
-        InputError: the percentile is outside [0, 100), or the value of `ties` is unknown.
+        InputError: the percentile is outside [0, 100) or keeps less than one pixel, or the value of
+            `ties` is unknown.
     """
     if not 0 <= percentile < 100:
         raise InputError(
@@ -49,6 +50,13 @@ def binarize(
         )
     # Round first, because 100 - 99.9 is slightly less than 0.1 in binary.
     asked = math.floor(round(map01.size * (100 - percentile) / 100, 6))
+    if not asked:
+        raise InputError(
+            f"percentile {percentile} keeps less than one of the {map01.size} pixels of a mask, so"
+            " every mask would be empty",
+            field="percentile",
+            remedy=f"Use at most {math.floor(1e4 * (100 - 100 / map01.size)) / 1e4:g}",
+        )
     rank = max(map01.size - 1 - asked, 0)
     threshold = np.partition(map01, rank, axis=None)[rank]
     if ties == "shuffled" and threshold > 0:

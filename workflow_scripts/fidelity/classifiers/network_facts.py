@@ -1,4 +1,4 @@
-"""Find out from a network itself what its outputs are and which image sizes it accepts."""
+"""Find out from a network itself what its outputs, its last layers and its image sizes are."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +17,19 @@ TOLERANCE = 1e-3
 SIDES = (224, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 192, 196, 208, 240, 256, 288, 299)
 SIDES += (300, 320, 331, 336, 352, 380, 384, 416, 448, 456, 480, 512, 518, 528, 560, 600, 640, 768)
 SIDES += (896, 1024)
+
+
+def layers_of(network: nn.Module) -> list[list[str]]:
+    """List the names of the layers with parameters, in their order; the heads are the last group.
+
+    Every other group is one layer. A distilled network of timm has several heads, all in one group.
+    """
+    names = list(dict.fromkeys(name.rpartition(".")[0] for name, _ in network.named_parameters()))
+    heads = getattr(network, "pretrained_cfg", {}).get("classifier")
+    # With one head, timm gives a string. It is the last layer, as in other networks.
+    heads = [name for name in names if name in heads] if isinstance(heads, tuple | list) else []
+    rest = [[name] for name in names if name not in heads]
+    return [*rest, heads] if heads else rest
 
 
 @torch.no_grad()

@@ -33,13 +33,18 @@ def relabelled(
 ) -> tuple[list[Case], dict[str, Any]]:
     """Give indexed cases the labels `marked` and `unmarked`, half each by the hash of their ids.
 
+    Unmarked cases lose their reference masks: without a mark, a map cannot be compared with it, so
+    explaining these images would be wasted.
+
     Returns:
         The cases, and the facts of classes.json (see `index_cases`). The maps of an annotated
         source class explain `marked`.
     """
-    sides = (MARKED, UNMARKED)
+    marked = {"labels": (MARKED,), "uncertain": ()}
+    none = {"masks": {}, "readers": {}, "boxes": {}, "reader_boxes": {}}
+    unmarked = {"labels": (UNMARKED,), "uncertain": (), **none}
     found = [
-        replace(case, labels=(sides[hash_of(f"planted {case.case}", size=1) % 2],), uncertain=())
+        replace(case, **(unmarked if hash_of(f"planted {case.case}", size=1) % 2 else marked))
         for case in cases
     ]
     labels = {name: MARKED for name in (*classes["annotated"], MARKED)} | {UNMARKED: UNMARKED}

@@ -61,7 +61,7 @@ METRICS: dict[str, FaithfulnessMetric] = {
         "Relative infidelity",
         "lower",
         False,
-        "the same as a share of what a map of zeros gets",
+        "infidelity, divided by the infidelity of a map of zeros",
         "infidelity",
     ),
     "sensitivity_max": FaithfulnessMetric(

@@ -64,7 +64,7 @@ def _templates(kind: str) -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    from fidelity.presentation.wording import set_value
+    from fidelity.presentation import wording
 
     def safe(value: Any) -> Any:
         # The results of macros are already marked as escaped.
@@ -80,5 +80,6 @@ def _templates(kind: str) -> "Environment":
         keep_trailing_newline=True,
         **(_LATEX_SIGNS if kind == "tex" else {}),
     )
-    environment.filters["set_value"] = set_value
+    environment.filters["set_value"] = wording.set_value
+    environment.globals["wording"] = wording
     return environment

@@ -20,8 +20,8 @@ MEANINGS = {
     "one empty mask is left out.",
     "surface-distance": "Dice and distances by DeepMind's package, with contour points weighted by "
     "the length of contour around them; an empty mask gives infinite distances.",
-    "medpy": "metrics as the package MedPy computes them; HD95 pools both directions, and "
-    "distances from empty masks are left out.",
+    "medpy": "metrics as the package MedPy computes them; HD95 is taken over both directions "
+    "together, and distances from empty masks are left out.",
     "scikit-image": "the Hausdorff distance over all mask pixels by the package scikit-image; from "
     "one empty mask it is infinite.",
     "wsol": "MaxBoxAcc, MaxBoxAccV2 and PxAP by the code of wsolevaluation (weakly supervised "

@@ -34,6 +34,17 @@ _EMPTY = {
         "nan": "undefined",
     },
 }
+# Explains an interval that excludes 0 next to a large p.
+NOT_BY_INTERVAL = (
+    "The interval alone does not decide: unlike p, it is not corrected for the number of pairs"
+)
+UNITS_FIRST = (
+    "Differences and tests average the cases of each {unit} first. So a difference can deviate "
+    "slightly from the difference of the two means."
+)
+CEILING = (
+    "A ceiling shows what can be reached: a network trained on reference masks, or a second reader."
+)
 # Terms of the failure model.
 FACTS = {
     "lesions": "Number of lesions (log)",
@@ -202,13 +213,38 @@ def empty_masks(policy: Mapping[str, str]) -> str:
     both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
     return (
         f"If only the prediction is empty, overlap is 0 and distances are {alone}. Means leave out "
-        f"cases with an empty reference. If the prediction of such a case is empty, too, its own "
-        f"scores are: overlap {both}, distances {far}."
+        f"cases with an empty reference. If both masks of a case are empty, its stored scores are: "
+        f"overlap {both}, distances {far}."
     )
 
 
+def generated_data(dataset: str) -> str:
+    """State that a data set is generated, and what its result is worth."""
+    return (
+        f"The images, patients and readers of {dataset} are generated. So its result shows nothing "
+        "about real patients."
+    )
+
+
+def sign_patterns(permutations: int) -> str:
+    """State which sign patterns the second test uses."""
+    return f"{permutations} random patterns of signs, or all patterns if there are fewer"
+
+
+def corrected_pairs(number: int | None = None) -> str:
+    """State which pairs Holm's correction covers; their number if it is known."""
+    count = "" if number is None else f"{number} "
+    return f"all {count}pairs, null baselines and ceilings included"
+
+
 def unit_note(unit: str) -> str:
-    """State what the unit of analysis is and, if it is the image, why."""
+    """State what the unit of analysis is and, if it is the image, why.
+
+    Args:
+        unit: `patient` or `image`; in a comparison of two studies also both, that of A first.
+    """
+    if " and " in unit:
+        return "Unit of analysis: {} in A, {} in B.".format(*unit.split(" and "))
     if unit == "patient":
         return "Unit of analysis: patient."
     return (

@@ -25,8 +25,8 @@ NOTES = [
     "classifiers, randomised copies and U-Nets. Images that only pad a last batch also "
     "count. A resumed job counts only its last run.",
     "Random numbers are derived from the config's seed, the case, the method and the repeat. Those "
-    "of a training are derived from “Seed of the training”. It is derived from the config's seed "
-    "and the training's number in the classifier's setting “seeds”.",
+    "of a training come from “Seed of the training”. That seed is derived from the config's seed "
+    "and from the training's entry in the classifier's setting “seeds”.",
 ]
 
 

@@ -88,8 +88,8 @@ def cost_table(rows: Sequence[Mapping[str, Any]]) -> Table:
         ]
         for row in whole
     ]
-    header = ["Method", "Classifier", "Jobs", "CPU-hours", "of these, making maps"]
-    header += ["of these, faithfulness and sanity", "Wall-clock hours", "Peak memory, MB"]
+    header = ["Method", "Classifier", "Jobs", "CPU-hours: total", "CPU-hours: making maps"]
+    header += ["CPU-hours: faithfulness and sanity checks", "Wall-clock hours", "Peak memory, MB"]
     return lay_out("cost", header, cells, 6)
 
 

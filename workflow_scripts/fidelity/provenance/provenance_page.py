@@ -38,8 +38,9 @@ def to_page(provenance: Mapping[str, Any]) -> str:
     Returns:
         The page; the JSON file next to it lists every job separately.
     """
+    facts = {**provenance, "inputs": words.with_kind(provenance["inputs"])}
     tables = [
-        _facts("Code, data and classifiers", provenance, SOURCES),
+        _facts("Code, data and classifiers", facts, SOURCES),
         cost_table(cost_rows(provenance["steps"], provenance["dataset"])),
         _steps(provenance),
         _facts("Machine", provenance, ["hardware", "environment"]),
@@ -155,6 +156,8 @@ def _sums(steps: list[Mapping[str, Any]]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    if value is None or value in ([], {}):
+    if value in ([], {}):
+        return "none"
+    if value is None:
         return ABSENT
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -129,7 +129,7 @@ def take_over(
 
     If a listing was not written here, its results were moved, and their records are restored from
     it. Results that are neither listed nor recorded are recomputed, because their origin is
-    unknown.
+    unknown. So are results that were edited or replaced by other files, if other jobs read them.
 
     Args:
         raw: data set → the folder of its acquired files.
@@ -146,9 +146,12 @@ def take_over(
             continue
         stamp = records.stamp(dataset)
         if listing.exists():
-            if stamp.exists() and stamp.read_text() == _hash(listing):
+            own = stamp.exists() and stamp.read_text() == _hash(listing)
+            taken, unknown = 0, _replaced(records, dataset) if own else None
+            if unknown is None:
+                taken, unknown = _restore(records, dataset, places)
+            elif not (unknown or running_mark(dataset).exists()):
                 continue
-            taken, unknown = _restore(records, dataset, places)
             unknown = sorted({*unknown, *_unrecorded(records, folder, patterns)})
             if taken:
                 notes.append(
@@ -213,6 +216,29 @@ def _restore(records: Records, dataset: str, places: Places) -> tuple[int, list[
         elif not own or not _same_time(path, own.get("endtime", 0)):
             unknown.append(path)
     return taken, unknown
+
+
+def _replaced(records: Records, dataset: str) -> list[str] | None:
+    """List the results that jobs read and that have changed since they were computed here.
+
+    Snakemake would not notice: it compares no result with its own record.
+
+    Returns:
+        The results; None if all have other times, because a copy has lost them.
+    """
+    listing = result_origins.read(listing_of(dataset)) or {"results": {}, "texts": []}
+    numbers = {n for entry in listing["results"].values() for n in entry["record"].get("input", ())}
+    read = {listing["texts"][number] for number in numbers}
+    there = [path for path in listing["results"] if path in read and os.path.exists(path)]
+    found = [
+        path
+        for path in there
+        if not _same_time(path, listing["results"][path]["made"])
+        # A killed run may have computed it again.
+        and not _same_time(path, records.read(path).get("endtime", 0))
+        and not records.unfinished(path)
+    ]
+    return None if there and len(found) == len(there) else found
 
 
 def _unrecorded(records: Records, folder: Path, patterns: Sequence[re.Pattern[str]]) -> list[str]:

@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
+from fidelity.datasets.registry import GENERATORS
 from fidelity.presentation import titles
 from fidelity.presentation.titles import in_words
 
@@ -87,7 +89,7 @@ _FACTS = {
     r"code\.commit": "Git commit",
     r"code\.dirty": "Code changed since this commit",
     r"code\.digest": "Fingerprint of the code",
-    r"accepted": "Results",
+    r"accepted": "Results kept in this way",
     r"accepted\[\d+\]\.rule": "Step",
     r"accepted\[\d+\]\.file": "Result",
     r"accepted\[\d+\]\.computed_by": "Fingerprint of the code that computed it",
@@ -135,6 +137,12 @@ def fact(path: str) -> str:
         if found := re.fullmatch(pattern, path):
             return words.format(*map(titles.classifier_title, found.groups()))
     return setting(path.partition(".")[2] or path)
+
+
+def with_kind(inputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Explain the kind of a data set whose images are generated; others stay as they are."""
+    kind = {"source": f"{inputs.get('source')} (generated images)"}
+    return {**inputs, **(kind if inputs.get("source") in GENERATORS else {})}
 
 
 def setting(path: str) -> str:

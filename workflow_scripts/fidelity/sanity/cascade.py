@@ -14,6 +14,7 @@ from torch import nn
 from fidelity.base.errors import InputError
 from fidelity.base.seeding import seed_for
 from fidelity.classifiers.model import Classifier
+from fidelity.classifiers.network_facts import layers_of
 from fidelity.classifiers.randomised import (
     draw_weights,
     estimate_statistics,
@@ -27,7 +28,7 @@ class Stage:
     """How many layers of a network are randomised.
 
     Attributes:
-        depth: 1 = only the last layer; the largest = the whole network.
+        depth: 1 = only the last layer (or all heads); the largest = the whole network.
         layer: dotted name of the randomised layer that is nearest to the input.
         modules: dotted names of all randomised layers.
         share: their share of the network's parameters, in (0, 1].
@@ -54,11 +55,11 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
     Raises:
         InputError: the network has no parameters.
     """
-    layers = [
-        (name, sum(parameter.numel() for parameter in module.parameters(recurse=False)))
+    sizes = {
+        name: sum(parameter.numel() for parameter in module.parameters(recurse=False))
         for name, module in network.named_modules()
-        if any(True for _ in module.parameters(recurse=False))
-    ]
+    }
+    layers = [(names, sum(sizes[name] for name in names)) for names in layers_of(network)]
     if not layers:
         raise InputError(
             "the network has no parameters that could be randomised",
@@ -71,7 +72,8 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
     for depth, length in enumerate(lengths, start=1):
         part = layers[len(layers) - length :]
         share = sum(size for _, size in part) / total
-        found.append(Stage(depth, part[0][0] or "whole network", tuple(n for n, _ in part), share))
+        names = tuple(name for group, _ in part for name in group)
+        found.append(Stage(depth, names[0] or "whole network", names, share))
     return found
 
 

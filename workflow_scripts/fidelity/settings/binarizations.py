@@ -157,7 +157,7 @@ class BoxesRule(Binarization):
     """Threshold of the map. Boxes bound the connected parts strictly above it."""
     of: Literal["maximum", "absolute"] = "maximum"
     """Unit of the threshold: `maximum` = a share of the map's highest value; `absolute` = a value
-    from 0 to 1. Both give the same boxes: maps are scaled so that their highest value is 1."""
+    from 0 to 1. The choice has no effect, because the highest value of every map is 1."""
     connectivity: Literal[4, 8] = 8
     """Whether pixels that touch only at a corner are connected (8) or not (4)."""
     keep: Literal["all", "largest"] = "all"

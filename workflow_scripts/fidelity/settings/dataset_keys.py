@@ -93,9 +93,9 @@ class Dataset(Entry):
     """Classes of the source whose reference masks are scored; all other masks are ignored. Empty
     only with `part: lung`, which has no such masks."""
     labels: dict[str, str | None] = {}
-    """Map from class of the source to class of the classifier. null leaves the images of a class
-    out; in multi-label data, only the label. Merge labels here that differ only in case, spaces or
-    hyphens."""
+    """Map from class of the source to class of the classifier. null leaves out the images of
+    a class. In multi-label data, it leaves out only the label and keeps the images. Merge labels
+    here that differ only in case, spaces or hyphens."""
     pixel_spacing: (
         None | Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
     ) = None
@@ -131,7 +131,7 @@ class Dataset(Entry):
         str, NonNegative | Colour | Annotated[Unique[MaskValue], Field(min_length=1)]
     ] = {}
     """What the values in mask image files mean. Needed only if the run refuses a mask as unclear.
-    Keys: an annotated class, `lung`, `foreground` (masks without an entry of their own) or
+    Keys: an annotated class, `lung`, `foreground` (masks that have no key of their own) or
     `background` (not set = black). Values: a grey value, a palette index, a colour ("#ff0000" or
     [[255, 0, 0]]), or a list of them. See docs/datasets.md."""
     duplicates: Literal["error", "exclude", "keep"] = "error"
@@ -149,9 +149,9 @@ class Dataset(Entry):
     """Near-duplicates have thumbnails (32 x 32 pixels) with at least this correlation. Hashes alone
     would match many different chest radiographs."""
     near_duplicates_of: Unique[Key] = []
-    """Other data sets of this config. Training and validation images that are copies or
-    near-duplicates of a validation or test image there are left out. With [], such pairs are only
-    listed (summary/tables/near_duplicates.csv)."""
+    """Other data sets of this config. Their validation and test images are compared with the
+    training and validation images of this data set. Copies and near-duplicates among the latter
+    are left out. With [], such pairs are only listed (summary/tables/near_duplicates.csv)."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""
     strict: bool = False

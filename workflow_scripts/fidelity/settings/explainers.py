@@ -92,7 +92,7 @@ Baseline = Annotated[
     Literal["black", "mean", "blur"],
     Field(
         description="Image that the attributions start from: black, the image's mean grey value, "
-        "or the blurred image (a Gaussian of a twentieth of its side)."
+        "or the blurred image. The blur's standard deviation is a twentieth of the image's side."
     ),
 ]
 Smoothing = Annotated[

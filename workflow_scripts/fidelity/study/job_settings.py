@@ -8,9 +8,11 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
+from fidelity.base.files import content_hash
 from fidelity.datasets.acquisition import listing
 from fidelity.datasets.splits import SPLITS
 from fidelity.digests import code as digests
@@ -19,7 +21,7 @@ from fidelity.faithfulness.registry import of_given_maps
 from fidelity.maps import imported_paths
 from fidelity.settings.closed_model import Section
 from fidelity.settings.datasets import own_keys
-from fidelity.study.paths import NONE
+from fidelity.study.paths import NONE, RESULTS
 from fidelity.study.study import Pair, Study
 
 # Keys that state where the files of a data set are, but not which cases they hold.
@@ -72,6 +74,17 @@ def part(entry: Section, *keys: str) -> dict[str, Any]:
     """Return some keys of an entry, in the order of `keys`."""
     found = entry.model_dump(include=set(keys))
     return {key: found[key] for key in keys}
+
+
+def _is_result(path: str) -> bool:
+    return Path(path).resolve().is_relative_to(Path(RESULTS).resolve())
+
+
+@cache
+def _hash_of(path: str, size: int, time: int) -> str:
+    """Hash a file once per process, unless its size or time changes."""
+    del size, time
+    return content_hash(path)
 
 
 class JobSettings:
@@ -183,16 +196,33 @@ class JobSettings:
     def weights(self, w: Any) -> dict[str, Any]:
         """Return what decides how the weights of a classifier are read."""
         found = part(self.study.classifiers[w.classifier], *WEIGHT_KEYS)
-        return {**found, "loaded": w.classifier in self.study.loaded}
+        return {**found, "loaded": w.classifier in self.study.loaded, **self._weights_file(w)}
 
     def training(self, w: Any) -> dict[str, Any]:
         """Return what decides the weights of a classifier that is trained here."""
         entry = self.study.classifiers[w.classifier]
-        return {**entry.model_dump(exclude={"seeds"}), "seed": entry.seed}
+        return {
+            **entry.model_dump(exclude={"seeds"}),
+            "seed": entry.seed,
+            **self._weights_file(w),
+        }
 
     def loaded(self, w: Any) -> dict[str, Any]:
         """Return the entry of a classifier that is not trained here."""
-        return self.study.classifiers[w.classifier].model_dump(exclude={"seeds", "training"})
+        entry = self.study.classifiers[w.classifier]
+        return {**entry.model_dump(exclude={"seeds", "training"}), **self._weights_file(w)}
+
+    def _weights_file(self, w: Any) -> dict[str, str]:
+        """Return the hash of the file that `weights` names; empty if it names none.
+
+        Snakemake compares only times: it would miss a file that is older than the result. A file in
+        `results` does not count, because a job of the same run may write it.
+        """
+        weights = self.study.classifiers[w.classifier].weights
+        if weights is None or not os.path.isfile(weights) or _is_result(weights):
+            return {}
+        stat = os.stat(weights)
+        return {"weights_hash": _hash_of(weights, stat.st_size, stat.st_mtime_ns)}
 
     def data_to_check(self, w: Any) -> dict[str, Any]:
         """Return what the check of loaded weights needs to know of the data set."""

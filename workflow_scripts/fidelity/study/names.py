@@ -7,6 +7,7 @@ from typing import get_args
 from pydantic import MISSING
 
 from fidelity.datasets.readers.names import SECOND
+from fidelity.datasets.registry import GENERATORS
 from fidelity.datasets.splits import SPLITS
 from fidelity.explainers.registry import family_of, method_of
 from fidelity.settings.binarizations import PerExplainer, RuleOfOne
@@ -67,6 +68,11 @@ class Names:
         }
 
     @cached_property
+    def generated(self) -> list[str]:
+        """Data sets whose images are generated."""
+        return [name for name, entry in self.datasets.items() if entry.source in GENERATORS]
+
+    @cached_property
     def planted(self) -> list[str]:
         """Data sets with a planted mark that decides the labels."""
         return [n for n, entry in self.datasets.items() if entry.planted is not MISSING]
@@ -122,6 +128,12 @@ class Names:
         """The split for faithfulness and sanity checks: test, otherwise val, otherwise train."""
         splits = self.config.explain.splits
         return next(split for split in reversed(SPLITS) if split in splits)
+
+    @property
+    def shown_splits(self) -> str:
+        """The splits that tables and figures show, in words: test, otherwise all explained ones."""
+        splits = self.config.explain.splits
+        return "test" if "test" in splits else " and ".join(splits)
 
     @cached_property
     def boxed(self) -> dict[str, str]:

@@ -8,7 +8,6 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.registry import METHODS
 from fidelity.settings.closed_model import Section
 from fidelity.settings.documentation import description
@@ -44,6 +43,7 @@ class PageSettings:
             **study.config.explorer.model_dump(),
             **self.jobs.sweep(w),
             "dataset": w.dataset,
+            "generated": w.dataset in study.generated,
             "pairs": study.combinations,
             "classifiers": list(dict.fromkeys(c for c, _ in study.combinations if c != NONE)),
             "families": study.families,
@@ -122,7 +122,7 @@ class PageSettings:
         made = paths.TABLES if study.restored is not None else paths.DATASET
         return {
             **self.paper(w),
-            "generated": study.datasets[w.dataset].source in GENERATORS,
+            "generated": w.dataset in study.generated,
             "planted": w.dataset in study.planted,
             "diagnostic": study.diagnostic,
             "images": study.config.explorer.images,

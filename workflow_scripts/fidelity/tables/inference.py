@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.columns.comparisons import HOLM_WITHIN
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_BINARIZATION,
@@ -28,7 +29,15 @@ from fidelity.presentation.wording import (
     unit_note,
     value_of,
 )
-from fidelity.tables.layout import Section, Table, by_explainer, facts_of, interval_cell, lay_out
+from fidelity.tables.layout import (
+    Section,
+    Table,
+    by_explainer,
+    conclusion_cell,
+    facts_of,
+    interval_cell,
+    lay_out,
+)
 
 # Mark after a number of cases that is too small.
 FEW_MARK = "†"
@@ -60,6 +69,8 @@ def comparison_tables(
     shown = keep_test_split(comparisons)
     others = [name for name, family in families.items() if not explains(family)]
     explaining = ~shown["explainer_a"].isin(others) & ~shown["explainer_b"].isin(others)
+    # All pairs that one correction of p covers, also those that a table does not show.
+    shown = shown.assign(pairs=shown.groupby(HOLM_WITHIN)["p_value"].transform("count"))
     near = shown["binarization"].isin([statistics["primary_binarization"], NO_BINARIZATION])
     near &= (shown["protocol"] == DEFAULT_PROTOCOL) & (shown["family"] == "secondary")
     primary = shown["family"] == "primary"
@@ -84,6 +95,8 @@ def _comparison_table(
 ) -> Table:
     cells: list[list[str]] = []
     headings: dict[int, str] = {}
+    unit = rows["unit_of_analysis"].iloc[0]
+    several = unit == "patient" or bool((rows["n_patients"] < rows["n"]).any())
     keys = ["classifier", "class", "binarization", "metric"]
     for (classifier, name, _, metric), block in rows.groupby(keys, sort=False):
         who = f"{titles.classifier_title(classifier)}, {class_title(name)}"
@@ -92,19 +105,22 @@ def _comparison_table(
             [
                 titles.explainer_title(row["explainer_a"]),
                 titles.explainer_title(row["explainer_b"]),
-                _size(row),
+                f"{int(row['n_patients'])}" + f" ({int(row['n'])})" * several,
                 interval_cell(row, row["metric"], ("mean_difference", "ci_low", "ci_high")),
                 value_of("effect_size", row["effect_size"]),
                 p_cell(row["p_adjusted"]),
                 p_cell(row["p_permutation_adjusted"]),
-                "not drawn"
-                if classifier in useless
-                else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
+                conclusion_cell(
+                    row["mean_difference"],
+                    "not drawn"
+                    if classifier in useless
+                    else CONCLUSIONS.get(row["conclusion"], row["conclusion"]),
+                ),
             ]
             for row in block.to_dict("records")
         ]
-    unit = rows["unit_of_analysis"].iloc[0]
-    header = ["A", "B", f"n {unit}s" + (" (images)" if unit == "patient" else ""), "A − B"]
+    corrected = rows.groupby(HOLM_WITHIN)["pairs"].agg(["size", "first"])
+    header = ["A", "B", f"n {unit}s" + " (cases)" * several, "A − B"]
     header += ["rank-biserial", "p (Wilcoxon)", "p (sign flips)", "Conclusion"]
     binarizations = [key for key in rows["binarization"].unique() if key != NO_BINARIZATION]
     return lay_out(
@@ -120,16 +136,13 @@ def _comparison_table(
         **facts_of(rows),
         binarizations=listed(map(titles.binarization_title, binarizations)),
         unit=unit_note(unit),
+        several=several,
         interval=confidence(statistics),
         statistics=statistics,
-        infinite=bool(np.isinf(rows["mean_difference"].to_numpy(dtype=float)).any()),
+        pairs=corrected["first"].iloc[0] if corrected["first"].nunique() == 1 else None,
+        hidden=bool((corrected["size"] < corrected["first"]).any()),
+        infinite=bool((~np.isfinite(rows["mean_difference"]) & (rows["n"] > 0)).any()),
     )
-
-
-def _size(row: Mapping[str, Any]) -> str:
-    """Write the number of patients and of their images."""
-    patients, images = int(row["n_patients"]), int(row["n"])
-    return str(images) if row["unit_of_analysis"] == "image" else f"{patients} ({images})"
 
 
 def strata_tables(
@@ -242,12 +255,17 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
 
 
 def _note(note: str) -> str:
-    """Write the note of a fit as a sentence, with titles of the classifiers that were left out."""
+    """Write the note of a fit as a sentence, with titles of the explainers and classifiers."""
 
     def title(found: re.Match[str]) -> str:
         return found[1] + ", ".join(map(titles.classifier_title, found[2].split(", ")))
 
+    def first(found: re.Match[str]) -> str:
+        classifier = f" with {titles.classifier_title(found[3])}" if found[3] else ""
+        return f"{found[1]}{titles.explainer_title(found[2])}{classifier}"
+
     note = re.sub(r"(drawn from them: )(.*)$", title, note)
+    note = re.sub(r"(mean of )([^ ;]+)(?: with ([^ ;]+))?", first, note)
     return f"{note[:1].upper()}{note[1:]}." if note else ""
 
 

@@ -4,6 +4,7 @@ No value is set in bold: calling a value the best would need a test, and the tes
 comparisons.csv.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -15,6 +16,7 @@ from fidelity.explainers.registry import FAMILY_ORDER, explains
 from fidelity.presentation import titles
 from fidelity.presentation.page import paragraphs
 from fidelity.presentation.wording import (
+    ABSENT,
     class_title,
     classes_title,
     digits_of,
@@ -109,6 +111,11 @@ def interval_cell(
     """
     values = [row[name] for name in names]
     return with_interval(*values, digits_of(metric, *values[:decide]))
+
+
+def conclusion_cell(difference: float, conclusion: str) -> str:
+    """Write a conclusion; "–" if there was no difference to test."""
+    return ABSENT if math.isnan(difference) else conclusion
 
 
 def by_explainer(

@@ -28,7 +28,7 @@ from fidelity.presentation.wording import (
     unit_note,
     with_interval,
 )
-from fidelity.tables.layout import Table, by_family, interval_cell, lay_out
+from fidelity.tables.layout import Table, by_family, conclusion_cell, interval_cell, lay_out
 from fidelity.tables.localization import spreads
 from fidelity.tables.quality import quality_note
 from fidelity.tables.results import Results
@@ -164,7 +164,9 @@ def _reference(
     if not nulls:
         return names[0], "explainer"
     best = min if direction == "lower" else max
-    return best(nulls, key=lambda name: means[name]), "null"
+    # A null baseline without any value is the reference only if no other one has a value.
+    known = [name for name in nulls if not np.isnan(means[name])]
+    return best(known or nulls, key=lambda name: means[name]), "null"
 
 
 def _against(
@@ -180,5 +182,5 @@ def _against(
     return [
         with_interval(pair.difference, pair.low, pair.high, digits, sign=True),
         p_cell(pair.p_adjusted),
-        NOT_DRAWN if useless else CONCLUSIONS[pair.conclusion],
+        conclusion_cell(pair.difference, NOT_DRAWN if useless else CONCLUSIONS[pair.conclusion]),
     ]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from fidelity.presentation import titles
-from fidelity.presentation.wording import digits_of, with_interval
+from fidelity.presentation.wording import digits_of, listed, with_interval
 from fidelity.tables.layout import Table
 from fidelity.tables.results import Qualities
 from fidelity.verdict.chance_words import question, withheld
@@ -18,17 +18,18 @@ def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -
     Returns:
         One sentence; None if nothing is known about them.
     """
-    parts = []
+    parts, splits = [], {}
     for name in classifiers:
         found = quality.get((dataset, name))
         if found:
+            splits[found.split] = None
             told = [
                 f"{title} {with_interval(rated.value, rated.low, rated.high, digits_of(measure))}"
                 for measure, title in SHOWN.items()
                 if (rated := found.measures.get(measure))
             ]
             parts.append(f"{titles.classifier_title(name)} {', '.join(told)} (n = {found.n})")
-    return f"Classification of the test split: {'; '.join(parts)}." if parts else None
+    return f"Classification of the {listed(splits)} split: {'; '.join(parts)}." if parts else None
 
 
 def with_chance_notes(

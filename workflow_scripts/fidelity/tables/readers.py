@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-from fidelity.analysis.localization import pooled_classes
+from fidelity.analysis.localization import direction_of, pooled_classes
 from fidelity.datasets.readers.names import ALL
 from fidelity.presentation import titles
 from fidelity.presentation.wording import class_title, metric_title
@@ -15,7 +15,7 @@ CONCLUSIONS = {
     "within": "within",
     "below": "below",
     "none_shown": "not shown",
-    "few_cases": "too few cases",
+    "few_cases": "too few",
 }
 # Columns of a value and its interval: of the explainer, of the reader, of their difference.
 COMPARED = (
@@ -77,5 +77,6 @@ def reader_tables(readers: pd.DataFrame, families: Mapping[str, str]) -> list[Ta
     header = ["Classifier", "Method", "Family", "Reader left out", "n", "Score of the method"]
     header += ["Score of the reader", "Difference", "Human disagreement"]
     told = {"where": place_of(readers.drop(columns="class")), "metric": metric_title(metric)}
+    told["lower"] = direction_of(metric) == "lower"
     names = {"file": "readers", "classifiers": pooled["classifier"]}
     return [lay_out("readers", header, rows, 5, headings, **names, **told)]

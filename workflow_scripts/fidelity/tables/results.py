@@ -11,6 +11,7 @@ from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
 from fidelity.analysis.columns.comparisons import COMPARISONS
 from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.analysis.localization import counted_units
 
 Qualities = Mapping[tuple[str, str], Quality]
 
@@ -59,6 +60,5 @@ class Results:
         units = set(self.comparisons["unit_of_analysis"])
         if units:
             return "patient" if "patient" in units else "image"
-        several = (self.localization["n_patients"] < self.localization["n"]).any()
-        by_patient = self.settings["statistics"]["cluster"] == "patient"
-        return "patient" if several and by_patient else "image"
+        by_case = self.settings["statistics"]["cluster"] == "case"
+        return "image" if by_case else counted_units(self.localization)

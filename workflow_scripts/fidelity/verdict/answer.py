@@ -8,8 +8,21 @@ from typing import Any
 
 from fidelity.explainers.registry import explains
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.titles import dataset_title, explainer_title, plain_title
-from fidelity.presentation.wording import amount, counted, listed, p_value, value_of
+from fidelity.presentation.titles import (
+    classifier_title,
+    dataset_title,
+    explainer_title,
+    plain_title,
+)
+from fidelity.presentation.wording import (
+    NOT_BY_INTERVAL,
+    UNITS_FIRST,
+    amount,
+    counted,
+    listed,
+    p_value,
+    value_of,
+)
 
 _TOLD = {
     "better": "shown to be better than",
@@ -18,11 +31,10 @@ _TOLD = {
     "none_shown": "not shown to differ from",
     "absent": "not compared with",
 }
-# Explains an interval that excludes 0 next to a large p.
-BOTH = "The interval alone does not decide: unlike p, it is not corrected for the number of pairs"
-PATIENTS = (
-    "Differences and tests average the cases of each patient first. So a difference can deviate "
-    "slightly from the difference of the two means."
+# Explains an interval that excludes 0 although no difference was shown.
+SIGNS = (
+    "Few large differences decide the mean, and most are of the other sign (rank-biserial "
+    "correlation {effect})"
 )
 
 
@@ -40,11 +52,18 @@ class Answer:
 
 
 def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
-    """List the answers in a verdict.json, one per classifier; empty if the file is missing."""
+    """List the answers in a verdict.json, one per classifier; empty if the file is missing.
+
+    Answers of several classifiers begin with the classifier, because they can contradict.
+    """
     if not verdict.exists():
         return []
     chapters = json.loads(verdict.read_text(encoding="utf-8"))["chapters"]
-    return [answer(chapter, families).sentence for chapter in chapters]
+    found = [answer(chapter, families).sentence for chapter in chapters]
+    if len(chapters) == 1:
+        return found
+    names = [classifier_title(chapter["classifier"]) for chapter in chapters]
+    return [f"{name}: {text}" for name, text in zip(names, found, strict=True)]
 
 
 def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
@@ -91,17 +110,19 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         if against.get("worse")
     ]:
         details.append(" ".join(f"{who} is {told}." for who, told in worse))
-    if any(
-        row["unit_of_analysis"] == "patient" and row["n"] > row["n_units"]
-        for part in headline
-        for row in part["numbers"].get("comparisons", ())
-    ):
-        details.append(PATIENTS)
+    averaged = [UNITS_FIRST.format(unit=unit) for unit in ("patient", "image")]
+    details += [part["text"] for part in headline if part["text"] in averaged]
     value = value_of(metric, best["mean"])
     where = f"On {dataset_title(chapter['dataset'])}, {title} has"
-    if len(real) > 1:
-        which = "lowest (best)" if METRICS[metric].direction == "lower" else "highest"
-        text = f"{where} the {which} mean {title_of(metric)} of {len(real)} explainers ({value})"
+    which = "lowest (best)" if METRICS[metric].direction == "lower" else "highest"
+    rivals = [n for part in real if (n := part["numbers"])["mean"] is not None]
+    level = [n["explainer"] for n in rivals if n["mean"] == best["mean"]]
+    of_all = f"{which} mean {title_of(metric)} of {len(rivals)} explainers ({value})"
+    if len(level) > 1:
+        who = listed(map(explainer_title, level))
+        text = f"On {dataset_title(chapter['dataset'])}, {who} share the {of_all}"
+    elif len(rivals) > 1:
+        text = f"{where} the {of_all}"
     else:
         text = f"{where} a mean {title_of(metric)} of {value}"
     ahead = strongest and strongest["mean"] is not None and strongest["mean"] - best["mean"]
@@ -109,22 +130,28 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
         null = plain_title(strongest["explainer"])
         known = value_of(metric, strongest["mean"])
         return Answer(f"{text}, but the null baseline {null} has a better mean ({known}).", details)
-    return Answer(f"{text}{_against_nulls(nulls)}.", details)
+    if worse := others.get("worse"):
+        # The means may be over different cases, or patients may differ in their numbers of cases.
+        who = listed(map(explainer_title, worse))
+        text += f", but is shown to be worse than {who} in the paired comparison"
+        return Answer(f"{text}.", details)
+    return Answer(f"{text}{'' if len(level) > 1 else _against_nulls(nulls)}.", details)
 
 
 def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
     """State how many null baselines an explainer was shown to beat; empty without tests."""
-    total = sum(len(names) for outcome, names in outcomes.items() if outcome != "absent")
+    total = sum(map(len, outcomes.values()))
+    tested = total - len(outcomes.get("absent", []))
     beaten = len(outcomes.get("better", []))
-    if not total:
+    if not tested:
         return ""
-    if beaten == total:
-        which = "the null baseline" if total == 1 else f"all {total} null baselines"
+    if beaten == tested:
+        which = f"all {total} null baselines" if beaten == total > 1 else _share(beaten, total)
         return f", and is shown to be better than {which}"
     if worse := len(outcomes.get("worse", [])):
         return f", but is shown to be worse than {_share(worse, total)}"
-    which = f"{total - beaten} of {total} null baselines" if beaten else "any null baseline"
-    which = "the null baseline" if total == 1 else which
+    none = tested == total > 1 and not beaten
+    which = "any null baseline" if none else _share(tested - beaten, total)
     return f", but is not shown to be better than {which}"
 
 
@@ -202,5 +229,9 @@ def _differences(rows: Sequence[Mapping[str, Any]], outcome: str) -> str:
         return f" (differences {low} to {high}, {each} {p})"
     low, high = (value_of(metric, rows[0][end], values[0]) for end in ("ci_low", "ci_high"))
     told = f" (difference {amount(metric, values[0])}, interval {low} to {high}, corrected p {p})"
-    unclear = rows[0]["ci_low"] * rows[0]["ci_high"] > 0 and outcome == "none_shown"
-    return f"{told}. {BOTH}" if unclear else told
+    if outcome != "none_shown" or rows[0]["ci_low"] * rows[0]["ci_high"] <= 0:
+        return told
+    effect = rows[0]["effect_size"]
+    if effect * values[0] > 0:
+        return f"{told}. {NOT_BY_INTERVAL}"
+    return f"{told}. {SIGNS.format(effect=value_of('effect_size', effect))}"

@@ -165,13 +165,13 @@ def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
         values = value_of(primary, mean, old), value_of(primary, old, mean)
         parts.append(f"{explainer_title(name)} {values[0]} (with them {values[1]})")
         told[name] = {
-            "n": int(row["n"]),
+            "n": int(row["n"] - row["n_undefined"]),
             "mean": mean,
             "ci_low": float(row["ci_low"]),
             "ci_high": float(row["ci_high"]),
             "with_them": old,
         }
-    n = int(means["n"].max())
+    n = int((means["n"] - means["n_undefined"]).max())
     yield Sentence(
         f"Without these cases the mean {title_of(primary)} is, over {counted(n, 'case')}: "
         f"{', '.join(parts)}.",

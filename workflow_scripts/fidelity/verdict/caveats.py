@@ -44,7 +44,7 @@ def mean_ranks(evidence: Evidence) -> Section:
     for cls in sorted(evidence.classes, key=lambda name: name != evidence.pooled):
         rows = chosen[chosen["class"] == cls].sort_values("mean_rank", kind="stable")
         if len(rows) > 1 and rows["mean_rank"].notna().all():
-            told.append(_ranks(rows, cls, _unit_name(evidence)))
+            told.append(_ranks(rows, cls, evidence.unit))
     nothing = note("Fewer than two explainers have ranks.")
     return Section(
         "Who ranks best?",
@@ -106,13 +106,13 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     if not np.isnan(difference):
         near = rows["mean_rank"] - first["mean_rank"] < difference
         tied = list(map(explainer_title, rows.loc[near, "explainer"]))[1:]
+        several = (rows["mean_rank"] == first["mean_rank"]).sum() > 1
         shown = value_of("critical_difference", difference)
         text += f" Nemenyi's test: ranks closer than {shown} do not differ significantly."
         if tied:
             best = explainer_title(first["explainer"])
-            text += (
-                f" So by this test, the best, {best}, is not shown to differ from {listed(tied)}."
-            )
+            best = best if several else f"the best, {best},"
+            text += f" So by this test, {best} is not shown to differ from {listed(tied)}."
     facts_of = {
         "class": cls,
         "mean_ranks": dict(zip(rows["explainer"], rows["mean_rank"], strict=True)),
@@ -123,29 +123,54 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     return Sentence(text, "note", "primary", facts_of)
 
 
-def _unit_name(evidence: Evidence) -> str:
-    units = {row.unit for row in evidence.comparisons}
-    return units.pop() if len(units) == 1 else "unit"
-
-
 def _unit(evidence: Evidence) -> Iterator[Sentence]:
-    rows = evidence.primary(evidence.pooled)
+    """State the unit of analysis, and warn if it has too few members for a test."""
+    rows = [row for row in evidence.primary(evidence.pooled) if row.n_units]
     if not rows:
         return
-    units = min(row.n_units for row in rows)
-    what = (
-        "The unit of analysis is the patient: intervals resample patients, and differences and "
-        "tests average the scores of a patient's images first"
-        if rows[0].unit == "patient"
-        else "The unit of analysis is the image: the data set does not list patients, or none has "
-        "two images. If patients have several images, intervals are too narrow"
-    )
-    yield note(f"{what} ({counted(units, rows[0].unit)}).", unit=rows[0].unit, n_units=units)
-    if cannot_show(units, len(rows), evidence.study.statistics["alpha"]):
-        yield warning(
-            f"With {counted(units, rows[0].unit)} and {counted(len(rows), 'pair')} to correct for, "
-            "hardly any test can reach significance. “No difference was shown” then means nothing."
+    unit, counts = rows[0].unit, sorted({row.n_units for row in rows})
+    span = f"{counts[0]} to " * (len(counts) > 1) + counted(counts[-1], unit)
+    several = any(row.n_units < row.n for row in rows)
+    what = _unit_words(unit, several, evidence.study.statistics.get("cluster") == "case")
+    yield note(f"{what} ({span}).", unit=unit, n_units=counts[-1])
+    alpha = evidence.study.statistics["alpha"]
+    weak = [row for row in rows if cannot_show(row.n_units, len(rows), alpha)]
+    if weak:
+        most, pairs = counted(max(row.n_units for row in weak), unit), counted(len(rows), "pair")
+        text = (
+            f"With {most} and {pairs} to correct for, hardly any test can reach significance."
+            if len(weak) == len(rows)
+            else f"{len(weak)} of {pairs} have at most {most}: hardly any of their tests can reach "
+            "significance."
         )
+        yield warning(f"{text} “No difference was shown” then means nothing.")
+
+
+def _unit_words(unit: str, several: bool, requested: bool) -> str:
+    """Describe the unit of analysis.
+
+    Args:
+        several: whether a unit has several cases.
+        requested: whether the config requests images as units.
+    """
+    if unit == "patient":
+        return (
+            "The unit of analysis is the patient: intervals resample patients, and differences and "
+            "tests average the cases of each patient first"
+        )
+    why = (
+        "statistics.cluster is “case”"
+        if requested
+        else "the data set does not list patients, or none has two images"
+    )
+    classes = (
+        "An image has one case per class with a reference; differences and tests average these "
+        "cases first. "
+    )
+    return (
+        f"{classes * several}The unit of analysis is the image: {why}. If patients have several "
+        "images, intervals are too narrow"
+    )
 
 
 def _lungs(evidence: Evidence) -> Iterator[Sentence]:
@@ -259,6 +284,10 @@ def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
 def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:
     """Warn where equivalence means little, because both means are below the margin."""
     rows, statistics = primary_means(evidence), evidence.study.statistics
+    metric = METRICS[statistics["primary"]]
+    # For a distance, small means are good, and no pair is called equivalent.
+    if metric.direction != "higher" or metric.unit != "1":
+        return
     margin = statistics["margin"]
     low = {name: float(mean) for name, mean in rows["mean"].items() if abs(mean) < margin}
     if len(low) < 2 or not set(low) & set(evidence.real):
@@ -295,7 +324,10 @@ def ranked_means(evidence: Evidence, cls: str | None = None) -> pd.DataFrame:
 
 def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
     rows = primary_means(evidence)
-    if rows.empty:
+    if not (rows["n"] > 0).any():
+        if len(rows):
+            yield warning("No case has a reference that is not empty, so nothing was scored.")
+        yield from _empty_references(rows)
         return
     for column, what, none in (
         ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
@@ -315,6 +347,10 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
         if parts and column == "n_empty_prediction":
             text += " Their overlap with a reference is 0."
         yield (warning if parts else note)(text, **{column: counts})
+    yield from _empty_references(rows)
+
+
+def _empty_references(rows: pd.DataFrame) -> Iterator[Sentence]:
     if len(rows) and (empty := int(rows["n_empty_reference"].max())):
         yield note(
             f"{counted(empty, 'case')} with an empty reference mask {'is' if empty == 1 else 'are'}"

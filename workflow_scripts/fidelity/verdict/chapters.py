@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_CLASSIFIER
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, protocol_title
+from fidelity.presentation.wording import corrected_pairs
 from fidelity.verdict.cases_used import with_cases
 from fidelity.verdict.caveats import foundations, mean_ranks, secondary
 from fidelity.verdict.classifier import alarms, without_its_explainers
@@ -13,7 +14,7 @@ from fidelity.verdict.faithfulness import uses_what_they_show
 from fidelity.verdict.flips import ranking_flips
 from fidelity.verdict.pairs import beats_nulls, beats_others, below_ceilings
 from fidelity.verdict.readers import within_disagreement
-from fidelity.verdict.short import headline
+from fidelity.verdict.short import headline, units_first
 from fidelity.verdict.structure import Chapter, Section
 
 
@@ -24,19 +25,26 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
 
 def _chapter(evidence: Evidence) -> Chapter:
     statistics = evidence.study.statistics
+    pairs = sum(row.n_units > 0 for row in evidence.primary(evidence.pooled))
     setting = (
         f"Primary comparison: {title_of(statistics['primary'])} on the test split, with the "
         f"binarization “{binarization_title(statistics['primary_binarization'])}” and the protocol "
-        f"“{protocol_title(DEFAULT_PROTOCOL)}”. Holm's correction of p covers all "
-        f"{len(evidence.primary(evidence.pooled))} pairs, null baselines and ceilings included; "
-        "single classes are corrected separately."
+        f"“{protocol_title(DEFAULT_PROTOCOL)}”. "
     )
+    if pairs > 1:
+        setting += (
+            f"Holm's correction of p covers {corrected_pairs(pairs)}; single classes are corrected "
+            "separately."
+        )
+    else:
+        told = "There is only one pair, so p needs no correction."
+        setting += told if pairs else "There is no pair to compare."
     judged = evidence if evidence.concludes else without_its_explainers(evidence)
     return Chapter(
         evidence.dataset,
         evidence.classifier,
         setting,
-        [*alarms(evidence), *headline(judged)],
+        [*alarms(evidence), *headline(judged), *units_first(judged)],
         list(_sections(judged)),
         {} if evidence.quality is None else evidence.quality.facts(),
     )

@@ -18,6 +18,7 @@ from fidelity.presentation.wording import (
     number,
     p_value,
     set_value,
+    value_of,
 )
 from fidelity.verdict.structure import Outcome, Sentence
 
@@ -158,7 +159,10 @@ def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
     outcome = comparison.outcome
     title = title_of(metric)
     if outcome == "absent":
-        text = f"{first} and {second} could not be compared: no case has a {title} of both."
+        why = f"no case has a value of {title} for both"
+        if comparison.n_units:
+            why = f"{title} is infinite for some cases of both, so the mean difference is undefined"
+        text = f"{first} and {second} could not be compared: {why}."
         return Sentence(text, outcome, comparison.family, facts(comparison))
     if outcome == "equivalent":
         margin = set_value(statistics["margin"])
@@ -265,7 +269,11 @@ def facts(comparison: Comparison) -> dict[str, Any]:
 
 
 def _notes(comparison: Comparison, statistics: Mapping[str, Any]) -> str:
-    """Add limitations to a difference that was shown."""
+    """Add limitations to a difference that was shown, or why a clear one was not."""
+    clear = comparison.p_adjusted < statistics["alpha"] and comparison.low * comparison.high > 0
+    if comparison.outcome == "none_shown" and clear:
+        effect = value_of("effect_size", comparison.effect_size)
+        return f"; the rank-biserial correlation, {effect}, does not have the sign of the mean"
     if comparison.outcome not in ("better", "worse"):
         return ""
     notes = ""

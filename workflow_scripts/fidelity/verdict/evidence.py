@@ -10,12 +10,14 @@ from fidelity.analysis.chance import Quality, qualities
 from fidelity.analysis.localization import (
     ALL_CLASSES,
     classifiers_in,
+    counted_units,
     keep_test_split,
     of_classifier,
 )
 from fidelity.datasets.cases import Case
 from fidelity.explainers.registry import explains
 from fidelity.presentation.titles import ordered
+from fidelity.presentation.wording import counted
 from fidelity.verdict.compared_pair import Comparison, read_rows
 
 
@@ -73,7 +75,7 @@ class Study:
     """The settings that the verdict needs.
 
     Attributes:
-        statistics: primary, primary_binarization, alpha, margin.
+        statistics: primary, primary_binarization, alpha, margin, cluster.
         families: explainer → perturbation, cam, gradient, baseline or ceiling.
         bases: classifier → its key in the config, before seeds were expanded.
         confounded: explainer or binarization → how its treatment differs from that of all others.
@@ -125,6 +127,22 @@ class Evidence:
     def pooled(self) -> str:
         """The class of the headline: all classes together, or the only one."""
         return ALL_CLASSES if ALL_CLASSES in self.classes else self.classes[0]
+
+    @property
+    def unit(self) -> str:
+        """The unit of analysis, `patient` or `image`; without comparisons, from the counts."""
+        units = {row.unit for row in self.comparisons}
+        if units:
+            return units.pop() if len(units) == 1 else "unit"
+        by_case = self.study.statistics.get("cluster") == "case"
+        return "image" if by_case else counted_units(self.localization)
+
+    def size(self, cases: int, units: int) -> str:
+        """Write a number of cases and, if it is smaller, that of patients or images."""
+        told = counted(cases, "case")
+        by_case = self.study.statistics.get("cluster") == "case"
+        of = "patient" if by_case else self.unit
+        return told if units >= cases else f"{told} of {counted(units, of)}"
 
     def of_family(self, *families: str) -> list[str]:
         """Name the explainers of some families, in order."""

@@ -113,7 +113,7 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
     if behind:
         parts.append(f"was shown to be less faithful than {listed(behind)}")
     if neither:
-        parts.append(f"was not shown to differ from any null baseline {listed(neither)}")
+        parts.append(f"was not shown to differ from any null baseline {listed(neither, 'or')}")
     outcome: Outcome = "note" if ahead and behind else "none_shown"
     if ahead and not behind:
         outcome = "better"

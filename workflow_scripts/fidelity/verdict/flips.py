@@ -1,9 +1,11 @@
 """Find the protocols, binarizations and metrics that reverse the order of two explainers."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from itertools import combinations
+
+import numpy as np
 
 from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL
 from fidelity.metrics.registry import title_of
@@ -53,6 +55,7 @@ def ranking_flips(evidence: Evidence) -> Section:
     """Answer for every pair of explainers, in the primary metric and over all metrics."""
     primary = evidence.study.statistics["primary"]
     rows = without_repeats(row for row in evidence.comparisons if row.cls == evidence.pooled)
+    main = {_setting(row) for row in evidence.primary(evidence.pooled)}
     metrics = dict.fromkeys(row.metric for row in rows)
     own = [row for row in rows if row.metric == primary]
     scopes = [(title_of(primary), f"By {title_of(primary)}", own)]
@@ -67,7 +70,7 @@ def ranking_flips(evidence: Evidence) -> Section:
             if (order := order_of(*pair, of_scope)) is not None
         ]
         if orders:
-            told = [_sentence(order, lead) for order in orders]
+            told = [_sentence(order, lead, main) for order in orders]
             told = [_count(lead, orders), *told] if len(orders) > 1 else told
             if of_scope is rows:
                 names = listed(map(title_of, metrics))
@@ -81,10 +84,10 @@ def ranking_flips(evidence: Evidence) -> Section:
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
-        "mask) and protocol (conventions of metrics). The counts leave out three things: rules "
-        "that use the reference mask, protocols that only repeat another's differences and "
-        "intervals, and undefined differences. Tests are corrected within each setting. This "
-        "section shows where a conclusion depends on a choice; it is not additional evidence.",
+        "mask) and protocol (conventions of metrics). Not counted are: binarizations that use the "
+        "reference mask; protocols that give the same differences and intervals as another "
+        "protocol; differences that cannot be computed. Tests are corrected within each setting. "
+        "This section shows where a conclusion depends on a choice; it is not additional evidence.",
     )
 
 
@@ -120,7 +123,7 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
         for cls in evidence.classes
         if cls != ALL_CLASSES
     }
-    if len({tuple(found) for found in means.values()}) < 2:
+    if not _reversed(list(means.values())):
         return []
     told = [
         f"{cls}: {', '.join(f'{explainer_title(n)} {value_of(metric, v)}' for n, v in of.items())}"
@@ -130,6 +133,15 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
     order = f"The order by mean {title_of(metric)} differs between classes ({who})."
     text = f"{order} {'; '.join(told)}."
     return [warning(text, means=means)]
+
+
+def _reversed(means: Sequence[Mapping[str, float]]) -> bool:
+    """Check whether two explainers are in one order in a class and in the other in another."""
+    signs = [
+        {np.sign(of[a] - of[b]) for of in means if a in of and b in of}
+        for a, b in combinations(dict.fromkeys(name for of in means for name in of), 2)
+    ]
+    return any({-1, 1} <= found for found in signs)
 
 
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
@@ -145,17 +157,20 @@ def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}
     for row in between(rows, a, b):
-        setting = (row.metric, row.protocol, row.binarization)
         if row.ahead:
-            ahead[row.ahead].append(setting)
+            ahead[row.ahead].append(_setting(row))
         if row.outcome in shown:
-            shown[row.outcome].append(setting)
+            shown[row.outcome].append(_setting(row))
     total = len(ahead[1]) + len(ahead[-1])
     if not total:
         return None
     if len(ahead[-1]) > len(ahead[1]):
         return Order(b, a, total, ahead[-1], ahead[1], shown["worse"], shown["better"])
     return Order(a, b, total, ahead[1], ahead[-1], shown["better"], shown["worse"])
+
+
+def _setting(row: Comparison) -> Setting:
+    return row.metric, row.protocol, row.binarization
 
 
 def _count(lead: str, orders: Sequence[Order]) -> Sentence:
@@ -173,7 +188,8 @@ def _count(lead: str, orders: Sequence[Order]) -> Sentence:
     return warning(text, pairs=len(orders), flips=len(flips), by_tests=len(by_tests))
 
 
-def _sentence(order: Order, lead: str) -> Sentence:
+def _sentence(order: Order, lead: str, main: Set[Setting]) -> Sentence:
+    """State who is ahead in which settings; `main`: the settings of the primary comparisons."""
     a, b = explainer_title(order.leader), explainer_title(order.other)
     total = counted(order.settings, "setting")
     numbers = {**asdict(order), "flips": order.flips, "flips_by_tests": order.flips_by_tests}
@@ -181,7 +197,7 @@ def _sentence(order: Order, lead: str) -> Sentence:
     if not order.flips:
         where = f"in all {total}" if order.settings > 1 else "in the only setting"
         text = f"{lead}, {a} has a better mean than {b} {where}"
-        return note(f"{text} ({_shown(order.leader_shown, order.settings)}).", **numbers)
+        return note(f"{text} ({_shown(order, several, main)}).", **numbers)
     others = "one" if len(order.other_ahead) == 1 else len(order.other_ahead)
     text = (
         f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} has "
@@ -206,10 +222,16 @@ def _sentence(order: Order, lead: str) -> Sentence:
     return note(text, **numbers)
 
 
-def _shown(settings: Sequence[Setting], total: int) -> str:
-    if len(settings) == total:
-        return "significant in each" if total > 1 else "significant"
-    return f"significant in {len(settings) or 'none'}"
+def _shown(order: Order, several: bool, main: Set[Setting]) -> str:
+    """State in which settings the leader, ahead in all of them, was shown to be better."""
+    shown = order.leader_shown
+    if len(shown) == order.settings:
+        return "significant in each" if order.settings > 1 else "significant"
+    if not shown:
+        return "significant in none"
+    here = main.intersection(order.leader_ahead)
+    apart = "; not in the primary setting" if here and not here.intersection(shown) else ""
+    return f"significant in {len(shown)}: {_named(shown, several)}{apart}"
 
 
 def _named(settings: Sequence[Setting], several: bool) -> str:

@@ -23,22 +23,31 @@ def to_json(chapters: Sequence[Chapter]) -> str:
     return json.dumps(_without_nan(content), indent=1, ensure_ascii=False) + "\n"
 
 
-def to_markdown(chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any]) -> str:
-    """Write GitHub Markdown, names escaped."""
-    return _page("verdict.md.j2", chapters, dataset, statistics).rstrip() + "\n"
+def to_markdown(
+    chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any], generated: bool
+) -> str:
+    """Write GitHub Markdown, names escaped; `generated`: whether the images are."""
+    return _page("verdict.md.j2", chapters, dataset, statistics, generated).rstrip() + "\n"
 
 
-def to_html(chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any]) -> str:
+def to_html(
+    chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any], generated: bool
+) -> str:
     """Write one standalone page without scripts or outside resources."""
-    return _page("verdict.html.j2", chapters, dataset, statistics)
+    return _page("verdict.html.j2", chapters, dataset, statistics, generated)
 
 
 def _page(
-    template: str, chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any]
+    template: str,
+    chapters: Sequence[Chapter],
+    dataset: str,
+    statistics: Mapping[str, Any],
+    generated: bool,
 ) -> str:
     return render(
         template,
         dataset=dataset,
+        generated=generated,
         statistics=statistics,
         interval=confidence(statistics),
         chapters=chapters,

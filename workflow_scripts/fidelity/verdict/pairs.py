@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from fidelity.presentation.wording import listed
+from fidelity.presentation.wording import CEILING, listed
 from fidelity.verdict.compared_pair import Comparison, sentence
 from fidelity.verdict.evidence import Evidence
 from fidelity.verdict.structure import Group, Section, note
@@ -59,8 +59,7 @@ def below_ceilings(evidence: Evidence) -> Section:
     return Section(
         "How far are explainers below the ceilings?",
         _against(evidence, "ceiling", "No ceiling (U-Net, second reader) was run."),
-        "A ceiling is a network trained on reference masks, or another reader. It shows what can "
-        "be reached on these images.",
+        CEILING,
     )
 
 

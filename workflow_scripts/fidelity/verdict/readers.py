@@ -56,14 +56,13 @@ def _sentence(row: NamedTuple, evidence: Evidence) -> Sentence:
         f"{amount(metric, ends[1], *ends)} to {amount(metric, ends[2], *ends)}; "
         f"{counted(int(row.n), 'case')}"
     )
-    units = "patients" if row.n_patients < row.n else "cases"
     said = {
         "within": f"{name} is within human disagreement: no worse than {reader}{margin}",
         "below": f"{name} is below human agreement: it agrees with the other readers less than"
         f" {reader} does",
         "none_shown": f"It is not shown whether {name} is within human disagreement",
-        "few_cases": f"There are fewer than {FEWEST_UNITS} {units}, so nothing is concluded about"
-        f" {name} and readers",
+        "few_cases": f"There are fewer than {FEWEST_UNITS} {evidence.unit}s, so nothing is"
+        f" concluded about {name} and readers",
     }[row.conclusion]
     keys = ("explainer", "reader", "metric", "n", "mean", "reader_mean", "conclusion")
     facts: dict[str, Any] = {key: getattr(row, key) for key in keys}

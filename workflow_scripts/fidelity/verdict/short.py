@@ -8,6 +8,7 @@ import numpy as np
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import explainer_title, plain_title, title_of_either
 from fidelity.presentation.wording import (
+    UNITS_FIRST,
     amount,
     confidence,
     counted,
@@ -65,6 +66,13 @@ def headline(evidence: Evidence) -> list[Sentence]:
     return found
 
 
+def units_first(evidence: Evidence) -> list[Sentence]:
+    """Explain why a difference can deviate from that of the means, if units have several cases."""
+    rows = evidence.primary(evidence.pooled)
+    several = [row.unit for row in rows if row.n > row.n_units]
+    return [note(UNITS_FIRST.format(unit=several[0]))] if several else []
+
+
 def _nothing(evidence: Evidence) -> list[Sentence]:
     return [note(f"Nothing can be concluded: {without_primary(evidence)}.")]
 
@@ -98,9 +106,8 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
         text = f"{who}: no case has a defined {title_of(metric)}."
         return Sentence(text, "note", "primary", facts_of)
     digits = digits_of(metric, row.mean, row.ci_low, row.ci_high)
-    size = counted(n, "case")
-    if row.n_patients < n:
-        size += f" of {counted(int(row.n_patients), 'patient')}"
+    # How many patients have a defined score is not known.
+    size = evidence.size(n, n if row.n_undefined else int(row.n_patients))
     mean, low, high = (number(value, digits) for value in (row.mean, row.ci_low, row.ci_high))
     interval = (
         "no interval" if np.isnan(row.ci_low) else f"{confidence(statistics)} {low} to {high}"
@@ -245,10 +252,9 @@ def _below(
             "worse": "is shown to be worse than",
             "equivalent": f"is equivalent within ±{margin} to",
         }.get(nearest.outcome, "is not shown to differ from")
-        closest = ", the explainer closest to this ceiling," * (len(against) > 1)
-        who = explainer_title(nearest.first) + closest
+        others = "; no other explainer scored better against it" * (len(against) > 1)
         yield Sentence(
-            f"{who} {word} {explainer_title(ceiling)}: "
+            f"{explainer_title(nearest.first)} {word} {explainer_title(ceiling)}{others}: "
             f"{title_of(nearest.metric)} difference {shown}.",
             nearest.outcome,
             "primary",

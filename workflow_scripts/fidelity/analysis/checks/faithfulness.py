@@ -9,7 +9,7 @@ import scipy
 
 from fidelity.analysis.checks.case_means import case_means
 from fidelity.analysis.columns.checks import FAITHFULNESS, SENSITIVITY
-from fidelity.analysis.localization import class_groups_of, split_class_parts
+from fidelity.analysis.localization import class_groups_of, direction_of, split_class_parts
 from fidelity.faithfulness.registry import METRICS
 
 KEY = ["case", "class", "split"]
@@ -64,7 +64,8 @@ def summarize(
 
     Returns:
         The table faithfulness.csv. `spearman` is Spearman's rank correlation, over cases, of the
-        metric with the localization metric; its sign is turned so that higher is better. `p_value`
+        metric with the localization metric. Signs are turned so that higher is better in both, also
+        if localization is a distance. `p_value`
         is scipy's, for no correlation; it is not adjusted and ignores that cases share patients.
         Both are NaN with fewer than four pairs, or if one of the two is constant. Sensitivity is
         averaged over the cases it was measured on.
@@ -107,8 +108,9 @@ def _correlation(part: pd.DataFrame, name: str, primary: str) -> dict[str, float
     pairs = pairs[np.isfinite(pairs).all(axis=1)]
     if len(pairs) < SMALLEST or (pairs == pairs[0]).all(axis=0).any():
         return {"spearman": np.nan, "p_value": np.nan, "n_pairs": len(pairs)}
-    turned = pairs[:, 0] * (1 if METRICS[name].direction == "higher" else -1)
-    found = scipy.stats.spearmanr(turned, pairs[:, 1])
+    ways = METRICS[name].direction, direction_of(primary)
+    signs = [1 if way == "higher" else -1 for way in ways]
+    found = scipy.stats.spearmanr(*(pairs * signs).T)
     return {
         "spearman": float(found.statistic),
         "p_value": float(found.pvalue),

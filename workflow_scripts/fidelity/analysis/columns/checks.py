@@ -113,7 +113,7 @@ FAITHFULNESS = Table(
         common.DIRECTION,
         *common.CASE_MEANS,
         text("localization", "the localization metric that is correlated"),
-        number("spearman", "rank correlation with it over cases", "-1 to 1"),
+        number("spearman", "rank correlation with it; above 0: better in both", "-1 to 1"),
         common.P_VALUE,
         count("n_pairs", "cases with both values"),
         common.NOTE,

@@ -39,7 +39,8 @@ def mixed_model(
 
     Returns:
         The table mixed_model.csv, one fit per data set, split and class, under the default
-        protocol. The first explainer and classifier of the scores are the reference levels.
+        protocol. The first explainer and classifier of the scores are the reference levels; `note`
+        names them.
         `status` shows whether the fit is valid; if it is not, the table has one row without a term.
     """
     metric = statistics["primary"]
@@ -70,7 +71,15 @@ def mixed_model(
                 "n_patients": data["patient"].nunique(),
                 "status": fit.status,
                 "note": "; ".join(
-                    filter(None, [fit.note, _pooled(part, bases), _left_out(left_out)])
+                    filter(
+                        None,
+                        [
+                            fit.note,
+                            _intercept(data) if fit.terms else "",
+                            _pooled(part, bases),
+                            _left_out(left_out),
+                        ],
+                    )
                 ),
                 "reference": references(of_class["reference"]),
             }
@@ -103,6 +112,12 @@ def _data(rows: pd.DataFrame, metric: str, unit: str, bases: Mapping[str, str]) 
 
 def _categories(names: list[str]) -> pd.Categorical:
     return pd.Categorical(names, categories=list(dict.fromkeys(names)))
+
+
+def _intercept(data: pd.DataFrame) -> str:
+    """Name the reference levels: without them, the terms cannot be read."""
+    first = [data[name].cat.categories[0] for name in ("explainer", "classifier")]
+    return f"the intercept is the mean of {' with '.join(n for n in first if n != NO_CLASSIFIER)}"
 
 
 def _pooled(rows: pd.DataFrame, bases: Mapping[str, str]) -> str:

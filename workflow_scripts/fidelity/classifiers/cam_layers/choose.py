@@ -323,11 +323,11 @@ def _last_of_all(classifier: Classifier) -> CamLayer:
                 return _checked(classifier, name, probe)
             except InputError as error:
                 why = why or error.problem
-    if not why and fit:
-        why = "information bypasses each layer whose cells respond to places of the image"
-    why = why or "no late layer has cells that respond to places of the image"
+    bypassed = "information bypasses each layer whose cells respond to places of the image"
+    none = "no late layer has cells that respond to places of the image"
     raise InputError(
-        f"{classifier.architecture} has no layer for a CAM at {classifier.image_size} px: {why}",
+        f"{classifier.architecture} has no layer for a CAM at {classifier.image_size} px:"
+        f" {why or (bypassed if fit else none)}",
         field="layer",
         remedy=f"{OTHERS}, name a layer, or use a larger image_size",
     )

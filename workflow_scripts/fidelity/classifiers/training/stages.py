@@ -7,6 +7,7 @@ from pydantic import MISSING
 from torch import nn
 
 from fidelity.base.errors import InputError
+from fidelity.classifiers.network_facts import layers_of
 from fidelity.settings.classifiers import Stage, Training
 
 OPTIMIZERS: dict[str, type[torch.optim.Optimizer]] = {
@@ -35,8 +36,9 @@ def freeze(network: nn.Module, trainable: str | float) -> int:
     """Choose the trainable parameters.
 
     Args:
-        trainable: "all", "head" (the last layer with parameters) or a share in 0..1. A share means
-            the last layers that together have at least this share of all parameters.
+        trainable: "all", "head" (the last layer with parameters, or all heads of a distilled
+            network) or a share in 0..1. A share means the last layers that together have at least
+            this share of all parameters.
 
     Returns:
         Number of trainable parameters.
@@ -63,10 +65,10 @@ def freeze(network: nn.Module, trainable: str | float) -> int:
         )
     network.requires_grad_(False)
     count = 0
-    for parameters in reversed(layers.values()):
+    for names in reversed(layers_of(network)):
         if count >= wanted:
             break
-        for parameter in parameters:
+        for parameter in (parameter for name in names for parameter in layers[name]):
             parameter.requires_grad_(True)
             count += parameter.numel()
     return count

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from functools import cache
@@ -77,7 +77,8 @@ def listing_digest(root: Path | None, pattern: str = "*") -> str:
 
     Args:
         root: the folder, or one file such as an archive. Links are followed; the folders
-            PASSED_OVER are skipped. None (generated or downloaded data) gives an empty text.
+            PASSED_OVER are skipped, unless the pattern names them. None (generated or downloaded
+            data) gives an empty text.
         pattern: `fnmatch` pattern of the paths below the folder that are included.
 
     Returns:
@@ -87,7 +88,8 @@ def listing_digest(root: Path | None, pattern: str = "*") -> str:
         return ""
     if root.is_file():
         return _digest([(root.name, str(root))])
-    found = ((os.path.relpath(path, root), path) for path in _below(root))
+    skipped = PASSED_OVER.difference(pattern.split("/"))
+    found = ((os.path.relpath(path, root), path) for path in _below(root, skipped))
     return _digest((name, path) for name, path in found if fnmatchcase(name, pattern))
 
 
@@ -104,7 +106,7 @@ def _digest(files: Iterable[tuple[str, str]]) -> str:
     return digest.hexdigest()
 
 
-def _below(root: Path) -> Iterator[str]:
+def _below(root: Path, skipped: Collection[str]) -> Iterator[str]:
     # Folders are recognised by device and number, because a link may lead back to a parent folder.
     pending: list[tuple[str, frozenset]] = [(str(root), frozenset())]
     while pending:
@@ -114,7 +116,7 @@ def _below(root: Path) -> Iterator[str]:
                 if entry.is_dir():
                     stat = entry.stat()
                     place = (stat.st_dev, stat.st_ino)
-                    if entry.name not in PASSED_OVER and place not in entered:
+                    if entry.name not in skipped and place not in entered:
                         pending.append((entry.path, entered | {place}))
                 elif entry.is_file():
                     yield entry.path

@@ -46,8 +46,9 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
     """Match the rows of CheXmask's file to cases.
 
     A row names its image by path, by name or by name without ending, depending on its data set. The
-    longest path that fits is used; a case has one row. `least` is the lowest quality at which a row
-    is used.
+    longest path that fits is used; a case has one row. (`CaseNames` knows whole paths only, but the
+    rows of CheXpert leave out the first folders.) `least` is the lowest quality at which a row is
+    used.
 
     Returns:
         The cases in their order, then the rows without a case in the order of the file.
@@ -166,11 +167,11 @@ def _report(matches: Sequence[Match], path: Path, least: float) -> None:
         if low
         else "",
     }
-    for status, sentence in sentences.items():
+    for status in (NO_CASE, NO_ROW, LOW):
         if counts[status]:
             first = next(m for m in matches if m.status == status)
             name = first.case.case if first.case else first.row
-            log.warning("%s: %d %s (first: %s)", path, counts[status], sentence, name)
+            log.warning("%s: %d %s (first: %s)", path, counts[status], sentences[status], name)
     used = [match for match in matches if match.status == USED]
     hearts = sum(COLUMN_OF[HEART] in match.organs for match in used)
     if used and not hearts:

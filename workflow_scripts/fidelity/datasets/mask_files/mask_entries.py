@@ -169,7 +169,7 @@ def _entries(path: Path, changed: int, size: int) -> Mapping[str, dict[str, Any]
     del changed, size  # they are only part of the cache's key
     suffix = path.suffix.lower()
     if suffix == ".xml":
-        return voc.read_entries(path)
+        return {name: image.shapes for name, image in voc.read_images(path).items()}
     if suffix == ".txt":
         return jsrt.read_entries(path)
     if suffix == ".csv":

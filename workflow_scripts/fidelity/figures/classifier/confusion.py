@@ -131,6 +131,9 @@ def _reliability(axis, calibration: pd.DataFrame) -> None:
             color=style.PALETTE[0],
             marker="o",
             markersize=4.5,
+            # Whole points, also at 0 and 1, in front of the axes.
+            clip_on=False,
+            zorder=3,
             label=f"classifier (expected calibration error {value_of('ece', error)})",
         )
     axis.set(

@@ -12,6 +12,7 @@ from fidelity.base.files import read_csv, read_json
 from fidelity.explainers.registry import METHODS
 from fidelity.presentation.titles import display
 from fidelity.presentation.wording import listed
+from fidelity.provenance import result_origins
 from fidelity.settings import load
 from fidelity.settings.closed_model import checked
 from fidelity.settings.config import Config
@@ -21,6 +22,7 @@ from fidelity.study.paths import NONE, below_results
 from fidelity.study.study import Study
 
 RECORD = Path(paths.PROVENANCE).name
+SCORED = (Path(paths.SCORES).name, Path(paths.RANKING).name)
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,19 @@ class Finished:
             self.path(paths.table("localization")), COMBO, dtype=str, keep_default_na=False
         )
         return table[COMBO].drop_duplicates().to_dict("records")
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the record is as new as the scores, as far as `made_of.json` shows this.
+
+        A run with TARGETS, or a stopped run, may have computed scores without a new record.
+        """
+        listing = result_origins.read(self.path(paths.table("made_of", "json")))
+        made: dict[str, list[float]] = {}
+        for path, entry in (listing or {"results": {}})["results"].items():
+            made.setdefault(Path(path).name, []).append(entry["made"])
+        scored = [time for name in SCORED for time in made.get(name, ())]
+        return max(scored, default=0) <= max(made.get(RECORD, ()), default=float("inf"))
 
     @property
     def classifiers(self) -> list[str]:

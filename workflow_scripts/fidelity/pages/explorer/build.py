@@ -97,7 +97,9 @@ def build(
     write_text(data / "study.js", call("study", study))
     page = render(
         "explorer.html.j2",
-        title=f"Explorer: {study['title']}",
+        title=f"Explorer: {study['title']}{' (generated images)' * settings['generated']}",
+        dataset=study["title"],
+        generated=settings["generated"],
         modules=MODULES,
         ranges=RANGES,
         legend=[

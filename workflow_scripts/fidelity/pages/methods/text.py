@@ -5,14 +5,17 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.comparisons import EQUIVALENCE_UNITS
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_CLASSIFIER,
     keep_test_split,
     pooled_classes,
     primary_setting,
+    unit_of,
 )
 from fidelity.datasets.registry import GENERATORS
+from fidelity.explainers.lime.designs import SAMPLES
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.conventions import PROTOCOLS, base_name
@@ -40,8 +43,11 @@ ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
 GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
 # Sources of protocols whose own source has no year.
 PROTOCOL_SOURCES = {"seed": "Gupta 2025"}
-# Of a study whose title could be that of another paper in the same text.
-PROTOCOL_TOPICS = {"seed": " (LIME against Grad-CAM)"}
+# Protocols whose titles would not be understood in a sentence.
+PROTOCOL_NAMES = {
+    "seed": "the original LIME study (LIME against Grad-CAM)",
+    "surface-distance": "DeepMind's package surface-distance",
+}
 RULE_SOURCES = {"otsu": "Otsu 1979", "chexlocalize_otsu": "Saporta 2022"}
 SIGNS = {
     "positive": "Negative values of each map were set to 0.",
@@ -75,8 +81,15 @@ _WORDS = {
     "repeats": "number of random seeds",
     "stability_top": "superpixels compared between seeds",
 }
-# Words for values that need an explanation.
-_VALUES = {"interpolated": "interpolated by a Gaussian process"}
+# Words for values that need an explanation, by the key of the setting.
+_VALUES = {
+    ("fill", "blur"): "the blurred image",
+    ("fill", "mean"): "the mean of the image",
+    ("hide", "blur"): "the blurred image",
+    ("hide", "mean"): "their mean grey value",
+    ("sampling", "interpolated"): "a Gaussian process predicts the outputs of subsets of "
+    "superpixels that were not sampled",
+}
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
 
@@ -139,7 +152,7 @@ def methods(
         scoring_size="working" if data["scoring_size"] == "working" else "original image",
         lungs=_lungs(data),
         split=_SPLITS[shown["split"].iloc[0]],
-        n=_size(shown, statistics),
+        n=_size(shown, statistics, unit),
         classifiers=_classifiers(shown, settings),
         **_explainers(names, shown["classifier"].unique(), settings),
         target=_target(config["explain"], any(explains(families[name]) for name in names)),
@@ -152,8 +165,7 @@ def methods(
         ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
         empty=empty_masks(config["scores"]["empty"]),
         conventions=listed(
-            titles.protocol_title(name)
-            + PROTOCOL_TOPICS.get(name, "")
+            PROTOCOL_NAMES.get(name, titles.protocol_title(name))
             + cite(PROTOCOL_SOURCES.get(name, PROTOCOLS[name].source))
             for name in protocols
         ),
@@ -165,6 +177,8 @@ def methods(
         statistics=statistics,
         unit=unit,
         compared=compared,
+        share=unit_of(primary) == "1",
+        fewest=EQUIVALENCE_UNITS,
         seed=config["seed"],
         # Without the authors, because they write this text.
         software=software[software.index("“") :],
@@ -241,15 +255,18 @@ def _lungs(data: Mapping[str, Any]) -> str:
     return kinds.get(data["lung_masks"], "")
 
 
-def _size(shown: pd.DataFrame, statistics: Mapping[str, Any]) -> str:
+def _size(shown: pd.DataFrame, statistics: Mapping[str, Any], unit: str) -> str:
     rows = primary_setting(pooled_classes(shown), statistics)
     rows = rows[rows["metric"] == statistics["primary"]]
     if rows.empty:
         return "no case"
     largest = rows.loc[rows["n"].idxmax()]
-    text = counted(int(largest["n"]), "case")
-    patients = int(largest["n_patients"])
-    return text if patients >= largest["n"] else f"{text} of {counted(patients, 'patient')}"
+    text, units = counted(int(largest["n"]), "case"), int(largest["n_patients"])
+    if units >= largest["n"]:
+        return text
+    if unit == "patient" or statistics["cluster"] == "case":
+        return f"{text} of {counted(units, 'patient')}"
+    return f"{text} (an image and a class each) of {counted(units, 'image')}"
 
 
 def _classifiers(shown: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
@@ -354,10 +371,14 @@ def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, A
 
 
 def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out settings of a method that other settings switch off."""
+    """Leave out settings of a method that other settings switch off; name LIME's penalty."""
     idle = {key for key, (other, value) in _ACTS_WITH.items() if entry.get(other) != value}
     idle |= {"stability_top"} if entry.get("repeats") == 1 else set()
     found = {key: value for key, value in entry.items() if key not in idle}
+    if entry["method"] == "lime":
+        scaled = "" if entry["sampling"] == "package" else f" × samples / {SAMPLES}"
+        found["alpha"] = set_value(entry["alpha"]) + scaled
+        found = {"ridge_penalty" if key == "alpha" else key: v for key, v in found.items()}
     if adaptive := found.get("adaptive"):
         del found["samples"]
         if adaptive["error"] is not None:
@@ -375,7 +396,7 @@ def _flat(entry: Mapping[str, Any], before: str = "") -> Iterable[str]:
             yield from [f"{name}: {_word(method)}"] if method else []
             yield from _flat({k: v for k, v in value.items() if k != "method"}, f"{name} ")
         elif value not in (None, "") and (before or key not in _NO_PARAMETERS):
-            yield f"{name}: {_value(value)}"
+            yield f"{name}: {_VALUES.get((key, str(value))) or _value(value)}"
 
 
 def _value(value: Any) -> str:
@@ -389,7 +410,7 @@ def _value(value: Any) -> str:
 def _word(value: Any) -> str:
     if value in METRICS:
         return METRICS[value].title
-    return _VALUES.get(value) or _title(str(value)).replace("_", " ")
+    return _title(str(value)).replace("_", " ")
 
 
 def _rule(name: str, entry: Mapping[str, Any]) -> str:

@@ -107,7 +107,8 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
     rated = results.classification
     answered = answer(chapter, settings["families"])
     # If no conclusion is drawn, the answer is also a sentence of the verdict and of the notes.
-    told = [part for part in chapter["headline"] if part["text"] != answered.sentence]
+    above = (answered.sentence, *answered.details)
+    told = [part for part in chapter["headline"] if part["text"] not in above]
     rests_on = _sentences(chapter, RESTS_ON)
     quality = [text for text in rests_on if {"accuracy", "auc"} & set(text["numbers"])]
     reference = [text for text in rests_on if "references" in text["numbers"]]

@@ -1,10 +1,12 @@
 """Check explainers against classifiers and data sets, and check targets, rules and thresholds."""
 
+import math
+
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets.sources.chexpert.observation_names import canonical
 from fidelity.explainers.registry import depends_on_training, method_of, refusal
-from fidelity.settings.binarizations import PerExplainer
+from fidelity.settings.binarizations import Percentile, PerExplainer
 from fidelity.settings.config import Config
 from fidelity.settings.cross_checks.entries import all_rules, check_names
 from fidelity.settings.explainers import Explainer, RandomWeights
@@ -69,7 +71,7 @@ def check_targets(config: Config) -> None:
 
 
 def check_binarizations(config: Config) -> None:
-    """Check that rules name explainers of the config, and that tuned rules have maps for tuning."""
+    """Check that rules name explainers of the config, and can give masks that are not empty."""
     for key, entry in config.binarizations.items():
         for name in entry.explainers if isinstance(entry, PerExplainer) else ():
             field = f"binarizations.{key}.explainers.{name}"
@@ -81,6 +83,17 @@ def check_binarizations(config: Config) -> None:
                 field=path,
                 remedy="Add val to explain.splits",
             )
+        for name, dataset in config.datasets.items() if isinstance(rule, Percentile) else ():
+            # Original images differ in size; for them, the job that makes the masks checks this.
+            pixels = dataset.image_size**2
+            kept = round(pixels * (100 - rule.percentile) / 100, 6)
+            if dataset.scoring_size == "working" and kept < 1:
+                raise InputError(
+                    f"percentile {rule.percentile} keeps less than one of the {pixels} pixels of"
+                    f" the masks of datasets.{name}, so every mask would be empty",
+                    field=f"{path}.percentile",
+                    remedy=f"Use at most {math.floor(1e4 * (100 - 100 / pixels)) / 1e4:g}",
+                )
 
 
 def check_thresholds(config: Config) -> None:

@@ -20,7 +20,7 @@ from fidelity.analysis.columns.checks import (
 from fidelity.analysis.columns.comparisons import FAILURE_MODEL, FAITHFULNESS_COMPARISONS
 from fidelity.analysis.columns.described_table import Table as Columns
 from fidelity.analysis.columns.organs import ORGANS
-from fidelity.analysis.localization import keep_test_split, pooled_classes
+from fidelity.analysis.localization import direction_of, keep_test_split, pooled_classes
 from fidelity.faithfulness.registry import METRICS
 from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
@@ -132,8 +132,10 @@ def faithfulness_tables(faithfulness: pd.DataFrame, families: Families) -> list[
     ]
     means = {columns[name]: partial(mean, metric=name) for name in metrics}
     correlations = {METRICS[name].title: partial(correlation, metric=name) for name in metrics}
-    turned = listed(METRICS[name].title for name in metrics if METRICS[name].direction == "lower")
-    told = {"metric": title_of(pooled["localization"].iloc[0]), "turned": turned}
+    localization = pooled["localization"].iloc[0]
+    low = [METRICS[name].title for name in metrics if METRICS[name].direction == "lower"]
+    low += [title_of(localization)] * (direction_of(localization) == "lower")
+    told = {"metric": title_of(localization), "turned": listed(low)}
     words = {"missing": missing, "meanings": explained(metrics)}
     return [
         _table("faithfulness", pooled, means, families, **words),

@@ -103,6 +103,7 @@ def explain_image(
             explainer has no map for this image.
     """
     names = _names(trained, explainer)
+    trained.check_settings()
     classifier = _classifier(trained)
     case = _prepare(trained, image, lung, classifier.image_size)
     logits = predict_logits(classifier, case.image[None], trained.config.compute.batch)

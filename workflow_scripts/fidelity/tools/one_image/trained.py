@@ -1,8 +1,12 @@
 """Find the results of a finished study that are needed to explain one more image."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.files import read_json
@@ -11,16 +15,21 @@ from fidelity.binarizations.registry import RULES
 from fidelity.binarizations.tuned import read_thresholds
 from fidelity.datasets.cases import read_cases
 from fidelity.masks.boxes import FloatBox
+from fidelity.provenance import result_origins
+from fidelity.provenance.result_origins import Places
 from fidelity.settings.binarizations import RuleOfOne
 from fidelity.settings.config import Config
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explainer
 from fidelity.study import paths
 from fidelity.study.job_settings import JobSettings
+from fidelity.study.paths import NONE
 from fidelity.study.study import Study
 
 # Rules that work on a new image: they need no reference and no new superpixels.
 USABLE = [name for name, rule in RULES.items() if not rule.needs - {"threshold"}]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -57,6 +66,15 @@ class Trained:
         """Return the path of the classifier's weights."""
         return self._made(paths.MODEL, "the classifier is not trained yet")
 
+    def check_settings(self) -> None:
+        """Warn if the classifier, or the images that it saw, were made with other settings."""
+        made, w = self._job_settings, self._wildcards()
+        loaded = self.classifier in self.study.loaded
+        self._check_settings(self.model(), made.loaded(w) if loaded else made.training(w))
+        shard = self.study.shard_names(self.dataset, ["test"])[0]
+        prepared = self.folder / paths.fill(paths.PREPARED, self, shard=shard)
+        self._check_settings(prepared, made.prepare(w))
+
     def labels(self) -> dict[str, str]:
         """Read the model class of each source class."""
         path = self._made(paths.CLASSES, "the data set has not been indexed yet")
@@ -66,7 +84,10 @@ class Trained:
         """Return the fitted file of an explainer; None for explainers that are not fitted."""
         if explainer not in self.study.fitted:
             return None
-        return self._made(paths.FITTED, f"{explainer} is not fitted yet", explainer=explainer)
+        found = self._made(paths.FITTED, f"{explainer} is not fitted yet", explainer=explainer)
+        w = self._wildcards(classifier=NONE, explainer=explainer)
+        self._check_settings(found, self._job_settings.explainer(w))
+        return found
 
     def lung_model(self) -> Path | None:
         """Return the model that predicts the data set's lung masks; None if there is none."""
@@ -83,7 +104,7 @@ class Trained:
             study. An image elsewhere may have the same relative path.
         """
         path = self.folder / paths.fill(paths.CASES, self)
-        raw = paths.RAW.format(source=JobSettings(self.study).raw_names[self.dataset])
+        raw = paths.RAW.format(source=self._job_settings.raw_names[self.dataset])
         root, place = (self.folder / raw / "data").resolve(), image.resolve()
         if not (path.is_file() and place.is_relative_to(root)):
             return ()
@@ -136,7 +157,38 @@ class Trained:
         path = self.folder / paths.fill(paths.THRESHOLDS, self, **names)
         if not path.is_file():
             return None
+        self._check_settings(path, self._job_settings.tune(self._wildcards(**names)))
         return read_thresholds(path).get(cls)
+
+    @cached_property
+    def _job_settings(self) -> JobSettings:
+        return JobSettings(self.study)
+
+    @cached_property
+    def _records(self) -> Mapping[str, Mapping[str, Any]]:
+        """The records of the last finished run: what each result was made of."""
+        listing = self.folder / result_origins.listing_of(self.dataset)
+        texts = [*result_origins.texts_in(self.config.model_dump()), *self._job_settings.origins()]
+        found = result_origins.read(listing)
+        return {} if found is None else result_origins.records_in(found, Places(texts))
+
+    def _wildcards(self, **names: str) -> SimpleNamespace:
+        return SimpleNamespace(**{"dataset": self.dataset, "classifier": self.classifier, **names})
+
+    def _check_settings(self, path: Path, settings: Mapping[str, Any]) -> None:
+        """Warn if a result was made with other settings than those of the config."""
+        record = self._records.get(path.relative_to(self.folder).as_posix())
+        # After a run that was killed, the record may be older than the result.
+        if record is None or result_origins.made_at(path) != record["endtime"]:
+            return
+        if repr(settings) not in record["params"]:
+            log.warning(
+                "%s was made with other settings than those of %s. To make it again: make run"
+                " CONFIG=%s",
+                path,
+                self.source,
+                self.source,
+            )
 
     def _made(self, pattern: str, problem: str, **names: str) -> Path:
         target = paths.fill(pattern, self, **names)

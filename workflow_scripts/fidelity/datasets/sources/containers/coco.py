@@ -7,6 +7,7 @@ Splits: one file each (`tables`), else folders train, val (or valid) and test ab
 otherwise chosen by patient, 70:10:20, seeded.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +23,10 @@ from fidelity.datasets.sources.containers.found_images import FoundImage, cases_
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Coco
 
+# Tolerance in pixels for coordinates that were rounded.
+ROUNDING = 1
+log = logging.getLogger(__name__)
+
 multilabel = True
 masks_follow_labels = False
 
@@ -31,6 +36,7 @@ def find_cases(root: Path, settings: "Coco") -> Iterator[Case]:
     files = ImageFiles(root)
     for split, table in _tables(root, settings):
         found, file = read_boxes(table), table.relative_to(root).as_posix()
+        _check_corners(found, table, settings)
         images = {
             name: FoundImage(
                 boxes,
@@ -111,6 +117,36 @@ def read_boxes(path: str | Path) -> CocoFile:
         images,
         list(categories.values()),
         {image: {cls for cls, whole in found.items() if whole} for image, found in shaped.items()},
+    )
+
+
+def _check_corners(found: CocoFile, table: Path, settings: "Coco") -> None:
+    """Check that boxes were not written as corners, (x0, y0, x1, y1).
+
+    All boxes would then fit their images as corners, but some of them leave it as they are read.
+    """
+    count = beyond = 0
+    for image in found.images.values():
+        height, width = image.size
+        for y0, x0, y1, x1 in (one.box for drawn in image.boxes.values() for one in drawn):
+            if not (x0 < x1 - x0 <= width + ROUNDING and y0 < y1 - y0 <= height + ROUNDING):
+                return
+            count += 1
+            beyond += x1 > width + ROUNDING or y1 > height + ROUNDING
+    if not beyond:
+        return
+    problem = (
+        f"bbox seems to hold corners (x0, y0, x1, y1): {beyond} of {count} boxes leave their image,"
+        " but all fit as corners"
+    )
+    if settings.boxes_outside == "clip":
+        log.warning("%s: %s. Write x, y, width and height", table, problem)
+        return
+    raise InputError(
+        problem,
+        file=table,
+        field="bbox",
+        remedy="Write x, y, width and height, or set boxes_outside: clip if they are",
     )
 
 

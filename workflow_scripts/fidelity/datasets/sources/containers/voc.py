@@ -11,7 +11,7 @@ Splits: Pascal's `ImageSets/Main/{train,val,test}.txt` or CVAT's `subset`, else 
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import ElementTree
@@ -49,25 +49,20 @@ def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
     lists = _lists(root).items()
     splits = {stem: split for split, path in lists for stem in read_text(path).split()}
     for file in files_below(root, {".xml"}):
-        found = read_boxes(root / file)
-        cvat = is_cvat(root / file)
-        shapes = read_entries(root / file) if cvat else {}
-        subsets = read_subsets(root / file) if cvat else {}
-        for name, boxes in found.items():
+        for name, (boxes, shapes, subset) in read_images(root / file).items():
             if name in images:
                 raise InputError(
                     f"the image {name!r} is also in {images[name].place}",
                     file=root / file,
                     remedy="Remove one of the two files",
                 )
-            masks = {cls: reference_to(file, name, cls) for cls in shapes.get(name, {})}
+            masks = {cls: reference_to(file, name, cls) for cls in shapes}
             for cls in masks:
                 # Its mask holds its boxes too; as boxes, its lesions would not be complete.
                 boxes.boxes.pop(cls, None)
             stem = name.rpartition("/")[2].rpartition(".")[0]
             place = Row(root / file, f"image {name}").place
-            split = splits.get(stem, "") or subsets.get(name, "")
-            images[name] = FoundImage(boxes, [], place, split, masks)
+            images[name] = FoundImage(boxes, [], place, splits.get(stem, "") or subset, masks)
     if not images:
         raise InputError(
             "no XML file was found",
@@ -96,57 +91,54 @@ def _lists(root: Path) -> dict[str, Path]:
     }
 
 
-def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:
-    """Read the boxes of an XML file by image; a class without a box was read, and nothing found.
+class XmlImage(NamedTuple):
+    """What an XML file states of one image.
+
+    Attributes:
+        boxes: a class without a box was read, and nothing found.
+        shapes: class → its polygons and ellipses as an entry of `mask_entries`. The boxes of a
+            class that also has such shapes are in its entry, too.
+        split: of CVAT's attribute `subset`; empty if it does not name one.
+    """
+
+    boxes: ImageBoxes
+    shapes: dict[str, dict[str, Any]]
+    split: str
+
+
+def read_images(path: str | Path) -> dict[str, XmlImage]:
+    """Read an XML file by image; it is parsed only once, because CVAT's may be large.
 
     Pascal VOC's corners are not changed: they are used as continuous coordinates, as annotation
     tools export boxes. (In the challenge itself, pixels were counted from 1.)
 
     Raises:
-        InputError: the file cannot be read or is another kind of XML, or a box is invalid.
+        InputError: the file cannot be read or is another kind of XML, lists an image twice, or has
+            an invalid box.
     """
     root = _parsed(path)
     if root.tag == "annotation":
         name = _text(root, "filename", path)
-        return {name.replace("\\", "/").rpartition("/")[2]: _pascal(root, path)}
-    return {_name(image, path): _cvat(image, path) for image in _cvat_images(root, path)}
-
-
-def read_entries(path: str | Path) -> dict[str, dict[str, Any]]:
-    """Read CVAT's polygons and ellipses as entries of `mask_entries`; see `read_boxes`.
-
-    The boxes of a class that also has such shapes are in its entry, too.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for image in _cvat_images(_parsed(path), path):
-        size = _size(image.get("height"), image.get("width"), path, _name(image, path))
-        by_class = found.setdefault(_name(image, path), {})
-        for shape in image:
-            entry = by_class.setdefault(shape.get("label", ""), {"size": [*size]})
-            if shape.tag == "polygon":
-                points = shape.get("points", "").replace(";", ",").split(",")
-                entry.setdefault("coco", []).append([[float(number) for number in points]])
-            elif shape.tag == "ellipse":
-                numbers = [float(shape.get(key, 0)) for key in ("cx", "cy", "rx", "ry", "rotation")]
-                entry.setdefault("ellipses", []).append(numbers)
-            elif shape.tag == "box":
-                xtl, ytl, xbr, ybr = (float(shape.get(key, 0)) for key in CVAT_CORNERS)
-                entry.setdefault("boxes", []).append([ytl, xtl, ybr, xbr])
-    return {
-        name: {cls: entry for cls, entry in by_class.items() if SHAPES.intersection(entry)}
-        for name, by_class in found.items()
-    }
-
-
-def read_subsets(path: str | Path) -> dict[str, str]:
-    """Read the split of each image of CVAT; empty if the attribute `subset` does not name one."""
-    images = _cvat_images(_parsed(path), path)
-    return {_name(image, path): split_named(image.get("subset", "")) for image in images}
-
-
-def is_cvat(path: str | Path) -> bool:
-    """Check whether a file has CVAT's layout."""
-    return _parsed(path).tag == "annotations"
+        return {name.replace("\\", "/").rpartition("/")[2]: XmlImage(_pascal(root, path), {}, "")}
+    if root.tag != "annotations":
+        raise InputError(
+            f"is neither Pascal VOC nor CVAT: its first element is {root.tag!r}",
+            file=path,
+            remedy="Export the boxes as Pascal VOC or as CVAT for images",
+        )
+    found: dict[str, XmlImage] = {}
+    for image in root.findall("image"):
+        name = _name(image, path)
+        if name in found:
+            raise InputError(
+                f"the image {name!r} is listed twice",
+                file=path,
+                remedy="Move the shapes of both entries into one",
+            )
+        boxes = _cvat(image, path)
+        split = split_named(image.get("subset", ""))
+        found[name] = XmlImage(boxes, _entries(image, boxes.size), split)
+    return found
 
 
 def _parsed(path: str | Path) -> Element:
@@ -187,14 +179,20 @@ def _cvat(image: Element, path: str | Path) -> ImageBoxes:
     return found
 
 
-def _cvat_images(root: Element, path: str | Path) -> list[Element]:
-    if root.tag != "annotations":
-        raise InputError(
-            f"is neither Pascal VOC nor CVAT: its first element is {root.tag!r}",
-            file=path,
-            remedy="Export the boxes as Pascal VOC or as CVAT for images",
-        )
-    return root.findall("image")
+def _entries(image: Element, size: tuple[int, int] | None) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for shape in image:
+        entry = found.setdefault(shape.get("label", ""), {"size": [*(size or ())]})
+        if shape.tag == "polygon":
+            points = shape.get("points", "").replace(";", ",").split(",")
+            entry.setdefault("coco", []).append([[float(number) for number in points]])
+        elif shape.tag == "ellipse":
+            numbers = [float(shape.get(key, 0)) for key in ("cx", "cy", "rx", "ry", "rotation")]
+            entry.setdefault("ellipses", []).append(numbers)
+        elif shape.tag == "box":
+            xtl, ytl, xbr, ybr = (float(shape.get(key, 0)) for key in CVAT_CORNERS)
+            entry.setdefault("boxes", []).append([ytl, xtl, ybr, xbr])
+    return {cls: entry for cls, entry in found.items() if SHAPES.intersection(entry)}
 
 
 def _name(image: Element, path: str | Path) -> str:

@@ -37,7 +37,7 @@ explorer.case = (() => {
         head.append(panel.select);
         panel.own = ownThreshold(panel);
         panel.stored = element("details", "stored");
-        figure.append(head, canvas, panel.own, values, state, panel.stored);
+        figure.append(head, canvas, panel.own, state, values, panel.stored);
       }
       box.append(figure);
       return panel;
@@ -228,9 +228,11 @@ explorer.case = (() => {
     explorer.draw.panel(panel.canvas, found.about, { ...layers, heat, predicted });
     if (!made) return;
     const about = isReduced(found) && live;
+    const rule = study.binarizations[made.rule]?.title ?? "";
     panel.canvas.setAttribute("aria-label", `Map of ${made.source.title} for ${entry.class}`);
     if (!made.levels) panel.state.textContent = "This explainer has no map of the case.";
-    else if (live) panel.state.textContent = `Live values, threshold ${thresholdText(made.k)}`;
+    else if (live)
+      panel.state.textContent = `Live values at threshold ${thresholdText(made.k)}, not the stored scores of “${rule}”`;
     else if (!made.mask) panel.state.textContent = "There is no stored mask.";
     made.values.forEach((value, place) => {
       const shown = Number.isNaN(value) ? "–" : `${about ? "≈ " : ""}${value.toFixed(3)}`;
@@ -241,10 +243,10 @@ explorer.case = (() => {
       pair.append(element("dt", "", titleOf(MAIN[place])), cell);
       panel.values.append(pair);
     });
-    panel.stored.append(...storedScores(made.source, made.rule, entry));
+    panel.stored.append(...storedScores(made, entry, rule));
   }
 
-  function storedScores(source, rule, entry) {
+  function storedScores({ source, rule }, entry, title) {
     const { study, filters } = explorer;
     const table = element("table", "");
     for (const metric of study.metrics) {
@@ -252,17 +254,13 @@ explorer.case = (() => {
       if (column.length === 0) continue;
       const value = column[entry.index] ?? Number.NaN;
       const row = element("tr", "");
-      const cell = element(
-        "td",
-        "",
-        Number.isNaN(value) ? "–" : String(Number(value.toPrecision(5))),
-      );
+      const text = Number.isNaN(value) ? "–" : String(Number(value.toPrecision(5)));
+      const cell = element("td", "", text);
       cell.dataset.metric = metric.key;
       cell.dataset.value = value;
       row.append(element("th", "", metric.title), cell);
       table.append(row);
     }
-    const title = study.binarizations[rule]?.title ?? "";
     return [element("summary", "", `Stored scores: ${title}`), table];
   }
 
