@@ -421,12 +421,14 @@ def test_jobs_of_the_plan_run_in_a_miniature(finished, monkeypatch, tmp_path):
     jobs = planned("study.yaml", targets=["results/small/none/lung/curves.parquet"])
     entry = loaded.datasets["small"]
     pool = Pool(tmp_path / "pool", entry, Size(3, 1, 2), 96, trained=True)
-    [raw] = {job.inputs[0] for job in jobs if job.rule == "index_cases"}
+    [(raw, indexed)] = {(j.inputs[0], j.outputs) for j in jobs if j.rule == "index_cases"}
     made = pool.build(tmp_path / "mini", "small", raw, Size(3, 1, 2), dict(entry.shards))
     assert made.maps == {"train": 2, "val": 1, "test": 2}
     assert {label for case in pool.cases for label in case.labels} == {
         "COVID-19", "Non-COVID", "Normal",
     }  # fmt: skip
+    missing = [path for path in indexed if not (tmp_path / "mini" / path).exists()]
+    assert missing == ["results/small/looks.npz"]
     trials = Trials(CountedStudy(loaded, {"small": made}), jobs, tmp_path)
 
     def run(job):

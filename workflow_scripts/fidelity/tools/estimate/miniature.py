@@ -14,7 +14,8 @@ from itertools import chain, zip_longest
 from pathlib import Path
 from typing import Any
 
-from fidelity.base.files import write_text
+from fidelity.analysis.columns.cases import DATA_WARNINGS
+from fidelity.base.files import write_csv, write_text
 from fidelity.datasets import registry
 from fidelity.datasets.cases import Case, sort_key, write_cases
 from fidelity.datasets.indexing.index import index_cases
@@ -108,6 +109,8 @@ class Pool:
         self.reports = [folder / Path(pattern).name for pattern in patterns]
         index = index_cases(self.data, own, ["val", "test"], trained)
         index.write_reports(*self.reports)
+        self.reports.append(folder / Path(paths.DATA_WARNINGS).name)
+        write_csv(DATA_WARNINGS.frame([]), self.reports[-1])
         self.names = index.classes
         self.taken["index_cases"] = clock.lap(0)
         self.called = _names(entry)
