@@ -1,5 +1,6 @@
 """docs/studies/known_truth: every value is recomputed from the scores of the cases."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -65,6 +66,15 @@ def test_the_classifier_depends_on_the_mark(dataset):
     rows = pd.read_csv(unit / f"{dataset}--resnet18--predictions.csv.gz")
     rows = rows[(rows["split"] == "test") & (rows["label"] == 1)]
     assert table["accuracy"].iloc[0] == pytest.approx((rows["probability"] > 0.5).mean(), rel=1e-9)
+
+
+def test_the_page_states_in_how_many_images_the_highest_region_touches_the_mark():
+    text = write_known_truth.PAGE.read_text(encoding="utf-8")
+    cases = scores("marked")
+    for explainer, title in {"lime": "LIME", "occlusion": "occlusion"}.items():
+        rows = cases[explainer]
+        share = (rows[rows["truth"] == "mark"]["pointing_game"] > 0).mean()
+        assert re.search(rf"{share:.1%}".replace("%", r"\s%\s+") + rf"\({title}\)", text)
 
 
 def test_the_page_shows_these_tables():
