@@ -203,7 +203,7 @@ def test_coco_run_lengths_with_height_and_width_swapped(tmp_path):
     ("boxes", "noticed"),
     [
         ([[5, 5, 20, 30], [20, 10, 45, 30]], True),
-        ([[5, 5, 20, 30], [20, 10, 45, 9]], False),  # the second is no box as corners
+        ([[5, 5, 20, 30], [20, 10, 45, 9]], False),  # as corners, the second is not a box
         ([[5, 5, 20, 30], [5, 10, 40, 20]], False),  # all fit as they are
     ],
 )

@@ -1,11 +1,11 @@
 """The highest pixels of each map: the mask covers the same share of the image for all maps."""
 
-import math
 from typing import Literal
 
 import numpy as np
 
 from fidelity.base.errors import InputError
+from fidelity.binarizations.kept_pixels import kept_pixels
 from fidelity.metrics.ties import top_k
 
 
@@ -48,15 +48,7 @@ def binarize(
             field="ties",
             remedy="Use shuffled or excluded",
         )
-    # Round first, because 100 - 99.9 is slightly less than 0.1 in binary.
-    asked = math.floor(round(map01.size * (100 - percentile) / 100, 6))
-    if not asked:
-        raise InputError(
-            f"percentile {percentile} keeps less than one of the {map01.size} pixels of a mask, so"
-            " every mask would be empty",
-            field="percentile",
-            remedy=f"Use at most {math.floor(1e4 * (100 - 100 / map01.size)) / 1e4:g}",
-        )
+    asked = kept_pixels(map01.size, percentile)
     rank = max(map01.size - 1 - asked, 0)
     threshold = np.partition(map01, rank, axis=None)[rank]
     if ties == "shuffled" and threshold > 0:

@@ -30,7 +30,7 @@ class CaseNames:
                 self._found.setdefault(name, list(ids))
 
     def find(self, name: str, file: str | Path, field: str, where: str = "") -> str | None:
-        """Return the id of the case that a name refers to; None if there is no such case.
+        """Return the id of the case that a name refers to; None if no case has it.
 
         Args:
             where: the place in the file, with which an error begins.

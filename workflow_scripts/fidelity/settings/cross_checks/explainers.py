@@ -1,9 +1,8 @@
 """Check explainers against classifiers and data sets, and check targets, rules and thresholds."""
 
-import math
-
-from fidelity.base.errors import InputError
+from fidelity.base.errors import InputError, under
 from fidelity.base.suggestions import suggestion
+from fidelity.binarizations.kept_pixels import kept_pixels
 from fidelity.datasets.sources.chexpert.observation_names import canonical
 from fidelity.explainers.registry import depends_on_training, method_of, refusal
 from fidelity.settings.binarizations import Percentile, PerExplainer
@@ -85,15 +84,11 @@ def check_binarizations(config: Config) -> None:
             )
         for name, dataset in config.datasets.items() if isinstance(rule, Percentile) else ():
             # Original images differ in size; for them, the job that makes the masks checks this.
-            pixels = dataset.image_size**2
-            kept = round(pixels * (100 - rule.percentile) / 100, 6)
-            if dataset.scoring_size == "working" and kept < 1:
-                raise InputError(
-                    f"percentile {rule.percentile} keeps less than one of the {pixels} pixels of"
-                    f" the masks of datasets.{name}, so every mask would be empty",
-                    field=f"{path}.percentile",
-                    remedy=f"Use at most {math.floor(1e4 * (100 - 100 / pixels)) / 1e4:g}",
-                )
+            if dataset.scoring_size == "working":
+                with under(path):
+                    kept_pixels(
+                        dataset.image_size**2, rule.percentile, f"the masks of datasets.{name}"
+                    )
 
 
 def check_thresholds(config: Config) -> None:

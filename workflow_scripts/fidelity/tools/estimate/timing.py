@@ -43,8 +43,8 @@ from fidelity.tools.estimate.trial_files import (
 )
 from fidelity.tools.estimate.trial_parts import Part, parts_to_try
 
-# Longest trial of a kind on the larger miniature, in seconds. If the first trial took longer, there
-# is no second one.
+# Longest trial of a kind on the larger miniature, in seconds. A first trial that took longer is the
+# only one.
 LONGEST = 6.0
 # Images per batch in the first trial of a network on a CPU, because a whole batch can take minutes.
 # An image in a small batch takes 9 to 16 % longer (docs/speed.md).

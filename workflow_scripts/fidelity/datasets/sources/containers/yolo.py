@@ -137,8 +137,7 @@ def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:
         # Class, box and confidence: what is longer would be read as a box in another place.
         if len(cells) > 6:
             raise row.wrong(
-                f"{len(cells) - 1} numbers after the class are no box, but a polygon or a rotated"
-                " box",
+                f"{len(cells) - 1} numbers after the class: this is a polygon or a rotated box",
                 remedy="Export 'class x y width height', or the polygons as COCO",
             )
         try:
