@@ -27,7 +27,12 @@ ALLOWED = (
 )
 
 
+# Snakemake writes a line and its end separately; a job's line can come in between.
+JOB_LINE = re.compile(r"(?=\d\d:\d\d:\d\d (?:INFO|WARNING) )")
+
+
 def foreign(printed: str) -> list[str]:
     """List the lines of a run's output that come from neither Snakemake nor the project."""
     allowed = re.compile("|".join(f"(?:{pattern})" for pattern in ALLOWED))
-    return [line for line in printed.splitlines() if line.strip() and not allowed.fullmatch(line)]
+    lines = [part for line in printed.splitlines() for part in JOB_LINE.split(line)]
+    return [line for line in lines if line.strip() and not allowed.fullmatch(line)]
