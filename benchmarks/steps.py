@@ -67,7 +67,7 @@ def main() -> None:
         for kind, size in unit.provenance["bytes"].items():
             print(f"| {unit.dataset} {unit.name} | {kind} | {size / 1e6:.1f} |")
         own = sum(path.stat().st_size for path in folder.iterdir())
-        print(f"| {unit.dataset} {unit.name} | the unit's files | {own / 1e6:.2f} |")
+        print(f"| {unit.dataset} {unit.name} | the unit's folder (no maps) | {own / 1e6:.2f} |")
 
 
 if __name__ == "__main__":

@@ -47,11 +47,11 @@ TEXT = """\
 This page lists the layer that `layer: auto` chooses. `docs/write_cam_layers.py` tested one small
 network of each family, with random weights (torchvision {torchvision}, timm {timm}).
 [models.md](models.md#layers-of-class-activation-maps) describes the
-test. {found} of {tested} families have a layer.
+test. {found} of the {tested} tested families have a layer. The table also lists {untested} that
+could not be tested. Other families were not tried.
 
 - *Family*: module, and the network's name up to its first digit or underscore: `convnextv` is
-  ConvNeXt V2. Besides these families, {untested} are listed
-  that could not be tested. Other families were not tried.
+    ConvNeXt V2.
 - *Size*: side of the image in pixels; the first of {sizes} that the network takes.
 - *Layer*, if it is *refused*: `layer: auto` found no late layer that passes the test. Use an
   explainer that only calls the classifier, such as `lime`. Or name an earlier layer; it is then

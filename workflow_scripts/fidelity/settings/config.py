@@ -34,8 +34,8 @@ class Figures(Section):
     gallery_cases: Count = 2
     """Cases of each kind (best, median, worst)."""
     gallery_explainers: Annotated[list[str], Field(min_length=1)] | None = None
-    """Explainers in the gallery; null = at most seven: explainers first, then null baselines, and
-    the ceiling with the best mean IoU."""
+    """Explainers in the gallery; null = at most seven, the ceiling with the best mean
+    IoU included. The other places go to explainers first, then to null baselines."""
     gallery_by: str | None = None
     """Explainer whose IoU decides which cases are best, median and worst; null = the first one."""
     dpi: Annotated[Integer, Ge(50), Le(600)] = 200
