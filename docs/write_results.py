@@ -141,12 +141,6 @@ class Results(ABC):
         faithful = [self.faithfulness(training, name, metric).value for name in names]
         return float(pd.Series(overlap).corr(pd.Series(faithful), method="spearman"))
 
-    def alike(self, a: str, b: str) -> bool:
-        """Check whether two explainers have equivalent IoU in each trusted training."""
-        margin = self.study.config.statistics.margin
-        found = [self.difference(name, a, b) for name in self.trusted]
-        return bool(found) and all(-margin < d.low and d.high < margin for d in found)
-
     @property
     def checked(self) -> list[str]:
         """The explainers with a sanity check."""
@@ -209,6 +203,12 @@ class Results(ABC):
         """Count the trainings and binarizations in which one IoU is shown to be higher."""
         found = [self.difference(t, explainer, other, rule) for t in trainings for rule in rules]
         return sum(each.claimed and each.value > 0 for each in found)
+
+    def equivalent(self, a: str, b: str, trainings: Sequence[str]) -> int:
+        """Count the trainings in which two explainers have equivalent IoU (tuned threshold)."""
+        margin = self.study.config.statistics.margin
+        found = [self.difference(t, a, b) for t in trainings]
+        return sum(not d.claimed and -margin < d.low and d.high < margin for d in found)
 
     def unconfirmed(self, a: str, b: str, trainings: Sequence[str], *rules: str) -> int:
         """Count the differences whose interval excludes 0, but which are not shown."""
