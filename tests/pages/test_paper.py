@@ -13,7 +13,8 @@ import paper as script
 from fidelity.explainers.registry import METHODS
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.methods import references
-from fidelity.pages.methods.text import DATA_SOURCES, GUIDANCE, PROTOCOL_SOURCES, _layers
+from fidelity.pages.methods.text import DATA_SOURCES, PROTOCOL_SOURCES, _layers
+from fidelity.pages.methods.training import GUIDANCE
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
 from fidelity.study.page_settings import PageSettings
@@ -101,7 +102,8 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
         "only the prediction is empty, overlap is 0 and distances are undefined",
         "restricted to the lung mask",
         "joined by STAPLE",
-        "at most 5 epochs",
+        "at most 5 epochs, batches",
+        "Training images were randomly flipped left to right with probability 0.5, rotated",
         "learning rate 0.0123",
         "loss share [@rao2023], weight 1",
         "40 in the test split",
@@ -113,6 +115,25 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
     next(iter(config["datasets"].values()))["duplicates"] = "keep"
     (tmp_path / "kept").mkdir()
     assert "two splits" not in (folder_of(tmp_path / "kept", config) / "methods.md").read_text()
+
+
+def test_the_methods_describe_each_stage_of_a_training(tmp_path):
+    config = json.loads(json.dumps(CONFIG))
+    config["classifiers"]["net"]["training"] = {
+        "learning_rate": 0.01,
+        "augmentation": {"flip": 0, "rotation": 0, "translation": 0, "contrast": 0},
+        "stages": [
+            {"trainable": "head", "epochs": 3},
+            {"learning_rate": 0.0001, "patience": 2, "augmentation": {"scale": 0, "brightness": 0}},
+        ],
+    }
+    text = (folder_of(tmp_path, config) / "methods.md").read_text()
+    head, whole = text.split("in 2 stages. Stage 1 (only the head): ")[1].split("Stage 2 ")
+    assert "at most 3 epochs, batches of 32, optimizer adamw, learning rate 0.01" in head
+    assert "randomly scaled by up to 0.1 and changed in brightness by up to 0.1." in head
+    assert "(all layers): at most 12 epochs, at most 2 in a row without a better" in whole
+    assert "learning rate 0.0001" in whole
+    assert "Training images were not changed." in whole
 
 
 def test_the_methods_of_images_with_several_classes_claim_no_patients(tmp_path):
@@ -145,7 +166,10 @@ def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
     assert "(layer “layer4.1”)" in text
     assert "Whole lung (the whole lung)" in text
     assert "auto" not in text
-    assert "hidden superpixels show: their mean grey value; number of random seeds: 1" in text
+    assert (
+        "hidden superpixels are filled with: their mean grey value; number of random seeds: 1"
+        in text
+    )
     # Its penalty is not alpha itself.
     assert "kernel width: 0.25; ridge penalty: 1 × samples / 1000; hidden" in text
     assert "superpixels algorithm: quickshift" in text
@@ -160,7 +184,7 @@ def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
         "width of the blur: 8",
         "superpixels compared between seeds: 5",
         "adaptive error: 0.1",
-        "ridge penalty: 2; hidden superpixels show: the blurred image",
+        "ridge penalty: 2; hidden superpixels are filled with: the blurred image",
     ):
         assert acting in text
     for idle in ("radius of the inpainting", "samples: 1", "adaptive level", "adaptive top"):

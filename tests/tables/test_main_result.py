@@ -47,7 +47,7 @@ def test_each_classifier_has_its_table_of_at_most_eight_columns(scored):
     assert table.headings == {0: "Explainers", 2: "Null baselines", 4: "Ceilings"}
     shown = {row[0]: dict(zip(table.header, row, strict=True)) for row in table.rows}
     # The other methods are compared with the strongest null baseline.
-    assert shown["lung_mask"]["Difference from lung_mask"] == "reference"
+    assert shown["lung_mask"]["Difference from lung_mask"] == "(this row)"
     pairs = comparisons.query(
         "classifier == 'net-s1' and family == 'primary' and `class` == 'all' and "
         "explainer_a in ('lime', 'lung_mask') and explainer_b in ('lime', 'lung_mask')"
@@ -74,7 +74,7 @@ def test_where_low_is_good_the_lowest_null_baseline_is_the_reference(scored):
     (table, _), _ = tables(scored, {**STATISTICS, "primary": "hausdorff_full"})
     means = {row[0]: float(row[2].split()[0]) for row in table.rows}
     assert means["lung_mask"] < means["centre_prior"]
-    assert table.rows[2][4:] == ["reference", "–", "–"]
+    assert table.rows[2][4:] == ["(this row)", "–", "–"]
     assert table.header[3] == "Dice ↑"
     assert "Dice: mean without interval." in table.notes[0]
 
@@ -83,7 +83,7 @@ def test_a_null_baseline_without_values_is_no_reference(scored):
     scored.loc[scored["explainer"] == "lung_mask", "iou"] = np.nan
     (table, _), _ = tables(scored)
     shown = {row[0]: row[-3:] for row in table.rows}
-    assert shown["centre_prior"] == ["reference", "–", "–"]
+    assert shown["centre_prior"] == ["(this row)", "–", "–"]
     # What could not be compared has no conclusion.
     assert shown["lung_mask"] == ["–", "–", "–"]
 
@@ -111,7 +111,7 @@ def test_the_note_on_classification_names_the_split():
 def test_without_null_baselines_the_first_explainer_is_the_reference(scored):
     real = scored[scored["explainer"].isin(["lime", "gradcam"])]
     (table, _), _ = tables(real)
-    assert table.rows[0][-3] == "reference"
+    assert table.rows[0][-3] == "(this row)"
     assert any("minus lime" in note for note in table.notes)
 
 

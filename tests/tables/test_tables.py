@@ -113,7 +113,7 @@ def test_every_mean_stands_beside_its_counts_and_conventions(results):
     assert "| lung\\_mask | null baseline |" in markdown
     for text in (markdown, html):
         assert text.count("Unit of analysis: patient") >= 5
-        assert "its stored scores are: overlap 1, distances 0." in text
+        assert "the stored scores are: overlap 1, distances 0." in text
         assert "original image size" in text
         assert "empty pred." in text
         assert "zero maps" not in text

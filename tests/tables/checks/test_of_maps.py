@@ -94,10 +94,10 @@ def test_all_four_are_laid_out(tmp_path):
     ]
     tables = check_tables(paths, FAMILIES)
     titles = [table.title for table in tables]
-    assert titles[0] == "Stability of the maps on d, test split"
+    assert titles[0] == "Fit of the explainers on d, test split"
     assert titles[2].startswith("Rank correlation of faithfulness and localization (IoU)")
     by_title = {title.split(" on ")[0]: table for title, table in zip(titles, tables, strict=True)}
-    stable = by_title["Stability of the maps"]
+    stable = by_title["Fit of the explainers"]
     assert stable.rows[0][-1] == "0.777 (0.500 to 0.900)"
     assert "how well the surrogate fits" in stable.notes[0]
     # Neither of these is in the table.

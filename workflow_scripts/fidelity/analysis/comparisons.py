@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.aligned_scores import Block, blocks, check_overlap
-from fidelity.analysis.columns.comparisons import COMPARISONS, HOLM_WITHIN
+from fidelity.analysis.columns.comparisons import COMPARISONS, EQUIVALENCE_UNITS, HOLM_WITHIN
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     ON_EMPTY_REFERENCES,
@@ -17,9 +17,6 @@ from fidelity.analysis.localization import (
 )
 from fidelity.statistics.multiplicity import holm
 from fidelity.statistics.paired import paired_tests
-
-# With fewer units, a bootstrap interval is too narrow to claim equivalence of two explainers.
-EQUIVALENCE_UNITS = 10
 
 
 def compare(

@@ -7,9 +7,10 @@ from fidelity.presentation.wording import better
 
 # The title, and which values are better, are added by `explained`.
 MEANINGS = {
-    "deletion_auc": "area under the probability while pixels are removed, the most relevant first",
-    "insertion_auc": "area under the probability while pixels are put back, the most relevant "
-    "first",
+    "deletion_auc": "area under the curve of the probability while pixels are removed, the most "
+    "relevant first",
+    "insertion_auc": "area under the curve of the probability while pixels are put back, the "
+    "most relevant first",
     "road": "probability without the least relevant pixels, minus that without the most relevant",
     "comprehensiveness": "drop of the probability if the predicted mask is removed",
     "sufficiency": "drop of the probability if everything outside the predicted mask is removed",

@@ -12,8 +12,8 @@ MEANINGS = {
     "with Grad-CAM; distances from empty predictions are omitted.",
     "chexlocalize": "IoU by CheXlocalize's code for true positives: cases with an empty mask are "
     "left out.",
-    "chexlocalize-full": "IoU by CheXlocalize's code for the full data set. With one empty "
-    "mask it is 0; cases with two are left out.",
+    "chexlocalize-full": "IoU by CheXlocalize's code for the full data set; 0 if one mask is "
+    "empty, left out if both are.",
     "monai": "metrics as the package MONAI computes them; one empty mask makes most distances "
     "infinite.",
     "metrics-reloaded": "metrics as the package MetricsReloaded computes them; the distance from "

@@ -6,6 +6,7 @@ This is the only module that chooses how many digits people see.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
+from fidelity.analysis.columns.comparisons import EQUIVALENCE_UNITS as EQUIVALENCE_UNITS
 from fidelity.analysis.localization import ALL_CLASSES, sees_reference, unit_of
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.registry import METRICS
@@ -213,7 +214,7 @@ def empty_masks(policy: Mapping[str, str]) -> str:
     both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
     return (
         f"If only the prediction is empty, overlap is 0 and distances are {alone}. Means leave out "
-        f"cases with an empty reference. If both masks of a case are empty, its stored scores are: "
+        f"cases with an empty reference. If the prediction is empty too, the stored scores are: "
         f"overlap {both}, distances {far}."
     )
 

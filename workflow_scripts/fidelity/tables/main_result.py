@@ -37,7 +37,7 @@ from fidelity.verdict.compared_pair import Comparison, between, read_rows
 # The second metric: the first of these that is not the primary one.
 SECOND = ("dice", "iou")
 KINDS = {"": "Explainers", "baseline": "Null baselines", "ceiling": "Ceilings"}
-REFERENCE = "reference"
+REFERENCE = "(this row)"
 NOT_DRAWN = "not drawn"
 # What a comparison states about its first explainer.
 CONCLUSIONS = {

@@ -24,6 +24,8 @@ _FAMILY_OF_FAITHFULNESS = (
 # Holm's correction is over the rows that agree in these columns.
 HOLM_WITHIN = names_of(_FAMILY)
 HOLM_WITHIN_FAITHFULNESS = names_of(_FAMILY_OF_FAITHFULNESS)
+# With fewer units, a bootstrap interval is too narrow to claim equivalence of two explainers.
+EQUIVALENCE_UNITS = 10
 
 _TESTS = (
     count("n", "cases that both explainers have a value of"),

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.comparisons import EQUIVALENCE_UNITS
+from fidelity.analysis.columns.comparisons import EQUIVALENCE_UNITS
 from fidelity.analysis.localization import (
     DEFAULT_PROTOCOL,
     NO_CLASSIFIER,
@@ -22,6 +22,7 @@ from fidelity.metrics.conventions import PROTOCOLS, base_name
 from fidelity.metrics.map_registry import RANKING
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.methods.references import cite, without_marks
+from fidelity.pages.methods.training import training_of
 from fidelity.presentation import titles
 from fidelity.presentation.page import paragraphs
 from fidelity.presentation.wording import confidence, counted, empty_masks, listed, set_value
@@ -40,7 +41,6 @@ DATA_SOURCES = {
     "jsrt": ("Shiraishi 2000",),
 }
 ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
-GUIDANCE = {"squared": "Ross 2017", "share": "Rao 2023"}
 # Sources of protocols whose own source has no year.
 PROTOCOL_SOURCES = {"seed": "Gupta 2025"}
 # Protocols whose titles would not be understood in a sentence.
@@ -70,8 +70,8 @@ _NOT_WITH_ERROR = {"level", "top"}
 # Words for keys that need an explanation; other keys are used as words.
 _WORDS = {
     "align": "aligned to",
-    "fill": "hidden pixels show",
-    "hide": "hidden superpixels show",
+    "fill": "hidden pixels are filled with",
+    "hide": "hidden superpixels are filled with",
     "hide_radius": "radius of the inpainting",
     "hide_sigma": "width of the blur",
     "fill_sigma": "width of the blur",
@@ -290,29 +290,7 @@ def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) ->
     training = entry.get("training")
     if not training or not set(names) & set(settings["trained"]):
         return f"{text} {was} loaded with given weights."
-    start = {None: "random", "imagenet": "ImageNet"}.get(entry.get("weights"), "given")
-    parts = [
-        f"at most {counted(training['epochs'], 'epoch')}",
-        f"batches of {training['batch']}",
-        f"optimizer {training['optimizer']}",
-        f"learning rate {set_value(training['learning_rate'])}",
-        f"weight decay {set_value(training['weight_decay'])}",
-        f"schedule {training['scheduler']}",
-        f"class weights {training['class_weights']}",
-    ]
-    if guidance := training.get("guidance"):
-        whose = {
-            "reference": "reference masks",
-            "other_cases": "the masks of other images",
-            "outside": "everything outside the reference masks",
-        }
-        parts.append(
-            f"input gradients guided by {whose[guidance['masks']]}, loss {guidance['loss']}"
-            f"{cite(GUIDANCE[guidance['loss']])}, weight {set_value(guidance['weight'])}"
-        )
-    if len(names) > 1:
-        parts.append(f"{len(names)} seeds")
-    return f"{text} {was} trained on the training split from {start} weights ({', '.join(parts)})."
+    return f"{text} {was} {training_of(entry, len(names))}"
 
 
 def _explainers(
