@@ -196,7 +196,7 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "lime is shown to be worse than unet, and no other explainer comes closer: "
+        "lime is shown to be worse than unet, and no other explainer has a better mean difference: "
         "IoU difference −0.300"
     )
     # Why a difference can deviate from that of the means.

@@ -252,7 +252,7 @@ def _below(
             "worse": "is shown to be worse than",
             "equivalent": f"is equivalent within ±{margin} to",
         }.get(nearest.outcome, "is not shown to differ from")
-        others = ", and no other explainer comes closer" * (len(against) > 1)
+        others = ", and no other explainer has a better mean difference" * (len(against) > 1)
         yield Sentence(
             f"{explainer_title(nearest.first)} {word} {explainer_title(ceiling)}{others}: "
             f"{title_of(nearest.metric)} difference {shown}.",
