@@ -28,6 +28,7 @@ from fidelity.verdict.flips import order_of
 STATISTICS = {
     "primary": "iou",
     "primary_binarization": "tuned",
+    "cluster": "patient",
     "alpha": 0.05,
     "margin": 0.05,
 }
@@ -929,7 +930,8 @@ def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
             for name, rank in (("lime", 1.9), ("lung", 1.5), ("gradcam", 2.6))
         ]
     )
-    (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
+    pair = compared("lime", "gradcam", "a_higher")
+    (said,) = texts(chapter_of([pair], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said == (
         "In class COVID-19, the mean ranks (1 is best; 40 patients) are lung 1.50, lime 1.90 and "
         "gradcam 2.60. Friedman's test of equal ranks: χ² = 20.0, p < 0.001. Nemenyi's test: "
@@ -1015,6 +1017,12 @@ def test_words():
         number(-1.25, 1, sign=True),
     ) == ("0.000", "0.000", "−1.2")
     assert (p_value(0.0004), p_value(0.0125)) == ("< 0.001", "= 0.013")
+
+
+def test_a_p_value_is_written_against_the_level_of_the_study():
+    (pair,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "a_higher", p_adjusted=0.0096)]))
+    assert "Holm-adjusted p = 0.010 (" in sentence(pair, STATISTICS).text
+    assert "Holm-adjusted p = 0.0096 (" in sentence(pair, {**STATISTICS, "alpha": 0.01}).text
 
 
 @pytest.mark.parametrize(("median", "outcome"), [(6.0, "warning"), (10.0, "note"), (35.5, "note")])
