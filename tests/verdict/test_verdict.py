@@ -921,6 +921,21 @@ def test_equal_ranks_have_no_best_one():
     assert said.endswith("So by this test, lime is not shown to differ from gradcam.")
 
 
+def test_an_explainer_without_a_rank_is_named_and_the_others_are_ranked():
+    head = {**HEAD, "binarization": "tuned", "protocol": "default", "class": "COVID-19"}
+    head |= {"metric": "iou", "n_patients": 40, "friedman_p": np.nan}
+    ranks = pd.DataFrame(
+        [
+            {**head, "explainer": name, "mean_rank": rank, "critical_difference": 0.3}
+            for name, rank in (("lung", np.nan), ("lime", 1.2), ("gradcam", 1.8))
+        ]
+    )
+    chapter = chapter_of([], ranks=ranks.reindex(columns=RANKS.names))
+    (said,) = texts(chapter, "Who ranks")
+    assert "are lime 1.20 and gradcam 1.80. lung has no value for any case, so it has no" in said
+    assert "not shown to differ" not in said
+
+
 def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
     head = {**HEAD, "binarization": "tuned", "protocol": "default", "class": "COVID-19"}
     head |= {"metric": "iou", "n_patients": 40, "friedman_statistic": 20.0, "friedman_p": 0.00001}

@@ -43,7 +43,7 @@ def mean_ranks(evidence: Evidence) -> Section:
     told = []
     for cls in sorted(evidence.classes, key=lambda name: name != evidence.pooled):
         rows = chosen[chosen["class"] == cls].sort_values("mean_rank", kind="stable")
-        if len(rows) > 1 and rows["mean_rank"].notna().all():
+        if rows["mean_rank"].notna().sum() > 1:
             told.append(_ranks(rows, cls, evidence))
     nothing = note("Fewer than two explainers have ranks.")
     return Section(
@@ -90,6 +90,8 @@ def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
 
 
 def _ranks(rows: pd.DataFrame, cls: str, evidence: Evidence) -> Sentence:
+    without = list(map(explainer_title, rows.loc[rows["mean_rank"].isna(), "explainer"]))
+    rows = rows[rows["mean_rank"].notna()]
     first, unit = rows.iloc[0], evidence.unit
     names = [
         f"{explainer_title(row.explainer)} {value_of('mean_rank', row.mean_rank)}"
@@ -98,6 +100,9 @@ def _ranks(rows: pd.DataFrame, cls: str, evidence: Evidence) -> Sentence:
     where = "Over all classes" if cls == "all" else f"In class {cls}"
     text = f"{where}, the mean ranks (1 is best; {counted(int(first['n_patients']), unit)}) are "
     text += f"{listed(names)}."
+    if without:
+        has, it, ranks = ("has", "it", "rank") if len(without) == 1 else ("have", "they", "ranks")
+        text += f" {listed(without)} {has} no value for any case, so {it} {has} no {ranks}."
     if not np.isnan(first["friedman_p"]):
         statistic = value_of("friedman_statistic", first["friedman_statistic"])
         text += f" Friedman's test of equal ranks: χ² = {statistic}, p"
