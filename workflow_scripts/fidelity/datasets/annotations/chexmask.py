@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.annotations.drawn import RESTORE, check_present, unreadable
+from fidelity.datasets.annotations.shape_checks import raise_unless_size
 from fidelity.datasets.sources.table.spreadsheet import plain
 
 IDS = ("Image Index", "image_id", "dicom_id", "ImageID", "Path")
@@ -62,6 +63,7 @@ class Entries(Mapping[str, dict[str, Any]]):
             InputError: the row has no size.
         """
         _, _, cells = next(_scanned(self.path, self._rows[image]))
+        raise_unless_size(self.path, image, [cells.get("Height") or 0, cells.get("Width") or 0])
         try:
             size = [int(float(cells.get(side) or 1024)) for side in ("Height", "Width")]
         except ValueError as error:
