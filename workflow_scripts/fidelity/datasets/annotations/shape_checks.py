@@ -44,7 +44,7 @@ def raise_unless_place(image: str, x: float, y: float, path: str | Path) -> None
 
 
 def raise_unless_size(path: str | Path, name: str, sides: Iterable[str | int]) -> None:
-    """Raise InputError if a side of an image is infinite; the caller refuses what is no number."""
+    """Raise InputError if a side of an image is infinite; callers refuse all but numbers."""
     try:
         [int(float(side)) for side in sides]
     except ValueError:
