@@ -87,9 +87,9 @@ class Study:
     confounded: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def by_case(self) -> bool:
-        """Whether the config requests images as units of analysis."""
-        return self.statistics["cluster"] == "case"
+    def cluster(self) -> str:
+        """What the config requests as unit of analysis: `patient`, or `case` for images."""
+        return self.statistics["cluster"]
 
 
 @dataclass(frozen=True)
@@ -136,14 +136,14 @@ class Evidence:
     @property
     def unit(self) -> str:
         """The unit of analysis, `patient` or `image`."""
-        tables, cluster = self.tables, self.study.statistics["cluster"]
+        tables = self.tables
         cases = tables.cases.cases if tables.cases else ()
-        return unit_of_tables(self.localization, tables.comparisons, cases, cluster)
+        return unit_of_tables(self.localization, tables.comparisons, cases, self.study.cluster)
 
     def size(self, cases: int, units: int) -> str:
         """Write a number of cases and, if it is smaller, that of patients or images."""
         told = counted(cases, "case")
-        of = "patient" if self.study.by_case else self.unit
+        of = "patient" if self.study.cluster == "case" else self.unit
         return told if units >= cases else f"{told} of {counted(units, of)}"
 
     def of_family(self, *families: str) -> list[str]:
