@@ -100,6 +100,7 @@ RESULT_TABLES = {
     "seeds": paths.table("seeds"),
     "classification": job_files.if_classified(paths.table("classification")),
     "class_order": job_files.if_classified(paths.table("class_order")),
+    "cases": paths.CASES,
     "counts": paths.CASE_COUNTS,
 }
 

@@ -46,7 +46,6 @@ rule study_page:
             for files in kinds.values()
             for path in files
         ],
-        cases=paths.CASES,
         thresholds=lambda w: [
             path
             for tuned in job_files.shown_thresholds(w).values()
@@ -78,7 +77,6 @@ rule paper:
     input:
         **RESULT_TABLES,
         architectures=job_files.by_classifier(paths.ARCHITECTURE),
-        cases=paths.CASES,
     output:
         directory(paths.PAPER),
     log:

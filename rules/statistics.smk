@@ -340,7 +340,6 @@ rule verdict:
         ranks=paths.table("ranks"),
         stability=paths.table("stability"),
         lung_quality=job_files.of_lung_model(paths.LUNG_QUALITY),
-        cases=paths.CASES,
         data_warnings=paths.DATA_WARNINGS,
         near_duplicates=paths.NEAR_DUPLICATES,
         means_without_twins=paths.table("localization_without_near_duplicates"),

@@ -66,6 +66,7 @@ def main(
                 **settings,
                 "families": tables["families"],
                 "interval": confidence(tables["statistics"]),
+                "alpha": tables["statistics"]["alpha"],
             },
         )
     )

@@ -249,6 +249,28 @@ def test_ranks_by_direction_without_diagnostics(tmp_path):
         assert (part["friedman_p"] < 0.001).all()
 
 
+def test_an_explainer_without_any_value_leaves_the_ranks_of_the_others(tmp_path):
+    levels = {"lime": 0.4, "gradcam": 0.2, "lung_mask": 0.5}
+    scores = load_scores(*study(tmp_path, levels))
+    scores.loc[scores["explainer"] == "lung_mask", "iou"] = np.nan
+    keys = ["metric", "classifier", "binarization", "class", "explainer"]
+    found = rank(scores, STATISTICS, FAMILIES, ["area"]).set_index(keys).sort_index()
+    others = scores[scores["explainer"] != "lung_mask"]
+    alone = rank(others, STATISTICS, FAMILIES, ["area"]).set_index(keys).sort_index()
+    empty = found.loc["iou"].xs("lung_mask", level="explainer")
+    assert len(empty) > 0
+    assert empty["mean_rank"].isna().all()
+    assert (empty["n_patients"] > 0).all()
+    pd.testing.assert_frame_equal(found.loc["iou"].loc[alone.loc["iou"].index], alone.loc["iou"])
+    # Where the baseline has values, it is ranked.
+    assert found.loc["dice"]["mean_rank"].notna().all()
+    # If no explainer has a value, none has a rank.
+    scores["iou"] = np.nan
+    found = rank(scores, STATISTICS, FAMILIES, ["area"]).query("metric == 'iou'")
+    assert found["mean_rank"].isna().all()
+    assert not found["n_patients"].any()
+
+
 def test_seeds_by_hand(tmp_path):
     localization = summarize(load_scores(*study(tmp_path, {"lime": 0.4})), STATISTICS, 1)
     table = between_seeds(localization, {"net-s1": "net", "net-s2": "net"})

@@ -23,7 +23,7 @@ from fidelity.verdict import pages
 from fidelity.verdict.chapters import build
 from fidelity.verdict.evidence import Study as Asked
 from fidelity.verdict.evidence import Tables
-from tests.helpers.synthetic_results import STATISTICS, study
+from tests.helpers.synthetic_results import STATISTICS, study, written_cohort
 
 W = SimpleNamespace(dataset="demo")
 
@@ -96,6 +96,8 @@ def written(
     ]:
         files[name] = str(folder / f"{name}.csv")
         frame.reindex(columns=table.names).to_csv(files[name], index=False)
+    files["cases"] = str(folder / "cases.csv")
+    written_cohort(paths, files["cases"])
     # In the format that `check_classifier` writes.
     files["architectures"] = [str(folder / f"{name}.json") for name in known.classifiers]
     for path in files["architectures"]:

@@ -243,7 +243,6 @@ def test_tuned_thresholds_and_original_sizes_are_beside_the_settings(small, tmp_
         ]
         tuned[name] = str(tmp_path / f"{name}.csv")
         THRESHOLDS.frame(rows).to_csv(tuned[name], index=False)
-    made.files["cases"] = str(tmp_path / "cases.csv")
     case = Case("a", "a", "test", ("COVID-19",), "a.png", width=300, height=200)
     write_cases(made.files["cases"], [case])
     text = page_from(made, tmp_path, thresholds={"net": tuned})

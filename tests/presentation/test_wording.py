@@ -10,6 +10,8 @@ from fidelity.presentation.wording import (
     digits_of,
     estimated_time,
     metric_title,
+    p_cell,
+    p_value,
     percent,
     unit_note,
     value_of,
@@ -54,6 +56,21 @@ def test_percent_directions_and_estimated_times():
     assert metric_title("best_iou") == "Best IoU, diagnostic ↑"
     assert metric_title("best_iou_threshold") == "Threshold of the best IoU, diagnostic"
     assert [estimated_time(s) for s in (60, 600, 7200)] == ["60 s", "10 min", "2.0 h"]
+
+
+@pytest.mark.parametrize(
+    ("alpha", "written"),
+    [
+        (0.05, {0.0494: "0.049", 0.0496: "0.0496", 0.05: "0.050", 0.0504: "0.0504", 0.3: "0.300"}),
+        (0.05, {0.04996: "0.04996", 0.0004: "<0.001", math.nan: "–"}),
+        (0.01, {0.0096: "0.0096", 0.01: "0.010", 0.0104: "0.0104", 0.0496: "0.050"}),
+        (0.0005, {0.0004: "<0.0005", 0.0005: "0.0005", 0.0007: "0.001"}),
+    ],
+)
+def test_a_p_value_is_never_written_on_the_other_side_of_alpha(alpha, written):
+    assert {p: p_cell(p, alpha) for p in written} == written
+    assert p_value(0.0496) == "= 0.0496"
+    assert p_value(0.0004, alpha) == f"< {p_cell(0.0004, alpha)[1:]}"
 
 
 @pytest.mark.parametrize("package", ["tables", "figures", "verdict", "provenance"])

@@ -7,11 +7,13 @@ import pytest
 from fidelity.analysis.chance import Measure, Quality
 from fidelity.analysis.comparisons import compare
 from fidelity.analysis.localization import load_scores, summarize
+from fidelity.datasets.cases import Case
 from fidelity.presentation.titles import showing
 from fidelity.tables.inference import comparison_tables
 from fidelity.tables.main_result import main_tables
 from fidelity.tables.quality import quality_note
 from fidelity.tables.results import Results
+from fidelity.verdict.evidence import CaseTables, Study, Tables, collect
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, study
 
 NO_SEEDS = pd.DataFrame(
@@ -96,10 +98,33 @@ def test_images_with_several_classes_are_counted_once(scored):
     assert table.header[2] == "n images (cases)"
     assert table.rows[0][2] == "20 (39)"
     assert any("cases (an image and a class)" in note for note in table.notes)
+
+
+@pytest.mark.parametrize(
+    ("cluster", "patients", "unit"),
+    [("patient", True, "patient"), ("patient", False, "image"), ("case", True, "image")],
+)
+def test_the_unit_of_one_explainer_is_that_of_several(scored, cluster, patients, unit):
+    """Each patient has an image of each class, so no count within a class shows the patients."""
+    statistics = {**STATISTICS, "cluster": cluster}
+    if not patients:
+        scored["patient"] = scored["case"]
+    assert set(compare(scored, statistics, 1)["unit_of_analysis"]) == {unit}
     alone = scored[scored["explainer"] == "lime"]
-    found = Results(summarize(alone, STATISTICS, 1), compare(alone, STATISTICS, 1), NO_SEEDS,
-                    None, {}, {"statistics": STATISTICS})  # fmt: skip
-    assert found.unit == "image"
+    cases = [
+        Case(row.case, row.patient, row.split, (cls,), f"{row.case}.png", masks={cls: "mask.png"})
+        for row, cls in zip(alone.itertuples(), alone["class"], strict=True)
+    ]
+    cases.append(Case("unused", cases[0].patient, "train", (), "unused.png"))
+    means, none = summarize(alone, statistics, 1), compare(alone, statistics, 1)
+    assert none.empty
+    found = Results(means, none, NO_SEEDS, None, {}, {"statistics": statistics}, cases)
+    assert found.unit == unit
+    empty = pd.DataFrame()
+    known = CaseTables(empty, empty, empty, False, empty, empty, cases)
+    asked = Study(statistics, FAMILIES, {})
+    for evidence in collect(Tables(means, none, empty, cases=known), asked):
+        assert evidence.unit == unit
 
 
 def test_the_note_on_classification_names_the_split():

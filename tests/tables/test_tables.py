@@ -86,7 +86,7 @@ def formatted(folder, confounded=MappingProxyType({})):
         "confounded": confounded,
     }
     outputs = [str(folder / name) for name in ("t.md", "tables.tex", "latex", "t.html")]
-    files = {name: str(folder / f"{name}.csv") for name in names}
+    files = {name: str(folder / f"{name}.csv") for name in (*names, "cases")}
     format_tables.main(files, "demo", settings, *outputs)
     listed = re.findall(r"\\input\{(.*)\}", (folder / "tables.tex").read_text())
     latex = "\n".join((folder / f"{name}.tex").read_text() for name in listed)

@@ -48,6 +48,13 @@ def test_each_outcome_has_its_words(against, null):
     assert weights == UNITS_FIRST.format(unit="patient")
 
 
+def test_a_p_value_is_written_against_the_level_of_the_study():
+    chapter = chapter_of([compared("lime", "gradcam", "a_higher", p_adjusted=0.0096)])
+    (content,) = json.loads(pages.to_json([chapter]))["chapters"]
+    said = [" ".join(answer(content, FAMILIES, alpha).details) for alpha in (0.05, 0.01)]
+    assert ["corrected p = 0.0096" in text for text in said] == [False, True]
+
+
 @pytest.mark.parametrize("low", [-0.01, 0.01])
 def test_an_interval_without_0_beside_a_large_p_is_explained(low):
     row = compared("lime", "gradcam", "none_shown", ci_low=low, ci_high=0.07)

@@ -28,6 +28,7 @@ from fidelity.verdict.flips import order_of
 STATISTICS = {
     "primary": "iou",
     "primary_binarization": "tuned",
+    "cluster": "patient",
     "alpha": 0.05,
     "margin": 0.05,
 }
@@ -920,6 +921,21 @@ def test_equal_ranks_have_no_best_one():
     assert said.endswith("So by this test, lime is not shown to differ from gradcam.")
 
 
+def test_an_explainer_without_a_rank_is_named_and_the_others_are_ranked():
+    head = {**HEAD, "binarization": "tuned", "protocol": "default", "class": "COVID-19"}
+    head |= {"metric": "iou", "n_patients": 40, "friedman_p": np.nan}
+    ranks = pd.DataFrame(
+        [
+            {**head, "explainer": name, "mean_rank": rank, "critical_difference": 0.3}
+            for name, rank in (("lung", np.nan), ("lime", 1.2), ("gradcam", 1.8))
+        ]
+    )
+    chapter = chapter_of([], ranks=ranks.reindex(columns=RANKS.names))
+    (said,) = texts(chapter, "Who ranks")
+    assert "are lime 1.20 and gradcam 1.80. lung has no value for any case, so it has no" in said
+    assert "not shown to differ" not in said
+
+
 def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
     head = {**HEAD, "binarization": "tuned", "protocol": "default", "class": "COVID-19"}
     head |= {"metric": "iou", "n_patients": 40, "friedman_statistic": 20.0, "friedman_p": 0.00001}
@@ -929,7 +945,8 @@ def test_ranks_name_whom_the_critical_difference_does_not_hold_apart():
             for name, rank in (("lime", 1.9), ("lung", 1.5), ("gradcam", 2.6))
         ]
     )
-    (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
+    pair = compared("lime", "gradcam", "a_higher")
+    (said,) = texts(chapter_of([pair], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said == (
         "In class COVID-19, the mean ranks (1 is best; 40 patients) are lung 1.50, lime 1.90 and "
         "gradcam 2.60. Friedman's test of equal ranks: χ² = 20.0, p < 0.001. Nemenyi's test: "
@@ -1015,6 +1032,12 @@ def test_words():
         number(-1.25, 1, sign=True),
     ) == ("0.000", "0.000", "−1.2")
     assert (p_value(0.0004), p_value(0.0125)) == ("< 0.001", "= 0.013")
+
+
+def test_a_p_value_is_written_against_the_level_of_the_study():
+    (pair,) = read_rows(pd.DataFrame([compared("lime", "gradcam", "a_higher", p_adjusted=0.0096)]))
+    assert "Holm-adjusted p = 0.010 (" in sentence(pair, STATISTICS).text
+    assert "Holm-adjusted p = 0.0096 (" in sentence(pair, {**STATISTICS, "alpha": 0.01}).text
 
 
 @pytest.mark.parametrize(("median", "outcome"), [(6.0, "warning"), (10.0, "note"), (35.5, "note")])

@@ -203,6 +203,8 @@ def test_coco_run_lengths_with_height_and_width_swapped(tmp_path):
     ("boxes", "noticed"),
     [
         ([[5, 5, 20, 30], [20, 10, 45, 30]], True),
+        ([[5, 5, 20, 30], [20, 10, 30.6, 30]], True),  # leaves by more than rounding, as in box_fit
+        ([[5, 5, 20, 30], [20, 10, 30.5, 30]], False),
         ([[5, 5, 20, 30], [20, 10, 45, 9]], False),  # as corners, the second is not a box
         ([[5, 5, 20, 30], [5, 10, 40, 20]], False),  # all fit as they are
     ],

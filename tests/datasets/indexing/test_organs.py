@@ -170,6 +170,26 @@ def test_a_row_that_may_be_of_two_images(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [("a.png", "a.jpg"), ("a", "a.png"), ("a.png", "a.png"), ("x/a.png", "x\\a.png")],
+)
+def test_two_rows_of_one_image_are_accepted_only_if_they_are_equal(tmp_path, first, second):
+    cases = [Case("a", "a", "test", (), "x/a.png" if "x" in first else "a.png")]
+    path = write_rows(tmp_path / "masks.csv", [row(first), row(second)])
+    (match,) = matches_of(cases, path, 0.7)
+    assert match.status == "used"
+    other = RUNS.replace("5 2", "5 3", 1)
+    for differing in (row(second, 0.8), row(second, runs=other)):
+        path = write_rows(tmp_path / "masks.csv", [row(first), differing])
+        with pytest.raises(InputError, match="are of the same image, and they differ") as error:
+            matches_of(cases, path, 0.7)
+        assert error.value.file == path
+        assert repr(first) in error.value.problem
+        assert repr(second) in error.value.problem
+        assert error.value.remedy == "Remove one of the two rows"
+
+
 @pytest.mark.parametrize("file", ["CheXpert.csv", "ChestX-Ray8.csv"])
 def test_real_rows(shared_boxes, file):
     folder = shared_boxes / "chexmask"

@@ -1,16 +1,18 @@
 """Align the scores of several explainers on the same cases, so that they can be compared."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from fidelity.analysis.coverage import cohort_of
 from fidelity.analysis.localization import (
     REFERENCE,
     class_groups,
     classifiers_in,
+    keep_test_split,
     localization_values,
     measured,
     metric_names,
@@ -19,6 +21,7 @@ from fidelity.analysis.localization import (
     sees_reference,
 )
 from fidelity.base.errors import InputError
+from fidelity.datasets.cases import Case
 
 MISSING_SHARE = 0.01
 # Largest rounding error of a sum, as a share of the sum of absolute values.
@@ -132,6 +135,28 @@ def unit_of_analysis(scores: pd.DataFrame, cluster: str) -> str:
         return "image"
     cases = scores[["patient", "case"]].drop_duplicates()
     return "patient" if cases["patient"].duplicated().any() else "image"
+
+
+def unit_of_tables(
+    means: pd.DataFrame, comparisons: pd.DataFrame, cases: Collection[Case], cluster: str
+) -> str:
+    """Name the unit of analysis of a data set's tables: `patient` or `image`.
+
+    The comparisons state it. A single explainer has none; then the cases that were scored decide.
+
+    Args:
+        means: localization.csv.
+        cases: the case table; only needed without comparisons.
+        cluster: the setting, `patient` or `case`.
+    """
+    stated = set(keep_test_split(comparisons)["unit_of_analysis"])
+    if stated:
+        return "patient" if "patient" in stated else "image"
+    shown = keep_test_split(means)
+    cohort = cohort_of(cases, list(shown["class"].unique()), set(shown["split"]))
+    scored = {case for _, case, _ in cohort}
+    rows = [(case.patient, case.case) for case in cases if case.case in scored]
+    return unit_of_analysis(pd.DataFrame(rows, columns=["patient", "case"]), cluster)
 
 
 def check_overlap(a: str, b: str, in_a: np.ndarray, in_b: np.ndarray) -> None:

@@ -172,19 +172,6 @@ def pooled_classes(table: pd.DataFrame) -> pd.DataFrame:
     return pooled if len(pooled) else table
 
 
-def counted_units(table: pd.DataFrame) -> str:
-    """Name what `n_patients` counts: `patient`, or `image` if patients are not known.
-
-    In a data set without patients, each image counts as one. Within a class, there are then as many
-    as cases. Over all classes, there are fewer if an image has references of several classes.
-
-    Args:
-        table: rows of localization.csv.
-    """
-    of_classes = table[table["class"] != ALL_CLASSES]
-    return "patient" if (of_classes["n_patients"] < of_classes["n"]).any() else "image"
-
-
 def of_classifier(table: pd.DataFrame, classifier: str) -> pd.DataFrame:
     """Keep the rows of a classifier, and of the explainers that need no classifier."""
     return table[table["classifier"].isin([classifier, NO_CLASSIFIER])]

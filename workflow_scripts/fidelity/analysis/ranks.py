@@ -26,8 +26,9 @@ def rank(
     Returns:
         The table ranks.csv. Ranks are taken within patients: 1 is best by the metric's direction,
         and ties share a rank. They use the cases on which every explainer has a value; `n_patients`
-        counts the units of analysis. An explainer that lacks over 1 % of the cases has no rank,
-        because it would reduce the cases of all the others to its own.
+        counts the units of analysis. An explainer that lacks over 1 % of the cases has no row,
+        because it would reduce the cases of all the others to its own. One without any value of a
+        metric has an empty rank, and the others are ranked without it.
     """
     rows: list[dict[str, Any]] = []
     for block in blocks(scores[~scores["binarization"].isin(diagnostic)], statistics):
@@ -37,17 +38,22 @@ def rank(
         if not explainers:
             continue
         stacked = np.stack([block.values[name] for name in explainers])
-        complete = ~np.isnan(stacked).any(axis=0)
+        defined = ~np.isnan(stacked)
+        valued = defined.any(axis=1)
+        complete = (defined | ~valued[:, None]).all(axis=0)
         means = np.stack([block.unit_means(np.where(complete, part, np.nan)) for part in stacked])
         for column, metric in enumerate(block.metrics):
             if metric in ON_EMPTY_REFERENCES:
                 continue
+            ranked = valued[:, column] | ~valued[:, column].any()
+            mean_ranks = np.full(len(explainers), np.nan)
             ranking = rank_methods(
-                means[:, :, column].T,
+                means[ranked][:, :, column].T,
                 higher_is_better=direction_of(metric) == "higher",
                 alpha=statistics["alpha"],
             )
-            for explainer, mean_rank in zip(explainers, ranking.mean_ranks, strict=True):
+            mean_ranks[ranked] = ranking.mean_ranks
+            for explainer, mean_rank in zip(explainers, mean_ranks, strict=True):
                 rows.append(
                     {
                         **block.head,

@@ -7,6 +7,7 @@ from typing import Any
 from pycocotools import mask as coco
 
 from fidelity.base.errors import InputError
+from fidelity.masks.polygons import raise_unless_polygons
 from fidelity.masks.run_lengths import RLE, Masks, check_encoding, check_size
 
 # The class name of the only category in a file; it matches every class.
@@ -125,6 +126,7 @@ def _instance(
         )
     if isinstance(shape, list) and shape and whole:
         height, width = _size(images[image], path, field)
+        raise_unless_polygons(shape, path, field)
         try:
             shape = coco.merge(coco.frPyObjects(shape, height, width))
         except Exception as error:

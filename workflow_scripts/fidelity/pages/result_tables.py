@@ -46,7 +46,6 @@ def read_result_tables(
     Args:
         files: the rule's inputs by name. `classification` and `class_order` are empty or absent
             without classifiers. `architectures` are those of the classifiers in `described`.
-            `cases` may be absent.
     """
     results = Results.read(files, tables)
     return ResultTables(
@@ -61,7 +60,7 @@ def read_result_tables(
             {
                 **described,
                 "layers": _layers(described["bases"], files["architectures"]),
-                "sizes": _sizes(files["cases"]) if "cases" in files else [],
+                "sizes": _sizes(files["cases"]),
             },
             unit=results.unit,
             compared=bool(len(results.comparisons)),

@@ -13,6 +13,7 @@ from fidelity.metrics.registry import METRICS
 
 ABSENT = "–"
 SMALL_P = 0.001
+ALPHA = 0.05
 FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
 _UNITS = {"1": "", "px": " px", "mm": " mm", "diagonal": " of the image diagonal"}
 _ARROWS = {"higher": "↑", "lower": "↓"}
@@ -137,14 +138,28 @@ def estimated_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def p_value(value: float) -> str:
-    """Write a p value for a sentence: "= 0.012" or "< 0.001"."""
-    return f"< {SMALL_P}" if value < SMALL_P else f"= {value:.3f}"
+def p_value(value: float, alpha: float = ALPHA) -> str:
+    """Write a p value for a sentence: "= 0.012" or "< 0.001"; see `p_cell`."""
+    text = p_cell(value, alpha)
+    return f"< {text[1:]}" if text.startswith("<") else f"= {text}"
 
 
-def p_cell(value: float) -> str:
-    """Write a p value for a table cell."""
-    return f"<{SMALL_P}" if value < SMALL_P else number(value)
+def p_cell(value: float, alpha: float = ALPHA) -> str:
+    """Write a p value for a table cell, with enough decimals to see on which side of alpha it is.
+
+    With alpha .05, this writes 0.0496 and 0.0504, but 0.049 and 0.051.
+    """
+    small = min(SMALL_P, alpha)
+    if value < small:
+        return f"<{set_value(small)}"
+    digits = 3
+    while _side(round(value, digits), alpha) != _side(value, alpha):
+        digits += 1
+    return number(value, digits)
+
+
+def _side(value: float, alpha: float) -> tuple[bool, bool]:
+    return value < alpha, value > alpha
 
 
 def family_title(explainer: str, families: Mapping[str, str]) -> str:

@@ -95,6 +95,7 @@ def _comparison_table(
 ) -> Table:
     cells: list[list[str]] = []
     headings: dict[int, str] = {}
+    alpha = statistics["alpha"]
     unit = rows["unit_of_analysis"].iloc[0]
     several = unit == "patient" or bool((rows["n_patients"] < rows["n"]).any())
     keys = ["classifier", "class", "binarization", "metric"]
@@ -108,8 +109,8 @@ def _comparison_table(
                 f"{int(row['n_patients'])}" + f" ({int(row['n'])})" * several,
                 interval_cell(row, row["metric"], ("mean_difference", "ci_low", "ci_high")),
                 value_of("effect_size", row["effect_size"]),
-                p_cell(row["p_adjusted"]),
-                p_cell(row["p_permutation_adjusted"]),
+                p_cell(row["p_adjusted"], alpha),
+                p_cell(row["p_permutation_adjusted"], alpha),
                 conclusion_cell(
                     row["mean_difference"],
                     "not drawn"
@@ -231,7 +232,7 @@ def model_tables(model: pd.DataFrame, statistics: Mapping[str, Any], unit: str) 
                     str(int(row["n"])),
                     str(int(row["n_patients"])),
                     interval_cell(row, quantity, ("estimate", "ci_low", "ci_high"), decide=0),
-                    p_cell(row["p_value"]),
+                    p_cell(row["p_value"], statistics["alpha"]),
                 ]
             )
     first = shown.iloc[0]

@@ -87,7 +87,7 @@ def _table(
     second = next((m for m in SECOND if m != metric and (block["metric"] == m).any()), None)
     others = block[block["metric"] == second].set_index("explainer")["mean"]
     between = {name: spread.get((classifier, name, first["class"])) for name in names}
-    digits = digits_of(metric)
+    digits, alpha = digits_of(metric), statistics["alpha"]
 
     columns: dict[str, Callable[[str], str]] = {
         "Method": titles.plain_title,  # headings already name the kinds
@@ -105,7 +105,7 @@ def _table(
     def cells(name: str) -> list[str]:
         found = [cell(name) for cell in columns.values()]
         if pairs:
-            found += _against(pairs, name, reference, digits, classifier in results.useless)
+            found += _against(pairs, name, reference, digits, alpha, classifier in results.useless)
         return found
 
     kinds = {_kind(name, families) for name in names}
@@ -170,7 +170,12 @@ def _reference(
 
 
 def _against(
-    pairs: Sequence[Comparison], name: str, reference: str, digits: int, useless: bool
+    pairs: Sequence[Comparison],
+    name: str,
+    reference: str,
+    digits: int,
+    alpha: float,
+    useless: bool,
 ) -> list[str]:
     """Write the difference to the reference, its p, and the conclusion."""
     if name == reference:
@@ -181,6 +186,6 @@ def _against(
     pair = found[-1]
     return [
         with_interval(pair.difference, pair.low, pair.high, digits, sign=True),
-        p_cell(pair.p_adjusted),
+        p_cell(pair.p_adjusted, alpha),
         conclusion_cell(pair.difference, NOT_DRAWN if useless else CONCLUSIONS[pair.conclusion]),
     ]

@@ -1,17 +1,18 @@
 """The result tables from which tables of means are laid out, and the classifiers' quality."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.aligned_scores import unit_of_tables
 from fidelity.analysis.chance import Quality, qualities
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
 from fidelity.analysis.columns.comparisons import COMPARISONS
 from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
-from fidelity.analysis.localization import counted_units
+from fidelity.datasets.cases import Case, read_cases
 
 Qualities = Mapping[tuple[str, str], Quality]
 
@@ -25,6 +26,7 @@ class Results:
         classification: classification.csv; None without classifiers.
         quality: (dataset, classifier) → the classifier's quality, for headings and notes.
         settings: `PageSettings.formatted_tables`.
+        cases: cases.csv; empty with comparisons, which state the unit of analysis.
     """
 
     localization: pd.DataFrame
@@ -33,6 +35,7 @@ class Results:
     classification: pd.DataFrame | None
     quality: Qualities
     settings: Mapping[str, Any]
+    cases: Collection[Case] = ()
 
     @classmethod
     def read(cls, files: Mapping[str, Any], settings: Mapping[str, Any]) -> "Results":
@@ -40,13 +43,15 @@ class Results:
         classification = read_if(CLASSIFICATION, files.get("classification"))
         orders = read_if(CLASS_ORDER, files.get("class_order"))
         least = settings["statistics"].get("least_accuracy")
+        comparisons = COMPARISONS.read(files["comparisons"])
         return cls(
             LOCALIZATION.read(files["localization"]),
-            COMPARISONS.read(files["comparisons"]),
+            comparisons,
             SEEDS.read(files["seeds"]),
             classification,
             qualities(classification, orders, least),
             settings,
+            read_cases(files["cases"]) if comparisons.empty else (),
         )
 
     @property
@@ -56,9 +61,6 @@ class Results:
 
     @property
     def unit(self) -> str:
-        """The unit of analysis, `patient` or `image`; without comparisons, from the counts."""
-        units = set(self.comparisons["unit_of_analysis"])
-        if units:
-            return "patient" if "patient" in units else "image"
-        by_case = self.settings["statistics"]["cluster"] == "case"
-        return "image" if by_case else counted_units(self.localization)
+        """The unit of analysis, `patient` or `image`."""
+        cluster = self.settings["statistics"]["cluster"]
+        return unit_of_tables(self.localization, self.comparisons, self.cases, cluster)

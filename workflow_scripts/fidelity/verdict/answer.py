@@ -15,6 +15,7 @@ from fidelity.presentation.titles import (
     plain_title,
 )
 from fidelity.presentation.wording import (
+    ALPHA,
     NOT_BY_INTERVAL,
     UNITS_FIRST,
     amount,
@@ -66,7 +67,7 @@ def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
     return [f"{name}: {text}" for name, text in zip(names, found, strict=True)]
 
 
-def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
+def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float = ALPHA) -> Answer:
     """State who localizes best, and then by how much, how certain that is, and against what.
 
     Returns:
@@ -94,9 +95,10 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str]) -> Answer:
     title = explainer_title(name)
     details = [f"Mean {title_of(metric)} of {title}: {told}."]
     details += [
-        f"{title} is {told}." for told in _standing(others, "other explainer", headline, name)
+        f"{title} is {told}."
+        for told in _standing(others, "other explainer", headline, name, alpha)
     ]
-    of_nulls = _standing(nulls, "null baseline", headline, name)
+    of_nulls = _standing(nulls, "null baseline", headline, name, alpha)
     if of_nulls and strongest and strongest["mean"] is not None:
         of_nulls[-1] += (
             f"; the best null baseline is {plain_title(strongest['explainer'])} "
@@ -188,6 +190,7 @@ def _standing(
     noun: str,
     headline: Sequence[Mapping[str, Any]],
     name: str,
+    alpha: float,
 ) -> list[str]:
     """State each outcome against others, without the subject; empty if there was no test."""
     rows = {
@@ -210,19 +213,20 @@ def _standing(
         else:
             who = explainer_title(names[0])
         if noun != "null baseline":
-            who += _differences([rows[other] for other in names if other in rows], outcome)
+            tested = [rows[other] for other in names if other in rows]
+            who += _differences(tested, outcome, alpha)
         told.append(f"{phrase} {who}")
     return told
 
 
-def _differences(rows: Sequence[Mapping[str, Any]], outcome: str) -> str:
+def _differences(rows: Sequence[Mapping[str, Any]], outcome: str, alpha: float) -> str:
     """Write one difference with its interval and p, or the range of several."""
     needed = ("mean_difference", "ci_low", "ci_high", "p_adjusted")
     rows = [row for row in rows if all(row[key] is not None for key in needed)]
     if not rows:
         return ""
     metric, values = rows[0]["metric"], [row["mean_difference"] for row in rows]
-    p = p_value(max(row["p_adjusted"] for row in rows))
+    p = p_value(max(row["p_adjusted"] for row in rows), alpha)
     if len(rows) > 1:
         low, high = (amount(metric, value) for value in (min(values), max(values)))
         each = "each corrected p" if p.startswith("<") else "largest corrected p"

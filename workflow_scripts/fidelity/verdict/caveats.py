@@ -43,8 +43,8 @@ def mean_ranks(evidence: Evidence) -> Section:
     told = []
     for cls in sorted(evidence.classes, key=lambda name: name != evidence.pooled):
         rows = chosen[chosen["class"] == cls].sort_values("mean_rank", kind="stable")
-        if len(rows) > 1 and rows["mean_rank"].notna().all():
-            told.append(_ranks(rows, cls, evidence.unit))
+        if rows["mean_rank"].notna().sum() > 1:
+            told.append(_ranks(rows, cls, evidence))
     nothing = note("Fewer than two explainers have ranks.")
     return Section(
         "Who ranks best?",
@@ -89,8 +89,10 @@ def _primary_rows(table: pd.DataFrame, evidence: Evidence) -> pd.DataFrame:
     return table[table["metric"] == statistics["primary"]]
 
 
-def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
-    first = rows.iloc[0]
+def _ranks(rows: pd.DataFrame, cls: str, evidence: Evidence) -> Sentence:
+    without = list(map(explainer_title, rows.loc[rows["mean_rank"].isna(), "explainer"]))
+    rows = rows[rows["mean_rank"].notna()]
+    first, unit = rows.iloc[0], evidence.unit
     names = [
         f"{explainer_title(row.explainer)} {value_of('mean_rank', row.mean_rank)}"
         for row in rows.itertuples()
@@ -98,10 +100,13 @@ def _ranks(rows: pd.DataFrame, cls: str, unit: str) -> Sentence:
     where = "Over all classes" if cls == "all" else f"In class {cls}"
     text = f"{where}, the mean ranks (1 is best; {counted(int(first['n_patients']), unit)}) are "
     text += f"{listed(names)}."
+    if without:
+        has, it, ranks = ("has", "it", "rank") if len(without) == 1 else ("have", "they", "ranks")
+        text += f" {listed(without)} {has} no value for any case, so {it} {has} no {ranks}."
     if not np.isnan(first["friedman_p"]):
         statistic = value_of("friedman_statistic", first["friedman_statistic"])
         text += f" Friedman's test of equal ranks: χ² = {statistic}, p"
-        text += f" {p_value(first['friedman_p'])}."
+        text += f" {p_value(first['friedman_p'], evidence.study.statistics['alpha'])}."
     difference = float(first["critical_difference"])
     if not np.isnan(difference):
         near = rows["mean_rank"] - first["mean_rank"] < difference
@@ -131,7 +136,7 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     unit, counts = rows[0].unit, sorted({row.n_units for row in rows})
     span = f"{counts[0]} to " * (len(counts) > 1) + counted(counts[-1], unit)
     several = any(row.n_units < row.n for row in rows)
-    what = _unit_words(unit, several, evidence.study.statistics.get("cluster") == "case")
+    what = _unit_words(unit, several, evidence.study.cluster == "case")
     yield note(f"{what} ({span}).", unit=unit, n_units=counts[-1])
     alpha = evidence.study.statistics["alpha"]
     weak = [row for row in rows if cannot_show(row.n_units, len(rows), alpha)]

@@ -233,9 +233,10 @@ def numbers(
         )
         parts.append(f"{confidence(statistics)} {low} to {high}")
     if not np.isnan(comparison.p_adjusted):
-        parts.append(f"Holm-adjusted p {p_value(comparison.p_adjusted)}")
+        alpha = statistics["alpha"]
+        parts.append(f"Holm-adjusted p {p_value(comparison.p_adjusted, alpha)}")
         if flips and not np.isnan(comparison.p_permutation_adjusted):
-            parts[-1] += f" (sign flips: p {p_value(comparison.p_permutation_adjusted)})"
+            parts[-1] += f" (sign flips: p {p_value(comparison.p_permutation_adjusted, alpha)})"
     if units:
         parts.append(
             "n = " + counted(comparison.n_units, comparison.unit)

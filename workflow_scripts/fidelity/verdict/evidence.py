@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from fidelity.analysis.aligned_scores import unit_of_tables
 from fidelity.analysis.chance import Quality, qualities
 from fidelity.analysis.localization import (
     ALL_CLASSES,
     classifiers_in,
-    counted_units,
     keep_test_split,
     of_classifier,
 )
@@ -86,6 +86,11 @@ class Study:
     bases: Mapping[str, str]
     confounded: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def cluster(self) -> str:
+        """What the config requests as unit of analysis: `patient`, or `case` for images."""
+        return self.statistics["cluster"]
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -130,18 +135,15 @@ class Evidence:
 
     @property
     def unit(self) -> str:
-        """The unit of analysis, `patient` or `image`; without comparisons, from the counts."""
-        units = {row.unit for row in self.comparisons}
-        if units:
-            return units.pop() if len(units) == 1 else "unit"
-        by_case = self.study.statistics.get("cluster") == "case"
-        return "image" if by_case else counted_units(self.localization)
+        """The unit of analysis, `patient` or `image`."""
+        tables = self.tables
+        cases = tables.cases.cases if tables.cases else ()
+        return unit_of_tables(self.localization, tables.comparisons, cases, self.study.cluster)
 
     def size(self, cases: int, units: int) -> str:
         """Write a number of cases and, if it is smaller, that of patients or images."""
         told = counted(cases, "case")
-        by_case = self.study.statistics.get("cluster") == "case"
-        of = "patient" if by_case else self.unit
+        of = "patient" if self.study.cluster == "case" else self.unit
         return told if units >= cases else f"{told} of {counted(units, of)}"
 
     def of_family(self, *families: str) -> list[str]:

@@ -74,7 +74,7 @@ RANKS = Table(
         common.EXPLAINER,
         text("explainer_family", "perturbation, cam, gradient, imported, baseline or ceiling"),
         common.N_PATIENTS,
-        number("mean_rank", "mean rank over units of analysis", "1 is best"),
+        number("mean_rank", "mean rank over units of analysis; empty without a value", "1 is best"),
         number("friedman_statistic", "statistic of Friedman's test"),
         number("friedman_p", "its p value", "0 to 1"),
         number("critical_difference", "Nemenyi's critical difference of mean ranks"),

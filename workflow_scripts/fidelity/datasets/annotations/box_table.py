@@ -10,6 +10,7 @@ from pathlib import Path
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.annotations.drawn import ImageBoxes, Row
+from fidelity.datasets.annotations.shape_checks import raise_unless_size
 from fidelity.datasets.readers.names import check_reader
 from fidelity.datasets.sources.table.spreadsheet import filled, plain, read_sheet
 
@@ -93,6 +94,7 @@ def read_boxes(path: str | Path) -> dict[str, ReadCase]:
 
 
 def _size(row: Row, cells: list[str]) -> tuple[int, int]:
+    raise_unless_size(row.path, row.name, cells)
     try:
         height, width = (int(float(cell)) for cell in cells)
     except ValueError:

@@ -6,12 +6,13 @@ image.
 """
 
 import csv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.annotations.drawn import RESTORE, check_present, unreadable
+from fidelity.datasets.annotations.shape_checks import raise_unless_size
 from fidelity.datasets.sources.table.spreadsheet import plain
 
 IDS = ("Image Index", "image_id", "dicom_id", "ImageID", "Path")
@@ -62,6 +63,7 @@ class Entries(Mapping[str, dict[str, Any]]):
             InputError: the row has no size.
         """
         _, _, cells = next(_scanned(self.path, self._rows[image]))
+        raise_unless_size(self.path, image, [cells.get("Height") or 0, cells.get("Width") or 0])
         try:
             size = [int(float(cells.get(side) or 1024)) for side in ("Height", "Width")]
         except ValueError as error:
@@ -110,6 +112,25 @@ def read_rows(path: str | Path, quality: bool = True) -> dict[str, Row]:
             ) from error
         found[image] = Row(given, tuple(o for o in ORGANS if cells.get(o, "").strip()))
     return found
+
+
+def raise_if_rows_differ(path: str | Path, plain_name: Callable[[str], str]) -> None:
+    """Raise InputError if two rows are of one image, but do not hold the same.
+
+    Args:
+        plain_name: makes the names of one image equal, with and without the file's ending.
+    """
+    seen: dict[str, tuple[str, int]] = {}
+    for _, image, cells in _scanned(path):
+        content = hash(tuple(cell for column, cell in cells.items() if column not in IDS))
+        first, before = seen.setdefault(plain_name(image), (image, content))
+        if content != before:
+            raise InputError(
+                f"the rows of {first!r} and {image!r} are of the same image, and they differ",
+                file=path,
+                field="lungs",
+                remedy="Remove one of the two rows",
+            )
 
 
 def _scanned(path: str | Path, start: int = 0) -> Iterator[tuple[int, str, dict[str, str]]]:

@@ -16,6 +16,9 @@ from fidelity.masks.boxes import FloatBox
 RESTORE = "Restore the file as it was downloaded"
 # The image size for coordinates that are shares of the image's height and width.
 RELATIVE = (1, 1)
+# A box leaves its image if a side is further outside, in pixels. Up to half a pixel is due to
+# coordinates that were rounded to whole pixels.
+ROUNDING = 0.51
 
 
 class Drawn(NamedTuple):

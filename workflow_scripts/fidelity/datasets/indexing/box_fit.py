@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.annotations.drawn import RELATIVE
+from fidelity.datasets.annotations.drawn import RELATIVE, ROUNDING
 from fidelity.datasets.cases import Case
 from fidelity.masks.boxes import FloatBox, scale_boxes
 
@@ -12,8 +12,6 @@ OutsideBoxes = Literal["refuse", "clip"]
 
 # With a larger relative difference of aspect ratios, masks or boxes cannot belong to an image.
 ASPECT_TOLERANCE = 0.01
-# Tolerance in pixels for coordinates that were rounded.
-ROUNDING = 0.51
 SCALED = "have boxes in pixels of another size of the image, which were scaled to it"
 REPEATED = "have a box more than once; each counts as a lesion of its own"
 CLIPPED = "have boxes that leave the image, which were cut at its border"

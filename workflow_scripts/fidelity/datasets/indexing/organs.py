@@ -11,7 +11,7 @@ import pandas as pd
 from fidelity.analysis.columns.cases import ORGAN_MASKS
 from fidelity.base.errors import InputError
 from fidelity.datasets.annotations import chexmask
-from fidelity.datasets.annotations.chexmask import COLUMN_OF, HEART
+from fidelity.datasets.annotations.chexmask import COLUMN_OF, HEART, raise_if_rows_differ
 from fidelity.datasets.annotations.drawn import RESTORE
 from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
@@ -54,9 +54,11 @@ def matches_of(cases: Iterable[Case], path: Path, least: float) -> list[Match]:
         The cases in their order, then the rows without a case in the order of the file.
 
     Raises:
-        InputError: the file cannot be read, lacks a column, or a row fits several images.
+        InputError: the file cannot be read, lacks a column, a row fits several images, or two
+            different rows are of one image.
     """
     rows = chexmask.read_rows(path, quality=least > 0)
+    raise_if_rows_differ(path, _plain)
     known = {_plain(name): name for name in rows}
     cases = list(cases)
     keys = [next((key for key in _names(case) if key in known), None) for case in cases]

@@ -33,7 +33,7 @@ from fidelity.datasets.sources.siim import siim
 from fidelity.masks.boxes import fill_boxes
 from fidelity.masks.ellipses import fill_ellipses
 from fidelity.masks.plain_runs import decode_absolute, decode_relative
-from fidelity.masks.polygons import rasterise
+from fidelity.masks.polygons import raise_unless_polygons, rasterise
 from fidelity.masks.run_lengths import MAX_PIXELS, check_encoding, decode, is_filled
 
 SIZE_KEY = "img_size"
@@ -205,6 +205,7 @@ def _decode_coco(segmentations: Sequence[Any], size: tuple[int, int]) -> np.ndar
                 )
             mask |= drawn
             continue
+        raise_unless_polygons(shape)
         try:
             packed = coco.merge(coco.frPyObjects(shape, *size))
         except Exception as error:

@@ -217,7 +217,7 @@ def _sentence(row: Mapping[str, Any], outcome: str, statistics: Mapping[str, Any
     return (
         f"{begin}: mean {what} {means[0]} in A, {means[1]} in B (difference "
         f"{amount(metric, difference)}, {confidence(statistics)} {low} to {high}, "
-        f"p {p_value(row['p_adjusted'])})."
+        f"p {p_value(row['p_adjusted'], statistics['alpha'])})."
     )
 
 
@@ -246,7 +246,8 @@ def _table(part: str, rows: pd.DataFrame, joined: Joined) -> Table:
         in_order = block.set_index("explainer", drop=False).loc[
             titles.ordered(list(block["explainer"]))
         ]
-        cells += [_cells(row) for row in in_order.to_dict("records")]
+        alpha = joined.statistics["alpha"]
+        cells += [_cells(row, alpha) for row in in_order.to_dict("records")]
     first = rows.iloc[0]
     paired = first["design"] == "paired"
     size = "n" if first["unit_of_analysis"] == "image" else "n (patients)"
@@ -275,7 +276,7 @@ def _table(part: str, rows: pd.DataFrame, joined: Joined) -> Table:
     )
 
 
-def _cells(row: Mapping[str, Any]) -> list[str]:
+def _cells(row: Mapping[str, Any], alpha: float) -> list[str]:
     values = row["mean_difference"], row["ci_low"], row["ci_high"]
     means = row["mean_a"], row["mean_b"]
     sizes = []
@@ -289,7 +290,7 @@ def _cells(row: Mapping[str, Any]) -> list[str]:
         *(value_of(row["metric"], value, *means) for value in means),
         with_interval(*values, digits_of(row["metric"], *values)),
         sizes[0] if row["design"] == "paired" else " / ".join(sizes),
-        p_cell(row["p_adjusted"]),
+        p_cell(row["p_adjusted"], alpha),
         "identical" if outcome == "identical" else CONCLUSIONS[row["conclusion"]],
     ]
 

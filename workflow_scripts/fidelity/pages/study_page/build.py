@@ -52,8 +52,8 @@ class Study:
         thresholds: classifier → explainer → thresholds.csv; empty if no threshold was tuned.
         citation: how to cite, as text.
         settings: families, classifiers (as shown), metric, binarization, diagnostic, galleries
-            (classifier → settings); interval (in words); generated (whether the images are), links
-            (title, path from the page), folder (of the page); planted (whether a mark decides the
+            (classifier → settings); alpha; interval (in words); generated (whether the images are),
+            links (title, path from the page), folder (of the page); planted (whether a mark decides
             classes).
     """
 
@@ -105,7 +105,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
     protocols = list(dict.fromkeys(rows["protocol"]))
     main = [table for table in results.main if classifier in table.classifiers]
     rated = results.classification
-    answered = answer(chapter, settings["families"])
+    answered = answer(chapter, settings["families"], settings["alpha"])
     # If no conclusion is drawn, the answer is also a sentence of the verdict and of the notes.
     above = (answered.sentence, *answered.details)
     told = [part for part in chapter["headline"] if part["text"] not in above]

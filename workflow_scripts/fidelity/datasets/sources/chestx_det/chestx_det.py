@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, locate_by_split
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_json
+from fidelity.datasets.annotations.shape_checks import raise_unless_points
 from fidelity.datasets.cases import NONE, Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.splits import with_validation
@@ -108,6 +109,7 @@ def entries_of(content: Any, path: str | Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for image in _images(content, path):
         by_class = found.setdefault(image.name, {})
+        raise_unless_points(image.name, image.polygons, path)
         for cls, polygon in zip(image.classes, image.polygons, strict=True):
             entry = by_class.setdefault(cls, {"size": [*SIZE], "coco": []})
             entry["coco"].append([[number for point in polygon for number in point]])

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles
-from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_json
+from fidelity.datasets.annotations.drawn import RESTORE, ROUNDING, ImageBoxes, Row, read_json
 from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
@@ -23,8 +23,6 @@ from fidelity.datasets.sources.containers.found_images import FoundImage, cases_
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Coco
 
-# Tolerance in pixels for coordinates that were rounded.
-ROUNDING = 1
 log = logging.getLogger(__name__)
 
 multilabel = True

@@ -20,6 +20,7 @@ from defusedxml.common import DefusedXmlException
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, files_below
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_text, unreadable
+from fidelity.datasets.annotations.shape_checks import raise_unless_shape
 from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of, split_named
@@ -167,6 +168,7 @@ def _cvat(image: Element, path: str | Path) -> ImageBoxes:
     found = ImageBoxes(size=_size(image.get("height"), image.get("width"), path, name))
     for number, shape in enumerate(image, 1):
         row = Row(path, f"{name}, {shape.tag} {number}")
+        raise_unless_shape(row, shape)
         turned = shape.tag == "box" and float(shape.get("rotation", 0))
         if turned or shape.tag not in CVAT_TAGS:
             what = "a rotated box" if turned else f"a shape {shape.tag!r}"

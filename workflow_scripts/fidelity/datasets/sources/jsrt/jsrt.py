@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
 from fidelity.datasets.annotations.drawn import RESTORE, Row, read_text
+from fidelity.datasets.annotations.shape_checks import raise_unless_place
 from fidelity.datasets.cases import NONE, Case
 from fidelity.datasets.facts import facts_of
 from fidelity.datasets.mask_files.mask_places import reference_to
@@ -126,4 +127,5 @@ def _nodule(image: str, rest: str, path: str | Path) -> Nodule:
         raise Row(path, image).wrong(
             "the row does not list subtlety, size, age, sex, x and y in this order", remedy=RESTORE
         ) from error
+    raise_unless_place(image, x, y, path)
     return Nodule(image, subtlety, diameter, (x, y), malignant, *cells[2:4])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_rows
+from fidelity.datasets.annotations.shape_checks import raise_unless_size
 from fidelity.datasets.cases import Case, split_named
 from fidelity.datasets.splits import THIRDS, seeded_split
 
@@ -102,6 +103,7 @@ def read_phrases(path: str | Path) -> dict[str, Phrases]:
     found: dict[str, Phrases] = {}
     for row in read_rows(path, COLUMNS, ("label_text", "split")):
         cells, image = row.cells, row.cells["dicom_id"].strip()
+        raise_unless_size(path, row.name, (cells["image_height"], cells["image_width"]))
         try:
             size = int(float(cells["image_height"])), int(float(cells["image_width"]))
         except ValueError as error:
