@@ -77,6 +77,24 @@ def test_the_page_states_in_how_many_images_the_highest_region_touches_the_mark(
         assert re.search(rf"{share:.1%}".replace("%", r"\s%\s+") + rf"\({title}\)", text)
 
 
+def test_what_the_page_concludes_about_the_faint_stripes_follows_from_the_table():
+    table = KNOWN_TRUTH.read(stored("textured")).set_index("explainer")
+    explainers = table[table["family"] != "baseline"]
+    lung = scores("textured")["lung_mask"].query("truth == 'mark'")["roc_auc"]
+    margins = {}
+    for name in explainers.index:
+        own = scores("textured")[name].query("truth == 'mark'")["roc_auc"]
+        margins[name] = interval(own - lung)
+    assert len(explainers) == 10
+    assert {*explainers.query("points_at != 'mark'").index} == {"gradcam_depth3"}
+    above = {name for name, (low, _) in margins.items() if low > 0}
+    assert above == {"occlusion", "gradcam", "layercam", "lrp"}
+    assert {name for name, (_, high) in margins.items() if high >= 0} - above == {"lime"}
+    high = {"occlusion", "lrp", "input_x_gradient", "integrated_gradients", "guided_backprop"}
+    assert {*explainers.query("hit_mark > .95").index} == high
+    assert table.loc["random_gradcam", "points_at"] == "mark"
+
+
 def test_the_page_shows_these_tables():
     text = write_known_truth.PAGE.read_text(encoding="utf-8")
     assert write_known_truth.render(text) == text, "run python docs/write_known_truth.py"
