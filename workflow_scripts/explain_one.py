@@ -31,13 +31,6 @@ def main(
 ) -> list[Path]:
     """Print the probabilities; write an overlay (.png) and the map (.npy) per explainer.
 
-    Args:
-        dataset: a key of the config; None for the first.
-        classifier: a key of the config; None for the first.
-        explainer: a key of the config; None for all that can explain the image.
-        target: model class to explain; None for the most probable.
-        out: folder for the files; None for explained/<image>.
-
     Returns:
         The written files: <image>-<explainer>.png and .npy. The latter holds float32 attributions
         (H, W) at the image's size, in the explainer's own unit and sign.

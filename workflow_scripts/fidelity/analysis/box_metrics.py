@@ -85,7 +85,6 @@ class SetMetric:
         function: maps a BoxSet to a function of how often each row of `counted` counts.
         counted: selects the rows that count; by default those with a reference box.
         uses_reference: whether it chose something by the references that it is scored against.
-        direction: whether `higher` or `lower` is better.
         needs_validation: whether its threshold is chosen on the validation split.
     """
 

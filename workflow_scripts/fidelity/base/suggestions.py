@@ -24,9 +24,6 @@ def did_you_mean(names: Iterable[str], otherwise: str) -> str:
 def suggestion(name: object, known: Iterable[str], label: str = "Known") -> str:
     """State the most similar known name, and list the known names.
 
-    Args:
-        label: label of the list of names.
-
     Returns:
         A sentence without its full stop: "Did you mean 'x'? Known: x, y".
     """

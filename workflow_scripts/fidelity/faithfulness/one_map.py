@@ -105,7 +105,6 @@ def removals(
         image: grey (H, W) in [0, 1], as the classifier sees it.
         values: signed attributions (H, W).
         mask: the binarized map (H, W); None if no metric needs it.
-        options: what to measure.
         seed: seed of ROAD's noise.
     """
     order, other = ranked_pixels(values), background(image, options.fill)

@@ -28,9 +28,6 @@ def draw(
     Args:
         scores: scores.parquet of each explainer, of one binarization and protocol.
         intervals: replicates, alpha, cluster, seed.
-
-    Raises:
-        InputError: the metric was not computed.
     """
     tables = read_scores(scores, explainers, metric)
     return plot(tables, metric=metric, title=axis_title(metric), **intervals)

@@ -19,9 +19,7 @@ class RankingMetric:
 
     Attributes:
         name: column of ranking.parquet and key of the config.
-        direction: whether `higher`, `lower` or `neither` is better.
         unit: `1`, because all are shares.
-        range: smallest and largest value.
         source: paper or library that defines it.
         function: maps a MapPair to the score; NaN is undefined.
         uses_reference: whether it chooses something by the reference. Such a metric is shown, but

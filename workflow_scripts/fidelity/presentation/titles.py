@@ -68,12 +68,10 @@ class Display:
     """How the entries of a study are shown.
 
     Attributes:
-        datasets: data set → title.
+        datasets, binarizations, protocols: key → title.
         classifiers: training, or key of the config → title.
         explainers: explainer → title, in the order of the config.
         families: explainer → its family, in the same order.
-        binarizations: binarization → title.
-        protocols: protocol → title.
         order: all explainers in their display order.
         colours: explainer → colour, if the config sets one.
     """

@@ -104,7 +104,6 @@ def mean_intervals(
     Args:
         values: (n,) or (n, m); nan if undefined.
         clusters: (n,) identifiers.
-        replicates: number of bootstrap resamples.
         alpha: 1 − coverage, e.g. 0.05.
         seed: the config's seed.
 

@@ -23,7 +23,6 @@ class State:
     """Progress of one explainer for one classifier.
 
     Attributes:
-        done: number of explained cases.
         seconds: seconds per case in one job; None before anything is measured.
         jobs: number of shards in progress.
     """
@@ -52,9 +51,6 @@ def states(
 
     Args:
         combinations: (classifier, explainer).
-        dataset: key of the data set.
-        annotated: annotated classes of the data set.
-        splits: splits that are explained.
         folder: folder that contains `results`.
         now: current time in seconds since the epoch.
 

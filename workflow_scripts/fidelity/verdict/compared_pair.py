@@ -40,15 +40,12 @@ class Comparison:
     Attributes:
         binarization: key of the config; `none` for threshold-free metrics.
         cls: class of the reference masks, or `all`.
-        n: number of cases.
         n_units: number of patients or images, see `unit`.
         unit: `patient` or `image`.
         difference: mean of first − second in the metric's unit; nan if there is none.
         effect_size: rank-biserial correlation.
         p_adjusted: Wilcoxon's signed-rank test, after Holm's correction.
         p_permutation_adjusted: test by sign flips, after Holm's correction.
-        conclusion: what the tests show about the values.
-        higher_is_better: the direction of the metric.
     """
 
     binarization: str
@@ -190,9 +187,7 @@ def metric_by_metric(
     """State what each metric says of a pair, differences that were shown first.
 
     Args:
-        titled: gives the title of a metric.
         standing: what the first explainer is if it is `better` or `worse`: "more faithful".
-        units: whether to state the number of units.
     """
     for row in sorted(rows, key=lambda row: _SHOWN_FIRST.index(row.outcome)):
         first, second = explainer_title(row.first), explainer_title(row.second)
@@ -220,7 +215,6 @@ def numbers(
     """Write difference, interval and adjusted p values.
 
     Args:
-        units: whether to add the number of units.
         flips: whether to add the p of the second test, by sign flips.
         direction: whether to state if lower is better.
     """

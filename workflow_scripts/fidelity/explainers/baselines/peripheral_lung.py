@@ -14,7 +14,6 @@ def make(context: Context, settings: PeripheralLung) -> Explain:
     """Give every case the outer band of its lung mask at native size.
 
     Args:
-        context: not used.
         settings: width, as a share of the largest inner distance.
 
     Returns:

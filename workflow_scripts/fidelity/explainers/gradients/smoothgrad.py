@@ -19,7 +19,6 @@ def make(context: Context, settings: Smoothgrad) -> Explain:
     The noise is that of a grey image, the same in all channels, and is drawn separately per case.
 
     Args:
-        context: classifier, batch size and seed.
         settings: samples, noise (standard deviation as a share of the image's range of grey
             values), magnitude (of the mean of signed gradients), smoothing.
 

@@ -28,8 +28,6 @@ class ShownCase:
     """A case in the frame of the explorer.
 
     Attributes:
-        scoring_size: which frame is used for scoring.
-        scored: the frame used for scoring.
         shown: the same frame, with at most `LARGEST` pixels on its longer side.
     """
 

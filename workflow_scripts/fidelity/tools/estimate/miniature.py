@@ -37,9 +37,7 @@ class Size:
     """Number of images in a miniature.
 
     Attributes:
-        train: number of training images.
-        val: number of maps of the validation split.
-        test: number of maps of the test split.
+        val, test: number of maps.
     """
 
     train: int

@@ -222,8 +222,6 @@ class Rule:
     """How the jobs of a rule are estimated.
 
     Attributes:
-        trial: the trial in which they are timed.
-        start: their imports.
         units: size that the cost of a job grows with.
         kind: kind of a job; jobs of one kind are timed once.
     """

@@ -66,7 +66,6 @@ class Trials:
     """Trials of all kinds of jobs in a plan.
 
     Attributes:
-        timings: results of the trials.
         quickest: kind of start → its shortest trial.
         took: kind of job → CPU seconds of the longest part of its last trial.
     """
@@ -173,9 +172,6 @@ class Trials:
         self, job: Job, root: Path, counts: Counts, epochs: int = 1, few: bool = False
     ) -> float | None:
         """Run the parts of a job, and store their results.
-
-        Args:
-            few: compute in small batches.
 
         Returns:
             CPU seconds of the longest part; None if any part failed.

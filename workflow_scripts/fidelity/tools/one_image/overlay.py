@@ -37,8 +37,6 @@ def draw(
         image: uint8 (H, W).
         heat: (H, W) in [0, 1].
         mask: bool (H, W).
-        title: text with class and probability, explainer and image.
-        rule: description of how the mask was computed.
         boxes: (k, 4), boxes of the map as for box scores; None if no boxes are scored.
     """
     aspect = image.shape[0] / image.shape[1]
