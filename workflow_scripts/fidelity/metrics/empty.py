@@ -29,9 +29,9 @@ class EmptyPolicy:
     of localization; `false_positive_share` reports it.
 
     Attributes:
-        overlap_both, overlap_prediction, overlap_reference: shares (IoU, Dice, …, normalised
-            surface Dice) if both, only the prediction, or only the reference are empty.
-        distance_both, distance_prediction, distance_reference: the same for distances.
+        overlap_both: shares (IoU, Dice, …, normalised surface Dice) if both are empty;
+            `_prediction` and `_reference` are for a pair in which only this one is empty.
+        distance_both: distances if both are empty, and so on.
         exceptions: metric name without unit to its own three words (both, prediction, reference).
             An empty prediction rejects every pixel outside the reference, so specificity is
             computed by its formula.

@@ -26,8 +26,8 @@ class Order:
     Attributes:
         leader: the explainer that is ahead in more settings.
         settings: number of settings in which one of the two is ahead.
-        leader_ahead, other_ahead: settings in which its mean is better.
-        leader_shown, other_shown: settings in which the tests show that it is better.
+        leader_ahead: settings in which the leader's mean is better; `other_ahead`, the other's.
+        leader_shown: settings in which the tests show that it is better; `other_shown`, the other.
     """
 
     leader: str
