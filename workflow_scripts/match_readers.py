@@ -33,15 +33,12 @@ def matched(
     correlation: float,
     folder: Path,
 ) -> pd.DataFrame:
-    """Match the images and write the masks.
+    """Match the images and write the masks; return the matches, sorted by correlation.
 
     Args:
         dataset: results folder with cases.csv and looks.npz.
         table: CSV file of the masks; see `matching.read_pieces`.
         folder: folder for the masks to write; its name becomes the name of the reader.
-
-    Returns:
-        The list of matches, sorted by correlation.
 
     Raises:
         InputError: a file is missing or damaged, or no image matches a case.

@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 def label_matrix(
     labels: Sequence[Sequence[str]], classes: Mapping[str, Any], names: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Map the source classes of cases to model classes.
-
-    Returns:
-        uint8 (cases, names), 1 if the case has the class.
+    """Map source classes to model classes: uint8 (cases, names), 1 if the case has the class.
 
     Raises:
         InputError: a label belongs to no model class.

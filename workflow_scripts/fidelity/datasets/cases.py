@@ -149,10 +149,7 @@ def count_labels(cases: Iterable[Case], multilabel: bool) -> Counter[tuple[str, 
 
 
 def relative_path(text: str, *, file: str | Path, field: str) -> str:
-    """Check a path from a table: it must stay below the data root.
-
-    Returns:
-        The path, normalised, with "/".
+    """Normalise a path from a table, with "/"; it must stay below the data root.
 
     Raises:
         InputError: the path is absolute or leaves the root through ".."; it has `file` and `field`.

@@ -8,13 +8,10 @@ from fidelity.settings.superpixels import Superpixels
 
 
 def rgb_image(image: np.ndarray) -> np.ndarray:
-    """Repeat a grey working image over the three channels that LIME works on.
+    """Repeat a grey working image over LIME's three channels: float64 (H, W, 3) in [0, 1].
 
     Args:
         image: uint8 (H, W).
-
-    Returns:
-        float64 (H, W, 3) in [0, 1].
     """
     return np.repeat(image[..., None].astype(np.float64) / 255, 3, axis=2)
 

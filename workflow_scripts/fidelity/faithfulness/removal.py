@@ -30,15 +30,12 @@ def ranked_pixels(values: np.ndarray) -> np.ndarray:
 
 
 def background(image: np.ndarray, fill: Fill) -> np.ndarray:
-    """Make the image whose pixels replace the removed ones.
+    """Make the image whose pixels replace the removed ones: float32 (H, W) in [0, 1].
 
     Args:
         image: grey (H, W) in [0, 1].
         fill: `black`, `mean` (the mean of the image) or `blur` (Gaussian; its standard deviation is
             a twentieth of the side).
-
-    Returns:
-        float32 (H, W) in [0, 1].
 
     Raises:
         ValueError: the fill is unknown.

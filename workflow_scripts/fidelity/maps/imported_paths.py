@@ -113,13 +113,10 @@ def any_map(settings: "Imported") -> str:
 
 
 def location(settings: "Imported", case: str, cls: str) -> Path:
-    """Return the path of the file with the map of a case and class.
+    """Return the path of the file with the map of a case and class; the file may be missing.
 
     Args:
         case: case id; "/" in it becomes "_", as in the masks that this project writes as PNG.
-
-    Returns:
-        The path; the file may be missing.
 
     Raises:
         InputError: the id leads out of the folder.

@@ -33,11 +33,7 @@ SOURCES = ["code", "accepted", "inputs", "classifiers", "tables", "seeds"]
 
 
 def to_page(provenance: Mapping[str, Any]) -> str:
-    """Write a standalone HTML page.
-
-    Returns:
-        The page; the JSON file next to it lists every job separately.
-    """
+    """Write a standalone HTML page; the JSON file next to it lists every job separately."""
     facts = {**provenance, "inputs": words.with_kind(provenance["inputs"])}
     tables = [
         _facts("Code, data and classifiers", facts, SOURCES),

@@ -116,9 +116,6 @@ def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
     Args:
         mask: (H, W) bool.
         count: the number of components to keep; 0 keeps all.
-
-    Returns:
-        (H, W) bool.
     """
     if count == 0:
         return mask

@@ -134,13 +134,10 @@ def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: boo
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Read key=value pairs of the command line.
+    """Read key=value pairs of the command line: {key: value}, with values typed as in YAML.
 
     Args:
         overrides: pairs such as "data_root=/data" or "compute={threads: 1}".
-
-    Returns:
-        {key: value}, with values typed as in YAML.
 
     Raises:
         InputError: an override is not key=value, or its value is not YAML.

@@ -164,13 +164,10 @@ def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
 
 
 def aliased(design: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Return the columns of a design that are linear combinations of earlier columns.
+    """Return the names of a design's columns that are linear combinations of earlier ones.
 
     Args:
         design: (n, columns).
-
-    Returns:
-        Names of these columns; empty for a design of full rank.
     """
     kept = np.empty((len(design), 0))
     found = []

@@ -143,14 +143,11 @@ def _reversed(means: Sequence[Mapping[str, float]]) -> bool:
 
 
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
-    """Count the settings in which each of two explainers is ahead.
+    """Count the settings in which each of two explainers is ahead; None if neither is in any.
 
     Args:
         b: explainer; if both are ahead equally often, `a` is called the leader.
         rows: comparisons of one class.
-
-    Returns:
-        The counts; None if neither is ahead in any setting.
     """
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}

@@ -148,13 +148,10 @@ def biases(classifier: Classifier) -> Iterable[tuple[nn.Module, torch.Tensor]]:
 
 
 def saliency(parts: Sequence[torch.Tensor], side: int, scale: str) -> np.ndarray:
-    """Add up the absolute values of all parts at image size.
+    """Add up the absolute values of all parts at image size: float32 (n, side, side).
 
     Args:
         scale: what is scaled to [0, 1] by its minimum and maximum: the `layer` or each `channel`.
-
-    Returns:
-        float32 (n, side, side).
     """
     axes = (2, 3) if scale == "channel" else (1, 2, 3)
     total = torch.zeros(len(parts[0]), 1, side, side, device=parts[0].device)

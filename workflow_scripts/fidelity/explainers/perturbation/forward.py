@@ -47,13 +47,10 @@ def chunks(count: int, size: int) -> Iterator[slice]:
 
 
 def classify(context: Context, images: torch.Tensor, settings: Perturbation) -> torch.Tensor:
-    """Classify one batch of perturbed images.
+    """Classify one batch of perturbed images: float64 (n, classes), on the classifier's device.
 
     Args:
         images: float (n, H, W) in [0, 1] on the classifier's device, n at most the batch size.
-
-    Returns:
-        float64 (n, classes), on the classifier's device.
     """
     return classify_padded(
         context.classifier, images, context.batch, settings.output, settings.precision
