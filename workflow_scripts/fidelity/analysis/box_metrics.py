@@ -99,11 +99,7 @@ class SetMetric:
 
 
 def select_sets(protocols: Sequence[str], rates: Sequence[float]) -> list[SetMetric]:
-    """List the metrics of some protocols.
-
-    Args:
-        rates: false positives per image at which FROC gives the sensitivity.
-    """
+    """List the metrics of some protocols; `rates` are the false positives per image of FROC."""
     by_protocol: Mapping[str, list[SetMetric]] = {
         "default": _default(rates),
         "wsol": _wsol(),

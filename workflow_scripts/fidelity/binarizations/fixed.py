@@ -29,10 +29,7 @@ def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:
 
 
 def threshold_of(threshold: float | Mapping[str, float], cls: str) -> float:
-    """Choose the threshold of one class.
-
-    Args:
-        threshold: threshold in the config: one number, or {source class: number}.
+    """Choose the threshold of one class; the config has one number or {source class: number}.
 
     Raises:
         InputError: the class has no threshold.

@@ -122,11 +122,7 @@ def head_of(
 
 
 def check_every_class(labels: np.ndarray, names: Sequence[str], needed: Sequence[str]) -> None:
-    """Raise InputError if a class of the data set has no training image.
-
-    Args:
-        labels: (n, names), 0 or 1.
-    """
+    """Raise InputError if a class (a column of `labels`, 0 or 1) has no training image."""
     absent = [name for name in needed if not labels[:, list(names).index(name)].any()]
     if absent:
         raise InputError(

@@ -17,10 +17,7 @@ ROAD_NOISE = 0.0022
 
 
 def ranked_pixels(values: np.ndarray) -> np.ndarray:
-    """Order the pixels of a map from the most relevant to the least.
-
-    Args:
-        values: signed attributions (H, W).
+    """Order the pixels of signed attributions (H, W) from the most relevant to the least.
 
     Returns:
         Flat indices. Pixels of equal value are in the shuffled order that all metrics share.

@@ -30,10 +30,7 @@ MAX_PIXELS = 100_000_000
 
 
 def encode(mask: np.ndarray) -> RLE:
-    """Encode a mask.
-
-    Args:
-        mask: boolean (H, W).
+    """Encode a boolean mask (H, W).
 
     Raises:
         ValueError: if the array is not boolean and two-dimensional.

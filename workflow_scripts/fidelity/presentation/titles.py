@@ -152,11 +152,7 @@ def ordered(explainers: Collection[str]) -> list[str]:
 
 
 def display(study: "Study", *datasets: str) -> dict[str, Any]:
-    """Return what a job that presents results needs for `Display`.
-
-    Args:
-        *datasets: the data sets that the job shows.
-    """
+    """Return what a job that shows these data sets needs for `Display`."""
     config = study.config
     given = config.display.order
     chosen = Display(

@@ -80,15 +80,12 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
 def cascade(
     classifier: Classifier, stages: Sequence[Stage], seed: int
 ) -> Iterator[tuple[Stage, Classifier]]:
-    """Randomise a classifier stage by stage.
+    """Randomise copies of a classifier, which is in eval mode, stage by stage.
 
     A layer has the same random weights at all depths. Each trained network (each training seed) has
     its own random weights. The statistics of randomised batch normalisations are estimated from
     smooth noise that passes through the layers below them, as in the baseline `random_weights`. The
     trained statistics do not fit the new weights; with them, activations would explode or vanish.
-
-    Args:
-        classifier: in eval mode; it is not changed.
 
     Yields:
         Each stage and a randomised copy on the classifier's device; the weights are drawn on the

@@ -97,10 +97,7 @@ def check_yaml(configs: Iterable[str | Path]) -> None:
 def load_file(
     config: str | Path, overrides: Sequence[str] = (), *, check_files: bool = True
 ) -> Config:
-    """Read, complete and check a config.
-
-    Args:
-        overrides: key=value pairs, as for Snakemake's --config.
+    """Read, complete and check a config; overrides are key=value pairs, as for --config.
 
     Raises:
         InputError: there is no such file; for other reasons see `settings.load`.

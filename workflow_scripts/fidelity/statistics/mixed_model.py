@@ -164,11 +164,7 @@ def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
 
 
 def aliased(design: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Return the names of a design's columns that are linear combinations of earlier ones.
-
-    Args:
-        design: (n, columns).
-    """
+    """Name the columns of a design (n, columns) that are linear combinations of earlier ones."""
     kept = np.empty((len(design), 0))
     found = []
     for name, column in zip(names, design.T, strict=True):

@@ -146,11 +146,7 @@ def cannot_show(units: int, pairs: int, alpha: float) -> bool:
 
 
 def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
-    """State what one comparison shows, and no more.
-
-    Args:
-        comparison: its first explainer is the subject.
-    """
+    """State what one comparison shows, and no more; its first explainer is the subject."""
     first, second = explainer_title(comparison.first), explainer_title(comparison.second)
     metric = comparison.metric
     outcome = comparison.outcome

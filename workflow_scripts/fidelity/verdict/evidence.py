@@ -168,11 +168,7 @@ class Evidence:
 
 
 def collect(tables: Tables, study: Study) -> list[Evidence]:
-    """Divide the tables by data set and classifier.
-
-    Args:
-        study: settings; `families` names every explainer of the tables.
-    """
+    """Divide the tables by data set and classifier; `families` names all their explainers."""
     found = []
     rated = qualities(tables.classification, tables.orders, study.statistics.get("least_accuracy"))
     shown = keep_test_split(tables.localization)

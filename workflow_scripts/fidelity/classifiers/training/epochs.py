@@ -29,11 +29,7 @@ class Result:
 
 
 class Learner:
-    """Trains on examples in one stage of a training.
-
-    Attributes:
-        rate: learning rate of the last step; NaN before the first.
-    """
+    """Trains on examples in one stage; the learning `rate` is that of the last step, NaN before."""
 
     def __init__(
         self,

@@ -125,11 +125,7 @@ def study_of(
 
 
 def aligned(path: str, entries: Sequence[Entry]) -> pd.DataFrame:
-    """Read scores of an explainer: one row per entry, empty where it has none.
-
-    Args:
-        path: scores.parquet or ranking.parquet.
-    """
+    """Read scores.parquet or ranking.parquet: one row per entry, empty where it has none."""
     table = read_parquet(path, SCORES.names).set_index(KEY)
     return table.reindex(pd.MultiIndex.from_tuples([(e.case, e.cls) for e in entries], names=KEY))
 

@@ -34,11 +34,7 @@ SMALLEST = 96  # px; minimum size of a phantom
 
 @dataclass(frozen=True)
 class Size:
-    """Number of images in a miniature.
-
-    Attributes:
-        val, test: number of maps.
-    """
+    """Number of training images, and of maps of the other splits, in a miniature."""
 
     train: int
     val: int

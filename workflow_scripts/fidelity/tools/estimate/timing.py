@@ -362,11 +362,7 @@ class Trials:
         self._walk(jobs, more, run, tables)
 
     def _growing(self, jobs: list[Job], counts: Counts) -> set[Kind]:
-        """Find the kinds of statistics to time on more cases.
-
-        Args:
-            counts: counts of the miniature in which they were timed.
-        """
+        """Find the kinds of statistics to time on more cases than `counts`, those of the trial."""
         least, found = NEGLIGIBLE * self._total(), set()
         alike: dict[Kind, list[Job]] = defaultdict(list)
         for job in jobs:
