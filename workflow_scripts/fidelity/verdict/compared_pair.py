@@ -26,8 +26,6 @@ Conclusion = Literal["first_higher", "second_higher", "equivalent", "none_shown"
 _TURNED: dict[str, Conclusion] = {
     "first_higher": "second_higher",
     "second_higher": "first_higher",
-    "equivalent": "equivalent",
-    "none_shown": "none_shown",
 }
 _SHOWN_FIRST: Sequence[Outcome] = ("better", "worse", "equivalent", "none_shown", "absent")
 _READ: dict[str, Conclusion] = {"a_higher": "first_higher", "b_higher": "second_higher"}
@@ -77,7 +75,7 @@ class Comparison:
             low=-self.high,
             high=-self.low,
             effect_size=-self.effect_size,
-            conclusion=_TURNED[self.conclusion],
+            conclusion=_TURNED.get(self.conclusion, self.conclusion),
         )
 
     def seen_from(self, explainer: str) -> "Comparison":

@@ -187,7 +187,7 @@ class Trials:
                 if name not in self.quickest or measured.cpu < self.quickest[name][0].cpu:
                     self.quickest[name] = measured, job, root, part
                 times = part.times
-                if self._is_fitted(job):
+                if job.rule in MAKING and method_of(self.study.explainer(job).method).fitted:
                     maps = root / job.outputs[0]
                     more = size_of_distinct(maps) - maps.stat().st_size
                     measured = replace(measured, size=measured.size + more)
@@ -206,10 +206,6 @@ class Trials:
             # Only maps need more space for more cases; other files of networks do not.
             size = 0 if job.rule in MAKING else max((m.size for _, m in points), default=0)
             points.append((0, Measured(0, 0, size)))
-
-    def _is_fitted(self, job: Job) -> bool:
-        """Check whether a job's explainer was fitted to the training masks."""
-        return job.rule in MAKING and method_of(self.study.explainer(job).method).fitted
 
     def _walk(
         self, jobs: Iterable[Job], root: Path, run: Callable[[Job], bool], other: Path | None = None
