@@ -46,8 +46,7 @@ def plot(
     """Draw cases, and means with intervals over bins with equal numbers of cases.
 
     Args:
-        scores: {explainer: scores.parquet as a table}, in the order of the config. Only the test
-            split (all splits if there is none) and cases with a non-empty reference are used.
+        scores: as in `distributions.plot`.
         metric: column to draw.
         title: of the score axis, with its unit.
         cluster: `patient` or `case`, the unit of analysis.
