@@ -57,11 +57,7 @@ def is_pointwise(settings: Postprocess) -> bool:
 
 
 def checked_lung(lung: np.ndarray | None) -> np.ndarray:
-    """Return the lung mask; refuse a restriction without one.
-
-    Raises:
-        InputError: there is no lung mask.
-    """
+    """Return the lung mask; refuse a restriction without one."""
     if lung is None:
         raise InputError(
             "masks cannot be restricted to the lung, because the case has no lung mask",

@@ -162,11 +162,7 @@ class Classifier(nn.Module):
         return self.normalise(images.to(self.device).float() / 255)
 
     def index_of(self, name: str) -> int:
-        """Return the column of a class.
-
-        Raises:
-            InputError: the classifier does not have the class.
-        """
+        """Return the column of a class; refuse an unknown class."""
         if name in self.classes:
             return self.classes.index(name)
         raise InputError(

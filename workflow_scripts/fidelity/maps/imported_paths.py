@@ -39,11 +39,7 @@ def root_of(settings: "Imported") -> Path:
 
 
 def format_of(settings: "Imported") -> str:
-    """Return the format of an entry; `auto` uses the ending of the name.
-
-    Raises:
-        InputError: the ending belongs to no format.
-    """
+    """Return the format of an entry; `auto` uses the ending of the name; refuse others."""
     if settings.format != "auto":
         return settings.format
     name = settings.file or settings.pattern or ""

@@ -119,11 +119,7 @@ RANKING: dict[str, RankingMetric] = {
 
 
 def select_ranking(names: list[str]) -> list[RankingMetric]:
-    """Find threshold-free metrics by name.
-
-    Raises:
-        InputError: an unknown name (the nearest known one is suggested).
-    """
+    """Find threshold-free metrics by name; refuse an unknown name, and suggest the nearest one."""
     for name in names:
         if name not in RANKING:
             raise InputError(

@@ -41,7 +41,7 @@ class Stage:
 
 
 def stages_of(network: nn.Module, count: int) -> list[Stage]:
-    """Divide a network into stages of randomisation.
+    """Divide a network into stages of randomisation; refuse one without parameters.
 
     Args:
         network: its modules must be in the order of registration. In the architectures of
@@ -51,9 +51,6 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
     Returns:
         Stages from the last layer alone to the whole network, spaced evenly by layers with
         parameters (normalisations count as layers).
-
-    Raises:
-        InputError: the network has no parameters.
     """
     sizes = {
         name: sum(parameter.numel() for parameter in module.parameters(recurse=False))

@@ -68,11 +68,7 @@ class Learner:
         self.generator.set_state(saved["generator"])
 
     def epoch(self) -> Result:
-        """Train on every example once.
-
-        Raises:
-            InputError: the loss is not finite.
-        """
+        """Train on every example once; refuse a loss that is not finite."""
         self.classifier.train()
         frozen_norms_to_eval(self.classifier.network)
         order = torch.randperm(len(self.training), generator=self.generator).numpy()

@@ -58,11 +58,7 @@ def make(context: Context, settings: Fullgrad) -> Explain:
 
 
 def check(classifier: Classifier) -> None:
-    """Check on one image of noise that the parts of a logit add up to it.
-
-    Raises:
-        InputError: they do not.
-    """
+    """Raise InputError unless the parts of a logit add up to it on one image of noise."""
     if any(isinstance(module, torch.jit.ScriptModule) for module in classifier.modules()):
         raise _refused(classifier, "TorchScript has no layers that can be hooked")
     generator = torch.Generator().manual_seed(0)
