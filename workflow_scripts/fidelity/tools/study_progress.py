@@ -47,15 +47,12 @@ def states(
     folder: Path,
     now: float,
 ) -> list[State]:
-    """Return the progress of each explainer on one data set.
+    """Return the progress of each combination; empty before the cases are split into shards.
 
     Args:
         combinations: (classifier, explainer).
         folder: folder that contains `results`.
         now: current time in seconds since the epoch.
-
-    Returns:
-        One entry per combination; empty before the cases are indexed and split into shards.
     """
     shards = _cohorts(folder / paths.SHARDS.format(dataset=dataset), annotated, splits)
     if not shards:

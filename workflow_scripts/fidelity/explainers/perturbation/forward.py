@@ -63,13 +63,10 @@ def classify_all(
     count: int,
     perturb: Callable[[slice], torch.Tensor],
 ) -> np.ndarray:
-    """Classify perturbed images created batch by batch, so that memory holds only one batch.
+    """Classify images made batch by batch, to save memory: float64 (count, classes).
 
     Args:
         perturb: makes the images of a run, as `classify` takes them.
-
-    Returns:
-        float64 (count, classes).
     """
     results = [
         classify(context, perturb(run), settings).cpu().numpy()

@@ -48,13 +48,10 @@ def make(context: Context, settings: Occlusion) -> Explain:
 
 
 def filling(image: np.ndarray, settings: Occlusion) -> np.ndarray:
-    """Make the image that windows show: LIME's hidden image with the whole image as one superpixel.
+    """Make what windows show, float32 (H, W) in [0, 1]: LIME's hidden image of a single superpixel.
 
     Args:
         image: uint8 (H, W).
-
-    Returns:
-        float32 (H, W) in [0, 1].
     """
     as_lime = Lime(hide=settings.fill, hide_sigma=settings.fill_sigma)
     return hidden_image(image, np.zeros(image.shape, int), as_lime, 0).astype(np.float32)
