@@ -77,7 +77,7 @@ rule organ_shares:
     resources:
         **needs(1500, 60),
     params:
-        settings=job_settings.organ_shares,
+        settings=job_settings.frame,
         digest=code_of("organ_shares.py"),
     message:
         "Measuring in which organs the maps of {wildcards.explainer} lie ({wildcards.classifier}, {wildcards.dataset})"

@@ -34,14 +34,11 @@ TABLES = {
 def compare(
     a: Path, b: Path, output: Path, names: Mapping[str, str], *, accept: bool = False
 ) -> list[Path]:
-    """Write the tables, the page and the figures of a comparison.
+    """Write the tables, page and figures of a comparison; return the files, with the page first.
 
     Args:
         a: results of a finished study: its project, its `results`, a data set or a classifier.
         accept: also pair cases with the same id but different image or mask files.
-
-    Returns:
-        The written files, with the page first.
 
     Raises:
         InputError: a study is not finished, nothing can be compared, or the folder holds files that

@@ -24,11 +24,7 @@ def main(
     statistics: Mapping[str, Any],
     seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return both tables.
-
-    Args:
-        hidden: output files of hiding.py, one per training in `kinds`.
-    """
+    """Return both tables; `hidden` are the outputs of hiding.py, one per training in `kinds`."""
     names = [name for group in kinds.values() for name in group]
     parts = {name: read_parquet(path) for name, path in zip(names, hidden, strict=True)}
     rated = CLASSIFICATION.read(classification)

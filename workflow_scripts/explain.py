@@ -29,10 +29,8 @@ def main(
     Args:
         prepared: HDF5 file of the shard's cases, which also holds the data set's labels.
         model: file of the classifier; None for explainers without a classifier.
-        settings: the explainer's config entry.
         target: `reference`, `predicted`, or a model class.
         max_failed_cases: number of failures allowed in this shard.
-        output: the map file.
         guards: see `settings.explainers.guards_of`.
         fitted: file fitted to the training split; None for most explainers.
         name: name of the job in progress messages.

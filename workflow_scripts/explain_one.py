@@ -7,14 +7,10 @@ import argparse
 import logging
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from fidelity.base.errors import InputError
 from fidelity.presentation.wording import value_of
 from fidelity.settings.reading import load_file
-
-if TYPE_CHECKING:
-    from fidelity.tools.one_image.trained import Trained
 
 
 def main(
@@ -30,13 +26,6 @@ def main(
     folder: str = ".",
 ) -> list[Path]:
     """Print the probabilities; write an overlay (.png) and the map (.npy) per explainer.
-
-    Args:
-        dataset: a key of the config; None for the first.
-        classifier: a key of the config; None for the first.
-        explainer: a key of the config; None for all that can explain the image.
-        target: model class to explain; None for the most probable.
-        out: folder for the files; None for explained/<image>.
 
     Returns:
         The written files: <image>-<explainer>.png and .npy. The latter holds float32 attributions
@@ -55,62 +44,37 @@ def main(
                 field=field,
                 remedy="Correct the path; it is relative to the folder you start from",
             )
-    from fidelity.presentation.titles import display, showing
+    from fidelity.presentation import titles
     from fidelity.tools.one_image.trained import choose
 
     trained = choose(loaded, config, Path(folder), dataset, classifier)
     trained.model()  # before torch is imported: reports an untrained study at once
-    with showing(display(trained.study, trained.dataset)):
-        return _explained(trained, image, explainer, target, lung, out)
-
-
-def _explained(
-    trained: "Trained",
-    image: str,
-    explainer: str | None,
-    target: str | None,
-    lung: str | None,
-    out: str | None,
-) -> list[Path]:
-    """Explain the image, print the probabilities and write the files; see `main`."""
     import numpy as np
 
     from fidelity.base.files import atomic_path
     from fidelity.figures.shared import style
-    from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
     from fidelity.tools.one_image import overlay
     from fidelity.tools.one_image.explain import explain_image
 
-    found = explain_image(
-        trained, Path(image), explainer, target, None if lung is None else Path(lung)
-    )
-    print(f"{image}: {dataset_title(trained.dataset)}, {classifier_title(trained.classifier)}")
-    for name, probability in found.probabilities.items():
-        explained = "  (explained)" if name == found.target else ""
-        print(f"  {name:<20} {value_of('probability', probability)}{explained}")
-    folder = Path("explained") / found.name if out is None else Path(out)
     written = []
-    for answer in found.answers:
-        stem = folder / f"{found.name}-{answer.explainer}"
-        title = overlay.title_of(
-            found.name, answer.explainer, found.target, found.probabilities[found.target]
+    with titles.showing(titles.display(trained.study, trained.dataset)):
+        found = explain_image(
+            trained, Path(image), explainer, target, None if lung is None else Path(lung)
         )
-        drawn = overlay.draw(
-            found.image,
-            answer.heat,
-            answer.mask,
-            title,
-            answer.rule,
-            answer.boxes,
-            found.reference,
-        )
-        png, npy = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.npy")
-        style.save(drawn, [str(png)], trained.config.figures.dpi)
-        with atomic_path(npy) as temporary:
-            np.save(temporary, answer.raw, allow_pickle=False)
-        written += [png, npy]
-    for name, reason in found.left_out.items():
-        print(f"  {explainer_title(name)} is left out: {reason}")
+        of = titles.dataset_title(trained.dataset), titles.classifier_title(trained.classifier)
+        print(f"{image}: {', '.join(of)}")
+        for name, probability in found.probabilities.items():
+            explained = "  (explained)" if name == found.target else ""
+            print(f"  {name:<20} {value_of('probability', probability)}{explained}")
+        for answer in found.answers:
+            stem = Path(out or f"explained/{found.name}") / f"{found.name}-{answer.explainer}"
+            png, npy = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.npy")
+            style.save(overlay.draw(found, answer), [str(png)], trained.config.figures.dpi)
+            with atomic_path(npy) as temporary:
+                np.save(temporary, answer.raw, allow_pickle=False)
+            written += [png, npy]
+        for name, reason in found.left_out.items():
+            print(f"  {titles.explainer_title(name)} is left out: {reason}")
     for path in written:
         print(f"  {path}")
     return written

@@ -18,11 +18,7 @@ def main(
     output: str,
     digest: str = "",
 ) -> None:
-    """Fit one explainer.
-
-    Raises:
-        InputError: the training split has no usable reference mask.
-    """
+    """Fit one explainer; refuse a training split without a usable reference mask."""
     module = method_of(settings.method).implementation()
     shards = list(map(Path, train)), list(map(Path, val))
     module.fit(*shards, settings, seed, compute, Path(output), digest)

@@ -22,11 +22,7 @@ def main(
     output: str,
     digest: str = "",
 ) -> None:
-    """Fit the model.
-
-    Raises:
-        InputError: there is no lung mask to train on.
-    """
+    """Fit the model; refuse a training split without lung masks."""
     lungs.fit(
         read_cases(cases),
         Path(raw_dir) / "data",

@@ -24,7 +24,7 @@ from fidelity.tables.main_result import main_tables
 from fidelity.tables.organs import organ_masks_table
 from fidelity.tables.quality import with_chance_notes
 from fidelity.tables.results import Results
-from fidelity.tables.writers import to_html, to_latex, to_markdown
+from fidelity.tables.writers import to_latex
 
 
 def main(
@@ -75,9 +75,8 @@ def main(
         laid_out.append(cases_table(CASE_COUNTS.read(path), dataset))
     if path := files.get("organ_masks"):
         laid_out.append(organ_masks_table(ORGAN_MASKS.read(path), dataset))
-    title = dataset_title(dataset)
-    write_text(markdown, to_markdown("tables", laid_out, dataset=title))
-    write_text(html, to_html("tables", laid_out, dataset=title))
+    for path, template in ((markdown, "tables.md.j2"), (html, "tables.html.j2")):
+        write_text(path, render(template, tables=laid_out, dataset=dataset_title(dataset)))
     written = to_latex(laid_out, dataset)
     for name, text in written.items():
         write_text(Path(latex_tables) / f"{name}.tex", text)

@@ -40,10 +40,8 @@ def main(
     Args:
         raw_dir: output folder of `acquire`; the data root is its `data`.
         targets: config key → target rule. A rule that is a class name must name one of the classes.
-        near_duplicates: path of near_duplicates.csv; None writes no file.
-        counts: path of case_counts.csv; None writes no file.
+        near_duplicates, counts, warnings: paths of the tables; None writes no file.
         looks: path for the compact image descriptions of the used cases; None writes no file.
-        warnings: path of data_warnings.csv; None writes no file.
         others: `looks` files of the data sets in `near_duplicates_of`, in the same order.
         planted: the mark that decides the labels; None keeps the labels.
 

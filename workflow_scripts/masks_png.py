@@ -48,10 +48,7 @@ def main(masks: str, cases_csv: str, output_dir: str) -> None:
 
 
 def target(case: Case, cls: str, *, alone: bool) -> PurePosixPath:
-    """Choose the path of a mask below the output folder.
-
-    Args:
-        alone: whether this is the only mask of its case.
+    """Choose the path of a mask below the output folder; `alone`: the only mask of its case.
 
     Returns:
         For an image in a folder "images": the same name in the folder "predicted masks" next to it,

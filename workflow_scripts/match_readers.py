@@ -23,43 +23,29 @@ from fidelity.study import paths
 STEPS = (0.9, 0.95, 0.97, 0.98, 0.99)
 
 
-def matched(
-    dataset: Path,
-    root: Path,
-    table: Path,
-    images: Path,
-    labels: list[str],
-    cls: str,
-    correlation: float,
-    folder: Path,
-) -> pd.DataFrame:
-    """Match the images and write the masks.
-
-    Args:
-        dataset: results folder with cases.csv and looks.npz.
-        table: CSV file of the masks; see `matching.read_pieces`.
-        folder: folder for the masks to write; its name becomes the name of the reader.
-
-    Returns:
-        The list of matches, sorted by correlation.
+def matched(given: argparse.Namespace) -> pd.DataFrame:
+    """Match the images and write the masks; return the matches, sorted by correlation.
 
     Raises:
         InputError: a file is missing or damaged, or no image matches a case.
     """
-    check_reader(folder.name, file=folder)
-    pieces = read_pieces(table)
-    check_labels(labels, pieces, table)
-    cases = [one for one in read_cases(dataset / Path(paths.CASES).name) if cls in one.labels]
-    looks = read_looks(dataset / Path(paths.LOOKS).name)
+    check_reader(given.out.name, file=given.out)
+    pieces = read_pieces(given.table)
+    check_labels(given.labels, pieces, given.table)
+    cases = read_cases(given.dataset / Path(paths.CASES).name)
+    cases = [case for case in cases if given.cls in case.labels]
+    looks = read_looks(given.dataset / Path(paths.LOOKS).name)
+    images = given.images or given.table.parent / "images"
     files = [path for path in images_in(images) if path.name in pieces]
-    found = match(cases, looks, files, correlation)
+    found = match(cases, looks, files, given.correlation)
     if not found:
         raise InputError(
-            f"none of the {len(files)} images matches a case with the class {cls!r}",
+            f"none of the {len(files)} images matches a case with the class {given.cls!r}",
             file=images,
             remedy="Check --class and --images, or lower --correlation",
         )
-    return pd.DataFrame(write_reader(folder, found, pieces, labels, cls, root))
+    rows = write_reader(given.out, found, pieces, given.labels, given.cls, given.root)
+    return pd.DataFrame(rows)
 
 
 def show(rows: pd.DataFrame, least: float) -> None:
@@ -91,19 +77,12 @@ def main(arguments: list[str] | None = None) -> None:
         default=0.97,
         help="lowest correlation of matching images (default: 0.97)",
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder of the masks to write")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the masks to write, named as the reader"
+    )
     given = parser.parse_args(arguments)
     try:
-        rows = matched(
-            given.dataset,
-            given.root,
-            given.table,
-            given.images or given.table.parent / "images",
-            given.labels,
-            given.cls,
-            given.correlation,
-            given.out,
-        )
+        rows = matched(given)
         write_csv(rows, given.out.with_suffix(".csv"))
     except InputError as error:
         sys.exit(str(error))

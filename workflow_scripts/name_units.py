@@ -10,13 +10,10 @@ from fidelity.study.study import Study
 
 
 def folders(config: str, overrides: Sequence[str], names: Sequence[str]) -> list[str]:
-    """Return the folders of a unit.
+    """Return the folders of a unit; refuse an unknown unit or data set.
 
     Args:
         names: the unit, optionally followed by a data set; without it, all data sets.
-
-    Raises:
-        InputError: there is no such unit or data set.
     """
     cfg = load_file(config, overrides, check_files=False)
     unit, *datasets = names

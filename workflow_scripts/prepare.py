@@ -23,16 +23,13 @@ def main(
     lung: Mapping[str, Any] | None = None,
     planted: Mapping[str, Any] | None = None,
 ) -> None:
-    """Prepare the cases of a shard.
+    """Prepare the cases of a shard; refuse a file that has become unusable since it was indexed.
 
     Args:
         lung_model: output of `fit_lung_model`, if lung masks are predicted; otherwise empty.
         planted: the mark that images of its class get; None for data sets without a planted mark.
         lung: settings for predicted lung masks: `lung_from` (data set that the model was trained
             on), `components` and `compute`.
-
-    Raises:
-        InputError: a file has become unusable since it was indexed.
     """
     cases = read_cases(shard_csv)
     classes = read_json(classes_json)

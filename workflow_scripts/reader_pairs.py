@@ -28,11 +28,6 @@ def main(
 
     Args:
         prepared: shards with the references of all readers.
-        metric: the primary metric.
-        empty: changes to the protocol's default for empty masks.
-        surface_tolerance: tolerance in px of the scored image.
-        pointing_tolerance: tolerance in px of the scored image.
-        pixel_spacing: mm per native pixel, for cases without their own value.
     """
     scorer = scorer_of(
         metric,

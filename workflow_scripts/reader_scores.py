@@ -37,14 +37,9 @@ def main(
     Args:
         prepared: shards with the references of all readers.
         predictions: predictions.csv; None for explainers without a classifier.
-        metric: the primary metric.
-        empty: changes to the protocol's default for empty masks.
-        surface_tolerance: tolerance in px of the scored image.
-        pointing_tolerance: tolerance in px of the scored image.
         masks: masks.json of the primary binarization; empty if the metric scores maps.
         status: masks_status.csv of these masks; empty if the metric scores maps.
         maps: map files, one per shard, if the metric scores maps.
-        pixel_spacing: mm per native pixel, for cases without their own value.
     """
     cv2.setNumThreads(1)  # Snakemake grants one core.
     scorer = scorer_of(

@@ -101,11 +101,7 @@ def _check_free(study: Path, output: Path) -> None:
 
 
 def check_targets(targets: Sequence[str], units: Sequence[Unit]) -> None:
-    """Refuse targets that are not results of one of the data sets.
-
-    Raises:
-        InputError: there is such a target; the error names it.
-    """
+    """Refuse targets that are not results of one of the data sets; the error names the first."""
     known = by_dataset(units)
     for target in targets:
         if paths.dataset_of(target, known) is None:

@@ -23,11 +23,7 @@ def main(
     output: str,
     own_plugins: Sequence[str] = (),
 ) -> None:
-    """Write sanity.parquet.
-
-    Args:
-        cases: number of cases per class.
-    """
+    """Write sanity.parquet, for a number of cases per class."""
     from fidelity.base.compute import configure
     from fidelity.base.files import read_json, write_parquet
     from fidelity.classifiers.predict import predict_logits

@@ -37,11 +37,6 @@ def main(
     """Write the scores of every predicted mask that has a reference.
 
     Args:
-        predictions: predictions.csv; None for explainers without a classifier, whose rows have the
-            probability NaN and a null correctness.
-        metrics: names of the metrics.
-        empty: changes to the protocol's default for empty masks.
-        surface_tolerance: tolerance in px of the scored image.
         outputs: protocol → its scores.parquet.
         pixel_spacing: mm per native pixel, for cases without their own value: a number, [row,
             column] or None.

@@ -15,9 +15,9 @@ from fidelity.base.files import write_csv, write_text
 from fidelity.base.job_log import run_job
 from fidelity.figures import overview
 from fidelity.figures.shared import style
+from fidelity.presentation.page import render
 from fidelity.presentation.titles import showing
 from fidelity.tables.input_ablation import input_tables
-from fidelity.tables.writers import to_markdown
 
 
 def main(
@@ -47,7 +47,7 @@ def main(
     write_csv(beside, inputs_table)
     rated = qualities(classified, least_accuracy=least_accuracy)
     laid_out = input_tables(beside, datasets, rated)
-    write_text(inputs_markdown, to_markdown("inputs", laid_out))
+    write_text(inputs_markdown, render("inputs.md.j2", tables=laid_out))
     inputs = [datasets[name]["input"] for name in scored["dataset"]]
     scored.insert(scored.columns.get_loc("dataset") + 1, "input", inputs)
     by = ["dataset", "split", *WITHIN_DATASET, "class", "metric"]

@@ -25,11 +25,7 @@ def main(
     out_model: str,
     out_training: str,
 ) -> None:
-    """Build, train and save a classifier.
-
-    Args:
-        out_training: CSV with one row per epoch.
-    """
+    """Build, train and save a classifier; `out_training` has one row per epoch."""
     from dataclasses import replace
 
     from pydantic import MISSING

@@ -74,8 +74,8 @@ def main(
     tables = Tables(**read(TABLES), lungs_from=lung_from, cases=cases)
     chapters = build(tables, Study(statistics, families, bases, confounded))
     title = dataset_title(dataset)
-    write_text(markdown, pages.to_markdown(chapters, title, statistics, generated))
-    write_text(html, pages.to_html(chapters, title, statistics, generated))
+    for path, kind in ((markdown, "md"), (html, "html")):
+        write_text(path, pages.to_page(kind, chapters, title, statistics, generated))
     write_text(json, pages.to_json(chapters))
     for chapter in chapters:
         for sentence in chapter.headline:

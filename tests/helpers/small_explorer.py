@@ -192,7 +192,6 @@ class SmallExplorer:
             "generated": False,
             "pairs": self.pairs,
             "classifiers": list(self.classifiers),
-            "families": dict.fromkeys(self.explainers, "cam"),
             "binarizations": list(RULES),
             "metrics": [*METRICS, *RANKING],
             "metric": "iou",

@@ -8,7 +8,6 @@ import pytest
 from fidelity.presentation import page
 from fidelity.presentation.page import ESCAPES, folder_digest, paragraphs, render, templates_digest
 from fidelity.tables.layout import Section, Table
-from fidelity.tables.writers import to_html, to_markdown
 from tests.helpers.html_page import Page
 
 EVIL = "</script><script>alert(1)</script> \" onload='x' {{ 7*7 }} <img src=x onerror=y> | `a` _b_"
@@ -20,7 +19,7 @@ TABLES = [
 
 @pytest.mark.parametrize("template", ["tables", "provenance"])
 def test_no_name_becomes_markup_of_a_page(template):
-    read = Page(to_html(template, TABLES, dataset=EVIL))
+    read = Page(render(f"{template}.html.j2", tables=TABLES, dataset=EVIL))
     tags = [tag for tag, _ in read.tags]
     assert not {"script", "img"} & set(tags)
     assert not {name for _, attributes in read.tags for name in attributes if name.startswith("on")}
@@ -29,7 +28,7 @@ def test_no_name_becomes_markup_of_a_page(template):
 
 
 def test_no_name_becomes_markup_of_markdown():
-    text = to_markdown("tables", TABLES, dataset=EVIL)
+    text = render("tables.md.j2", tables=TABLES, dataset=EVIL)
     own = text.replace("<details>", "").replace("</details>", "")
     for tag in ("summary", "b"):
         own = own.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
@@ -45,15 +44,17 @@ def test_each_section_of_tables_has_its_place():
         name: Table(f"In {name}.", ["a"], [["b"]], 0, section=name, name=name)
         for name in get_args(Section)
     }
-    for write in (to_html, to_markdown):
-        text = write("tables", list(tables.values()), dataset="d").replace("\\", "")
+    for kind in ("html", "md"):
+        text = render(f"tables.{kind}.j2", tables=list(tables.values()), dataset="d")
+        text = text.replace("\\", "")
         assert all(f"In {name}." in text for name in tables)
     # The title counts only the tables of this section.
-    assert ">Cases (1 table)<" in to_html("tables", [tables["cases"]], dataset="d")
+    text = render("tables.html.j2", tables=[tables["cases"]], dataset="d")
+    assert ">Cases (1 table)<" in text
 
 
 def test_values_are_not_templates():
-    assert "{{ 7*7 }}" in to_html("tables", TABLES, dataset="d")
+    assert "{{ 7*7 }}" in render("tables.html.j2", tables=TABLES, dataset="d")
 
 
 @pytest.mark.parametrize("kind", ESCAPES)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from fidelity.presentation.page import render
 from fidelity.tables.layout import Table
-from fidelity.tables.writers import to_html
 from tests.helpers import browser
 
 pytestmark = pytest.mark.skipif(browser.REASON is not None, reason=str(browser.REASON))
@@ -31,7 +31,8 @@ def test_a_wide_long_table_takes_the_window_and_its_scroll_bars_are_in_sight(tem
     rows = [[f"Method {row}", *["0.123 [0.100, 0.200]"] * 20] for row in range(100)]
     table = Table("Long", header, rows, 20, {0: "All classes"}, section="main")
     page_file = tmp_path / "page.html"
-    page_file.write_text(to_html(template, [table], dataset="d"), encoding="utf-8")
+    text = render(f"{template}.html.j2", tables=[table], dataset="d")
+    page_file.write_text(text, encoding="utf-8")
     with browser.running() as chromium:
         page = chromium.new_page(viewport={"width": WIDTH, "height": HEIGHT})
         page.goto(page_file.as_uri())

@@ -169,10 +169,7 @@ def test_boxes_of_the_map_and_of_the_readers_are_drawn(project, case, image, tmp
     other.parent.mkdir(parents=True)
     shutil.copyfile(image, other)
     assert explain_image(trained, other, "cam", "COVID-19").reference == ()
-    rule = "half of the highest value"
-    drawn = overlay.draw(
-        found.image, answer.heat, answer.mask, "", rule, answer.boxes, found.reference
-    )
+    drawn = overlay.draw(found, answer)
     plain, _, masked, _ = drawn.axes
     assert len(masked.patches) == len(answer.boxes) + 1
     (box,) = plain.patches

@@ -974,13 +974,13 @@ def test_pages_escape_names_and_json_is_strict(tmp_path):
     rows = [compared("<b>lime</b>", "grad_cam*", "none_shown", effect_size=np.nan)]
     study = Study(STATISTICS, families, BASES)
     chapters = build(tables(rows, tuple(families)), study)
-    page = pages.to_html(chapters, "COVID & more", STATISTICS, generated=True)
+    page = pages.to_page("html", chapters, "COVID & more", STATISTICS, generated=True)
     assert "<b>lime" not in page
     assert "&lt;b&gt;lime&lt;/b&gt;" in page
     assert "<script" not in page
     assert "Verdict on COVID &amp; more" in page
     assert "readers of COVID &amp; more are generated. So its result shows nothing about" in page
-    text = pages.to_markdown(chapters, "demo", STATISTICS, generated=False)
+    text = pages.to_page("md", chapters, "demo", STATISTICS, generated=False)
     assert "generated" not in text
     assert f"{NOT_BY_INTERVAL}. “Equivalent”" in text
     assert r"grad\_cam\*" in text

@@ -10,8 +10,8 @@ from statsmodels.stats.multitest import multipletests
 
 from fidelity.analysis.checks.faithfulness_comparisons import compare
 from fidelity.analysis.columns.comparisons import FAITHFULNESS_COMPARISONS
+from fidelity.presentation.page import render
 from fidelity.tables.checks.of_maps import check_tables
-from fidelity.tables.writers import to_markdown
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import _standing, uses_what_they_show
 from tests.helpers.run_script import run_script
@@ -138,7 +138,7 @@ def test_tables_say_who_is_shown_to_be_more_faithful(tmp_path):
     assert row[3].startswith("−0.19")
     assert row[3].endswith(" (A)")
     assert row[4].endswith(" (not shown)")
-    assert "−0.19" in to_markdown("tables", laid_out, dataset="d")
+    assert "−0.19" in render("tables.md.j2", tables=laid_out, dataset="d")
     path = _named(tmp_path, cases(lime=(0.9, 0.6)), METRICS)
     worse = check_tables([path], FAMILIES, alpha=0.01)
     assert "is below 0.01, and" in worse[0].notes[1]

@@ -8,8 +8,9 @@ from fidelity.analysis.columns.checks import FAITHFULNESS, REPEATABILITY, SANITY
 from fidelity.analysis.columns.readers import READERS
 from fidelity.base.errors import InputError
 from fidelity.faithfulness.registry import METRICS
+from fidelity.presentation.page import render
 from fidelity.tables.checks.of_maps import check_tables
-from fidelity.tables.writers import to_html, to_latex, to_markdown
+from fidelity.tables.writers import to_latex
 
 FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "baseline"}
 STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
@@ -120,9 +121,9 @@ def test_all_four_are_laid_out(tmp_path):
     assert "0.62 [0.10, 0.90]" in by_title["Agreement between training seeds"].rows[0]
     latex = "\n".join(to_latex(tables, "d").values())
     pages = (
-        to_markdown("tables", tables, dataset="d"),
+        render("tables.md.j2", tables=tables, dataset="d"),
         latex,
-        to_html("tables", tables, dataset="d"),
+        render("tables.html.j2", tables=tables, dataset="d"),
     )
     for page in pages:
         assert "0.62 " in page

@@ -85,7 +85,6 @@ class SetMetric:
         function: maps a BoxSet to a function of how often each row of `counted` counts.
         counted: selects the rows that count; by default those with a reference box.
         uses_reference: whether it chose something by the references that it is scored against.
-        direction: whether `higher` or `lower` is better.
         needs_validation: whether its threshold is chosen on the validation split.
     """
 
@@ -100,11 +99,7 @@ class SetMetric:
 
 
 def select_sets(protocols: Sequence[str], rates: Sequence[float]) -> list[SetMetric]:
-    """List the metrics of some protocols.
-
-    Args:
-        rates: false positives per image at which FROC gives the sensitivity.
-    """
+    """List the metrics of some protocols; `rates` are the false positives per image of FROC."""
     by_protocol: Mapping[str, list[SetMetric]] = {
         "default": _default(rates),
         "wsol": _wsol(),

@@ -31,7 +31,6 @@ class Measure:
     Attributes:
         value: nan where it is undefined.
         low: lower bound of its interval; nan if it has no interval.
-        high: upper bound.
         chance: nan if the measure has no fixed chance level.
     """
 

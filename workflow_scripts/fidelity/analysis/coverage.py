@@ -16,13 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def cohort_of(cases: Iterable[Case], annotated: Sequence[str], splits: Collection[str]) -> set[Key]:
-    """List the reference masks that are explained and scored.
+    """List (split, case, class) of the reference masks that are explained and scored.
 
     Args:
         annotated: classes whose reference masks are scored.
-
-    Returns:
-        (split, case, class) of every reference mask.
     """
     return {
         (case.split, case.case, cls)

@@ -194,13 +194,10 @@ def primary_setting(table: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.Da
 def class_groups_of(
     parts: Iterable[tuple[Mapping[str, str], pd.DataFrame]],
 ) -> dict[str, dict[str, list[str]]]:
-    """Name the classes to report per data set; one explainer may have cases of only some classes.
+    """Return {data set: `class_groups` of all its tables}; one table may lack some classes.
 
     Args:
         parts: {dataset, …} and a table with the column `class`, each.
-
-    Returns:
-        {dataset: the result of `class_groups` for all its tables}.
     """
     classes: dict[str, list[pd.DataFrame]] = {}
     for head, table in parts:
@@ -220,13 +217,10 @@ def split_class_parts(
 
 
 def localization_values(scores: pd.DataFrame, metrics: Sequence[str]) -> np.ndarray:
-    """Return the values to average: nan where the metric is not meant for the case.
+    """Return floats (rows, metrics) to average: nan where the metric is not meant for the case.
 
     Args:
         scores: rows of one protocol with `empty_reference` and the metrics.
-
-    Returns:
-        (rows, metrics) float array.
     """
     values = scores[list(metrics)].to_numpy(dtype=float, copy=True)
     empty = scores["empty_reference"].to_numpy(dtype=bool)

@@ -66,14 +66,11 @@ def has_native_bfloat16(device: torch.device) -> bool:
 
 
 def autocast(device: torch.device, dtype: str = "auto") -> AbstractContextManager:
-    """Return the context in which a network computes.
+    """Return the context of a network: torch's autocast to bfloat16, or one that does nothing.
 
     Args:
         device: as `configure` returns it.
         dtype: `float32`, `bfloat16`, or `auto` (bfloat16 where the device computes it natively).
-
-    Returns:
-        A context manager: torch's autocast to bfloat16, or one that does nothing.
 
     Raises:
         InputError: the dtype is unknown.

@@ -161,10 +161,7 @@ def check_columns(table: "pd.DataFrame", needed: Iterable[str], path: str | Path
 
 
 def read_parquet(path: str | Path, needed: Iterable[str] = ()) -> "pd.DataFrame":
-    """Read a Parquet table of this project.
-
-    Args:
-        needed: columns that the table must have.
+    """Read a Parquet table of this project, which must have the columns `needed`.
 
     Raises:
         InputError: the file is missing, damaged or of another kind.

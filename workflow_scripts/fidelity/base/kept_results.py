@@ -64,14 +64,11 @@ def results_of(job: Any, also: str = "") -> Iterator[bool]:
 
 
 def fingerprint(rule: str, params: Mapping[str, Any], inputs: Iterable[str], also: str = "") -> str:
-    """Hash everything that decides the output of a job.
+    """Hash everything that decides the output of a job, to 32 hexadecimal digits.
 
     Args:
         params: parameters of the job, including the digest of its code.
         inputs: input files, hashed by content; a folder is hashed by its name.
-
-    Returns:
-        32 hexadecimal digits.
     """
     contents = [p.name if (p := Path(path)).is_dir() else content_hash(p) for path in inputs]
     counted = {key: value for key, value in params.items() if key not in LEFT_OUT}

@@ -43,8 +43,6 @@ def line(
 
     Args:
         what: what is explained or trained.
-        done: number of finished cases.
-        total: number of all cases.
         seconds: seconds per case.
         jobs: number of jobs that run at the same time.
 

@@ -5,11 +5,7 @@ from collections.abc import Iterable
 
 
 def nearest(name: object, known: Iterable[str], count: int = 1, cutoff: float = 0.6) -> list[str]:
-    """List the known names that are spelled similarly to a given one.
-
-    Args:
-        cutoff: minimum similarity, from 0 to 1.
-    """
+    """List the known names whose similarity to a given one, from 0 to 1, is at least `cutoff`."""
     by_folded = {one.casefold(): one for one in map(str, known)}
     near = difflib.get_close_matches(str(name).casefold(), by_folded, count, cutoff)
     return [by_folded[one] for one in near]
@@ -23,9 +19,6 @@ def did_you_mean(names: Iterable[str], otherwise: str) -> str:
 
 def suggestion(name: object, known: Iterable[str], label: str = "Known") -> str:
     """State the most similar known name, and list the known names.
-
-    Args:
-        label: label of the list of names.
 
     Returns:
         A sentence without its full stop: "Did you mean 'x'? Known: x, y".

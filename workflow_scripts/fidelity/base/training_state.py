@@ -48,14 +48,11 @@ class EpochStore:
         self.fingerprint = ""
 
     def load(self, *made_of: Any) -> dict[str, Any] | None:
-        """Read the state of a stopped training, and restore the state of the random generators.
+        """Return what `save` stored (None for nothing), and restore the random generators.
 
         Args:
             made_of: everything besides the code that decides the training: settings, the initial
                 weights (a state dict), arrays of examples.
-
-        Returns:
-            The mapping that was passed to `save`; None if there is nothing to resume.
         """
         if self.output is None:
             return None

@@ -15,7 +15,7 @@ BINARY_THRESHOLD = 0.5
 def binarize(
     map01: np.ndarray, kind: str, settings: Binarization, **given: Any
 ) -> tuple[np.ndarray, float]:
-    """Turn a rendered map into a predicted mask.
+    """Turn a rendered map into a mask, boolean (H, W), and its threshold in the map's own scale.
 
     Args:
         map01: float32 (H, W) in [0, 1].
@@ -23,9 +23,6 @@ def binarize(
             rule.
         given: further inputs of the rule (see `rule_inputs.inputs_of`). They override parameters of
             the same name.
-
-    Returns:
-        Boolean (H, W) and the threshold used, in the map's own scale.
 
     Raises:
         InputError: a parameter is out of its range.

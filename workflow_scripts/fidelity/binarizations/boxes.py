@@ -15,16 +15,13 @@ def binarize(
     connectivity: Literal[4, 8] = 8,
     keep: Literal["all", "largest"] = "all",
 ) -> tuple[np.ndarray, float]:
-    """Fill the boxes of a map.
+    """Fill the boxes of a map: boolean (H, W), and the threshold on the map's scale.
 
     Args:
         map01: float32 (H, W) in [0, 1].
         threshold: the boxes enclose the values strictly above it; in [0, 1).
         of: what the threshold is a share of; see `BoxRule`.
         connectivity: whether pixels that touch only at a corner are connected (8) or not (4).
-
-    Returns:
-        Boolean (H, W), the union of the boxes, and the threshold on the map's scale.
     """
     rule = BoxRule(threshold, of, connectivity, keep)
     boxes, _ = boxes_of_map(map01, rule)

@@ -9,15 +9,12 @@ from fidelity.base.suggestions import suggestion
 
 
 def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:
-    """Keep the pixels strictly above a threshold.
+    """Return boolean (H, W), the pixels strictly above a threshold, and the threshold.
 
     Args:
         map01: float32 (H, W) in [0, 1].
         threshold: in [0, 1). It is rounded to float32, the map's precision. A pixel with exactly
             this value is thus left out, whatever the type of the number.
-
-    Returns:
-        Boolean (H, W) and the threshold.
 
     Raises:
         InputError: the threshold is outside [0, 1).
@@ -32,10 +29,7 @@ def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:
 
 
 def threshold_of(threshold: float | Mapping[str, float], cls: str) -> float:
-    """Choose the threshold of one class.
-
-    Args:
-        threshold: threshold in the config: one number, or {source class: number}.
+    """Choose the threshold of one class; the config has one number or {source class: number}.
 
     Raises:
         InputError: the class has no threshold.

@@ -19,7 +19,7 @@ STEPS = ("lung", "median", "opening", "fill_holes", "min_component")
 
 
 def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess) -> np.ndarray:
-    """Apply the configured steps to a mask.
+    """Apply the configured steps to a mask; return a new boolean array (H, W).
 
     Args:
         mask: boolean (H, W).
@@ -33,9 +33,6 @@ def postprocess(mask: np.ndarray, lung: np.ndarray | None, settings: Postprocess
               over edges of pixels.
             - `min_component`: minimum size of an 8-connected component, in pixels, or below 1 as a
               share of the image area; 0 keeps all.
-
-    Returns:
-        Boolean (H, W), a new array.
 
     Raises:
         InputError: lung restriction without a lung mask.
@@ -60,11 +57,7 @@ def is_pointwise(settings: Postprocess) -> bool:
 
 
 def checked_lung(lung: np.ndarray | None) -> np.ndarray:
-    """Return the lung mask; refuse a restriction without one.
-
-    Raises:
-        InputError: there is no lung mask.
-    """
+    """Return the lung mask; refuse a restriction without one."""
     if lung is None:
         raise InputError(
             "masks cannot be restricted to the lung, because the case has no lung mask",

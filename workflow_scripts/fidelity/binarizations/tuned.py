@@ -22,9 +22,6 @@ def binarize(
         threshold: threshold of the map's class, from thresholds.csv.
         metric: metric by which the threshold was chosen; not used here.
         thresholds: thresholds that were tried; not used here.
-
-    Returns:
-        Boolean (H, W) and the threshold.
     """
     return fixed.binarize(map01, threshold)
 

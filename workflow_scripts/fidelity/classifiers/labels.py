@@ -14,10 +14,7 @@ if TYPE_CHECKING:
 def label_matrix(
     labels: Sequence[Sequence[str]], classes: Mapping[str, Any], names: Sequence[str] | None = None
 ) -> np.ndarray:
-    """Map the source classes of cases to model classes.
-
-    Returns:
-        uint8 (cases, names), 1 if the case has the class.
+    """Map source classes to model classes: uint8 (cases, names), 1 if the case has the class.
 
     Raises:
         InputError: a label belongs to no model class.
@@ -125,11 +122,7 @@ def head_of(
 
 
 def check_every_class(labels: np.ndarray, names: Sequence[str], needed: Sequence[str]) -> None:
-    """Raise InputError if a class of the data set has no training image.
-
-    Args:
-        labels: (n, names), 0 or 1.
-    """
+    """Raise InputError if a class (a column of `labels`, 0 or 1) has no training image."""
     absent = [name for name in needed if not labels[:, list(names).index(name)].any()]
     if absent:
         raise InputError(

@@ -146,13 +146,10 @@ class Classifier(nn.Module):
         return normalised.contiguous(memory_format=torch.channels_last)
 
     def preprocess(self, images: np.ndarray | torch.Tensor) -> torch.Tensor:
-        """Convert working images to network input on the classifier's device.
+        """Convert working images to network input: float32 (n, channels, H, W), on the device.
 
         Args:
             images: uint8 (n, H, W), grey.
-
-        Returns:
-            float32 (n, channels, H, W), on the classifier's device.
 
         Raises:
             ValueError: the images are not uint8 (n, H, W).
@@ -165,11 +162,7 @@ class Classifier(nn.Module):
         return self.normalise(images.to(self.device).float() / 255)
 
     def index_of(self, name: str) -> int:
-        """Return the column of a class.
-
-        Raises:
-            InputError: the classifier does not have the class.
-        """
+        """Return the column of a class; refuse an unknown class."""
         if name in self.classes:
             return self.classes.index(name)
         raise InputError(
@@ -185,15 +178,12 @@ def outputs_of(activation: Activation, classes: int) -> int:
 
 
 def log_odds(probabilities: torch.Tensor, exclusive: bool) -> torch.Tensor:
-    """Convert probabilities to log-odds, whose sigmoid is the probability.
+    """Convert probabilities to finite log-odds (n, outputs), whose sigmoid is the probability.
 
     Args:
         probabilities: (n, outputs) in [0, 1].
         exclusive: whether classes exclude each other. If so, and a row sums to 1, the probabilities
             of the other classes are summed. This keeps digits that 1 - p loses near p = 1.
-
-    Returns:
-        (n, outputs), finite.
     """
     info = torch.finfo(probabilities.dtype)
     rest = (1 - probabilities).clamp(min=info.eps / 2)  # no values exist between this and 0

@@ -34,10 +34,7 @@ def layers_of(network: nn.Module) -> list[list[str]]:
 
 @torch.no_grad()
 def kind_of_outputs(network: nn.Module, channels: int, side: int) -> str | None:
-    """Check whether a network ends in softmax or sigmoid.
-
-    Args:
-        network: in eval mode, on the CPU.
+    """Check whether a network (in eval mode, on the CPU) ends in softmax or sigmoid.
 
     Returns:
         "softmax" (all outputs in [0, 1], rows sum to 1), "sigmoid" (all in [0, 1]) or None. It is

@@ -12,7 +12,7 @@ from fidelity.classifiers.model import Classifier
 def predict_logits(
     classifier: Classifier, images: np.ndarray, batch: int = 32, dtype: str = "float32"
 ) -> np.ndarray:
-    """Compute logits in batches of one fixed size.
+    """Compute logits, float32 (n, classes), in batches of one fixed size.
 
     The last batch is padded with zeros, because kernels choose their order of summation by the
     batch size. In a smaller batch, the last digits of the same image could differ.
@@ -21,9 +21,6 @@ def predict_logits(
         classifier: in eval mode, on its device.
         images: uint8 (n, H, W) at the classifier's image size.
         dtype: `float32` (default, exact to the digit on one machine), `bfloat16` or `auto`.
-
-    Returns:
-        float32 (n, classes); (0, classes) for no images.
 
     Raises:
         InputError: the images have another size than the classifier expects.
@@ -54,7 +51,7 @@ def predict_logits(
 def classify_padded(
     classifier: Classifier, images: torch.Tensor, batch: int, output: str, precision: str
 ) -> torch.Tensor:
-    """Classify one batch of images that were changed.
+    """Classify one batch of changed images: float32 (n, classes), on the classifier's device.
 
     Args:
         classifier: in eval mode.
@@ -63,9 +60,6 @@ def classify_padded(
             kernels for another batch size, and these round differently.
         output: `probability` or `logit`.
         precision: `float32`, `bfloat16`, or `auto` (bfloat16 if the hardware has it).
-
-    Returns:
-        float32 (n, classes), on the classifier's device.
     """
     padded = torch.nn.functional.pad(images.float(), (0, 0, 0, 0, 0, batch - len(images)))
     with autocast(classifier.device, precision):

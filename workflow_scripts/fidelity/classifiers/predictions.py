@@ -51,15 +51,12 @@ UNKNOWN = Answer(None, math.nan, None)
 
 
 def answers_of(predictions: pd.DataFrame, task: str) -> dict[tuple[str, str], Answer]:
-    """Derive from the predictions the answer for each case and model class.
+    """Derive from the predictions {(case, model class): answer}.
 
     Args:
         predictions: long form: case, class, label (0/1, NaN if uncertain), probability.
         task: `multiclass` (the most probable class is predicted; among ties, the first one) or
             `multilabel` (each class with a probability of at least 0.5 is predicted).
-
-    Returns:
-        {(case, model class): answer}.
     """
     result: dict[tuple[str, str], Answer] = {}
     for case, rows in predictions.groupby("case", sort=False):

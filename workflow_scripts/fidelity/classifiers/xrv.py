@@ -23,14 +23,11 @@ DENSENET, RESNETS = "densenet121", ("resnet50", "resnet101")
 
 
 def build_xrv(architecture: str, outputs: int) -> nn.Module:
-    """Build a network with one input channel and a new head.
+    """Build a network with one input channel and a new head; refuse an unknown name.
 
     Args:
         architecture: "xrv:densenet121", "xrv:resnet50", or a name of the package's weights such as
             "xrv:densenet121-res224-all", which also determines the names of the outputs.
-
-    Raises:
-        InputError: the name is unknown.
     """
     output_names(architecture)
     kind = architecture.removeprefix(PREFIX).partition("-")[0]

@@ -61,15 +61,13 @@ class Case:
     """An image with its reference masks.
 
     Attributes:
-        case: unique id.
         patient: patient id; equal to the case id if the source has no patient ids.
         split: `train`, `val` or `test`.
         labels: source classes, in the order given; a multilabel data set may have several or none.
         image: path relative to the data root, with "/".
         lung_mask: path of the lung mask; None if absent.
         masks: path of the reference mask per source class.
-        width: native width of the image in pixels; None before indexing.
-        height: native height in pixels; None before indexing.
+        width, height: native size of the image in pixels; None before indexing.
         digest: hash of the bytes of the image and its masks; empty before indexing.
         readers: reader → path of the reader's mask per source class. A mask in `masks` has no
             reader's name; it is treated as that of the reader `first`.
@@ -151,10 +149,7 @@ def count_labels(cases: Iterable[Case], multilabel: bool) -> Counter[tuple[str, 
 
 
 def relative_path(text: str, *, file: str | Path, field: str) -> str:
-    """Check a path from a table: it must stay below the data root.
-
-    Returns:
-        The path, normalised, with "/".
+    """Normalise a path from a table, with "/"; it must stay below the data root.
 
     Raises:
         InputError: the path is absolute or leaves the root through ".."; it has `file` and `field`.

@@ -18,12 +18,9 @@ def hash_of(text: str, size: int = 8) -> int:
 
 
 def seeded_split(unit: str, seed: int, shares: Mapping[str, float] = SHARES) -> str:
-    """Choose the split of a patient, or of an image if patients are unknown.
+    """Choose by `split_seed` the split of a patient, or of an image if patients are unknown.
 
     The choice depends only on the id and the seed: adding or removing images moves no other one.
-
-    Args:
-        seed: `split_seed` of the data set.
     """
     draw = hash_of(f"{seed}\0{unit}") / 2**64
     for split, share in shares.items():

@@ -95,7 +95,7 @@ def _uncollected() -> Iterator[None]:
 def code_of(
     script: str, *modules: str, names: tuple[str, ...] = (), absent: tuple[str, ...] = ()
 ) -> str:
-    """Hash the code that can change the result of a rule.
+    """Hash the code that can change the result of a rule, to 16 hexadecimal digits.
 
     Args:
         script: file name of the rule's script below `workflow_scripts`, or path of its notebook.
@@ -103,9 +103,6 @@ def code_of(
         names: registry entries that count, such as the metrics that the config requests.
         absent: variables of the script that are None or empty in this job. Code of the script under
             `if <variable>` or `if <variable> is not None` does not count.
-
-    Returns:
-        16 hexadecimal digits.
 
     Raises:
         FileNotFoundError: the script or a module does not exist.

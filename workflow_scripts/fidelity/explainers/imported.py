@@ -115,16 +115,13 @@ def _has_ratio(shape: tuple[int, int], size: tuple[int, int]) -> bool:
 
 
 def signed(values: np.ndarray, sign: str) -> np.ndarray:
-    """Prepare the sign of a map.
+    """Prepare the sign of a map: float32 (h, w).
 
     Args:
         values: float32 (h, w).
         sign: `study` leaves it to the study's post-processing; `absolute` counts both signs;
             `signed` shifts the minimum to 0, so that the whole range counts. Min-max scaling
             undoes the shift.
-
-    Returns:
-        float32 (h, w).
     """
     if sign == "absolute":
         return np.abs(values)

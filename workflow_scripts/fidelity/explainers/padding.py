@@ -8,10 +8,7 @@ from fidelity.explainers.base import Task
 
 
 def padded(tasks: Sequence[Task], size: int) -> tuple[np.ndarray, list[int]]:
-    """Stack tasks and fill the batch with black images.
-
-    Args:
-        size: images per pass, fixed because rounding depends on it.
+    """Stack tasks, and fill the batch with black images: rounding depends on its size.
 
     Returns:
         uint8 (size, H, W), and each image's target; 0 for the padding.

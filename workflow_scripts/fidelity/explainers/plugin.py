@@ -55,10 +55,7 @@ def modes_of(classifier: "Classifier") -> list[bool]:
 
 
 def checked(values: Any, method: str) -> np.ndarray:
-    """Check what a function returned.
-
-    Returns:
-        float32 (h, w), the precision in which maps are stored.
+    """Check what a function returned, as float32 (h, w), the precision in which maps are stored.
 
     Raises:
         ValueError: it is not an array (h, w) of real numbers, or float32 cannot hold its values.

@@ -22,7 +22,6 @@ def some_tasks(tasks: Sequence[Task], count: int | None, seed: int) -> list[Task
     """Choose at most `count` tasks of each class.
 
     Args:
-        tasks: all tasks.
         count: None for all of them.
         seed: the config's seed.
 

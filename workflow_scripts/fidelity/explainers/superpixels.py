@@ -8,13 +8,10 @@ from fidelity.settings.superpixels import Superpixels
 
 
 def rgb_image(image: np.ndarray) -> np.ndarray:
-    """Repeat a grey working image over the three channels that LIME works on.
+    """Repeat a grey working image over LIME's three channels: float64 (H, W, 3) in [0, 1].
 
     Args:
         image: uint8 (H, W).
-
-    Returns:
-        float64 (H, W, 3) in [0, 1].
     """
     return np.repeat(image[..., None].astype(np.float64) / 255, 3, axis=2)
 
@@ -22,7 +19,7 @@ def rgb_image(image: np.ndarray) -> np.ndarray:
 def segment(
     image: np.ndarray, settings: Superpixels, seed: int, lung: np.ndarray | None = None
 ) -> np.ndarray:
-    """Split an image into superpixels.
+    """Split an image into superpixels; refuse `slic_lung` without a lung.
 
     Args:
         image: float (H, W, 3) in [0, 1].
@@ -33,9 +30,6 @@ def segment(
     Returns:
         Label image (H, W), int, labels 0 … k-1 without gaps. The package lime counts labels and
         then compares with 0 … k-1, so SLIC's default start at 1 would shift every superpixel.
-
-    Raises:
-        InputError: `slic_lung` without a lung.
     """
     parameters = dict(settings)
     algorithm = parameters.pop("algorithm")

@@ -29,7 +29,6 @@ class Measures:
     """The measurements that are made on each map, bound to a classifier.
 
     Attributes:
-        classes: the classes of the classifier.
         infidelity: the function that measures infidelity; None if it is not requested.
         infidelities: the infidelity metrics that are requested.
     """

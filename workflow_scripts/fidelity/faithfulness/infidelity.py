@@ -47,8 +47,6 @@ def measure_infidelity(
         image: grey (H, W) in [0, 1], as the classifier sees it.
         values: signed attributions (H, W), in any unit.
         target: index of the explained class.
-        logits: function that returns the logits of the classifier.
-        squares: the squares that are removed.
         derivative: whether the map consists of derivatives. If so, it is multiplied by the change
             of the pixels, otherwise by whether they changed (the paper's local and global
             attributions).

@@ -25,11 +25,7 @@ The class is an index, the same for all images or one for each.
 
 @dataclass(frozen=True)
 class Options:
-    """The settings of the faithfulness metrics.
-
-    Attributes:
-        road_shares: shares of the pixels that ROAD removes, in (0, 1).
-    """
+    """The settings of the faithfulness metrics; ROAD's shares of removed pixels are in (0, 1)."""
 
     metrics: Sequence[str]
     steps: int
@@ -56,7 +52,7 @@ class Removals:
     ranked: bool
 
     def scores(self, answers: np.ndarray) -> dict[str, float]:
-        """Compute the scores of the map.
+        """Compute the scores of the map from the explained class's probability (n,) for each image.
 
         Deletion: pixels are removed from the image, the most relevant first. The score is the area
         under the probability of the target class against the share of removed pixels. Insertion:
@@ -67,9 +63,6 @@ class Removals:
         most relevant share. The difference is halved and averaged over the shares.
         Comprehensiveness: p(image) - p(image without the mask). Sufficiency: p(image) - p(mask
         alone).
-
-        Args:
-            answers: the probability (n,) of the explained class, for each image.
 
         Returns:
             {metric: value}, in the order of `Options.metrics`, and `probability` of the image
@@ -105,7 +98,6 @@ def removals(
         image: grey (H, W) in [0, 1], as the classifier sees it.
         values: signed attributions (H, W).
         mask: the binarized map (H, W); None if no metric needs it.
-        options: what to measure.
         seed: seed of ROAD's noise.
     """
     order, other = ranked_pixels(values), background(image, options.fill)

@@ -17,10 +17,7 @@ ROAD_NOISE = 0.0022
 
 
 def ranked_pixels(values: np.ndarray) -> np.ndarray:
-    """Order the pixels of a map from the most relevant to the least.
-
-    Args:
-        values: signed attributions (H, W).
+    """Order the pixels of signed attributions (H, W) from the most relevant to the least.
 
     Returns:
         Flat indices. Pixels of equal value are in the shuffled order that all metrics share.
@@ -30,15 +27,12 @@ def ranked_pixels(values: np.ndarray) -> np.ndarray:
 
 
 def background(image: np.ndarray, fill: Fill) -> np.ndarray:
-    """Make the image whose pixels replace the removed ones.
+    """Make the image whose pixels replace the removed ones: float32 (H, W) in [0, 1].
 
     Args:
         image: grey (H, W) in [0, 1].
         fill: `black`, `mean` (the mean of the image) or `blur` (Gaussian; its standard deviation is
             a twentieth of the side).
-
-    Returns:
-        float32 (H, W) in [0, 1].
 
     Raises:
         ValueError: the fill is unknown.

@@ -35,8 +35,6 @@ def measure_sensitivity(
     """Measure an explainer on some cases, with samples + 1 maps per case.
 
     Args:
-        explain: the explainer.
-        tasks: cases and the classes explained.
         samples: changed images per case.
         radius: largest change of a pixel, in grey values of [0, 1].
         absolute: whether maps are compared by their absolute values.

@@ -25,9 +25,6 @@ def draw(scores: Sequence[str], explainers: Sequence[str], metric: str, rule: st
     Args:
         scores: scores.parquet of each explainer.
         rule: their binarization.
-
-    Raises:
-        InputError: the metric was not computed.
     """
     tables = read_scores(scores, explainers, metric)
     return plot(tables, metric=metric, title=axis_title(metric), rule=rule)

@@ -19,13 +19,10 @@ def draw(failure_model: str) -> Figure:
 
 
 def plot(model: pd.DataFrame) -> Figure:
-    """Draw an interval for each covariate and explainer.
+    """Draw an interval for each explainer and each covariate that is in a fit.
 
     Args:
         model: failure_model.csv; all classes together where there are several.
-
-    Returns:
-        The figure; covariates that are in no fit are left out.
     """
     shown = pooled_classes(model)
     shown = shown[shown["term"].isin(FACTS)]

@@ -64,10 +64,8 @@ class Row:
 
     Attributes:
         group: `best`, `median` or `worst`.
-        case: case id.
         cls: class whose reference is shown.
         image: (H, W) uint8.
-        drawn: the reference.
         panels: {explainer: Panel}.
         readers: what each of several readers drew, by reader.
     """

@@ -28,9 +28,6 @@ def draw(
     Args:
         scores: scores.parquet of each explainer, of one binarization and protocol.
         intervals: replicates, alpha, cluster, seed.
-
-    Raises:
-        InputError: the metric was not computed.
     """
     tables = read_scores(scores, explainers, metric)
     return plot(tables, metric=metric, title=axis_title(metric), **intervals)
@@ -49,8 +46,7 @@ def plot(
     """Draw cases, and means with intervals over bins with equal numbers of cases.
 
     Args:
-        scores: {explainer: scores.parquet as a table}, in the order of the config. Only the test
-            split (all splits if there is none) and cases with a non-empty reference are used.
+        scores: as in `distributions.plot`.
         metric: column to draw.
         title: of the score axis, with its unit.
         cluster: `patient` or `case`, the unit of analysis.

@@ -127,14 +127,11 @@ def plot(
 
 
 def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
-    """Rank the explainers' means in every setting.
+    """Rank the means in every setting: explainers first, then null baselines, then ceilings.
 
     Args:
         localization: rows of one class, without diagnostic binarizations.
         metrics: the first of these that a protocol has is ranked.
-
-    Returns:
-        The ranks, explainers of the classifier first, then null baselines, then ceilings.
     """
     order = ("real", "baseline", "ceiling")
     names = ordered(list(localization["explainer"].unique()))

@@ -44,15 +44,12 @@ def plot(
     *,
     tuned: Mapping[str, pd.DataFrame] | None = None,
 ) -> Figure:
-    """Draw mean curves with their intervals.
+    """Draw mean curves with intervals, a row per class, because thresholds are tuned per class.
 
     Args:
         curves: rows of `threshold_curves.mean_curves`; each metric has a panel.
         tuned: {explainer: thresholds.csv as a table}. The threshold chosen on the validation split
             is marked on the explainer's curve of its class.
-
-    Returns:
-        The figure: a row of panels per class, since thresholds are tuned per class.
     """
     classes = sorted(curves["class"].unique())
     if not classes:

@@ -25,7 +25,6 @@ def dependence(
         as_is: (n,) predicted class of the unchanged image.
         erased: (n,) predicted class after the mark is removed.
         planted: (n,) predicted class after the mark is added.
-        mark_class: the class that the mark belongs to.
 
     Returns:
         A dictionary with these entries. n: number of images. n_marked: images with the mark.

@@ -40,13 +40,10 @@ class PublishedMap:
 
 
 def read_map(path: str | Path) -> PublishedMap:
-    """Read one pickled map.
+    """Read one pickled map; the pickle's copies of image and annotation are ignored.
 
     Args:
         path: a file `{image}_{task}_map.pkl`.
-
-    Returns:
-        The map. The pickle's copies of the image and of the annotation are ignored.
 
     Raises:
         InputError: the pickle needs a name that a map does not need, is damaged, or holds something

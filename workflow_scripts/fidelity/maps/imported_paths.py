@@ -39,11 +39,7 @@ def root_of(settings: "Imported") -> Path:
 
 
 def format_of(settings: "Imported") -> str:
-    """Return the format of an entry; `auto` uses the ending of the name.
-
-    Raises:
-        InputError: the ending belongs to no format.
-    """
+    """Return the format of an entry; `auto` uses the ending of the name; refuse others."""
     if settings.format != "auto":
         return settings.format
     name = settings.file or settings.pattern or ""
@@ -113,13 +109,10 @@ def any_map(settings: "Imported") -> str:
 
 
 def location(settings: "Imported", case: str, cls: str) -> Path:
-    """Return the path of the file with the map of a case and class.
+    """Return the path of the file with the map of a case and class; the file may be missing.
 
     Args:
         case: case id; "/" in it becomes "_", as in the masks that this project writes as PNG.
-
-    Returns:
-        The path; the file may be missing.
 
     Raises:
         InputError: the id leads out of the folder.

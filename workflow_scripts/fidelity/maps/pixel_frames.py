@@ -16,11 +16,7 @@ ScoringSize = Literal["original", "working"]
 
 @dataclass(frozen=True)
 class Frame:
-    """The pixel frame in which a case is scored.
-
-    Attributes:
-        box: (y0, x0, y1, x1), the part of the frame that the classifier saw.
-    """
+    """The pixel frame in which a case is scored; the classifier saw its part (y0, x0, y1, x1)."""
 
     size: tuple[int, int]
     box: Box

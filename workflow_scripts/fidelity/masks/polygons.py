@@ -17,7 +17,7 @@ CORRECT = "Correct the polygon, or remove it"
 
 
 def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
-    """Fill polygons, including their outline, by Pillow's rule.
+    """Fill polygons with their outline by Pillow's rule: boolean (height, width).
 
     The result equals that of CheXlocalize's `annotation_to_segmentation.py`, pixel by pixel. Other
     rasterisers (OpenCV, scikit-image) differ along the outline.
@@ -25,9 +25,6 @@ def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
     Args:
         polygons: each is a list of points [x, y] in pixels, fractions allowed; the result is their
             union.
-
-    Returns:
-        Boolean (height, width); all False without a polygon.
 
     Raises:
         InputError: a polygon is not a list of at least two points of two finite numbers.

@@ -30,10 +30,7 @@ MAX_PIXELS = 100_000_000
 
 
 def encode(mask: np.ndarray) -> RLE:
-    """Encode a mask.
-
-    Args:
-        mask: boolean (H, W).
+    """Encode a boolean mask (H, W).
 
     Raises:
         ValueError: if the array is not boolean and two-dimensional.
@@ -45,10 +42,7 @@ def encode(mask: np.ndarray) -> RLE:
 
 
 def decode(rle: RLE) -> np.ndarray:
-    """Decode a mask.
-
-    Returns:
-        Boolean (H, W).
+    """Decode a mask to boolean (H, W).
 
     Raises:
         InputError: if the encoding is broken, too large or does not fill its size.
@@ -119,10 +113,7 @@ def write_masks(path: str | Path, masks: Masks) -> None:
 
 
 def read_masks(path: str | Path) -> Masks:
-    """Read masks written by `write_masks` or by CheXlocalize's tools.
-
-    Returns:
-        {case: {class: encoding}}, not yet decoded.
+    """Read masks of `write_masks` or CheXlocalize's tools: {case: {class: encoding}}, not decoded.
 
     Raises:
         InputError: if the file is missing, is not JSON or an entry is not an encoding.

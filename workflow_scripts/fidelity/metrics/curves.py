@@ -57,9 +57,6 @@ def rank_map(map01: np.ndarray, reference: np.ndarray) -> RankedMap:
         map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
 
-    Returns:
-        The sorted pixels.
-
     Raises:
         ValueError: the shapes differ, or the map is not float32.
     """
@@ -97,15 +94,12 @@ def confusion_curve(map01: np.ndarray, reference: np.ndarray, thresholds: np.nda
 def overlap_curves(
     map01: np.ndarray, reference: np.ndarray, thresholds: np.ndarray, policy: EmptyPolicy
 ) -> dict[str, np.ndarray]:
-    """Compute IoU, Dice, precision and recall at all thresholds.
+    """Compute IoU, Dice, precision and recall at all thresholds: float64 (k,), in [0, 1] or NaN.
 
     Args:
         map01: float32 (H, W) in [0, 1].
         reference: boolean (H, W).
         thresholds: (k,).
-
-    Returns:
-        Metric → float64 (k,), in [0, 1] or NaN.
     """
     counts = confusion_curve(map01, reference, thresholds)
     found = {name: formula(counts) for name, formula in SHARES.items()}

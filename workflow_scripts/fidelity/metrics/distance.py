@@ -20,7 +20,7 @@ _CROSS = np.array([[0, 1, 0], [1, 1, 1], [0, 1, 0]], np.uint8)
 
 
 def boundary(mask: np.ndarray) -> np.ndarray:
-    """Find the boundary pixels of a mask: mask XOR its erosion by the cross.
+    """Find the boundary of a mask: mask XOR its erosion by the cross, boolean (H, W).
 
     The area beyond the image counts as outside, so mask pixels on the image border belong to the
     boundary. This is as in `monai.metrics.utils.get_mask_edges` (1.6.1, without spacing), MedPy and
@@ -28,9 +28,6 @@ def boundary(mask: np.ndarray) -> np.ndarray:
 
     Args:
         mask: boolean (H, W).
-
-    Returns:
-        Boolean (H, W), a subset of the mask.
     """
     import cv2  # imported here, because tables need only the facts of metrics
 

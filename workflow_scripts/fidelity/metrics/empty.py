@@ -29,12 +29,9 @@ class EmptyPolicy:
     of localization; `false_positive_share` reports it.
 
     Attributes:
-        overlap_both: shares (IoU, Dice, …, normalised surface Dice) if both are empty.
-        overlap_prediction: shares if only the prediction is empty.
-        overlap_reference: shares if only the reference is empty.
-        distance_both: distances if both are empty.
-        distance_prediction: distances if only the prediction is empty.
-        distance_reference: distances if only the reference is empty.
+        overlap_both: shares (IoU, Dice, …, normalised surface Dice) if both are empty;
+            `_prediction` and `_reference` are for a pair in which only this one is empty.
+        distance_both: distances if both are empty, and so on.
         exceptions: metric name without unit to its own three words (both, prediction, reference).
             An empty prediction rejects every pixel outside the reference, so specificity is
             computed by its formula.

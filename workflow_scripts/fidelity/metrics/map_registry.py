@@ -19,9 +19,7 @@ class RankingMetric:
 
     Attributes:
         name: column of ranking.parquet and key of the config.
-        direction: whether `higher`, `lower` or `neither` is better.
         unit: `1`, because all are shares.
-        range: smallest and largest value.
         source: paper or library that defines it.
         function: maps a MapPair to the score; NaN is undefined.
         uses_reference: whether it chooses something by the reference. Such a metric is shown, but
@@ -121,11 +119,7 @@ RANKING: dict[str, RankingMetric] = {
 
 
 def select_ranking(names: list[str]) -> list[RankingMetric]:
-    """Find threshold-free metrics by name.
-
-    Raises:
-        InputError: an unknown name (the nearest known one is suggested).
-    """
+    """Find threshold-free metrics by name; refuse an unknown name, and suggest the nearest one."""
     for name in names:
         if name not in RANKING:
             raise InputError(

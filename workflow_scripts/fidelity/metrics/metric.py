@@ -24,7 +24,6 @@ class Metric:
 
     Attributes:
         name: column of scores.parquet and key of the config.
-        direction: whether `higher` or `lower` is better.
         unit: `1` for shares, `px` for pixels of the scored image, `mm`, or `diagonal` for shares of
             the scored image's diagonal.
         function: (pair, protocol) -> score; NaN is undefined.

@@ -68,12 +68,10 @@ class Display:
     """How the entries of a study are shown.
 
     Attributes:
-        datasets: data set → title.
+        datasets, binarizations, protocols: key → title.
         classifiers: training, or key of the config → title.
         explainers: explainer → title, in the order of the config.
         families: explainer → its family, in the same order.
-        binarizations: binarization → title.
-        protocols: protocol → title.
         order: all explainers in their display order.
         colours: explainer → colour, if the config sets one.
     """
@@ -154,15 +152,14 @@ def ordered(explainers: Collection[str]) -> list[str]:
 
 
 def display(study: "Study", *datasets: str) -> dict[str, Any]:
-    """Return what a job that presents results needs for `Display`.
-
-    Args:
-        *datasets: the data sets that the job shows.
-    """
+    """Return what a job that shows these data sets needs for `Display`."""
     config = study.config
     given = config.display.order
+    of_sources = _titles(
+        config.datasets, lambda k, e: (SOURCES.get(e.source, in_words(k)), ""), {"input"}
+    )
     chosen = Display(
-        datasets={k: t for k, t in _datasets(config.datasets).items() if k in datasets},
+        datasets={key: of_sources[key] for key in of_sources if key in datasets},
         classifiers=_classifiers(study),
         explainers=_titles(config.explainers, lambda k, e: _explainer(k, e, study.families[k])),
         families=study.families,
@@ -193,12 +190,6 @@ def architecture_title(architecture: str) -> str:
     return "-".join(
         _ARCHITECTURES.get(word) or (word.upper() if len(word) < 3 else word.capitalize())
         for word in words
-    )
-
-
-def _datasets(entries: Mapping[str, "Section"]) -> dict[str, str]:
-    return _titles(
-        entries, lambda key, entry: (SOURCES.get(entry.source, in_words(key)), ""), {"input"}
     )
 
 

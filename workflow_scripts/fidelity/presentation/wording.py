@@ -89,18 +89,13 @@ def with_interval(value: float, low: float, high: float, digits: int, *, sign: b
     return text if math.isnan(value) or math.isnan(low) else f"{text} [{', '.join(ends)}]"
 
 
-def digits_of_unit(unit: str) -> int:
-    """Return the decimals of a value in this unit."""
-    return 1 if unit in ("px", "mm") else 3
-
-
 def digits_of(metric: str, *values: float) -> int:
     """Choose the decimals of values of a metric, or of another quantity.
 
     Args:
         values: values shown side by side; if all would read as 0, more decimals are used.
     """
-    digits = _DIGITS.get(metric, digits_of_unit(unit_of(metric)))
+    digits = _DIGITS.get(metric, 1 if unit_of(metric) in ("px", "mm") else 3)
     sizes = [abs(value) for value in values if value and not math.isnan(value)]
     if sizes and metric in FAITHFULNESS:
         return FAITHFULNESS[metric].digits(max(sizes))

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+from fidelity.presentation.page import render
 from fidelity.presentation.titles import (
     classifier_title,
     dataset_title,
@@ -14,7 +15,6 @@ from fidelity.provenance import words
 from fidelity.provenance.cost import cost_rows, cost_table
 from fidelity.provenance.steps import totals
 from fidelity.tables.layout import Table
-from fidelity.tables.writers import to_html
 
 STEP_HEADER = [
     "Step",
@@ -33,11 +33,7 @@ SOURCES = ["code", "accepted", "inputs", "classifiers", "tables", "seeds"]
 
 
 def to_page(provenance: Mapping[str, Any]) -> str:
-    """Write a standalone HTML page.
-
-    Returns:
-        The page; the JSON file next to it lists every job separately.
-    """
+    """Write a standalone HTML page; the JSON file next to it lists every job separately."""
     facts = {**provenance, "inputs": words.with_kind(provenance["inputs"])}
     tables = [
         _facts("Code, data and classifiers", facts, SOURCES),
@@ -46,7 +42,8 @@ def to_page(provenance: Mapping[str, Any]) -> str:
         _facts("Machine", provenance, ["hardware", "environment"]),
         _config(provenance["config"]),
     ]
-    return to_html("provenance", tables, dataset=dataset_title(provenance["dataset"]))
+    title = dataset_title(provenance["dataset"])
+    return render("provenance.html.j2", tables=tables, dataset=title)
 
 
 def _facts(title: str, content: Mapping[str, Any], keys: list[str]) -> Table:

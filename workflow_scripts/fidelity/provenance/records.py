@@ -89,8 +89,7 @@ def write_listings(
 
     Args:
         raw: data set → the folder of its acquired files.
-        accepted: result → digest of the code that computed it, for results that are now marked as
-            valid for other code. Earlier marks are kept.
+        accepted: see `result_origins.to_json`; earlier marks are kept.
     """
     records = Records()
     groups: dict[str, list[str]] = {dataset: [] for dataset in [*raw, SUMMARY]}

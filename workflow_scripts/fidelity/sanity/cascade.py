@@ -41,7 +41,7 @@ class Stage:
 
 
 def stages_of(network: nn.Module, count: int) -> list[Stage]:
-    """Divide a network into stages of randomisation.
+    """Divide a network into stages of randomisation; refuse one without parameters.
 
     Args:
         network: its modules must be in the order of registration. In the architectures of
@@ -51,9 +51,6 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
     Returns:
         Stages from the last layer alone to the whole network, spaced evenly by layers with
         parameters (normalisations count as layers).
-
-    Raises:
-        InputError: the network has no parameters.
     """
     sizes = {
         name: sum(parameter.numel() for parameter in module.parameters(recurse=False))
@@ -80,15 +77,12 @@ def stages_of(network: nn.Module, count: int) -> list[Stage]:
 def cascade(
     classifier: Classifier, stages: Sequence[Stage], seed: int
 ) -> Iterator[tuple[Stage, Classifier]]:
-    """Randomise a classifier stage by stage.
+    """Randomise copies of a classifier, which is in eval mode, stage by stage.
 
     A layer has the same random weights at all depths. Each trained network (each training seed) has
     its own random weights. The statistics of randomised batch normalisations are estimated from
     smooth noise that passes through the layers below them, as in the baseline `random_weights`. The
     trained statistics do not fit the new weights; with them, activations would explode or vanish.
-
-    Args:
-        classifier: in eval mode; it is not changed.
 
     Yields:
         Each stage and a randomised copy on the classifier's device; the weights are drawn on the

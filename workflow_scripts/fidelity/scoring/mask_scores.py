@@ -44,15 +44,12 @@ def score_mask(
     protocol: Protocol,
     spacing: Spacing | None = None,
 ) -> dict[str, Any]:
-    """Score one predicted mask.
+    """Score a predicted mask: empty_prediction, empty_reference and a float (or NaN) per metric.
 
     Args:
         reference: boolean (H, W).
         prediction: boolean (H, W).
         spacing: (row, column) size of a pixel in mm; None if unknown.
-
-    Returns:
-        empty_prediction, empty_reference and one float per metric; NaN if undefined.
     """
     pair = MaskPair(reference, prediction, spacing)
     return {

@@ -45,16 +45,13 @@ class Targets:
         reference: np.ndarray,
         scores: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Build the row of one case and class.
+        """Build the row of one case and class, for scores.parquet or ranking.parquet.
 
         Args:
             target: model class that was explained; empty for explainers without a classifier.
             status: status of the explanation, `ok` or `failed`.
             reference: boolean (H, W) in the scored frame.
             scores: empty_prediction and one float per metric.
-
-        Returns:
-            One row of scores.parquet or ranking.parquet.
 
         Raises:
             InputError: the case has no prediction.

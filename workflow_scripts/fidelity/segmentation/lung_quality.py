@@ -63,13 +63,10 @@ def measure(
 def summary(
     scores: Sequence[LungScore], dataset: str, seed: int, replicates: int, alpha: float
 ) -> list[dict[str, Any]]:
-    """Summarise the scores of the test split.
+    """Summarise the test split: a row of LUNG_QUALITY for dice and for iou; none without scores.
 
     Args:
         dataset: the data set that the model was trained on.
-
-    Returns:
-        One row of LUNG_QUALITY for each of dice and iou; none without scores.
     """
     if not scores:
         log.warning("no test case has a lung mask, so the lung model is not evaluated")

@@ -50,15 +50,12 @@ def fit(
     code: str = "",
     mask_values: MaskValues | None = None,
 ) -> None:
-    """Train the U-Net on the lung masks of the training split.
+    """Train the U-Net on the lung masks of the training split; refuse a split without any.
 
     Args:
         cases: cases of a data set with lung masks. The network is trained on those of the training
             split; those of the validation split choose the epoch.
         code: digest of the training code; a stopped training resumes if the digest is the same.
-
-    Raises:
-        InputError: no training case has a lung mask.
     """
     device = configure(compute)
     training, validation = (
@@ -116,9 +113,6 @@ def largest_components(mask: np.ndarray, count: int) -> np.ndarray:
     Args:
         mask: (H, W) bool.
         count: the number of components to keep; 0 keeps all.
-
-    Returns:
-        (H, W) bool.
     """
     if count == 0:
         return mask

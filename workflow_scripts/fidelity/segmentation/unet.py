@@ -110,8 +110,7 @@ def train_network(
         validation: may be empty.
         settings: epochs, learning_rate, batch.
         seed: seed of the order of examples and of the augmentation.
-        store: stores the state after every epoch. A stopped training resumes from there and gives
-            the same weights. The caller clears the store after writing the weights.
+        store: as in `classifiers.training.train`.
 
     Raises:
         InputError: the loss is no longer finite.

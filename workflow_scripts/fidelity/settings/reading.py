@@ -97,10 +97,7 @@ def check_yaml(configs: Iterable[str | Path]) -> None:
 def load_file(
     config: str | Path, overrides: Sequence[str] = (), *, check_files: bool = True
 ) -> Config:
-    """Read, complete and check a config.
-
-    Args:
-        overrides: key=value pairs, as for Snakemake's --config.
+    """Read, complete and check a config; overrides are key=value pairs, as for --config.
 
     Raises:
         InputError: there is no such file; for other reasons see `settings.load`.
@@ -134,13 +131,10 @@ def load(config: Any, source: str, given: Mapping[str, Any], *, check_files: boo
 
 
 def parse_overrides(overrides: Sequence[str]) -> dict[str, Any]:
-    """Read key=value pairs of the command line.
+    """Read key=value pairs of the command line: {key: value}, with values typed as in YAML.
 
     Args:
         overrides: pairs such as "data_root=/data" or "compute={threads: 1}".
-
-    Returns:
-        {key: value}, with values typed as in YAML.
 
     Raises:
         InputError: an override is not key=value, or its value is not YAML.

@@ -164,14 +164,7 @@ def _least_squares(data: pd.DataFrame, formula: str, alpha: float) -> Fit:
 
 
 def aliased(design: np.ndarray, names: Sequence[str]) -> list[str]:
-    """Return the columns of a design that are linear combinations of earlier columns.
-
-    Args:
-        design: (n, columns).
-
-    Returns:
-        Names of these columns; empty for a design of full rank.
-    """
+    """Name the columns of a design (n, columns) that are linear combinations of earlier ones."""
     kept = np.empty((len(design), 0))
     found = []
     for name, column in zip(names, design.T, strict=True):

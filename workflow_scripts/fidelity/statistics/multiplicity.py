@@ -5,16 +5,13 @@ from numpy.typing import ArrayLike
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
-    """Adjust p values for multiple comparisons by Holm's step-down method (Holm 1979).
+    """Adjust p values (n,) for multiple comparisons (Holm 1979, step-down); nan stays nan.
 
     Equal to statsmodels' `multipletests(p, method="holm")` (tested). That function runs the garbage
     collector in each call, which takes 90 ms, and a study makes hundreds of calls.
 
     Args:
         p_values: (n,); nan if no test was possible. Such values do not count as comparisons.
-
-    Returns:
-        (n,) adjusted p values; nan where the input is nan.
     """
     p_values = np.asarray(p_values, dtype=float)
     adjusted = np.full(p_values.shape, np.nan)

@@ -66,7 +66,6 @@ def critical_difference(methods: int, units: int, alpha: float) -> float:
 
     Args:
         methods: number of methods, at least 2.
-        units: number of units (patients).
         alpha: family-wise level.
 
     Returns:

@@ -65,14 +65,11 @@ def bootstrap_means(
 
 
 def cluster_sums(values: np.ndarray, clusters: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Sum and count the defined values of each cluster.
+    """Sum and count the defined values of each cluster, sorted by identifier: (clusters, m) each.
 
     Args:
         values: (n, m); nan if undefined.
         clusters: (n,) identifiers.
-
-    Returns:
-        Sums and counts, each (clusters, m), in sorted order of the identifiers.
     """
     _, index = np.unique(np.asarray(clusters, dtype=str), return_inverse=True)
     size = int(index.max(initial=-1)) + 1
@@ -104,7 +101,6 @@ def mean_intervals(
     Args:
         values: (n,) or (n, m); nan if undefined.
         clusters: (n,) identifiers.
-        replicates: number of bootstrap resamples.
         alpha: 1 − coverage, e.g. 0.05.
         seed: the config's seed.
 

@@ -18,10 +18,8 @@ class UnpairedTests:
     """Comparisons of two samples a and b, one element per column.
 
     Attributes:
-        n_a: number of units of a with a value.
-        n_b: number of units of b with a value.
-        mean_a: mean of a; nan if no value is defined.
-        mean_b: mean of b; nan if no value is defined.
+        n_a, n_b: number of units with a value.
+        mean_a, mean_b: nan if no value is defined.
         low: lower bound of the percentile interval of the difference; nan with fewer than two units
             in a or b, or with an infinite value.
         effect_size: rank-biserial correlation in [−1, 1] (Wendt 1972); 1 if all values of a are

@@ -295,12 +295,12 @@ class JobSettings:
         return {
             **self._left_out(w),
             "thresholds": self._scores.thresholds,
-            **self._frame(w),
+            **self.frame(w),
             "lung": self._postprocess.lung,
             "empty": self._scores.empty.model_dump(),
         }
 
-    def _frame(self, w: Any) -> dict[str, str]:
+    def frame(self, w: Any) -> dict[str, str]:
         """Return the size at which maps are scored, and the sign of the values that count."""
         size = self.study.datasets[w.dataset].scoring_size
         return {"scoring_size": size, "sign": self._postprocess.sign}
@@ -320,12 +320,8 @@ class JobSettings:
             **self._left_out(w),
             "metrics": self._scores.ranking,
             "pointing_tolerance": self._scores.pointing_tolerance,
-            **self._frame(w),
+            **self.frame(w),
         }
-
-    def organ_shares(self, w: Any) -> dict[str, Any]:
-        """Return what decides the shares of attribution per organ."""
-        return self._frame(w)
 
     def organ_masks(self, w: Any) -> dict[str, Any]:
         """Return what decides which organ masks are used."""
@@ -339,7 +335,7 @@ class JobSettings:
             "boxes_from": self.study.boxed[w.dataset],
             "protocols": self.study.box_protocols,
             "pointing_tolerance": self._scores.pointing_tolerance,
-            **self._frame(w),
+            **self.frame(w),
         }
 
     @property

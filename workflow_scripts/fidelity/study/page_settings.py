@@ -46,7 +46,6 @@ class PageSettings:
             "generated": w.dataset in study.generated,
             "pairs": study.combinations,
             "classifiers": list(dict.fromkeys(c for c, _ in study.combinations if c != NONE)),
-            "families": study.families,
             "binarizations": list(study.binarizations),
             "metrics": [*study.config.scores.metrics, *study.config.scores.ranking],
             "metric": primary,

@@ -18,11 +18,7 @@ class UnitFiles:
         self.study, self._files, self._settings = study, job_files, job_settings
 
     def results(self, w: Any) -> list[str]:
-        """List all results that a unit is packed from.
-
-        Args:
-            w: wildcards with `dataset` and `unit`.
-        """
+        """List all results that a unit (wildcards `dataset` and `unit`) is packed from."""
         study, dataset = self.study, w.dataset
         if w.unit in study.repeated:
             if dataset not in study.studies:

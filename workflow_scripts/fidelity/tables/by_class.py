@@ -13,13 +13,10 @@ from fidelity.tables.layout import Table, by_explainer, facts_of, interval_cell,
 
 
 def class_tables(rows: pd.DataFrame, families: Mapping[str, str], **told: Any) -> list[Table]:
-    """Lay out explainers by class.
+    """Lay out explainers by class: a list with one table; empty if there is only one class.
 
     Args:
         rows: rows of localization.csv, of the primary result of one classifier.
-
-    Returns:
-        A list with one table; empty if there is only one class.
     """
     rows = rows[rows["class"] != ALL_CLASSES]
     classes = list(rows["class"].unique())

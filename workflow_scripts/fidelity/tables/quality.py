@@ -13,11 +13,7 @@ SHOWN = {"accuracy": "accuracy", "balanced_accuracy": "balanced", "macro_auc": "
 
 
 def quality_note(quality: Qualities, dataset: str, classifiers: Sequence[str]) -> str | None:
-    """State how good the classifiers of one table are.
-
-    Returns:
-        One sentence; None if nothing is known about them.
-    """
+    """State how good the classifiers of one table are; None if nothing is known about them."""
     parts, splits = [], {}
     for name in classifiers:
         found = quality.get((dataset, name))

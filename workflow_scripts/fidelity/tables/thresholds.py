@@ -14,13 +14,10 @@ from fidelity.tables.layout import Table, lay_out
 def threshold_tables(
     tuned: Mapping[str, pd.DataFrame], classifier: str, binarization: str
 ) -> list[Table]:
-    """Lay out the threshold of each explainer and class.
+    """Lay out the threshold of each explainer and class: one table; none if nothing was tuned.
 
     Args:
         tuned: explainer → its thresholds.csv.
-
-    Returns:
-        A list with one table; empty if no threshold was tuned.
     """
     if not tuned:
         return []

@@ -1,4 +1,4 @@
-"""Write tables as HTML, Markdown and LaTeX by templates; LaTeX is fitted to a page here."""
+"""Write tables as LaTeX that fits on a page; templates alone write HTML and Markdown."""
 
 import math
 import re
@@ -45,16 +45,6 @@ class Part:
     broken: list[int]
     header: list[list[str]]
     rows: list[tuple[str | None, list[str]]]
-
-
-def to_markdown(template: str, tables: Sequence[Table], **content: object) -> str:
-    """Write tables as GitHub Markdown."""
-    return render(f"{template}.md.j2", tables=tables, **content)
-
-
-def to_html(template: str, tables: Sequence[Table], **content: object) -> str:
-    """Write tables as one standalone page without scripts or outside resources."""
-    return render(f"{template}.html.j2", tables=tables, **content)
 
 
 def to_latex(tables: Sequence[Table], dataset: str) -> dict[str, str]:

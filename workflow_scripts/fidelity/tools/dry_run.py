@@ -42,10 +42,7 @@ def failed(result: subprocess.CompletedProcess[str], config: str) -> InputError:
 
 
 def read_job_stats(output: str) -> dict[str, int]:
-    """Read the table "Job stats" of a dry run.
-
-    Returns:
-        {rule: jobs}, empty if there is nothing to do.
+    """Read the table "Job stats" of a dry run: {rule: jobs}, empty if there is nothing to do.
 
     Raises:
         InputError: there is neither such a table nor the message "Nothing to be done".

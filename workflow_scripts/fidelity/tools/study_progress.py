@@ -23,7 +23,6 @@ class State:
     """Progress of one explainer for one classifier.
 
     Attributes:
-        done: number of explained cases.
         seconds: seconds per case in one job; None before anything is measured.
         jobs: number of shards in progress.
     """
@@ -48,18 +47,12 @@ def states(
     folder: Path,
     now: float,
 ) -> list[State]:
-    """Return the progress of each explainer on one data set.
+    """Return the progress of each combination; empty before the cases are split into shards.
 
     Args:
         combinations: (classifier, explainer).
-        dataset: key of the data set.
-        annotated: annotated classes of the data set.
-        splits: splits that are explained.
         folder: folder that contains `results`.
         now: current time in seconds since the epoch.
-
-    Returns:
-        One entry per combination; empty before the cases are indexed and split into shards.
     """
     shards = _cohorts(folder / paths.SHARDS.format(dataset=dataset), annotated, splits)
     if not shards:

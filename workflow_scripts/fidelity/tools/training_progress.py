@@ -25,7 +25,6 @@ def training_line(
     Args:
         classifier: name of the classifier, including the training seed.
         settings: section `training` of its config entry.
-        dataset: key of the data set.
         folder: folder that contains `results`.
         now: current time in seconds since the epoch.
 

@@ -199,13 +199,10 @@ def groups(units: Sequence[Unit]) -> list[list[Unit]]:
 
 
 def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
-    """Build the config of the study from its units.
+    """Build a config for `settings.load` from units, with only the classifiers that have a unit.
 
     Args:
         units: a group of `groups`; if units of a data set differ, the first one decides.
-
-    Returns:
-        A config for `settings.load`, with only the classifiers that have a unit.
 
     Raises:
         InputError: there is no unit of a classifier, but an explainer needs one.

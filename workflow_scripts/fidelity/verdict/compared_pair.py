@@ -26,8 +26,6 @@ Conclusion = Literal["first_higher", "second_higher", "equivalent", "none_shown"
 _TURNED: dict[str, Conclusion] = {
     "first_higher": "second_higher",
     "second_higher": "first_higher",
-    "equivalent": "equivalent",
-    "none_shown": "none_shown",
 }
 _SHOWN_FIRST: Sequence[Outcome] = ("better", "worse", "equivalent", "none_shown", "absent")
 _READ: dict[str, Conclusion] = {"a_higher": "first_higher", "b_higher": "second_higher"}
@@ -40,15 +38,12 @@ class Comparison:
     Attributes:
         binarization: key of the config; `none` for threshold-free metrics.
         cls: class of the reference masks, or `all`.
-        n: number of cases.
         n_units: number of patients or images, see `unit`.
         unit: `patient` or `image`.
         difference: mean of first − second in the metric's unit; nan if there is none.
         effect_size: rank-biserial correlation.
         p_adjusted: Wilcoxon's signed-rank test, after Holm's correction.
         p_permutation_adjusted: test by sign flips, after Holm's correction.
-        conclusion: what the tests show about the values.
-        higher_is_better: the direction of the metric.
     """
 
     binarization: str
@@ -80,7 +75,7 @@ class Comparison:
             low=-self.high,
             high=-self.low,
             effect_size=-self.effect_size,
-            conclusion=_TURNED[self.conclusion],
+            conclusion=_TURNED.get(self.conclusion, self.conclusion),
         )
 
     def seen_from(self, explainer: str) -> "Comparison":
@@ -149,11 +144,7 @@ def cannot_show(units: int, pairs: int, alpha: float) -> bool:
 
 
 def sentence(comparison: Comparison, statistics: Mapping[str, Any]) -> Sentence:
-    """State what one comparison shows, and no more.
-
-    Args:
-        comparison: its first explainer is the subject.
-    """
+    """State what one comparison shows, and no more; its first explainer is the subject."""
     first, second = explainer_title(comparison.first), explainer_title(comparison.second)
     metric = comparison.metric
     outcome = comparison.outcome
@@ -190,9 +181,7 @@ def metric_by_metric(
     """State what each metric says of a pair, differences that were shown first.
 
     Args:
-        titled: gives the title of a metric.
         standing: what the first explainer is if it is `better` or `worse`: "more faithful".
-        units: whether to state the number of units.
     """
     for row in sorted(rows, key=lambda row: _SHOWN_FIRST.index(row.outcome)):
         first, second = explainer_title(row.first), explainer_title(row.second)
@@ -220,7 +209,6 @@ def numbers(
     """Write difference, interval and adjusted p values.
 
     Args:
-        units: whether to add the number of units.
         flips: whether to add the p of the second test, by sign flips.
         direction: whether to state if lower is better.
     """

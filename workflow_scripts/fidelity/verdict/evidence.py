@@ -46,12 +46,10 @@ class Tables:
     """The tables of one data set.
 
     Attributes:
-        seeds: seeds.csv; None without classifiers.
-        classification: classification.csv; None without classifiers.
+        seeds, classification, orders: None without classifiers.
         lungs: quality.csv of the model that predicted the lung masks; None without such a model.
         lungs_from: the data set that it was trained on.
         faithfulness: faithfulness_comparisons.csv; None if it was not measured.
-        orders: class_order.csv; None without classifiers.
         cases: what is known about the cases; None if nothing is.
         readers: readers.csv; None without several readers.
     """
@@ -172,11 +170,7 @@ class Evidence:
 
 
 def collect(tables: Tables, study: Study) -> list[Evidence]:
-    """Divide the tables by data set and classifier.
-
-    Args:
-        study: settings; `families` names every explainer of the tables.
-    """
+    """Divide the tables by data set and classifier; `families` names all their explainers."""
     found = []
     rated = qualities(tables.classification, tables.orders, study.statistics.get("least_accuracy"))
     shown = keep_test_split(tables.localization)

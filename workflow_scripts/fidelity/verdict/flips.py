@@ -26,10 +26,8 @@ class Order:
     Attributes:
         leader: the explainer that is ahead in more settings.
         settings: number of settings in which one of the two is ahead.
-        leader_ahead: settings in which the leader's mean is better.
-        other_ahead: settings in which the other's mean is better.
-        leader_shown: settings in which the tests show that the leader is better.
-        other_shown: settings in which the tests show that the other is better.
+        leader_ahead: settings in which the leader's mean is better; `other_ahead`, the other's.
+        leader_shown: settings in which the tests show that it is better; `other_shown`, the other.
     """
 
     leader: str
@@ -145,14 +143,11 @@ def _reversed(means: Sequence[Mapping[str, float]]) -> bool:
 
 
 def order_of(a: str, b: str, rows: Sequence[Comparison]) -> Order | None:
-    """Count the settings in which each of two explainers is ahead.
+    """Count the settings in which each of two explainers is ahead; None if neither is in any.
 
     Args:
         b: explainer; if both are ahead equally often, `a` is called the leader.
         rows: comparisons of one class.
-
-    Returns:
-        The counts; None if neither is ahead in any setting.
     """
     ahead: dict[int, list[Setting]] = {1: [], -1: []}
     shown: dict[Outcome, list[Setting]] = {"better": [], "worse": []}

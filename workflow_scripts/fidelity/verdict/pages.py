@@ -4,7 +4,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 from fidelity.analysis.localization import NO_CLASSIFIER
 from fidelity.presentation import titles
@@ -23,29 +23,20 @@ def to_json(chapters: Sequence[Chapter]) -> str:
     return json.dumps(_without_nan(content), indent=1, ensure_ascii=False) + "\n"
 
 
-def to_markdown(
-    chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any], generated: bool
-) -> str:
-    """Write GitHub Markdown, names escaped; `generated`: whether the images are."""
-    return _page("verdict.md.j2", chapters, dataset, statistics, generated).rstrip() + "\n"
-
-
-def to_html(
-    chapters: Sequence[Chapter], dataset: str, statistics: Mapping[str, Any], generated: bool
-) -> str:
-    """Write one standalone page without scripts or outside resources."""
-    return _page("verdict.html.j2", chapters, dataset, statistics, generated)
-
-
-def _page(
-    template: str,
+def to_page(
+    kind: Literal["md", "html"],
     chapters: Sequence[Chapter],
     dataset: str,
     statistics: Mapping[str, Any],
     generated: bool,
 ) -> str:
-    return render(
-        template,
+    """Write GitHub Markdown, or a standalone page without scripts or outside resources.
+
+    Args:
+        generated: whether the images are.
+    """
+    page = render(
+        f"verdict.{kind}.j2",
         dataset=dataset,
         generated=generated,
         statistics=statistics,
@@ -54,6 +45,7 @@ def _page(
         names=[*map(_name, chapters)],
         unfolded=UNFOLDED,
     )
+    return page.rstrip() + "\n"
 
 
 def _name(chapter: Chapter) -> str:

@@ -42,11 +42,7 @@ class Group:
 
 @dataclass(frozen=True)
 class Section:
-    """A question and its answers.
-
-    Attributes:
-        intro: how to read the answers; may be empty.
-    """
+    """A question and its answers; the intro, which may be empty, explains how to read them."""
 
     title: str
     groups: list[Group]

@@ -162,11 +162,7 @@ def _cube(
     kinds: Kinds,
     known: pd.DataFrame | None = None,
 ) -> tuple[np.ndarray, pd.DataFrame]:
-    """Align the values of all trainings.
-
-    Returns:
-        Values (kinds, seeds, cases, metrics), and the rows of these cases.
-    """
+    """Align all trainings' values (kinds, seeds, cases, metrics); also return the cases' rows."""
     key = ["case", "class"]
     rows = pd.concat(parts.values()) if known is None else known
     cases = rows[[*key, "patient", "split"]].drop_duplicates(key).sort_values(key)

@@ -22,10 +22,7 @@ Part = tuple[Mapping[str, str], pd.DataFrame]
 def check_known(
     found: Mapping[str, Mapping[str, Any]], least: float, level: float, dataset: str
 ) -> None:
-    """Check that every classifier depends on the mark alone.
-
-    Args:
-        found: classifier → its facts, from `dependence`.
+    """Check by the facts from `dependence` that every classifier depends on the mark alone.
 
     Raises:
         InputError: a classifier does not; the message lists the accuracies of all such classifiers.

@@ -11,10 +11,7 @@ from fidelity.maps.saliency_map import MapRecord
 
 
 def stability_cases(blocks: Iterable[tuple[str, str, Iterable[MapRecord]]]) -> pd.DataFrame:
-    """List what the maps of explainers report of their own stability.
-
-    Args:
-        blocks: (explainer, split, records) each.
+    """List what the maps of (explainer, split, records) report of their own stability.
 
     Returns:
         One row per map, in the order of the blocks: explainer, case, split, class and one column
@@ -38,10 +35,7 @@ def stability_cases(blocks: Iterable[tuple[str, str, Iterable[MapRecord]]]) -> p
 def summarize_stability(
     dataset: str, combos: Iterable[tuple[str, str]], tables: Mapping[str, pd.DataFrame]
 ) -> pd.DataFrame:
-    """Summarize what maps report of their own stability.
-
-    Args:
-        tables: classifier → its table from `stability_cases`.
+    """Summarize the results of `stability_cases`, by classifier.
 
     Returns:
         The table stability.csv, with a row per split and quantity that at least one map reports. It

@@ -18,8 +18,7 @@ def summarize(
     """Average the shares over cases, per class and over all classes.
 
     Args:
-        parts: {dataset, classifier, explainer} and the table of each, as `scoring.organ_shares`
-            returns it.
+        parts: {dataset, classifier, explainer} and the table of each, from `scoring.organ_shares`.
 
     Returns:
         The table organs.csv, over the maps of cases with a non-empty reference. If any case has a

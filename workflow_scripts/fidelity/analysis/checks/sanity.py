@@ -18,8 +18,7 @@ def summarize(
     """Average the similarities over cases, all classes together.
 
     Args:
-        parts: {dataset, classifier, explainer} and the table of each, as `measure.check` returns
-            it.
+        parts: {dataset, classifier, explainer} and the table of each, from `run_checks.check`.
 
     Returns:
         The table sanity.csv. `n` counts maps, `n_undefined` those without a value (a map could not

@@ -38,15 +38,11 @@ CHESTXRAY8 = (
 )
 # Protocol → the columns that it adds.
 OF_PROTOCOL = {"wsol": WSOL, "chestxray8": CHESTXRAY8}
-_OF = (
-    common.DATASET,
-    common.SPLIT,
-    common.CLASSIFIER,
-)
+_REFERENCE = text("reference", "where the boxes are from: `box`, or `mask`, bounding its parts")
 BOXES = Table(
     paths.table("boxes"),
     (
-        *_OF,
+        *common.OF_CLASSIFIER,
         common.EXPLAINER,
         common.PROTOCOL,
         common.CLASS,
@@ -65,24 +61,23 @@ BOXES = Table(
             "whether the metric chose by the references it is scored on: diagnostic alone",
         ),
         common.NOTE,
-        text("reference", "where the boxes are from: `box`, or `mask`, bounding its parts"),
+        _REFERENCE,
     ),
 )
 BOX_COMPARISONS = Table(
     paths.table("box_comparisons"),
     (
-        *_OF,
+        *common.OF_CLASSIFIER,
         common.PROTOCOL,
         common.CLASS,
         common.METRIC,
         common.DIRECTION,
-        common.EXPLAINER_A,
-        common.EXPLAINER_B,
+        *common.PAIR,
         count("n", "cases that count for both explainers"),
         common.N_PATIENTS,
         number("difference", "value of explainer_a − value of explainer_b"),
         common.CI_LOW,
         common.CI_HIGH,
-        text("reference", "where the boxes are from: `box`, or `mask`, bounding its parts"),
+        _REFERENCE,
     ),
 )

@@ -9,7 +9,7 @@ from fidelity.study import paths
 if TYPE_CHECKING:
     from fidelity.digests.markers import Description
 
-_MAPS_OF = (common.DATASET, common.SPLIT, common.CLASSIFIER, common.EXPLAINER)
+_MAPS_OF = (*common.OF_CLASSIFIER, common.EXPLAINER)
 _MASK_IOU = common.similarity("mask_iou", "intersection over union of the masks", "0 to 1")
 _QUANTITY = text("quantity", "what was measured of the maps")
 
@@ -37,21 +37,17 @@ AGREEMENT_CASES = Table(
         common.CASE,
         common.SPLIT,
         common.CLASS,
-        common.EXPLAINER_A,
-        common.EXPLAINER_B,
+        *common.PAIR,
         number("iou", "intersection over union of their masks", "0 to 1"),
     ),
 )
 AGREEMENT = Table(
     paths.table("agreement-{classifier}"),
     (
-        common.DATASET,
-        common.SPLIT,
-        common.CLASSIFIER,
+        *common.OF_CLASSIFIER,
         common.BINARIZATION,
         common.CLASS,
-        common.EXPLAINER_A,
-        common.EXPLAINER_B,
+        *common.PAIR,
         common.N,
         number("mean_iou", "mean intersection over union of their masks", "0 to 1"),
     ),
@@ -185,9 +181,7 @@ _KIND = text("kind", "`aligned`, `plain` or `misaligned`")
 HIDING = Table(
     paths.table("hiding"),
     (
-        common.DATASET,
-        common.SPLIT,
-        common.CLASSIFIER,
+        *common.OF_CLASSIFIER,
         _KIND,
         common.CLASS,
         number("val_accuracy", "its accuracy on the validation split", "0 to 1"),
@@ -206,10 +200,7 @@ CONTROLS = Table(
         common.DATASET,
         common.SPLIT,
         text("explainer", "its key; `all`: the mean over explainers; `none`: hiding, without any"),
-        common.BINARIZATION,
-        common.PROTOCOL,
-        common.CLASS,
-        common.METRIC,
+        *common.SETTING,
         common.DIRECTION,
         common.N,
         common.N_PATIENTS,

@@ -4,23 +4,9 @@ from fidelity.analysis.columns import shared as common
 from fidelity.analysis.columns.described_table import Table, count, names_of, number, text
 from fidelity.study import paths
 
-_BLOCK = (
-    common.DATASET,
-    common.SPLIT,
-    common.CLASSIFIER,
-    common.BINARIZATION,
-    common.PROTOCOL,
-    common.CLASS,
-    common.METRIC,
-)
+_BLOCK = (*common.OF_CLASSIFIER, *common.SETTING)
 _FAMILY = (*_BLOCK, text("family", "primary, secondary or diagnostic"))
-_FAMILY_OF_FAITHFULNESS = (
-    common.DATASET,
-    common.SPLIT,
-    common.CLASSIFIER,
-    common.CLASS,
-    common.METRIC,
-)
+_FAMILY_OF_FAITHFULNESS = (*common.OF_CLASSIFIER, common.CLASS, common.METRIC)
 # Holm's correction is over the rows that agree in these columns.
 HOLM_WITHIN = names_of(_FAMILY)
 HOLM_WITHIN_FAITHFULNESS = names_of(_FAMILY_OF_FAITHFULNESS)
@@ -44,23 +30,14 @@ _UNIT = text("unit_of_analysis", "`patient` or `image`")
 
 COMPARISONS = Table(
     paths.table("comparisons"),
-    (
-        *_FAMILY,
-        common.EXPLAINER_A,
-        common.EXPLAINER_B,
-        *_TESTS,
-        _CONCLUSION,
-        _UNIT,
-        common.REFERENCES,
-    ),
+    (*_FAMILY, *common.PAIR, *_TESTS, _CONCLUSION, _UNIT, common.REFERENCES),
 )
 FAITHFULNESS_COMPARISONS = Table(
     paths.table("faithfulness_comparisons"),
     (
         *_FAMILY_OF_FAITHFULNESS,
         common.DIRECTION,
-        common.EXPLAINER_A,
-        common.EXPLAINER_B,
+        *common.PAIR,
         *_TESTS,
         _CONCLUSION,
         text("more_faithful", "the explainer that was shown to be; empty if none was"),
@@ -94,13 +71,6 @@ _TERM = (
     common.NOTE,
     common.REFERENCES,
 )
-_OF_MODEL = (
-    common.DATASET,
-    common.SPLIT,
-    common.BINARIZATION,
-    common.PROTOCOL,
-    common.CLASS,
-    common.METRIC,
-)
+_OF_MODEL = (common.DATASET, common.SPLIT, *common.SETTING)
 MIXED_MODEL = Table(paths.table("mixed_model"), (*_OF_MODEL, *_TERM))
 FAILURE_MODEL = Table(paths.table("failure_model"), (*_OF_MODEL, common.EXPLAINER, *_TERM))

@@ -62,11 +62,7 @@ def numbers(name: str, meaning: "Description", measured_in: "Description" = "") 
 
 @dataclass(frozen=True)
 class Table:
-    """A result table.
-
-    Attributes:
-        file: the pattern of its file (`study.paths`).
-    """
+    """A result table with the pattern of its file (`study.paths`)."""
 
     file: str
     columns: tuple[Column, ...]

@@ -40,9 +40,7 @@ AGREEMENT = Table(
 READERS = Table(
     paths.table("readers"),
     (
-        common.DATASET,
-        common.SPLIT,
-        common.CLASSIFIER,
+        *common.OF_CLASSIFIER,
         common.EXPLAINER,
         common.BINARIZATION,
         common.CLASS,

@@ -40,14 +40,20 @@ MIN = number("min", "smallest value")
 MAX = number("max", "largest value")
 P_VALUE = number("p_value", "p value, not adjusted", "0 to 1")
 
-EXPLAINER_A = text("explainer_a", "first explainer of the pair")
-EXPLAINER_B = text("explainer_b", "second explainer of the pair")
+PAIR = (
+    text("explainer_a", "first explainer of the pair"),
+    text("explainer_b", "second explainer of the pair"),
+)
 
 # How the references of several cases were drawn.
 REFERENCES = text("reference", "what the references were drawn as: `mask`, `box` or `mask and box`")
 
 # What a file of scores is about; there is one file per combination.
 COMBINATION = (DATASET, CLASSIFIER, EXPLAINER, BINARIZATION, PROTOCOL)
+# What a row is about, if it does not depend on an explainer.
+OF_CLASSIFIER = (DATASET, SPLIT, CLASSIFIER)
+# The columns that name a scored setting, for tables over several explainers.
+SETTING = (BINARIZATION, PROTOCOL, CLASS, METRIC)
 # The key columns of a row of results.
 RESULT = (DATASET, SPLIT, CLASSIFIER, EXPLAINER, BINARIZATION, PROTOCOL, CLASS)
 INTERVAL = (MEAN, CI_LOW, CI_HIGH)

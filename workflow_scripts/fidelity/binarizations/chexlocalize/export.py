@@ -16,13 +16,10 @@ PARTS = re.compile(r"(patient[^/]+)/(study[^/]+)/(view[^/]+)$")
 
 
 def image_id(case: Case) -> str:
-    """Return the id of an image as in CheXlocalize: patient, study and view joined by "_".
+    """Return an image's id as in CheXlocalize, such as patient64541_study1_view1_frontal.
 
     Args:
         case: if its `image` is not a path in CheXpert's layout, its id is returned unchanged.
-
-    Returns:
-        An id such as patient64541_study1_view1_frontal.
     """
     found = PARTS.search(PurePosixPath(case.image).with_suffix("").as_posix())
     return "_".join(found.groups()) if found else case.case

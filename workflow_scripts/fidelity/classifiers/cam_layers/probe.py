@@ -130,10 +130,7 @@ class Probe:
         self.sides = list(dict.fromkeys((SIDE, classifier.image_size, LARGER)))
 
     def look(self, names: Collection[str] | None = None) -> dict[str, Seen]:
-        """Find the layers that respond to places.
-
-        Args:
-            names: names of layers; None for all.
+        """Find the layers that respond to places; `names` is None for all layers.
 
         Returns:
             Layers whose output has 3 or 4 axes, in the order in which they finish. Several image

@@ -74,7 +74,6 @@ def measures(
         scores: (n, k).
         predicted: (n, k).
         classes: the k names.
-        multilabel: whether a case may have several classes.
 
     Yields:
         (class or `all`, metric) and values (r,), nan where undefined.

@@ -29,11 +29,7 @@ class Result:
 
 
 class Learner:
-    """Trains on examples in one stage of a training.
-
-    Attributes:
-        rate: learning rate of the last step; NaN before the first.
-    """
+    """Trains on examples in one stage; the learning `rate` is that of the last step, NaN before."""
 
     def __init__(
         self,
@@ -72,11 +68,7 @@ class Learner:
         self.generator.set_state(saved["generator"])
 
     def epoch(self) -> Result:
-        """Train on every example once.
-
-        Raises:
-            InputError: the loss is not finite.
-        """
+        """Train on every example once; refuse a loss that is not finite."""
         self.classifier.train()
         frozen_norms_to_eval(self.classifier.network)
         order = torch.randperm(len(self.training), generator=self.generator).numpy()

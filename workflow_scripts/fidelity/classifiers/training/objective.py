@@ -16,7 +16,7 @@ MULTILABEL = ("sigmoid", "three_way")
 def class_weights(
     labels: np.ndarray, mode: str, multilabel: bool, known: np.ndarray | None = None
 ) -> np.ndarray:
-    """Weight classes by the inverse of their frequency.
+    """Weight classes by the inverse of their frequency; refuse an unknown mode.
 
     Args:
         labels: (n, classes), 0 or 1.
@@ -26,9 +26,6 @@ def class_weights(
         float32 (classes,). Balanced: n / (k · n_c) (scikit-learn's "balanced"), 0 for a class
         without an image. For multilabel: the weight of positives against negatives, (n - n_c) /
         n_c.
-
-    Raises:
-        InputError: the mode is unknown.
     """
     if mode == "none":
         return np.ones(labels.shape[1], np.float32)

@@ -33,15 +33,12 @@ def stages_of(settings: Training) -> list[tuple[str | float, Training]]:
 
 
 def freeze(network: nn.Module, trainable: str | float) -> int:
-    """Choose the trainable parameters.
+    """Choose the trainable parameters, and return their number.
 
     Args:
         trainable: "all", "head" (the last layer with parameters, or all heads of a distilled
             network) or a share in 0..1. A share means the last layers that together have at least
             this share of all parameters.
-
-    Returns:
-        Number of trainable parameters.
 
     Raises:
         InputError: another value.

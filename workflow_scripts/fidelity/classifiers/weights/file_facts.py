@@ -60,13 +60,10 @@ class Foreign:
         example: Sequence[str] = (),
         activation: Activation = "softmax",
     ) -> tuple[str, ...]:
-        """Decide which class each output is.
+        """Return the class of each output: those of the config, or else those that the file states.
 
         Args:
             classes: classes of the config; None if it has none.
-
-        Returns:
-            The config's classes, or else those that the file states.
 
         Raises:
             InputError: neither of them states the classes, or the two contradict each other.

@@ -23,15 +23,12 @@ log = logging.getLogger(__name__)
 def classifier_of(
     foreign: Foreign, classes: Sequence[str], activation: Activation, entry: Entry
 ) -> Classifier:
-    """Make a classifier from a weights file; it is not trained here.
+    """Make a classifier from a weights file, without a training: on the CPU, in eval mode.
 
     Args:
         classes: see `Foreign.order`.
         entry: the classifier's entry in the config: `mean`, `std`, `outputs`, `output_values`,
             `transform_input`.
-
-    Returns:
-        The classifier on the CPU, in eval mode.
 
     Raises:
         InputError: the number of outputs does not fit, or the outputs are not logits; see

@@ -60,10 +60,7 @@ def save(
 
 
 def load(path: str | Path, *, plugins: Sequence[str | Path] = ()) -> Classifier:
-    """Read a classifier that `save` wrote.
-
-    Returns:
-        The classifier on the CPU, in eval mode.
+    """Read a classifier that `save` wrote, to the CPU and in eval mode.
 
     Raises:
         InputError: the file is missing, corrupt or not of this project, or the weights do not fit

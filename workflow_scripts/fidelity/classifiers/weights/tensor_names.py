@@ -80,15 +80,12 @@ def match(
     heads: set[str],
     entry: str | None = None,
 ) -> Match:
-    """Find a network's tensors in a file.
+    """Find the best match of a network's tensors in a file; the caller decides whether it fits.
 
     Args:
         own: the network's state; only names and shapes are used.
         heads: names of the tensors whose shape depends on the number of outputs.
         entry: which set of weights to use, if the file has several (`weights_entry`).
-
-    Returns:
-        The best match; the caller decides whether it fits.
 
     Raises:
         InputError: several sets of weights fit, and `entry` names none of them.

@@ -110,13 +110,10 @@ def files_below(root: Path, suffixes: Collection[str]) -> list[str]:
 def locate(
     files: Iterable[TableFile], where: str, root: Path, settings: "Dataset"
 ) -> list[Path | None]:
-    """Locate annotation files.
+    """Return the path of each annotation file; None for an optional file that is missing.
 
     Args:
         settings: with the keys that may name other files, relative to the root.
-
-    Returns:
-        The path of each; None for an optional file that is missing.
 
     Raises:
         InputError: a file is missing, or several have its name.

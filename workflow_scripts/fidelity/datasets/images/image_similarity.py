@@ -78,10 +78,7 @@ def alike_pairs(
     distance: int,
     correlation: float,
 ) -> Iterator[tuple[int, int, int, float]]:
-    """Find all pairs of near-duplicates.
-
-    Args:
-        left: hashes, uint64 (n,), and thumbnails, (n, 32, 32).
+    """Find all pairs of near-duplicates by hashes, uint64 (n,), and thumbnails, (n, 32, 32).
 
     Yields:
         Index into `left`, into `right`, distance and correlation, by rising index into `left`.

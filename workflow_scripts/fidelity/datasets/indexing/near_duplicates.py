@@ -49,14 +49,11 @@ def find_near_duplicates(
     distance: int,
     correlation: float,
 ) -> list[NearDuplicate]:
-    """Find the pairs of similar images in two splits.
+    """Find the pairs of similar images in two splits, sorted by split, case and twin.
 
     Args:
         digests: hash of the pixels of each case's image. Pairs with the same digest are exact
             copies; the setting `duplicates` handles them, so they are not listed here.
-
-    Returns:
-        The pairs, by split, case and twin.
     """
     hashes = np.array([look.phash for look in looks], np.uint64)
     thumbnails = np.array([look.thumbnail for look in looks])

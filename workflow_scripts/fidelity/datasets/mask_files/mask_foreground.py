@@ -79,7 +79,7 @@ def foreground(
     values: MaskValues | None = None,
     notes: list[str] | None = None,
 ) -> np.ndarray:
-    """Find the foreground of a mask.
+    """Find the foreground of a mask, (H, W) bool.
 
     Args:
         name: class of the reference mask, or LUNG. A mask of a class may not cover more than half
@@ -87,9 +87,6 @@ def foreground(
             half of it and all corners. None for masks that are not references: any size is
             accepted.
         notes: facts that are reported once per data set are appended here.
-
-    Returns:
-        (H, W) bool.
 
     Raises:
         MaskValueError: the file can have several meanings, or has values that `values` do not name.

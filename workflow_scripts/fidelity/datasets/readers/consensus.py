@@ -35,14 +35,11 @@ def agreed_mask(masks: Mapping[str, np.ndarray], rule: str) -> np.ndarray | None
 
 
 def agreed_boxes(drawn: Sequence[Drawn], readers: Collection[str], rule: str) -> list[Drawn] | None:
-    """Merge the boxes of one image and class.
+    """Merge the boxes of one image and class by a rule of `agreed_mask`, except `staple`.
 
     Boxes of two readers with an IoU of SAME or more belong to one finding. Boxes that are connected
     through other boxes do too. A finding is kept if enough readers drew it; its box is the mean of
     its boxes' sides. Under `union`, every box is an instance.
-
-    Args:
-        rule: as in `agreed_mask`, except `staple`, which is only for pixels.
 
     Returns:
         One box per finding, in the order of its first box; None as in `agreed_mask`.

@@ -103,13 +103,10 @@ def check_labels(labels: Iterable[str], pieces: Mapping[str, Sequence[Piece]], t
 def match(
     cases: Sequence[Case], looks: Looks, images: Iterable[Path], correlation: float
 ) -> list[Match]:
-    """Find the images that are equal to those of cases.
+    """Find the images that are equal to those of cases, by decreasing correlation.
 
     A case and an image match if each correlates with the other more than with any other image. So
     copies within a data set are not counted twice.
-
-    Returns:
-        The matches, by decreasing correlation.
     """
     images = list(images)
     by_name = {case.case: case for case in cases}

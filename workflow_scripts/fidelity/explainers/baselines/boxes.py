@@ -81,11 +81,7 @@ def _shares(case: PreparedCase, cls: str) -> np.ndarray:
 
 
 def make(context: Context, settings: Settings) -> Explain:
-    """Give every case a box of its class.
-
-    Returns:
-        A function from tasks to maps of kind `binary`.
-    """
+    """Give every case a box of its class, as a map of kind `binary`."""
     tensors, classes = read_fitted(context.fitted, context.method)
     boxes = {
         cls: tensors["boxes"][tensors["classes"] == place] for place, cls in enumerate(classes)

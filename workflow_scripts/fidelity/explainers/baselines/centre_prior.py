@@ -15,7 +15,6 @@ def make(context: Context, settings: CentrePrior) -> Explain:
     the crop would use where the lung is.
 
     Args:
-        context: not used.
         settings: sigma, as a share of the original image's side.
 
     Returns:

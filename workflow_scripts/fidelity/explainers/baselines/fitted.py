@@ -55,10 +55,7 @@ def fitted_settings(path: Path) -> dict[str, Any]:
 
 
 def read_fitted(path: Path, method: str) -> tuple[dict[str, np.ndarray], list[str]]:
-    """Read what `write_fitted` wrote.
-
-    Returns:
-        The arrays by name, and the source classes.
+    """Read what `write_fitted` wrote: the arrays by name, and the source classes.
 
     Raises:
         InputError: the file is damaged, or was fitted for another method.

@@ -10,11 +10,7 @@ has_answer = has_lung
 
 
 def make(context: Context, settings: LowerLung) -> Explain:
-    """Give every case the lower half of its lung mask at native size.
-
-    Returns:
-        A function from tasks to maps of kind `binary`.
-    """
+    """Give every case the lower half of its lung mask at native size, as a map of kind `binary`."""
     del context, settings
 
     return one_by_one(lambda task: Explanation(shown(task.case, lower(native_lung(task.case)))))
@@ -25,9 +21,6 @@ def lower(lung: np.ndarray) -> np.ndarray:
 
     Args:
         lung: (H, W) bool, both lungs together.
-
-    Returns:
-        (H, W) bool.
 
     Raises:
         ValueError: the lung is empty.

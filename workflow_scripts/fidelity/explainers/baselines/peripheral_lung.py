@@ -11,14 +11,10 @@ has_answer = has_lung
 
 
 def make(context: Context, settings: PeripheralLung) -> Explain:
-    """Give every case the outer band of its lung mask at native size.
+    """Give every case the outer band of its lung mask at native size, as a map of kind `binary`.
 
     Args:
-        context: not used.
         settings: width, as a share of the largest inner distance.
-
-    Returns:
-        A function from tasks to maps of kind `binary`.
     """
     del context
 

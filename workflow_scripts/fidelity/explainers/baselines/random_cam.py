@@ -8,12 +8,9 @@ from fidelity.settings.explainers import RandomCam
 
 
 def make(context: Context, settings: RandomCam) -> Explain:
-    """Give every case standard normal values on a coarse grid.
+    """Give every case standard normal values on a coarse grid, as a map of kind `grid`.
 
     If a CAM scores higher, its values are the reason, not their low resolution and smoothness.
-
-    Returns:
-        A function from tasks to maps of kind `grid`.
     """
 
     return one_by_one(lambda task: Explanation(_noise(context.seed_of(task), settings.grid)))

@@ -10,12 +10,9 @@ from fidelity.settings.explainers import RandomSuperpixels
 
 
 def make(context: Context, settings: RandomSuperpixels) -> Explain:
-    """Give every case standard normal weights on its superpixels.
+    """Give every case standard normal weights on its superpixels (kind `superpixels`).
 
     If LIME scores higher, the classifier is the reason, not the segmentation.
-
-    Returns:
-        A function from tasks to maps of kind `superpixels`.
     """
 
     return one_by_one(lambda task: _explain_one(context, settings, task))

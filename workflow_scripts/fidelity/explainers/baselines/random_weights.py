@@ -21,9 +21,6 @@ def make(context: Context, settings: RandomWeights) -> Explain:
         settings: `of` is the config entry of the explainer. It gets the same random numbers as on
             the trained classifier, so that the weights are the only difference.
 
-    Returns:
-        That explainer's function from tasks to maps.
-
     Raises:
         InputError: the explainer needs no classifier, or randomises weights itself.
     """

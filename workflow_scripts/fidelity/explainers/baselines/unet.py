@@ -31,15 +31,12 @@ def fit(
     output: Path,
     code: str = "",
 ) -> None:
-    """Train the U-Net on working images; see `segmentation.train_network`.
+    """Train the U-Net on working images (`train_network`); refuse a split without reference masks.
 
     Args:
         val: prepared validation shards, used to choose the epoch.
         compute: threads and device; with these fixed, results are bit-identical on one type of CPU.
         code: digest of the training code; an interrupted training resumes if it is unchanged.
-
-    Raises:
-        InputError: no training case has a reference mask.
     """
     device = configure(compute)
     training, validation = read_examples(train), read_examples(val)

@@ -67,7 +67,7 @@ def make(context: Context, settings: Ablationcam) -> Explain:
 def ablated(
     classifier: Classifier, layer: CamLayer, images: torch.Tensor, channels: torch.Tensor
 ) -> torch.Tensor:
-    """Classify an image without one channel of a layer, for several channels at once.
+    """Return logits (k, classes) of an image without one channel of a layer, for several channels.
 
     Args:
         classifier: in eval mode; restored afterwards, even if an error is raised.
@@ -75,9 +75,6 @@ def ablated(
             the channel too, as in the package's layer for transformers.
         images: the image, once (n = 1) or as often as there are channels.
         channels: int64 (k,).
-
-    Returns:
-        Logits (k, classes).
     """
     count = len(channels)
 

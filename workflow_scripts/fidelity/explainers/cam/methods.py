@@ -73,14 +73,11 @@ class SignedEigenGradCAM(EigenGradCAM):
 
 
 def first_component(features: np.ndarray) -> np.ndarray:
-    """Project each position's features on their first principal component.
+    """Project the features (n, channels, h, w) of positions on their first principal component.
 
     The package's `get_2d_projection` leaves the sign to LAPACK, so a map may be inverted on another
     machine. It silently turns NaN into 0. For constant activations, it makes a full map from
     rounding errors. It also computes all singular vectors, but uses only one.
-
-    Args:
-        features: (n, channels, h, w).
 
     Returns:
         float32 (n, h, w), with the sign that correlates positively with the mean of the features

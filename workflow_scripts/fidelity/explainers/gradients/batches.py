@@ -101,13 +101,10 @@ def finished(values: np.ndarray, settings: Explainer) -> np.ndarray:
 def gradient(
     classifier: Classifier, x: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Compute the gradient of the targets' logits at the input.
+    """Compute the gradient (b, channels, H, W) of the targets' logits at x, and these logits (b,).
 
     Args:
         x: (b, channels, H, W), normalised.
-
-    Returns:
-        The gradient (b, channels, H, W) and the targets' logits (b,).
     """
     x = x.detach().requires_grad_()
     chosen = logits_of(classifier, x, targets)

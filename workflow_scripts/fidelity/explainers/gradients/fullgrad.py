@@ -58,11 +58,7 @@ def make(context: Context, settings: Fullgrad) -> Explain:
 
 
 def check(classifier: Classifier) -> None:
-    """Check on one image of noise that the parts of a logit add up to it.
-
-    Raises:
-        InputError: they do not.
-    """
+    """Raise InputError unless the parts of a logit add up to it on one image of noise."""
     if any(isinstance(module, torch.jit.ScriptModule) for module in classifier.modules()):
         raise _refused(classifier, "TorchScript has no layers that can be hooked")
     generator = torch.Generator().manual_seed(0)
@@ -148,13 +144,10 @@ def biases(classifier: Classifier) -> Iterable[tuple[nn.Module, torch.Tensor]]:
 
 
 def saliency(parts: Sequence[torch.Tensor], side: int, scale: str) -> np.ndarray:
-    """Add up the absolute values of all parts at image size.
+    """Add up the absolute values of all parts at image size: float32 (n, side, side).
 
     Args:
         scale: what is scaled to [0, 1] by its minimum and maximum: the `layer` or each `channel`.
-
-    Returns:
-        float32 (n, side, side).
     """
     axes = (2, 3) if scale == "channel" else (1, 2, 3)
     total = torch.zeros(len(parts[0]), 1, side, side, device=parts[0].device)

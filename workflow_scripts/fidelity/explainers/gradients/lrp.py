@@ -55,16 +55,13 @@ def composite(classifier: Classifier, name: str, epsilon: float) -> Composite:
 
 
 def start(head: Classifier, outputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-    """Distribute a target's logit over the network's own outputs.
+    """Distribute a target's logit over the network's outputs: (b, outputs), rows that sum to it.
 
     A logit is one output, its negative, or a difference of two (see `Classifier.forward`). So it is
     the sum of the outputs times its gradient with respect to them.
 
     Args:
         head: turns outputs into logits: the classifier around an identity.
-
-    Returns:
-        Relevance (b, outputs); a row's sum is the logit.
     """
     at = outputs.detach().requires_grad_()
     with torch.enable_grad():

@@ -79,11 +79,7 @@ def with_network(classifier: Classifier, network: nn.Module) -> Classifier:
 
 
 def check_equal(classifier: Classifier, twin: Classifier) -> None:
-    """Check that two classifiers return the same logits, on noise, in double precision.
-
-    Raises:
-        InputError: they do not.
-    """
+    """Raise InputError unless two classifiers give equal logits, on noise, in double precision."""
     noise = _noise(classifier)
     with torch.no_grad():
         expected = _doubled(classifier)(noise)

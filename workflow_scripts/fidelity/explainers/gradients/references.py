@@ -8,15 +8,12 @@ BLUR = 0.05
 
 
 def baseline(grey: torch.Tensor, kind: str) -> torch.Tensor:
-    """Make the baseline of each image.
+    """Make the baseline of each image: float (b, H, W) in [0, 1].
 
     Args:
         grey: float (b, H, W) in [0, 1].
         kind: `black` (0); `mean` (each image's mean grey value everywhere); or `blur` (each image
             blurred by a Gaussian whose standard deviation is a twentieth of its side).
-
-    Returns:
-        float (b, H, W) in [0, 1].
     """
     if kind == "black":
         return torch.zeros_like(grey)

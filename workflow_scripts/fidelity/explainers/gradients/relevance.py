@@ -30,14 +30,11 @@ class Addition(nn.Module):
 
 
 def canonised(classifier: Classifier) -> Classifier:
-    """Rewrite a classifier for relevance propagation.
+    """Copy a classifier for relevance propagation; its logits are checked against the original's.
 
     Batch normalisations right after a convolution or linear layer are merged into it. Others stay
     (at the start of DenseNet's layers, whose input has other uses). They have one input each and
     pass relevance on unchanged, which is zennit's rule for them.
-
-    Returns:
-        A copy whose logits are checked against the original.
 
     Raises:
         InputError: the network cannot be traced, or has an operation without a rule.

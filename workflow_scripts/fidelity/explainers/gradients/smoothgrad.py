@@ -14,17 +14,13 @@ from fidelity.settings.explainers import Smoothgrad
 
 
 def make(context: Context, settings: Smoothgrad) -> Explain:
-    """Set up SmoothGrad (Smilkov et al. 2017).
+    """Set up SmoothGrad (Smilkov et al. 2017), with maps of kind `dense`.
 
     The noise is that of a grey image, the same in all channels, and is drawn separately per case.
 
     Args:
-        context: classifier, batch size and seed.
         settings: samples, noise (standard deviation as a share of the image's range of grey
             values), magnitude (of the mean of signed gradients), smoothing.
-
-    Returns:
-        A function from tasks to maps of kind `dense`.
     """
     classifier = context.classifier
 

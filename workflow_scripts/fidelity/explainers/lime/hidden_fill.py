@@ -9,7 +9,7 @@ from fidelity.settings.explainers import HidesSuperpixels
 def hidden_image(
     image: np.ndarray, segments: np.ndarray, settings: HidesSuperpixels, seed: int
 ) -> np.ndarray:
-    """Make the image in which every superpixel is hidden; perturbed images take parts of it.
+    """Hide every superpixel: float64 (H, W) in [0, 1]; perturbed images take parts of it.
 
     Args:
         image: uint8 (H, W).
@@ -18,9 +18,6 @@ def hidden_image(
             `hide_sigma` pixels); `noise` (normal, with the image's mean and standard deviation); or
             `inpaint` (each superpixel filled from its surroundings, Telea 2004, within
             `hide_radius` pixels).
-
-    Returns:
-        float64 (H, W) in [0, 1].
     """
     grey = image.astype(np.float64) / 255
     hide = settings.hide

@@ -59,14 +59,7 @@ class Perturbed:
     def classify(
         self, pictures: torch.Tensor, target: int, output: str, precision: str
     ) -> torch.Tensor:
-        """Classify perturbed images, in batches.
-
-        Args:
-            pictures: bool (n, k) on the device, true = shown.
-
-        Returns:
-            float64 (n,).
-        """
+        """Classify pictures, bool (n, k) with true = shown, in batches: float64 (n,)."""
         results = []
         for start in range(0, len(pictures), self.batch):
             bits = pictures[start : start + self.batch]

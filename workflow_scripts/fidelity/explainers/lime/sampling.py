@@ -7,7 +7,7 @@ from fidelity.explainers.lime.designs import PAIRED
 
 
 def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarray:
-    """Draw the rows; the first rows of a design are a design with fewer samples.
+    """Draw the rows, uint8 (samples, superpixels), 1 = shown; the first rows are a smaller design.
 
     Args:
         sampling: `package` (the rows that lime 0.2.0.1 draws from `RandomState(seed)`: Bernoulli ½,
@@ -15,9 +15,6 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
             followed by its complement); `hadamard` (see `hadamard_rows`, with their complements);
             or `interpolated` (the same).
         samples: number of rows, even for paired designs.
-
-    Returns:
-        uint8 (samples, superpixels), 1 = shown.
 
     Raises:
         ValueError: unknown design, or an odd number of samples for a paired one.
@@ -47,13 +44,10 @@ def design(sampling: str, samples: int, superpixels: int, seed: int) -> np.ndarr
 
 
 def all_subsets(live: np.ndarray) -> np.ndarray:
-    """List every subset of the live superpixels as a row, with dead superpixels shown.
+    """List every subset of the live superpixels, dead ones shown: uint8 (2 ** live, k), 1 = shown.
 
     Args:
         live: bool (k,), at most about 20 of them true.
-
-    Returns:
-        uint8 (2 ** live, k), 1 = shown.
     """
     count = int(live.sum())
     rows = np.ones((2**count, len(live)), np.uint8)

@@ -25,13 +25,10 @@ class Surrogate:
 
 
 def kernel_weights(rows: torch.Tensor, width: float) -> torch.Tensor:
-    """Weigh rows by their cosine distance d to the row of ones: sqrt(exp(-d² / width²)).
+    """Weigh rows by their cosine distance d to the row of ones: sqrt(exp(-d² / width²)), (..., n).
 
     Args:
         rows: float64 (..., n, k) of 0 and 1, for which d = 1 − sqrt(share of ones).
-
-    Returns:
-        float64 (..., n).
     """
     distance = 1 - rows.mean(-1).sqrt()
     return torch.exp(-(distance**2) / (2 * width**2))

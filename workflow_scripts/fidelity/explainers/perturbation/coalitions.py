@@ -62,13 +62,10 @@ class Game:
         return int(self.segments.max()) + 1
 
     def values(self, coalitions: np.ndarray) -> np.ndarray:
-        """Classify the image once per coalition.
+        """Classify the image once per coalition: float64 (n, classes).
 
         Args:
             coalitions: bool (n, players), True where a player is shown.
-
-        Returns:
-            float64 (n, classes).
         """
         shown = np.column_stack([coalitions, np.ones(len(coalitions), bool)])
         shown = torch.from_numpy(shown).to(self._image.device)

@@ -47,13 +47,10 @@ def chunks(count: int, size: int) -> Iterator[slice]:
 
 
 def classify(context: Context, images: torch.Tensor, settings: Perturbation) -> torch.Tensor:
-    """Classify one batch of perturbed images.
+    """Classify one batch of perturbed images: float64 (n, classes), on the classifier's device.
 
     Args:
         images: float (n, H, W) in [0, 1] on the classifier's device, n at most the batch size.
-
-    Returns:
-        float64 (n, classes), on the classifier's device.
     """
     return classify_padded(
         context.classifier, images, context.batch, settings.output, settings.precision
@@ -66,13 +63,10 @@ def classify_all(
     count: int,
     perturb: Callable[[slice], torch.Tensor],
 ) -> np.ndarray:
-    """Classify perturbed images created batch by batch, so that memory holds only one batch.
+    """Classify images made batch by batch, to save memory: float64 (count, classes).
 
     Args:
         perturb: makes the images of a run, as `classify` takes them.
-
-    Returns:
-        float64 (count, classes).
     """
     results = [
         classify(context, perturb(run), settings).cpu().numpy()

@@ -9,7 +9,7 @@ def unit_image(image: np.ndarray) -> np.ndarray:
 
 
 def live_superpixels(image: np.ndarray, hidden: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """Find the superpixels that look different when hidden.
+    """Return the labels, ascending, of the superpixels that look different when hidden.
 
     The others change no output: flat superpixels under `mean`, or black ones outside the lung under
     0. They need no forward pass, and their attribution is exactly 0.
@@ -18,9 +18,6 @@ def live_superpixels(image: np.ndarray, hidden: np.ndarray, segments: np.ndarray
         image: float32 (H, W).
         hidden: float32 (H, W), the image in which every superpixel is hidden.
         segments: labels 0 … k-1, int (H, W).
-
-    Returns:
-        Their labels, ascending.
     """
     changed = np.bincount(segments.ravel(), (image != hidden).ravel())
     return np.flatnonzero(changed)

@@ -48,28 +48,22 @@ def make(context: Context, settings: Occlusion) -> Explain:
 
 
 def filling(image: np.ndarray, settings: Occlusion) -> np.ndarray:
-    """Make the image that windows show: LIME's hidden image with the whole image as one superpixel.
+    """Make what windows show, float32 (H, W) in [0, 1]: LIME's hidden image of a single superpixel.
 
     Args:
         image: uint8 (H, W).
-
-    Returns:
-        float32 (H, W) in [0, 1].
     """
     as_lime = Lime(hide=settings.fill, hide_sigma=settings.fill_sigma)
     return hidden_image(image, np.zeros(image.shape, int), as_lime, 0).astype(np.float32)
 
 
 def windows(shape: tuple[int, int], window: int, stride: int) -> list[Box]:
-    """Place the windows as captum does: from the upper left corner; the last ones are cut off.
+    """Place the windows as captum does, row by row from the upper left; the last ones are cut off.
 
     Args:
         shape: (height, width) in pixels.
         window: side in pixels, at most the image's.
         stride: step in pixels, at most the window, so that every pixel is covered.
-
-    Returns:
-        The windows, row by row.
     """
     rows, columns = (
         [stride * step for step in range(-(-(side - window) // stride) + 1)] for side in shape
@@ -79,16 +73,13 @@ def windows(shape: tuple[int, int], window: int, stride: int) -> list[Box]:
 
 
 def live_box(live: np.ndarray, window: Box) -> Box | None:
-    """Shrink a window to the bounding box of the pixels that hiding changes.
+    """Shrink a window to the box of the pixels that hiding changes; None where it changes nothing.
 
     Two windows give the same image if, and only if, these boxes are equal. An equal box lies in
     both windows, so both hide what is in it, and hiding changes nothing outside it.
 
     Args:
         live: bool (H, W), pixels that hiding changes.
-
-    Returns:
-        The box; None where hiding changes nothing.
     """
     y0, x0, y1, x1 = window
     box = box_of(live[y0:y1, x0:x1])

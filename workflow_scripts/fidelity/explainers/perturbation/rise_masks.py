@@ -28,11 +28,7 @@ class Masks:
         return len(self.grids)
 
     def make(self, run: slice) -> torch.Tensor:
-        """Create the masks of a run.
-
-        Returns:
-            float32 (n, H, W) in [0, 1].
-        """
+        """Create the masks of a run: float32 (n, H, W) in [0, 1]."""
         grids, shifts = self.grids[run], self.shifts[run]
         sides = []
         for axis, side in enumerate(self.size):

@@ -34,7 +34,7 @@ def kernel(players: int) -> np.ndarray:
 
 
 def design(players: int, budget: int, rng: np.random.Generator) -> Design:
-    """Choose coalitions within a budget.
+    """Choose coalitions within a budget: at most budget - 2.
 
     If all coalitions fit, all are used. Otherwise, the sizes with most weight (one player, all but
     one, two, …) are complete if the budget allows, as in the package shap. The rest is sampled by
@@ -45,9 +45,6 @@ def design(players: int, budget: int, rng: np.random.Generator) -> Design:
     Args:
         players: n; with fewer than 2, no coalition lies between the empty and the full one.
         budget: largest number of evaluations, including the empty and the full coalition.
-
-    Returns:
-        At most budget - 2 coalitions.
     """
     if players < 2:
         return Design(np.zeros((0, players), bool), np.zeros(0), True)
@@ -80,7 +77,7 @@ def design(players: int, budget: int, rng: np.random.Generator) -> Design:
 
 
 def solve(chosen: Design, values: np.ndarray, nothing: float, everything: float) -> np.ndarray:
-    """Fit the nearest additive game, in closed form.
+    """Fit the nearest additive game in closed form: attributions, float64 (n,).
 
     Weighted least squares under the constraint that the attributions sum to f(all) - f(none). Each
     attribution is an equal share plus a deviation, and the deviations sum to zero. If the
@@ -88,9 +85,6 @@ def solve(chosen: Design, values: np.ndarray, nothing: float, everything: float)
 
     Args:
         values: float64 (m,), outputs of the coalitions.
-
-    Returns:
-        float64 (n,), attributions.
     """
     players = chosen.coalitions.shape[1]
     if players == 0:

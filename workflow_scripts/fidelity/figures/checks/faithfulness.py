@@ -21,11 +21,7 @@ COLUMNS = 2
 
 
 def draw(faithfulness: str, localization: str, classifier: str, binarization: str) -> Figure:
-    """Draw one classifier's explainers, together with the null baselines that need no classifier.
-
-    Args:
-        binarization: the binarization of the masks.
-    """
+    """Draw one classifier's explainers, with the null baselines that need no classifier."""
     measured, found = FAITHFULNESS.read(faithfulness), LOCALIZATION.read(localization)
     return plot(
         measured[measured["classifier"] == classifier],

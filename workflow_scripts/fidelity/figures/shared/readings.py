@@ -20,11 +20,7 @@ DASHES = ((6, 1.5), (2, 1.5), (6, 1.5, 1.5, 1.5), (12, 2))
 
 @dataclass(frozen=True)
 class Line:
-    """The line style of a reader.
-
-    Attributes:
-        dashes: lengths on and off, in widths of the line.
-    """
+    """The line style of a reader; dashes are lengths on and off, in widths of the line."""
 
     word: str
     colour: str

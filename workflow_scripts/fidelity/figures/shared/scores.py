@@ -11,13 +11,10 @@ from fidelity.base.files import read_parquet
 def read_scores(
     scores: Sequence[str], explainers: Sequence[str], metric: str
 ) -> dict[str, pd.DataFrame]:
-    """Read one score file per explainer.
+    """Read one score file per explainer: {explainer: its scores}, in the given order.
 
     Args:
         metric: column that each file must have.
-
-    Returns:
-        {explainer: its scores}, in the given order.
 
     Raises:
         InputError: the metric was not computed.

@@ -154,14 +154,11 @@ def kind_of(name: str) -> str:
 
 
 def figure(rows: int = 1, columns: int = 1, height: float = 3.0, **options) -> tuple:
-    """Start a figure of full text width.
+    """Start a figure of full text width; return it and the (rows, columns) array of its axes.
 
     Args:
         height: in inches.
         **options: for matplotlib's `subplots`.
-
-    Returns:
-        The Figure and the (rows, columns) array of Axes.
     """
     return plt.subplots(
         rows,

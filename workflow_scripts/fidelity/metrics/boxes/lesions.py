@@ -13,16 +13,13 @@ Hit = Literal["centre"] | float
 
 
 def hits(predicted: np.ndarray, reference: np.ndarray, hit: Hit) -> np.ndarray:
-    """Check which predicted boxes find which lesions.
+    """Check which predicted boxes find which lesions: boolean (k, m).
 
     Args:
         predicted: boxes (k, 4).
         reference: boxes (m, 4), one per lesion.
         hit: `centre` (the centre of the predicted box lies in the lesion's box, its sides
             included: object-CXR's froc.py, also in wsrpn), or the smallest IoU.
-
-    Returns:
-        Boolean (k, m).
     """
     if hit == "centre":
         middle = centres(predicted)[:, None]
@@ -36,14 +33,11 @@ def lesions_found(predicted: np.ndarray, reference: np.ndarray, hit: Hit) -> int
 
 
 def components_found(reference: np.ndarray, prediction: np.ndarray) -> tuple[int, int]:
-    """Count the lesions of a mask that a predicted mask touches.
+    """Count the lesions of a mask: those that share a pixel with the prediction, and all.
 
     Args:
         reference: boolean (H, W); its 8-connected parts are the lesions.
         prediction: boolean (H, W).
-
-    Returns:
-        How many lesions share a pixel with the prediction, and how many there are.
     """
     number, labels = cv2.connectedComponents(reference.view(np.uint8), connectivity=8)
     touched = np.unique(labels[prediction & reference])

@@ -31,7 +31,6 @@ class Split:
     """How the cases of a split were compared.
 
     Attributes:
-        name: of the split.
         in_a: number of A's cases with scores.
         in_b: number of B's cases with scores.
         shared: number of cases in both, with the same files.

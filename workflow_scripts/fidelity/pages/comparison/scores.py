@@ -21,11 +21,7 @@ COPY = "Copy the whole folder of the data set, or finish the study with `make ru
 
 @dataclass(frozen=True)
 class Alone:
-    """Something that only one study has.
-
-    Attributes:
-        kind: explainer, binarization, protocol, split or class.
-    """
+    """An explainer, binarization, protocol, split or class that only one study has."""
 
     side: str
     kind: str

@@ -63,7 +63,7 @@ def build(
         settings: contains
 
             - dataset (key), pairs (classifier and explainer of each source), classifiers (those
-              in pairs, without `none`), families, other_references (see `stratify`; may be absent);
+              in pairs, without `none`), other_references (see `stratify`; may be absent);
             - binarizations, metrics (including those of maps), metric and binarization (the primary
               ones), split (the judged one);
             - cases (a number, or `all`), images (whether they may be shown), thresholds (of the
@@ -80,7 +80,7 @@ def build(
         for name in readings(case, cls)
     )
     entries = _write_cases(data, prepared, files, readers, settings)
-    sources = [Source(c, e, settings["families"][e]) for c, e in settings["pairs"]]
+    sources = [Source(*pair) for pair in settings["pairs"]]
     shards, rules = len(prepared), len(settings["binarizations"])
     for number, source in enumerate(sources):
         own = maps[number * shards : (number + 1) * shards]

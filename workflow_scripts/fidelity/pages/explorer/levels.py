@@ -14,10 +14,7 @@ MOST = 255
 
 
 def thresholds_of(number: int) -> np.ndarray:
-    """Choose the thresholds of the levels.
-
-    Args:
-        number: the sweep's number of thresholds from 0 to 1.
+    """Choose the thresholds of the levels from the sweep's `number` from 0 to 1.
 
     Returns:
         float64 (k,), k at most 255: the sweep's own thresholds, or if these are too many, every

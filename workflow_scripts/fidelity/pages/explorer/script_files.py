@@ -9,13 +9,10 @@ from typing import Any
 
 
 def call(name: str, *arguments: Any) -> str:
-    """Write one call.
+    """Write one call: a line of ASCII without "<", so that it cannot end a script element.
 
     Args:
         *arguments: plain values; numbers may be NaN or infinite, which JavaScript can read.
-
-    Returns:
-        One line of ASCII. It contains no "<", so that it cannot end a script element.
     """
     written = ", ".join(json.dumps(value, separators=(",", ":")) for value in (name, *arguments))
     return f"explorer.receive({written});\n".replace("<", "\\u003c")

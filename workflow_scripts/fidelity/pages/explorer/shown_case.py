@@ -25,13 +25,7 @@ LARGEST = 512
 
 @dataclass(frozen=True)
 class ShownCase:
-    """A case in the frame of the explorer.
-
-    Attributes:
-        scoring_size: which frame is used for scoring.
-        scored: the frame used for scoring.
-        shown: the same frame, with at most `LARGEST` pixels on its longer side.
-    """
+    """A case as scored, and as shown: with at most `LARGEST` pixels on its longer side."""
 
     case: PreparedCase
     scoring_size: ScoringSize

@@ -42,7 +42,6 @@ class Source:
 
     classifier: str
     explainer: str
-    family: str
 
 
 def study_of(
@@ -91,7 +90,6 @@ def study_of(
                 "classifier": "" if source.classifier == NONE else source.classifier,
                 "explainer": source.explainer,
                 "title": titles.explainer_title(source.explainer),
-                "family": source.family,
                 "place": order.index(source.explainer),
             }
             for source in sources
@@ -107,7 +105,6 @@ def study_of(
             {
                 "key": metric.name,
                 "title": metric.title,
-                "lower": metric.direction == "lower",
                 "ranking": metric.name in RANKING,
             }
             for metric in map(METRICS.get, settings["metrics"])
@@ -125,11 +122,7 @@ def study_of(
 
 
 def aligned(path: str, entries: Sequence[Entry]) -> pd.DataFrame:
-    """Read scores of an explainer: one row per entry, empty where it has none.
-
-    Args:
-        path: scores.parquet or ranking.parquet.
-    """
+    """Read scores.parquet or ranking.parquet: one row per entry, empty where it has none."""
     table = read_parquet(path, SCORES.names).set_index(KEY)
     return table.reindex(pd.MultiIndex.from_tuples([(e.case, e.cls) for e in entries], names=KEY))
 

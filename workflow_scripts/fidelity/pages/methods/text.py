@@ -131,13 +131,13 @@ def methods(
     return paragraphs(
         "notes/methods.txt.j2",
         cite=cite,
-        dataset=_title(titles.dataset_title(settings["dataset"])),
+        dataset=without_marks(titles.dataset_title(settings["dataset"])),
         data_sources=DATA_SOURCES.get(data["source"], ()),
         generated=data["source"] in GENERATORS,
         cases=_cases(counts),
         disjoint=data["duplicates"] != "keep",
         second_reader=_has_second_reader(names, config["explainers"]),
-        classes=listed(map(_title, data["annotated_classes"])),
+        classes=listed(map(without_marks, data["annotated_classes"])),
         references=" and ".join(PLURAL[kind] for kind in kinds),
         reference=f"reference {' or '.join(kinds)}",
         filled="box" in kinds,
@@ -202,17 +202,13 @@ def _readers(rule: str | None) -> str:
         "majority": "the majority of them",
         "staple": f"STAPLE{cite('Warfield et al. 2004')}",
     }
-    return words.get(rule, f"taking the reference of “{_title(rule)}”")
+    return words.get(rule, f"taking the reference of “{without_marks(rule)}”")
 
 
 def _has_second_reader(names: Iterable[str], entries: Mapping[str, Any]) -> bool:
     """Check whether masks of an unnamed second reader were scored."""
     read = (entries.get(name, {}) for name in names)
     return any(e.get("method") == "second_reader" and not e.get("reader") for e in read)
-
-
-def _title(name: str) -> str:
-    return without_marks(name)
 
 
 def _boxes(settings: Mapping[str, Any], rule: Mapping[str, Any]) -> dict[str, Any]:
@@ -279,7 +275,7 @@ def _classifiers(shown: pd.DataFrame, settings: Mapping[str, Any]) -> list[str]:
 
 def _classifier(base: str, names: Sequence[str], settings: Mapping[str, Any]) -> str:
     entry = settings["config"]["classifiers"].get(base)
-    who = listed(_title(titles.classifier_title(name)) for name in names)
+    who = listed(without_marks(titles.classifier_title(name)) for name in names)
     if entry is None:
         return f"{who}."
     architecture = titles.architecture_title(entry["architecture"])
@@ -332,7 +328,7 @@ def _explainer(
         if layers and acting.pop("layer", None):
             told.append(f"layer {layers}")
         told += _flat(acting)
-    title = _title(titles.plain_title(name)) + cite(*sources)
+    title = without_marks(titles.plain_title(name)) + cite(*sources)
     return f"{title} ({'; '.join(told)})" if told else title
 
 
@@ -341,7 +337,7 @@ def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, A
     found: dict[str, dict[str, None]] = {}
     for name in classifiers:
         if layer := settings["layers"].get(name, {}).get(explainer):
-            title = _title(titles.classifier_title(settings["bases"].get(name, name)))
+            title = without_marks(titles.classifier_title(settings["bases"].get(name, name)))
             found.setdefault(layer, {})[title] = None
     if len(found) == 1:
         return f"“{next(iter(found))}”"
@@ -388,7 +384,7 @@ def _value(value: Any) -> str:
 def _word(value: Any) -> str:
     if value in METRICS:
         return METRICS[value].title
-    return _title(str(value)).replace("_", " ")
+    return without_marks(str(value)).replace("_", " ")
 
 
 def _rule(name: str, entry: Mapping[str, Any]) -> str:
@@ -425,8 +421,9 @@ def _target(explain: Mapping[str, Any], asked: bool) -> str:
         return ""
     what = {"reference": "the class of the reference mask", "predicted": "the predicted class"}
     own = [
-        f"{what.get(target, _title(target))} for {_title(titles.explainer_title(name))}"
+        f"{what.get(target, without_marks(target))} for "
+        f"{without_marks(titles.explainer_title(name))}"
         for name, target in explain["targets"].items()
     ]
-    target = listed([what.get(explain["target"], _title(explain["target"])), *own])
+    target = listed([what.get(explain["target"], without_marks(explain["target"])), *own])
     return f" The explained class is {target}."

@@ -34,13 +34,7 @@ SMALLEST = 96  # px; minimum size of a phantom
 
 @dataclass(frozen=True)
 class Size:
-    """Number of images in a miniature.
-
-    Attributes:
-        train: number of training images.
-        val: number of maps of the validation split.
-        test: number of maps of the test split.
-    """
+    """Number of training images, and of maps of the other splits, in a miniature."""
 
     train: int
     val: int

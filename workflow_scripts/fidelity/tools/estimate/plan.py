@@ -18,8 +18,6 @@ class Job:
     """A job of the plan.
 
     Attributes:
-        wildcards: names of the rule's wildcards → their values.
-        threads: number of cores that Snakemake grants.
         priority: priority of the rule; higher ones start first.
         inputs: input files; those behind a checkpoint that must still run are missing.
         script: path of the script or notebook; "" for a rule without one.

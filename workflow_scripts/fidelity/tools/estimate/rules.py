@@ -92,10 +92,6 @@ def _key(*parts: Any) -> str:
 # ---- properties that make two jobs of a rule equal ----
 
 
-def _one(study: CountedStudy, job: Job) -> str:
-    return ""
-
-
 def _network(study: CountedStudy, job: Job) -> str:
     return _key(study.classifier(job))
 
@@ -112,10 +108,6 @@ def _binarization(study: CountedStudy, job: Job) -> str:
 
 
 # ---- size that the cost of a job grows with ----
-
-
-def _constant(study: CountedStudy, job: Job, counts: Counts) -> float:
-    return 1
 
 
 def _images(study: CountedStudy, job: Job, counts: Counts) -> float:
@@ -222,74 +214,59 @@ class Rule:
     """How the jobs of a rule are estimated.
 
     Attributes:
-        trial: the trial in which they are timed.
-        start: their imports.
         units: size that the cost of a job grows with.
         kind: kind of a job; jobs of one kind are timed once.
     """
 
     trial: Trial
     start: Start
-    units: Units = _constant
-    kind: Callable[[CountedStudy, Job], str] = _one
+    units: Units = lambda study, job, counts: 1
+    kind: Callable[[CountedStudy, Job], str] = lambda study, job: ""
 
 
 _T, _S = Trial, Start
 _PER_MAP = Rule(_T.CASES, _S.OWN, _maps)
 _TABLE = Rule(_T.TABLE, _S.OWN, _maps)
 RULES: dict[str, Rule] = {
-    "acquire": Rule(_T.CASES, _S.OWN, _images),
-    "index_cases": Rule(_T.CASES, _S.OWN, _images),
-    **dict.fromkeys(("shard_cases", "near_duplicates_across"), Rule(_T.NONE, _S.OWN)),
-    **dict.fromkeys(("prepare", "refer"), Rule(_T.CASES, _S.OWN, _images_of_shard)),
-    "fit_lung_model": Rule(_T.MODEL, _S.NETWORK, _lungs),
-    "measure_lung_model": Rule(_T.CASES, _S.NETWORK, _lungs_tested),
-    "check_classifier": Rule(_T.ONCE, _S.NETWORK, kind=_network),
-    "train": Rule(_T.MODEL, _S.NETWORK, _trained, _network),
-    "import_classifier": Rule(_T.ONCE, _S.NETWORK, kind=_network),
-    "predict": Rule(_T.MODEL, _S.NETWORK, _predicted, _network),
-    "name_outputs": Rule(_T.ONCE, _S.OWN),
-    "fit": Rule(_T.MODEL, _S.NETWORK, _fitted, _explainer),
-    "check_imported": Rule(_T.NONE, _S.OWN),
-    "explain": Rule(_T.MODEL, _S.NETWORK, _maps_of_shard, _explainer),
-    "explain_on_cpu": Rule(_T.MODEL, _S.OWN, _maps_of_shard, _explainer),
-    "explain_without_network": Rule(_T.MODEL, _S.OWN, _maps_of_shard, _explainer),
-    "tune": Rule(_T.CASES, _S.OWN, _maps_of_val, _binarization),
-    "binarize": Rule(_T.CASES, _S.OWN, _maps, _binarization),
-    "score": Rule(_T.CASES, _S.OWN, _maps, _binarization),
-    "faithfulness": Rule(_T.MODEL, _S.NETWORK, _judged, _network),
-    "sensitivity": Rule(_T.MODEL, _S.NETWORK, _sensitivity, _explainer),
-    "sanity": Rule(_T.MODEL, _S.NETWORK, _sanity, _explainer),
-    "repeatability": Rule(_T.CASES, _S.OWN, _judged),
-    "known_truth_accuracy": Rule(_T.CASES, _S.NETWORK, _images, _network),
-    "hiding": Rule(_T.MODEL, _S.NETWORK, _judged, _network),
-    "human_benchmark": Rule(_T.NONE, _S.OWN),
-    **dict.fromkeys(
-        ("list_prepared", "sweep", "rank", "box_scores", "export_masks_png", "export_chexlocalize"),
-        _PER_MAP,
-    ),
-    "lesions": _PER_MAP,
-    **dict.fromkeys(("known_truth_scores", "stability_cases", "agreement_cases"), _PER_MAP),
-    **dict.fromkeys(("reader_pairs", "reader_scores"), _PER_MAP),
-    **dict.fromkeys(
-        ("summarize", "compare", "without_twins", "ranks", "readers", "seeds", "layers", "boxes"),
-        _TABLE,
-    ),
-    **dict.fromkeys(("stability", "threshold_curves", "mixed_model", "strata"), _TABLE),
-    **dict.fromkeys(("organ_masks", "organ_shares", "strata_cases"), _PER_MAP),
-    "organs": _TABLE,
-    **dict.fromkeys(("agreement", "summarize_faithfulness", "compare_faithfulness"), _TABLE),
-    **dict.fromkeys(("summarize_sanity", "summarize_repeatability", "known_truth"), _TABLE),
-    **dict.fromkeys(("controls", "failure_model"), _TABLE),
-    **dict.fromkeys(("evaluate", "verdict", "format_tables", "unit"), _TABLE),
-    **{f"figure_{name}": Rule(_T.TABLE, _S.FIGURE, _maps) for name in FIGURES},
-    **{f"figure_{name}": Rule(_T.SOME, _S.FIGURE) for name in WITH_IMAGES},
-    "summary_over_datasets": Rule(_T.TABLE, _S.FIGURE, _maps),
-    **dict.fromkeys(("study_page", "paper"), Rule(_T.TABLE, _S.FIGURE, _maps)),
-    "explore": Rule(_T.LAST, _S.NOTEBOOK),
-    "explorer": Rule(_T.CASES, _S.FIGURE, _maps),
-    "provenance": Rule(_T.NONE, _S.OWN),
+    name: rule
+    for names, rule in {
+        "shard_cases near_duplicates_across check_imported": Rule(_T.NONE, _S.OWN),
+        "human_benchmark provenance": Rule(_T.NONE, _S.OWN),
+        "acquire index_cases": Rule(_T.CASES, _S.OWN, _images),
+        "prepare refer": Rule(_T.CASES, _S.OWN, _images_of_shard),
+        "fit_lung_model": Rule(_T.MODEL, _S.NETWORK, _lungs),
+        "measure_lung_model": Rule(_T.CASES, _S.NETWORK, _lungs_tested),
+        "check_classifier import_classifier": Rule(_T.ONCE, _S.NETWORK, kind=_network),
+        "train": Rule(_T.MODEL, _S.NETWORK, _trained, _network),
+        "predict": Rule(_T.MODEL, _S.NETWORK, _predicted, _network),
+        "name_outputs": Rule(_T.ONCE, _S.OWN),
+        "fit": Rule(_T.MODEL, _S.NETWORK, _fitted, _explainer),
+        "explain": Rule(_T.MODEL, _S.NETWORK, _maps_of_shard, _explainer),
+        "explain_on_cpu explain_without_network": Rule(
+            _T.MODEL, _S.OWN, _maps_of_shard, _explainer
+        ),
+        "tune": Rule(_T.CASES, _S.OWN, _maps_of_val, _binarization),
+        "binarize score": Rule(_T.CASES, _S.OWN, _maps, _binarization),
+        "faithfulness hiding": Rule(_T.MODEL, _S.NETWORK, _judged, _network),
+        "sensitivity": Rule(_T.MODEL, _S.NETWORK, _sensitivity, _explainer),
+        "sanity": Rule(_T.MODEL, _S.NETWORK, _sanity, _explainer),
+        "repeatability": Rule(_T.CASES, _S.OWN, _judged),
+        "known_truth_accuracy": Rule(_T.CASES, _S.NETWORK, _images, _network),
+        "list_prepared sweep rank box_scores export_masks_png export_chexlocalize": _PER_MAP,
+        "lesions known_truth_scores stability_cases agreement_cases reader_pairs": _PER_MAP,
+        "reader_scores organ_masks organ_shares strata_cases": _PER_MAP,
+        "summarize compare without_twins ranks readers seeds layers boxes organs": _TABLE,
+        "stability threshold_curves mixed_model failure_model strata controls": _TABLE,
+        "agreement summarize_faithfulness compare_faithfulness summarize_sanity": _TABLE,
+        "summarize_repeatability known_truth evaluate verdict format_tables unit": _TABLE,
+        "summary_over_datasets study_page paper": Rule(_T.TABLE, _S.FIGURE, _maps),
+        "explore": Rule(_T.LAST, _S.NOTEBOOK),
+        "explorer": Rule(_T.CASES, _S.FIGURE, _maps),
+    }.items()
+    for name in names.split()
 }
+RULES |= {f"figure_{name}": Rule(_T.TABLE, _S.FIGURE, _maps) for name in FIGURES}
+RULES |= {f"figure_{name}": Rule(_T.SOME, _S.FIGURE) for name in WITH_IMAGES}
 
 
 def step_of(study: CountedStudy, job: Job) -> str:

@@ -66,7 +66,6 @@ class Trials:
     """Trials of all kinds of jobs in a plan.
 
     Attributes:
-        timings: results of the trials.
         quickest: kind of start → its shortest trial.
         took: kind of job → CPU seconds of the longest part of its last trial.
     """
@@ -174,9 +173,6 @@ class Trials:
     ) -> float | None:
         """Run the parts of a job, and store their results.
 
-        Args:
-            few: compute in small batches.
-
         Returns:
             CPU seconds of the longest part; None if any part failed.
         """
@@ -191,7 +187,7 @@ class Trials:
                 if name not in self.quickest or measured.cpu < self.quickest[name][0].cpu:
                     self.quickest[name] = measured, job, root, part
                 times = part.times
-                if self._is_fitted(job):
+                if job.rule in MAKING and method_of(self.study.explainer(job).method).fitted:
                     maps = root / job.outputs[0]
                     more = size_of_distinct(maps) - maps.stat().st_size
                     measured = replace(measured, size=measured.size + more)
@@ -210,10 +206,6 @@ class Trials:
             # Only maps need more space for more cases; other files of networks do not.
             size = 0 if job.rule in MAKING else max((m.size for _, m in points), default=0)
             points.append((0, Measured(0, 0, size)))
-
-    def _is_fitted(self, job: Job) -> bool:
-        """Check whether a job's explainer was fitted to the training masks."""
-        return job.rule in MAKING and method_of(self.study.explainer(job).method).fitted
 
     def _walk(
         self, jobs: Iterable[Job], root: Path, run: Callable[[Job], bool], other: Path | None = None
@@ -366,11 +358,7 @@ class Trials:
         self._walk(jobs, more, run, tables)
 
     def _growing(self, jobs: list[Job], counts: Counts) -> set[Kind]:
-        """Find the kinds of statistics to time on more cases.
-
-        Args:
-            counts: counts of the miniature in which they were timed.
-        """
+        """Find the kinds of statistics to time on more cases than `counts`, those of the trial."""
         least, found = NEGLIGIBLE * self._total(), set()
         alike: dict[Kind, list[Job]] = defaultdict(list)
         for job in jobs:

@@ -21,7 +21,6 @@ class Cost:
     """Cost of a job or a step.
 
     Attributes:
-        jobs: number of jobs.
         wall: wall-clock seconds, with the jobs one after the other.
         cpu: processor seconds.
         size: bytes on disk.

@@ -124,11 +124,7 @@ def run_cold(job: Job, root: Path, changes: dict[str, Any], pickled: Path) -> Me
 
 
 def time_notebook(folder: Path) -> tuple[float, float]:
-    """Time the start of a notebook, by executing an empty one.
-
-    Returns:
-        (wall, cpu) seconds.
-    """
+    """Time the start of a notebook, by executing an empty one: (wall, cpu) seconds."""
     notebook = folder / "empty.ipynb"
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     source = f"import sys; sys.path.insert(0, {str(SCRIPTS)!r}); import fidelity.figures.gallery"

@@ -38,7 +38,6 @@ def parts_to_try(
 
     Args:
         units: units of work of the whole job in the miniature.
-        counts: counts of the miniature.
         epochs: number of epochs to train, or of samples to draw.
         batch: images per batch; None for the config's number.
     """

@@ -1,7 +1,5 @@
 """Draw one image, one explainer's map over it, and the mask from the map."""
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
@@ -15,32 +13,16 @@ from fidelity.figures.shared.drawn import (
     show_boxes,
     show_mask,
 )
-from fidelity.masks.boxes import FloatBox
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import counted, value_of
+from fidelity.tools.one_image.explain import Answer, Explained
 
 SHOWN = 28
 
 
-def draw(
-    image: np.ndarray,
-    heat: np.ndarray,
-    mask: np.ndarray,
-    title: str,
-    rule: str,
-    boxes: np.ndarray | None = None,
-    reference: Sequence[FloatBox] = (),
-) -> Figure:
-    """Draw image, map and mask next to each other.
-
-    Args:
-        image: uint8 (H, W).
-        heat: (H, W) in [0, 1].
-        mask: bool (H, W).
-        title: text with class and probability, explainer and image.
-        rule: description of how the mask was computed.
-        boxes: (k, 4), boxes of the map as for box scores; None if no boxes are scored.
-    """
+def draw(found: Explained, answer: Answer) -> Figure:
+    """Draw image, map and mask next to each other; the title names class, explainer and image."""
+    image, heat, mask, boxes = found.image, answer.heat, answer.mask, answer.boxes
     aspect = image.shape[0] / image.shape[1]
     height = float(np.clip(2.15 * aspect, 1.2, 6.0)) + 1.15
     fig, axes = style.figure(1, 3, height=height)
@@ -56,7 +38,7 @@ def draw(
     show_mask(masked, mask)
     plain.set_title("Image")
     mapped.set_title("Saliency map")
-    masked.set_title(style.wrapped(f"Mask: {rule}", 32), fontsize=8.5)
+    masked.set_title(style.wrapped(f"Mask: {answer.rule}", 32), fontsize=8.5)
     if not heat.any():
         mapped.set_xlabel("no positive saliency", fontsize=8)
     drawn = "area" if is_speckled(mask) else "contour"
@@ -64,24 +46,18 @@ def draw(
     if boxes is not None:
         show_boxes(masked, boxes, PREDICTED, "--")
         told.append(f"dashed: {counted(len(boxes), 'box', 'boxes')} of the map")
-    if reference:
+    if found.reference:
         for axis in (plain, masked):
-            show_boxes(axis, reference, REFERENCE)
-        plain.set_xlabel(
-            f"blue: {counted(len(reference), 'reference box', 'reference boxes')}", fontsize=8
-        )
+            show_boxes(axis, found.reference, REFERENCE)
+        number = counted(len(found.reference), "reference box", "reference boxes")
+        plain.set_xlabel(f"blue: {number}", fontsize=8)
     masked.set_xlabel(style.wrapped("; ".join(told), 34), fontsize=8)
     mappable = ScalarMappable(cmap=HEAT)
     mappable.set_clim(0, 1)
     bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.4, aspect=40, pad=0.02)
     bar.set_label("Normalised saliency")
-    fig.suptitle(title, fontsize=9.5)
+    names = found.target, explainer_title(answer.explainer), found.name
+    target, explainer, name = (style.short(text, SHOWN) for text in names)
+    probability = value_of("probability", found.probabilities[found.target])
+    fig.suptitle(f"{target} (probability {probability})  ·  {explainer}  ·  {name}", fontsize=9.5)
     return fig
-
-
-def title_of(name: str, explainer: str, target: str, probability: float) -> str:
-    """Return the title of the figure: class, probability, explainer, image."""
-    return (
-        f"{style.short(target, SHOWN)} (probability {value_of('probability', probability)})  ·  "
-        f"{style.short(explainer_title(explainer), SHOWN)}  ·  {style.short(name, SHOWN)}"
-    )

@@ -92,15 +92,12 @@ def expose(
     contrast: float,
     rng: np.random.Generator,
 ) -> np.ndarray:
-    """Take one X-ray of a patient in a pose.
+    """Take one X-ray of a patient in a pose: (size, size) uint8, grey, bright is dense.
 
     Args:
         opacity: (size, size) lesion opacity, 0..1.
         contrast: factor on the opacity; 0 shows no lesion.
         rng: random stream of the quantum noise, independent of all others.
-
-    Returns:
-        (size, size) uint8 grey image; bright is dense.
     """
     lesion = np.clip(contrast * opacity, 0, 1)
     total = _attenuation(anatomy, frame, grid, lesion)

@@ -27,19 +27,6 @@ explorer.measure = (() => {
     return { tp, fp: counts.outside[k + 1], fn: counts.inside[0] - tp };
   }
 
-  function confusion(mask, reference) {
-    let tp = 0;
-    let fp = 0;
-    let fn = 0;
-    for (let i = 0; i < mask.length; i += 1) {
-      if (mask[i]) {
-        if (reference[i]) tp += 1;
-        else fp += 1;
-      } else if (reference[i]) fn += 1;
-    }
-    return { tp, fp, fn };
-  }
-
   // IoU, Dice, precision and recall; `empty` gives their values for masks without pixels.
   function shares({ tp, fp, fn }, empty) {
     const noReference = tp + fn === 0;
@@ -57,5 +44,5 @@ explorer.measure = (() => {
     };
   }
 
-  return { above, counted, confusionAt, confusion, shares };
+  return { above, counted, confusionAt, shares };
 })();
