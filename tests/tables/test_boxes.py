@@ -2,6 +2,7 @@
 
 from typing import get_args
 
+import pandas as pd
 import pytest
 
 from fidelity.analysis.box_metrics import select_sets
@@ -56,6 +57,16 @@ def test_differences_are_of_pairs_with_an_explainer(tables):
     (row,) = tables["differences"].rows
     assert row[1:3] == ["right", "wrong"]
     assert row[3].startswith("1.000 [")
+
+
+def test_false_positives_of_pooled_classes_are_told_to_be_per_class(tmp_path, tables):
+    told = "false positives (FP) per image are counted per image and class"
+    each_class = _tables(tmp_path)
+    pooled = [pd.concat([table, table.assign(**{"class": "all"})]) for table in each_class]
+    found = box_tables(*pooled, STATISTICS, FAMILIES, "image")
+    with_it = {table.name.removeprefix("boxes-") for table in found if told in str(table.notes)}
+    assert with_it == {"boxes", "sensitivity", "false-positives", "differences"}
+    assert not any(told in str(table.notes) for table in tables.values())
 
 
 def test_a_missing_threshold_is_told(tmp_path):

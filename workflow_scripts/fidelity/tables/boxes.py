@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from fidelity.analysis.localization import keep_test_split, pooled_classes
+from fidelity.analysis.localization import ALL_CLASSES, keep_test_split, pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.metrics.boxes.protocols import title_of
 from fidelity.presentation import titles
@@ -119,6 +119,7 @@ def _told(block: pd.DataFrame, statistics: Mapping[str, Any], part: str) -> dict
         **facts_of(block),
         "part": part,
         "meaning": explained(block["protocol"].unique())[0],
+        "pooled": (block["class"] == ALL_CLASSES).any(),
         "from_masks": block["reference"].iloc[0] == "mask",
         "interval": confidence(statistics),
         "statistics": statistics,
