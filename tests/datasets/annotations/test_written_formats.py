@@ -329,6 +329,16 @@ def test_folders_of_splits_and_notes_as_roboflow_exports_them(tmp_path, source):
     assert found == {f"{f}{n}": split for f, split in folders.items() for n in range(4)}
 
 
+def test_the_case_of_the_ending_does_not_matter_in_yolo(tmp_path):
+    for folder, file in (("images", "a.png"), ("labels", "a.TXT")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / file).write_text("0 .5 .5 .2 .2\n")
+    keys = {"source": "yolo", "root": str(tmp_path), "annotated_classes": ["Mass"]}
+    settings = Dataset.chosen({**keys, "names": ["Mass"]})
+    (case,) = yolo.find_cases(tmp_path, settings)
+    assert (case.case, case.image) == ("a", "images/a.png")
+
+
 def test_an_entity_bomb_is_refused(tmp_path):
     path = tmp_path / "x.xml"
     path.write_text('<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>')

@@ -70,7 +70,7 @@ def tables(root: Path, settings: Yolo) -> list[Path]:
 def _image_of(text: str) -> str:
     """Return the image path of a text file: in the folder `images` beside `labels`, any format."""
     folders = ["images" if part == "labels" else part for part in text.split("/")]
-    return "/".join(folders).removesuffix(".txt") + ".png"
+    return "/".join(folders).rpartition(".")[0] + ".png"
 
 
 def _annotation_files(root: Path) -> list[str]:
