@@ -260,6 +260,16 @@ def test_every_config_has_its_targets(path):
     assert all(paths.is_result(path) and "{" not in path for path in found)
 
 
+def test_a_re_analysis_looks_for_no_imported_maps():
+    """Units hold no maps, and their folder may be on another machine."""
+    explainers = {"mine": {"method": "imported", "folder": "gone", "pattern": "{case}.npy"}}
+    keys = {name: CONFIG[name] for name in ("datasets", "classifiers")}
+    config = settings.load({**keys, "explainers": explainers}, check_files=False)
+    of_units = Study(config, {"datasets": ["a"], "units": ["none"]})
+    maps = job(explainer="mine", classifier="none")
+    assert JobSettings(of_units).explainer(maps)["folder"] == "gone"
+
+
 def test_nothing_heavy_is_imported():
     """Snakemake creates a study whenever it parses; on a cluster, that is once per job."""
     code = (

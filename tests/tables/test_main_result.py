@@ -171,3 +171,13 @@ def test_empty_predictions_are_counted_in_a_note(scored):
     count = int((block["empty_prediction"] & ~block["empty_reference"]).sum())
     assert count
     assert any(f"lime ({count} of " in note for note in table.notes)
+
+
+@pytest.mark.parametrize(("fewer", "told"), [(0, "12 patients]"), (3, "9 to 12 patients]")])
+def test_a_reader_who_read_only_some_patients_changes_the_number_told(scored, fewer, told):
+    means, comparisons = summarize(scored, STATISTICS, 1), compare(scored, STATISTICS, 1)
+    means["n_patients"] = 12 - fewer * (means["explainer"] == "unet")
+    settings = {"statistics": STATISTICS, "families": FAMILIES, "bases": {}}
+    of_patients = comparisons.assign(unit_of_analysis="patient")
+    results = Results(means, of_patients, NO_SEEDS, None, {}, settings)
+    assert f"resamples of {told}" in str(main_tables(results)[0].notes)

@@ -703,7 +703,7 @@ def test_classes_with_another_order_are_named(other):
 def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     explainers = [
         localized("lime", n_empty_prediction=3, n_undefined=1, n_empty_reference=2),
-        localized("gradcam"),
+        localized("gradcam", n_empty_reference=2),
     ]
     rows = [compared("lime", "gradcam", "a_higher", unit_of_analysis="image", n_patients=60)]
     families = {"lime": "perturbation", "gradcam": "cam"}
@@ -731,6 +731,17 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     assert "The means of lime 0.031 and gradcam 0.020 are below the margin of ±0.05" in said
     few = chapter_of([compared("lime", "gradcam", "none_shown", n_patients=4)], families)
     assert "hardly any test can reach significance" in " ".join(texts(few, "What do"))
+
+
+def test_empty_references_of_a_second_reader_are_counted_apart():
+    """A reader is scored against the other readers, who found nothing in further cases."""
+    explainers = [localized("lime", n_empty_reference=4), localized("gradcam", n_empty_reference=4)]
+    explainers.append(localized("reader", n_empty_reference=7))
+    families = {"lime": "perturbation", "gradcam": "cam", "reader": "ceiling"}
+    chapter = chapter_of([compared("lime", "gradcam", "a_higher")], families, explainers=explainers)
+    assert "4 cases with an empty reference mask are not part of the means (reader: 7)." in texts(
+        chapter, "What do"
+    )
 
 
 def test_a_classifier_that_only_names_the_commonest_class_is_weak():

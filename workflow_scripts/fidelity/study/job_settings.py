@@ -264,7 +264,8 @@ class JobSettings:
     def explainer(self, w: Any) -> dict[str, Any]:
         """Return what decides an explainer's maps, including plugin files and listings of maps."""
         found = self.study.explainer_for(w.explainer, getattr(w, "classifier", NONE))
-        if found.method != "imported":
+        # A re-analysis has no maps, and runs no rule that reads them.
+        if found.method != "imported" or self.study.restored is not None:
             return self._with_plugins(without_family(found.model_dump()))
         maps = imported_paths.for_dataset(found, w.dataset)
         # Names, sizes and times of the maps, so that added, removed or changed maps are noticed.

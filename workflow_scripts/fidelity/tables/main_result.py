@@ -20,6 +20,7 @@ from fidelity.presentation import titles
 from fidelity.presentation.wording import (
     ABSENT,
     confidence,
+    counted,
     digits_of,
     listed,
     metric_title,
@@ -133,7 +134,7 @@ def _table(
         interval=confidence(statistics),
         statistics=statistics,
         unit=unit_note(results.unit),
-        patients=int(means["n_patients"].max()) if results.unit == "patient" else 0,
+        patients=_patients(means["n_patients"]) if results.unit == "patient" else "",
         pairs=bool(pairs),
         reference=titles.plain_title(reference),
         why=why,
@@ -149,6 +150,12 @@ def _table(
         nulls="baseline" in kinds,
         ceilings="ceiling" in kinds,
     )
+
+
+def _patients(counts: pd.Series) -> str:
+    """Write how many patients the methods have; a second reader may have read only some."""
+    fewest, most = int(counts.min()), int(counts.max())
+    return counted(most, "patient") if fewest == most else f"{fewest} to {most} patients"
 
 
 def _kind(explainer: str, families: Mapping[str, str]) -> str:

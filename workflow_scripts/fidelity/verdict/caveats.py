@@ -1,5 +1,6 @@
 """What the results depend on: unit, seeds, classifier, empty and failed cases, other metrics."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -356,9 +357,15 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
 
 
 def _empty_references(rows: pd.DataFrame) -> Iterator[Sentence]:
-    if len(rows) and (empty := int(rows["n_empty_reference"].max())):
-        yield note(
-            f"{counted(empty, 'case')} with an empty reference mask {'is' if empty == 1 else 'are'}"
-            " not part of the means.",
-            n_empty_reference=empty,
-        )
+    """Count the cases without a lesion; a second reader may have others than the explainers."""
+    counts = {str(name): int(count) for name, count in rows["n_empty_reference"].items()}
+    if not any(counts.values()):
+        return
+    empty = Counter(counts.values()).most_common(1)[0][0]
+    others = {name: count for name, count in counts.items() if count != empty}
+    apart = ", ".join(f"{explainer_title(name)}: {count}" for name, count in others.items())
+    yield note(
+        f"{counted(empty, 'case')} with an empty reference mask {'is' if empty == 1 else 'are'}"
+        f" not part of the means{f' ({apart})' if apart else ''}.",
+        n_empty_reference=empty,
+    )
