@@ -260,6 +260,21 @@ def test_every_config_has_its_targets(path):
     assert all(paths.is_result(path) and "{" not in path for path in found)
 
 
+@pytest.mark.parametrize(
+    ("keys", "boxed"),
+    [
+        ({}, {}),
+        ({"boxes": "boxes.csv"}, {"x": "references"}),
+        ({"boxes": "boxes.csv", "boxes_from": "masks"}, {"x": "masks"}),
+    ],
+)
+def test_a_table_with_a_file_of_boxes_gets_box_scores(keys, boxed):
+    table = {"source": "table", "root": ".", "table": "a.csv", "annotated_classes": ["A"], **keys}
+    raw = {"datasets": {"x": table}, "explainers": {"lung": {"method": "lung_mask"}}}
+    config = settings.load(raw | {"classifiers": CONFIG["classifiers"]}, check_files=False)
+    assert Study(config).boxed == boxed
+
+
 def test_a_re_analysis_looks_for_no_imported_maps():
     """Units hold no maps, and their folder may be on another machine."""
     explainers = {"mine": {"method": "imported", "folder": "gone", "pattern": "{case}.npy"}}

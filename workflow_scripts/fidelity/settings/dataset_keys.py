@@ -173,8 +173,8 @@ class Dataset(Entry):
     explained and scored. Needed to measure false alarms."""
     boxes_from: Literal["references", "masks"] | None = None
     """Reference boxes of the box scores. `references` = the boxes that readers drew; `masks` =
-    rectangles around the connected parts of each mask. null = `references` if the source has boxes;
-    otherwise no box scores."""
+    rectangles around the connected parts of each mask. null = `references` if the source has boxes
+    (a table: if its key `boxes` is set); otherwise no box scores."""
     readers: Annotated[dict[str, str], Field(exclude_if=is_empty)] = {}
     """Masks of further readers: {name: folder}, with folders relative to root. Each contains one
     folder per annotated class. With a single class, it may contain the masks directly. A mask has

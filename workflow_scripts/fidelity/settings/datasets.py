@@ -151,6 +151,11 @@ class Table(Dataset):
     or x, y, width, height in pixels; optional: reader. null = no such file (boxes may also be cells
     of the table)."""
 
+    @property
+    def has_boxes(self) -> bool:
+        """Whether the config names a file of boxes; cells of the table are read only later."""
+        return self.boxes is not None
+
 
 class Tables(Section):
     """CSV files of labels, relative to root; null = found by name (train.csv, valid.csv,
