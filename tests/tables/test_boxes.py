@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 
 from fidelity.analysis.box_metrics import select_sets
+from fidelity.analysis.columns.boxes import BOX_COMPARISONS, BOXES
 from fidelity.metrics.boxes.protocols import TITLES, title_of
 from fidelity.presentation.protocols import MEANINGS
 from fidelity.settings.statistics import Boxes, BoxProtocol
@@ -57,6 +58,18 @@ def test_differences_are_of_pairs_with_an_explainer(tables):
     (row,) = tables["differences"].rows
     assert row[1:3] == ["right", "wrong"]
     assert row[3].startswith("1.000 [")
+
+
+def test_there_may_be_no_pair_and_no_value(tmp_path):
+    """The files are read again, because an empty column of a CSV file has no text."""
+    values, comparisons = _tables(tmp_path)
+    for name, table in {"v": values[:0], "c": comparisons[:0]}.items():
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    no_values, no_pairs = BOXES.read(tmp_path / "v.csv"), BOX_COMPARISONS.read(tmp_path / "c.csv")
+    whole = box_tables(values, comparisons, STATISTICS, FAMILIES, "image")
+    alone = box_tables(values, no_pairs, STATISTICS, FAMILIES, "image")
+    assert [table.name for table in alone] == [table.name for table in whole[:-1]]
+    assert box_tables(no_values, no_pairs, STATISTICS, FAMILIES, "image") == []
 
 
 def test_false_positives_of_pooled_classes_are_told_to_be_per_class(tmp_path, tables):

@@ -59,6 +59,9 @@ def box_tables(
         for part, (name, beginnings) in PARTS[protocol].items():
             rows = block[block["metric"].str.startswith(beginnings)]
             tables.append(_values(rows, part, name, statistics, families, unit))
+    # There is no pair with one explainer, or if no scored class has boxes.
+    if comparisons.empty:
+        return tables
     pairs = pooled_classes(keep_test_split(comparisons))
     pairs = pairs[pairs["metric"].str.startswith(PARTS["default"]["boxes"][1])]
     pairs = pairs[(pairs["protocol"] == "default")]
