@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 import yaml
@@ -388,6 +389,18 @@ def test_the_family_of_a_plugin_is_its_entry_s_or_its_file_s(demo, tmp_path):
     del demo["explainers"]["x"]["family"]
     with pytest.raises(InputError, match=r"mine\.py.*family.*'cams'.*'cam'"):
         family(f"family = 'cams'\n{code}")
+
+
+def test_a_function_that_two_plugins_define_is_refused(demo, tmp_path):
+    """Only that of the first file would run."""
+    demo["plugins"] = [str(tmp_path / name) for name in ("a.py", "b.py")]
+    for path in demo["plugins"]:
+        Path(path).write_text("def mine(*args):\n    pass\n\ndef other():\n    pass\n")
+    demo["explainers"]["x"] = {"method": "plugin:mine"}
+    with pytest.raises(InputError, match=r"explainers\.x\.method.*several.*a\.py, .*b\.py"):
+        settings.load(demo)
+    Path(demo["plugins"][1]).write_text("def other():\n    pass\n")
+    settings.load(demo)
 
 
 def test_plugins_that_another_explainer_runs_are_looked_for(demo, tmp_path):

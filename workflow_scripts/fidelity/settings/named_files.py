@@ -47,6 +47,13 @@ def check_files(config: Config) -> None:
                 field=field,
                 remedy=suggestion(function, functions, "Functions there"),
             )
+        if function != value and len(functions[function]) > 1:
+            raise InputError(
+                f"several files under 'plugins' define {function!r}:"
+                f" {', '.join(functions[function])}",
+                field=field,
+                remedy="Rename the function in all files but one",
+            )
 
 
 def _check_dataset(key: str, config: Config) -> None:
@@ -161,9 +168,9 @@ def _check_second_masks(path: str, table: Path, dataset: Table, config: Config) 
             )
 
 
-def _plugin_functions(paths: list[str]) -> list[str]:
-    """List the functions of plugin files by parsing the files, without running them."""
-    functions: list[str] = []
+def _plugin_functions(paths: list[str]) -> dict[str, list[str]]:
+    """Map the functions of plugin files to their files, by parsing them, without running them."""
+    functions: dict[str, list[str]] = {}
     for path in paths:
         _check_file(path, "plugins", "Give its path relative to the folder you start from")
         try:
@@ -175,5 +182,6 @@ def _plugin_functions(paths: list[str]) -> list[str]:
                 field="plugins",
                 remedy="Correct the Python code in this line",
             ) from error
-        functions += [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+        for name in {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}:
+            functions.setdefault(name, []).append(path)
     return functions
