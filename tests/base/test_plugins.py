@@ -3,7 +3,7 @@
 import pytest
 
 from fidelity.base.errors import InputError
-from fidelity.base.plugins import defining_file, load_plugin_function
+from fidelity.base.plugins import files_for, load_plugin_function
 from fidelity.digests.code import file_digest
 
 
@@ -75,8 +75,9 @@ def test_the_digest_does_not_depend_on_where_imported_files_are(plugin, tmp_path
 def test_the_first_file_that_defines_a_function(plugin, tmp_path):
     one, two = tmp_path / "one.py", plugin("")
     one.write_text("from maps import maps")
-    assert defining_file("plugin:maps", [str(one), str(two)]) == str(two)
-    assert defining_file("plugin:nothing", [str(one), str(two)]) is None
+    assert files_for("plugin:maps", [str(one), str(two)]) == [str(two)]
+    assert files_for("plugin:nothing", [str(one), str(two)]) == [str(one), str(two)]
+    assert files_for("maps", [str(two)]) == []
 
 
 def test_an_import_of_a_file_next_to_the_plugin_is_explained(plugin, tmp_path):

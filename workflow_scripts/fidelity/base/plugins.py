@@ -87,17 +87,25 @@ def _import_remedy(path: Path, error: Exception) -> str:
     return "Correct the code of the plugin, or install the package that it imports"
 
 
-def defining_file(name: str, paths: Sequence[str]) -> str | None:
-    """Return the first plugin file that defines `plugin:<function>`; None if no file does.
+def files_for(name: str, paths: Sequence[str]) -> list[str]:
+    """Choose the plugin file that defines a function, without running any file.
 
-    The files are parsed, not run.
+    Other plugin files do not count: a changed explainer must not train a network again.
+
+    Args:
+        name: "plugin:<function>", or the name of a method or architecture of the project.
+
+    Returns:
+        The first file that defines the function; all files if none does; none for other names.
     """
+    if not name.startswith(PREFIX):
+        return []
     function = name.removeprefix(PREFIX)
     for path in paths:
         body = ast.parse(Path(path).read_text(encoding="utf-8")).body
         if any(isinstance(node, ast.FunctionDef) and node.name == function for node in body):
-            return path
-    return None
+            return [path]
+    return list(paths)
 
 
 def own_modules(path: Path, folders: Sequence[Path]) -> set[Path]:

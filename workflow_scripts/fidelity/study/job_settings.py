@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.files import content_hash
-from fidelity.base.plugins import PREFIX, defining_file
+from fidelity.base.plugins import PREFIX, files_for
 from fidelity.datasets.acquisition import listing
 from fidelity.datasets.splits import SPLITS
 from fidelity.digests import code as digests
@@ -247,14 +247,8 @@ class JobSettings:
         return {key: entry.layer for key, entry in nested.items() if hasattr(entry, "layer")}
 
     def plugins(self, name: str) -> dict[str, str]:
-        """Return {file: digest} of the plugin file that defines a function; otherwise empty.
-
-        Other plugin files do not count: a changed explainer does not train a classifier again.
-        """
-        if not name.startswith(PREFIX):
-            return {}
-        file = defining_file(name, list(self.all_plugins))
-        return self.all_plugins if file is None else {file: self.all_plugins[file]}
+        """Return {plugin file: digest} if the name is that of a plugin; see `files_for`."""
+        return {file: self.all_plugins[file] for file in files_for(name, list(self.all_plugins))}
 
     @cached_property
     def all_plugins(self) -> dict[str, str]:
