@@ -167,3 +167,15 @@ def test_values_outside_float32_are_refused(explain, scale):
     """They would be stored as infinity or 0."""
     with pytest.raises(ValueError, match="float32 cannot hold"):
         explain("good", scale=scale)
+
+
+def test_a_network_without_a_gradient_can_be_explained_without_one():
+    class InPlace(nn.Sequential):
+        def forward(self, x):
+            return super().forward(x.sub_(0.5))
+
+    network = InPlace(nn.Flatten(), nn.Linear(64, 2))
+    classifier = Classifier(network, "plugin:x", ("A", "B"), "softmax", 1, (0.5,), (0.25,), 8)
+    (before,) = plugin.response_of(classifier)
+    network[1].register_forward_hook(lambda module, given, found: found * 0.9)
+    np.testing.assert_allclose(plugin.response_of(classifier)[0], 0.9 * before)

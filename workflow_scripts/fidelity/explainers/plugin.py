@@ -93,15 +93,17 @@ def response_of(classifier: "Classifier") -> tuple[torch.Tensor, ...]:
     """Compute the logits of an image of noise and, if there is one, their gradient at the image."""
     side = classifier.image_size
     noise = np.random.default_rng(0).integers(0, 256, (1, side, side), np.uint8)
-    with torch.enable_grad():
-        image = classifier.preprocess(noise).requires_grad_()
-        logits = classifier(image)
-        if not logits.requires_grad:
-            return (logits,)
-        # Unequal weights: the sum of probabilities is constant.
-        scale = torch.arange(1, logits.shape[1] + 1).to(logits)
-        (gradient,) = torch.autograd.grad((logits * scale).sum(), image, allow_unused=True)
-    return (logits.detach(),) if gradient is None else (logits.detach(), gradient)
+    try:
+        with torch.enable_grad():
+            image = classifier.preprocess(noise).requires_grad_()
+            logits = classifier(image)
+            # Unequal weights: the sum of probabilities is constant.
+            scale = torch.arange(1, logits.shape[1] + 1).to(logits)
+            (gradient,) = torch.autograd.grad((logits * scale).sum(), image)
+        return logits.detach(), gradient
+    except RuntimeError:  # there is no gradient; functions that need none can still be used
+        with torch.no_grad():
+            return (classifier(classifier.preprocess(noise)),)
 
 
 def _are_close(found: tuple[torch.Tensor, ...], before: tuple[torch.Tensor, ...]) -> bool:
