@@ -47,6 +47,8 @@ def main(
     from fidelity.settings.datasets import Dataset
 
     architecture = settings.architecture
+    with under(f"classifiers.{name}"):
+        check.check_statistics(architecture, plugins)
     try:
         with under(f"classifiers.{name}", check.FIELDS):
             if loaded:

@@ -12,7 +12,7 @@ from fidelity.base.formulas import guard
 from fidelity.base.job_log import run_job
 from fidelity.datasets.cases import Case, read_cases
 from fidelity.explainers.imported import is_squeezed, is_there, read_saliency
-from fidelity.maps.imported_files import masks_in
+from fidelity.maps.imported_files import arrays_in, masks_in
 from fidelity.maps.imported_paths import FIELD, format_of, location, pattern_of
 from fidelity.masks.coco import ONLY
 from fidelity.settings.explainers import Imported
@@ -47,7 +47,8 @@ def main(
         if case.split in splits:
             for cls in annotated:
                 if cls in case.annotated:  # the explained classes; a reference may have no label
-                    rows.append(_look(case, cls, settings, problems, maps, squeezed))
+                    others = {str(settings.classes.get(c, c)) for c in annotated if c != cls}
+                    rows.append(_look(case, cls, others, settings, problems, maps, squeezed))
     found = sum(row[-1] for row in rows)
     if problems:
         shown = "; ".join(str(problem) for problem in problems[:SHOWN])
@@ -155,6 +156,7 @@ def _tell_odd_values(maps: Mapping[str, tuple[float, float, str]], settings: Imp
 def _look(
     case: Case,
     cls: str,
+    others: Collection[str],
     settings: Imported,
     problems: list[InputError],
     maps: dict[str, tuple[float, float, str]],
@@ -163,7 +165,7 @@ def _look(
     """Read one map; append errors to `problems`.
 
     For a map that is not a mask, store its minimum, maximum and hash in `maps`. If it is square and
-    its image is not, append its path to `squeezed`.
+    its image is not, append its path to `squeezed`. `others` are the names of the other classes.
     """
     path, found = "", False
     try:
@@ -172,6 +174,8 @@ def _look(
         if found or settings.missing == "error":
             size = (case.height, case.width)
             read = read_saliency(case.case, cls, size, (0, 0, *size), settings)
+            if format_of(settings) == "npz":
+                _check_array(path, str(settings.classes.get(cls, cls)), others)
             if is_squeezed(read.values.shape, size):
                 squeezed.append(str(path))
             if read.kind != "binary":
@@ -181,6 +185,22 @@ def _look(
     except InputError as error:
         problems.append(error)
     return case.case, cls, str(path), int(found)
+
+
+def _check_array(path: Path, name: str, others: Collection[str]) -> None:
+    """Refuse an npz file whose only array is that of another class.
+
+    Raises:
+        InputError: it is.
+    """
+    names = arrays_in(path)
+    if name not in names and others.intersection(names):
+        raise InputError(
+            f"has no array {name!r}; its only array {names[0]!r} is of another class",
+            file=path,
+            field=name,
+            remedy="Add the array, or set the pattern to one file per class and missing: skip",
+        )
 
 
 if __name__ == "__main__":

@@ -100,8 +100,9 @@ def test_a_plugin_that_goes_past_the_wrapper_counts(classifier, tmp_path):
     )
     settings = Plugin(method="plugin:twice")
     context = Context(classifier, 4, 1, "plugin:twice", plugins=[str(tmp_path / "mine.py")])
+    explain = plugin.make(context, settings)
     with counting.counted() as passes:
-        plugin.make(context, settings)([_task(_images(1)[0])])
+        explain([_task(_images(1)[0])])
     assert (passes.forward, passes.backward) == (2, 2)
 
 

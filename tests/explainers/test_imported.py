@@ -539,3 +539,19 @@ def test_the_only_category_of_a_file_is_not_that_of_several_classes(checked, tmp
     checked(
         entry.model_copy(update={"classes": {"a": 7, "b": 8}}), ("c", "test"), annotated=("a", "b")
     )
+
+
+def test_the_only_array_of_a_file_is_not_that_of_another_class(checked, tmp_path):
+    """It would be scored as the map of the class whose array is missing."""
+    entry = _entry(folder=str(tmp_path), pattern="{case}.npz")
+    np.savez(tmp_path / "c.npz", b=_ramp())
+    checked(entry, ("c", "test"))  # the file's only array, whatever its name
+    with pytest.raises(InputError, match=r"no array 'a'; its only array 'b' is of another class"):
+        checked(entry, ("c", "test"), annotated=("a", "b"))
+    np.savez(tmp_path / "c.npz", Lesion=_ramp())
+    checked(entry, ("c", "test"), annotated=("a", "b"))
+    renamed = entry.model_copy(update={"classes": {"b": "Lesion"}})
+    with pytest.raises(InputError, match=r"no array 'a'; its only array 'Lesion'"):
+        checked(renamed, ("c", "test"), annotated=("a", "b"))
+    np.savez(tmp_path / "c.npz", a=_ramp(), Lesion=_ramp()[::-1])
+    checked(renamed, ("c", "test"), annotated=("a", "b"))

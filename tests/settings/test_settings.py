@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 from datetime import date
+from pathlib import Path
 
 import pytest
 import yaml
@@ -323,7 +324,7 @@ def test_missing_data_root_is_named(demo):
 
 def test_plugins_are_read_not_run(demo, tmp_path):
     file = tmp_path / "mine.py"
-    file.write_text("raise SystemExit('ran')\n\ndef mine(*args):\n    pass\n")
+    file.write_text("raise SystemExit('ran')\n\ndef mine(*args, a):\n    pass\n")
     demo["plugins"] = [str(file)]
     demo["explainers"]["x"] = {"method": "plugin:mine", "params": {"a": 1}}
     assert settings.load(demo).model_dump()["explainers"]["x"]["params"] == {"a": 1}
@@ -388,6 +389,49 @@ def test_the_family_of_a_plugin_is_its_entry_s_or_its_file_s(demo, tmp_path):
     del demo["explainers"]["x"]["family"]
     with pytest.raises(InputError, match=r"mine\.py.*family.*'cams'.*'cam'"):
         family(f"family = 'cams'\n{code}")
+
+
+def test_a_function_that_two_plugins_define_is_refused(demo, tmp_path):
+    """Only that of the first file would run."""
+    demo["plugins"] = [str(tmp_path / name) for name in ("a.py", "b.py")]
+    for path in demo["plugins"]:
+        Path(path).write_text("def mine(*args):\n    pass\n\ndef other():\n    pass\n")
+    demo["explainers"]["x"] = {"method": "plugin:mine"}
+    with pytest.raises(InputError, match=r"explainers\.x\.method.*several.*a\.py, .*b\.py"):
+        settings.load(demo)
+    Path(demo["plugins"][1]).write_text("def other():\n    pass\n")
+    settings.load(demo)
+
+
+@pytest.mark.parametrize(
+    ("given", "params", "message"),
+    [
+        ("classifier, image, target, seed, power=1", {}, None),
+        ("model, x, y, s, *, power", {"power": 2}, None),
+        ("*args, **kwargs", {"anything": 1}, None),
+        ("classifier, *args", {}, None),
+        ("classifier, image, target", {}, r"x\.method.*takes 3 of the 4 arguments"),
+        ("classifier, image, target, seed, power=1", {"powr": 2}, r"x\.params.*'powr'.*'power'"),
+        ("classifier, image, target, seed, power=1", {"seed": 2}, r"x\.params.*'seed'"),
+        ("classifier, image, target, seed, *, power", {}, r"x\.params.*needs.*'power'"),
+        ("classifier, image, target, seed, power", {}, r"x\.params.*needs.*'power'"),
+    ],
+)
+def test_what_a_plugin_takes_is_checked_before_anything_runs(
+    demo, tmp_path, given, params, message
+):
+    """Otherwise the first map fails, after the training."""
+    file = tmp_path / "mine.py"
+    file.write_text(f"def mine({given}):\n    pass\n")
+    demo["plugins"] = [str(file)]
+    demo["explainers"]["x"] = {"method": "plugin:mine", "params": params}
+    if message is None:
+        settings.load(demo)
+        return
+    with pytest.raises(InputError, match=message):
+        settings.load(demo)
+    file.write_text(f"import functools\n@functools.cache\ndef mine({given}):\n    pass\n")
+    settings.load(demo)  # a decorator may change what it takes
 
 
 def test_plugins_that_another_explainer_runs_are_looked_for(demo, tmp_path):

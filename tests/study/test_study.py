@@ -11,6 +11,7 @@ import pytest
 from fidelity import settings
 from fidelity.datasets.acquisition import listing
 from fidelity.presentation.titles import display
+from fidelity.settings.explainers import plugins_of
 from fidelity.settings.reading import load_file
 from fidelity.study import paths, targets
 from fidelity.study.job_files import JobFiles
@@ -327,3 +328,30 @@ def test_weights_that_are_replaced_by_an_older_file_are_noticed(tmp_path, monkey
     file.write_bytes(b"other")
     os.utime(file, (1e9, 1e9))
     assert all(old != new for old, new in zip(before, found(), strict=True))
+
+
+def test_a_plugin_file_counts_only_for_jobs_that_use_a_function_of_it(tmp_path):
+    """A changed explainer must not train a network again that another file defines."""
+    nets, maps = tmp_path / "nets.py", tmp_path / "maps.py"
+    nets.write_text("def net(outputs):\n    pass\n")
+    maps.write_text("def own(*args):\n    pass\n")
+    config = json.loads(json.dumps(CONFIG))
+    config["plugins"] = [str(maps), str(nets)]
+    config["classifiers"]["mine"] = {"architecture": "plugin:net"}
+    config["explainers"] = {
+        "own": {"method": "plugin:own"},
+        "noise": {"method": "random_weights", "of": {"method": "plugin:own"}},
+        "lime": {"method": "lime"},
+    }
+    del config["explain"]["targets"], config["binarizations"]["each"], config["sanity"]
+    del config["faithfulness"]
+    jobs = JobSettings(Study(settings.load(config)))
+    used = {
+        name: [list(jobs.classifier_plugins(SimpleNamespace(classifier=name)))]
+        for name in ("mine", "net", "none")
+    }
+    assert used == {"mine": [[str(nets)]], "net": [[]], "none": [[]]}
+    for name in ("own", "noise", "lime"):
+        job = SimpleNamespace(dataset="a", classifier="mine", explainer=name)
+        found = plugins_of(jobs.explainer(job))
+        assert found == ([] if name == "lime" else [str(maps)])

@@ -455,6 +455,17 @@ def test_no_conclusion_is_drawn_from_a_useless_classifier(rows, status):
     assert pairs_of(chapter) == {("lung", "unet"): "worse"}
 
 
+def test_imported_maps_next_to_a_useless_classifier_are_not_called_the_only_explainer():
+    families = {"gradcam": "cam", "theirs": "imported"}
+    scored = [localized("gradcam"), localized("theirs", classifier="none")]
+    guessed = pd.DataFrame(rated(0.5, 0.4, 0.6))
+    rows = [compared("gradcam", "theirs", "a_higher")]
+    chapter = chapter_of(rows, families, explainers=scored, classification=guessed)
+    (said,) = texts(chapter, "Does one")
+    assert said.startswith("Without the explainers of resnet18, there is only one explainer")
+    assert "gradcam" not in named_in(chapter)
+
+
 def test_a_useless_classifier_without_any_null_baseline_leaves_its_quality_alone():
     families = {"lime": "perturbation", "gradcam": "cam"}
     guessed = pd.DataFrame(rated(0.5, 0.4, 0.6))

@@ -543,3 +543,38 @@ def test_what_is_missing_is_said_before_anything_is_computed(tmp_path, net):
         InputError, match=r"demo\.image_size.*images of 48 px, but image_size is 32"
     ):
         check(loaded.model_copy(update={"architecture": "plugin:flat", "classes": ["well", "ill"]}))
+
+
+@pytest.mark.parametrize("value", ["0.5", "__import__('torch').tensor([0.5])", "['a']"])
+def test_mean_and_std_of_a_function_are_lists_of_numbers(tmp_path, value):
+    """A number failed without a message; a tensor failed when the trained weights were stored."""
+    plugin = tmp_path / "nets.py"
+    plugin.write_text(
+        "import torch\n"
+        "def mine(outputs):\n"
+        "    return torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(1024, outputs))\n"
+        f"mine.mean = {value}\n"
+        "mine.std = [0.25]\n"
+    )
+    entry, output = made_elsewhere.entry("plugin:mine"), str(tmp_path / "a.json")
+    with pytest.raises(InputError, match=r"classifiers\.net\.architecture.*mean of the function"):
+        check_classifier("net", "demo", entry, False, {}, {}, 32, [str(plugin)], output)
+
+
+def test_a_network_traced_for_one_image_is_named(tmp_path):
+    """The message named the image_size of the config as the one to write."""
+
+    class One(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.head = torch.nn.Linear(3 * 64 * 64, 2)
+
+        def forward(self, x):
+            return self.head(x.reshape(1, 3 * 64 * 64))
+
+    path = str(tmp_path / "net.ts")
+    torch.jit.trace(One(), torch.zeros(1, 3, 64, 64)).save(path)
+    keys = {"weights": path, "trusted": True, "classes": ["a", "b"]}
+    entry, output = made_elsewhere.entry("torchscript", **keys), str(tmp_path / "a.json")
+    with pytest.raises(InputError, match="takes one image, but not several at once"):
+        check_classifier("net", "demo", entry, True, {}, {}, 64, [], output)

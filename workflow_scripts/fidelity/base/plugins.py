@@ -4,7 +4,7 @@ import ast
 import hashlib
 import importlib.util
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
@@ -71,9 +71,81 @@ def _import(path: Path) -> ModuleType:
             f"the plugin cannot be imported: {type(error).__name__}: {error}",
             file=path,
             field="plugins",
-            remedy="Correct the code of the plugin, or install the package that it imports",
+            remedy=_import_remedy(path, error),
         ) from error
     return module
+
+
+def _import_remedy(path: Path, error: Exception) -> str:
+    """State where Python searches if the missing module is a file next to the plugin."""
+    name = error.name if isinstance(error, ModuleNotFoundError) else None
+    if name and (path.parent / f"{name}.py").is_file():
+        return (
+            f"Move {name}.py into the folder that you start from: Python does not search the folder"
+            " of the plugin"
+        )
+    return "Correct the code of the plugin, or install the package that it imports"
+
+
+def files_for(name: str, paths: Sequence[str]) -> list[str]:
+    """Choose the plugin file that defines a function, without running any file.
+
+    Other plugin files do not count: a changed explainer must not train a network again.
+
+    Args:
+        name: "plugin:<function>", or the name of a method or architecture of the project.
+
+    Returns:
+        The first file that defines the function; all files if none does; none for other names.
+    """
+    if not name.startswith(PREFIX):
+        return []
+    function = name.removeprefix(PREFIX)
+    for path in paths:
+        body = ast.parse(Path(path).read_text(encoding="utf-8")).body
+        if any(isinstance(node, ast.FunctionDef) and node.name == function for node in body):
+            return [path]
+    return list(paths)
+
+
+def own_modules(path: Path, folders: Sequence[Path]) -> set[Path]:
+    """Find the Python files in some folders that a file imports, directly or indirectly."""
+    found = {path.resolve()}
+    pending = list(found)
+    while pending:
+        new = set(_imported(pending.pop(), folders)) - found
+        found |= new
+        pending += new
+    return found - {path.resolve()}
+
+
+def _imported(file: Path, folders: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files in some folders that the import statements of a file name."""
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):  # the job that imports it reports this
+        return
+    for node in ast.walk(tree):
+        places = folders
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            # Of `from a import b`, b may be a module; importing it also runs a.
+            names = [f"{node.module or ''}.{alias.name}".strip(".") for alias in node.names]
+            places = [*file.parents][node.level - 1 :][:1] if node.level else folders
+        else:
+            continue
+        for name in names:
+            yield from _files_of(name.split("."), places)
+
+
+def _files_of(parts: Sequence[str], folders: Sequence[Path]) -> Iterator[Path]:
+    """Yield the files of a module and of the packages above it."""
+    for folder in folders:
+        for length in range(1, len(parts) + 1):
+            place = folder.joinpath(*parts[:length])
+            ends = (place.with_name(f"{place.name}.py"), place / "__init__.py")
+            yield from (end.resolve() for end in ends if end.is_file())
 
 
 def stated_family(tree: ast.Module) -> str | None:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 
 from fidelity.base.errors import InputError, first_line, under
+from fidelity.base.plugins import PREFIX, load_plugin_function
 from fidelity.classifiers.cam_layers.choose import cam_size
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.network_facts import sides_taken
@@ -64,6 +65,29 @@ def to_be_trained(settings: Entry, image_size: int, plugins: list[str]) -> Class
     if foreign is not None:
         initialise(classifier.network, foreign)
     return classifier.eval()
+
+
+def check_statistics(architecture: str, plugins: Sequence[str]) -> None:
+    """Check `mean` and `std` of the user's function that builds a network.
+
+    Raises:
+        InputError: they are not lists of numbers; a number alone fails, and a tensor cannot be
+            stored with the weights.
+    """
+    if not architecture.startswith(PREFIX):
+        return
+    function = load_plugin_function(architecture, plugins)
+    for name in ("mean", "std"):
+        values = getattr(function, name, [])
+        if not isinstance(values, list | tuple) or not all(
+            isinstance(value, int | float) for value in values
+        ):
+            raise InputError(
+                f"{name} of the function {architecture.removeprefix(PREFIX)} is {values!r}, not a"
+                " list of numbers",
+                field="architecture",
+                remedy=f"Give it one number per channel, such as {name} = [0.5]",
+            )
 
 
 def takes_images(

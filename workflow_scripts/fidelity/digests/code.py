@@ -27,7 +27,7 @@ from functools import cache
 from importlib import metadata
 from pathlib import Path
 
-from fidelity.base.plugins import states_family
+from fidelity.base.plugins import own_modules, states_family
 from fidelity.digests.messages import called_if_pure
 from fidelity.digests.modules import (
     FUNCTIONS,
@@ -132,16 +132,30 @@ def reached(
 def file_digest(path: str | Path) -> str:
     """Hash a Python file outside the package (a plugin) by its syntax tree.
 
-    Docstrings do not count. The family that the file states counts only if its code reads it.
+    Docstrings do not count. The family that the file states counts only if its code reads it. Files
+    that it imports from its own folder or from the current one count, too.
     """
-    tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+    path = Path(path)
+    digest = hashlib.blake2b(_syntax(path.read_text(encoding="utf-8")).encode(), digest_size=8)
+    found = own_modules(path, [Path(), path.parent])
+    for name, content in sorted((module.name, module.read_bytes()) for module in found):
+        try:
+            text = _syntax(content.decode())
+        except (SyntaxError, ValueError):
+            text = repr(content)
+        digest.update(f"\n{name} {text}".encode())
+    return digest.hexdigest()
+
+
+def _syntax(code: str) -> str:
+    tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | FUNCTIONS):
             node.body = [part for part in node.body if not is_docstring(part)]
     read = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and node.id == "family")
     if not any(isinstance(node.ctx, ast.Load) for node in read):
         tree.body = [node for node in tree.body if not states_family(node)]
-    return hashlib.blake2b(ast.dump(tree).encode(), digest_size=8).hexdigest()
+    return ast.dump(tree)
 
 
 def forget() -> None:

@@ -1,5 +1,6 @@
 """An explainer from the user's own file, named by `method: plugin:<function>`."""
 
+import random
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from fidelity.settings.explainers import Plugin
 if TYPE_CHECKING:
     from fidelity.classifiers.model import Classifier
 
+_HOOKS = ("_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks", "_backward_hooks")
 _RESTORE = "restore it, or change a copy (copy.deepcopy): later cases would get other maps"
 
 
@@ -22,21 +24,35 @@ def make(context: Context, settings: Plugin) -> Explain:
     Returns:
         A function from tasks to maps. The user's function is called per image as
         `function(classifier, image, target, seed, **params)`. `image` is a float32 tensor (1, C, H,
-        W), normalised for the network. The function returns an array (h, w) of any resolution.
+        W), normalised for the network. The function returns an array (h, w) of any resolution. The
+        global random generators are set to the seed before each map. A function that uses them
+        then makes the same map whatever was explained before.
     """
     function = load_plugin_function(settings.method, context.plugins)
     classifier = context.classifier
     modes = modes_of(classifier)
     weights = {key: value.clone() for key, value in classifier.network.state_dict().items()}
+    hooks, response = hooks_of(classifier), response_of(classifier)
 
     @one_by_one
     def explain(task: Task) -> Explanation:
         image = classifier.preprocess(task.case.image[None])
-        values = function(classifier, image, task.target, context.seed_of(task), **settings.params)
+        seed = context.seed_of(task)
+        seed_globally(seed)
+        classifier.zero_grad()  # gradients of weights would add up from map to map
+        with torch.enable_grad():  # also restores the mode if the function changes it
+            values = function(classifier, image, task.target, seed, **settings.params)
         if modes_of(classifier) != modes:
             raise ValueError(f"{settings.method} left the classifier in training mode; {_RESTORE}")
         if not _are_equal(classifier.network.state_dict(), weights):
             raise ValueError(f"{settings.method} changed the classifier's weights; {_RESTORE}")
+        # Hooks that only store values are common, and harmless.
+        if hooks_of(classifier) != hooks and not _are_close(response_of(classifier), response):
+            raise ValueError(
+                f"{settings.method} left hooks or modules that change the classifier's outputs or"
+                " gradients. Remove them (handle.remove()), or change a copy (copy.deepcopy)."
+                " Otherwise later cases get other maps"
+            )
         return Explanation(SaliencyMap("dense", checked(values, settings.method)))
 
     return explain
@@ -52,6 +68,50 @@ def _are_equal(weights: dict[str, torch.Tensor], before: dict[str, torch.Tensor]
 def modes_of(classifier: "Classifier") -> list[bool]:
     """List for every module of a classifier whether it is in training mode."""
     return [module.training for module in classifier.modules()]
+
+
+def seed_globally(seed: int) -> None:
+    """Set the global random generators of Python, NumPy and PyTorch."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - functions of other packages use it
+    torch.manual_seed(seed)
+
+
+def hooks_of(classifier: "Classifier") -> list[tuple[Any, ...]]:
+    """List the modules of a classifier with what can change their computation besides weights."""
+    return [
+        (
+            module,
+            *(tuple(getattr(module, name, ())) for name in _HOOKS),
+            vars(module).get("forward"),
+        )
+        for module in classifier.modules()
+    ]
+
+
+def response_of(classifier: "Classifier") -> tuple[torch.Tensor, ...]:
+    """Compute the logits of an image of noise and, if there is one, their gradient at the image."""
+    side = classifier.image_size
+    noise = np.random.default_rng(0).integers(0, 256, (1, side, side), np.uint8)
+    try:
+        with torch.enable_grad():
+            image = classifier.preprocess(noise).requires_grad_()
+            logits = classifier(image)
+            # Unequal weights: the sum of probabilities is constant.
+            scale = torch.arange(1, logits.shape[1] + 1).to(logits)
+            (gradient,) = torch.autograd.grad((logits * scale).sum(), image)
+        return logits.detach(), gradient
+    except RuntimeError:  # there is no gradient; functions that need none can still be used
+        with torch.no_grad():
+            return (classifier(classifier.preprocess(noise)),)
+
+
+def _are_close(found: tuple[torch.Tensor, ...], before: tuple[torch.Tensor, ...]) -> bool:
+    """Compare with a tolerance for networks that compute in another order each time."""
+    return len(found) == len(before) and all(
+        torch.allclose(a, b, rtol=0, atol=1e-3 * b.abs().max().item(), equal_nan=True)
+        for a, b in zip(found, before, strict=True)
+    )
 
 
 def checked(values: Any, method: str) -> np.ndarray:

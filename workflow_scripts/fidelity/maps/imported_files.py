@@ -100,6 +100,12 @@ def _read_npz(path: Path, cls: str) -> np.ndarray:
         raise _unsound("npz archive", path, error) from error
 
 
+def arrays_in(path: Path) -> list[str]:
+    """List the names of the arrays in an npz file that can be read."""
+    with zipfile.ZipFile(path) as archive:
+        return [name.removesuffix(".npy") for name in archive.namelist()]
+
+
 def _read_array(file: IO[bytes], path: Path) -> np.ndarray:
     """Read one array, after checking its header: numpy then reads no more than it declares.
 

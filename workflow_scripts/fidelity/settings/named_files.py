@@ -1,7 +1,9 @@
 """Check before any computation that the files named in a config exist."""
 
 import ast
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
@@ -14,8 +16,13 @@ from fidelity.maps.imported_paths import for_dataset, has_files, pattern_of, roo
 from fidelity.settings.config import Config
 from fidelity.settings.cross_checks.entries import all_explainers
 from fidelity.settings.datasets import Chexlocalize, Table
-from fidelity.settings.explainers import Imported
+from fidelity.settings.explainers import Imported, Plugin
 
+Functions = dict[str, list[tuple[ast.FunctionDef, str]]]
+"""Name of a plugin function → its definition and file, for each file that defines it."""
+
+# Arguments of every plugin explainer, by position.
+GIVEN = ("classifier", "image", "target", "seed")
 CORRECT = "Correct the path (relative to the folder you start from)"
 
 
@@ -36,17 +43,70 @@ def check_files(config: Config) -> None:
         for dataset in config.datasets if isinstance(entry, Imported) else ():
             _check_imported(key, for_dataset(entry, dataset))
     functions = _plugin_functions(config.plugins)
-    named = {f"{path}.method": entry.method for path, entry in all_explainers(config)}
+    for path, entry in all_explainers(config):
+        _check_defined(f"{path}.method", entry.method, functions)
+        if isinstance(entry, Plugin):
+            node, _ = functions[entry.method.removeprefix("plugin:")][0]
+            _check_call(node, entry.params, path)
     for key, classifier in config.classifiers.items():
-        named[f"classifiers.{key}.architecture"] = classifier.architecture
-    for field, value in named.items():
-        function = value.removeprefix("plugin:")
-        if function != value and function not in functions:
-            raise InputError(
-                f"no function {function!r} in the files under 'plugins'",
-                field=field,
-                remedy=suggestion(function, functions, "Functions there"),
-            )
+        _check_defined(f"classifiers.{key}.architecture", classifier.architecture, functions)
+
+
+def _check_defined(field: str, value: str, functions: Functions) -> None:
+    """Check that one plugin file defines the function that a key names."""
+    function = value.removeprefix("plugin:")
+    if function == value:
+        return
+    if function not in functions:
+        raise InputError(
+            f"no function {function!r} in the files under 'plugins'",
+            field=field,
+            remedy=suggestion(function, functions, "Functions there"),
+        )
+    files = [file for _, file in functions[function]]
+    if len(files) > 1:
+        raise InputError(
+            f"several files under 'plugins' define {function!r}: {', '.join(files)}",
+            field=field,
+            remedy="Rename the function in all files but one",
+        )
+
+
+def _check_call(node: ast.FunctionDef, params: Mapping[str, Any], field: str) -> None:
+    """Check that the function of an explainer takes what it will be called with.
+
+    Otherwise the first map would fail, after the training.
+    """
+    if node.decorator_list:  # a decorator may change what the function takes
+        return
+    taken = [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+    if len(taken) < len(GIVEN) and not node.args.vararg:
+        raise InputError(
+            f"the function {node.name!r} takes {len(taken)} of the {len(GIVEN)} arguments"
+            f" {', '.join(GIVEN)}",
+            field=f"{field}.method",
+            remedy=f"Write def {node.name}({', '.join(GIVEN)})",
+        )
+    own = [*taken[len(GIVEN) :], *(argument.arg for argument in node.args.kwonlyargs)]
+    unknown = [name for name in params if name not in own and not node.args.kwarg]
+    if unknown or params.keys() & set(taken[: len(GIVEN)]):
+        name = (unknown or sorted(params.keys() & set(taken)))[0]
+        raise InputError(
+            f"the function {node.name!r} takes no parameter {name!r}",
+            field=f"{field}.params",
+            remedy=suggestion(name, own, "Its parameters"),
+        )
+    defaults = len(node.args.defaults)
+    needed = taken[len(GIVEN) : len(taken) - defaults]
+    pairs = zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    needed += [argument.arg for argument, default in pairs if default is None]
+    missing = [name for name in needed if name not in params]
+    if missing:
+        raise InputError(
+            f"the function {node.name!r} needs the parameter {missing[0]!r}",
+            field=f"{field}.params",
+            remedy=f"Write params: {{{missing[0]}: …}}, or give it a default in the file",
+        )
 
 
 def _check_dataset(key: str, config: Config) -> None:
@@ -161,9 +221,9 @@ def _check_second_masks(path: str, table: Path, dataset: Table, config: Config) 
             )
 
 
-def _plugin_functions(paths: list[str]) -> list[str]:
-    """List the functions of plugin files by parsing the files, without running them."""
-    functions: list[str] = []
+def _plugin_functions(paths: list[str]) -> Functions:
+    """Find the functions of plugin files by parsing the files, without running them."""
+    functions: Functions = {}
     for path in paths:
         _check_file(path, "plugins", "Give its path relative to the folder you start from")
         try:
@@ -175,5 +235,8 @@ def _plugin_functions(paths: list[str]) -> list[str]:
                 field="plugins",
                 remedy="Correct the Python code in this line",
             ) from error
-        functions += [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
+        # Of two functions of one name in a file, Python keeps the last.
+        nodes = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        for name, node in nodes.items():
+            functions.setdefault(name, []).append((node, path))
     return functions

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.files import content_hash
+from fidelity.base.plugins import PREFIX, files_for
 from fidelity.datasets.acquisition import listing
 from fidelity.datasets.splits import SPLITS
 from fidelity.digests import code as digests
@@ -246,8 +247,8 @@ class JobSettings:
         return {key: entry.layer for key, entry in nested.items() if hasattr(entry, "layer")}
 
     def plugins(self, name: str) -> dict[str, str]:
-        """Return {plugin file: digest} if the name is that of a plugin; otherwise empty."""
-        return self.all_plugins if name.startswith("plugin:") else {}
+        """Return {plugin file: digest} if the name is that of a plugin; see `files_for`."""
+        return {file: self.all_plugins[file] for file in files_for(name, list(self.all_plugins))}
 
     @cached_property
     def all_plugins(self) -> dict[str, str]:
@@ -274,7 +275,7 @@ class JobSettings:
 
     def _with_plugins(self, entry: Mapping[str, Any]) -> dict[str, Any]:
         entry = dict(entry)
-        if entry["method"].startswith("plugin:"):
+        if entry["method"].startswith(PREFIX):
             entry["plugins"] = self.plugins(entry["method"])
         if "of" in entry:
             entry["of"] = self._with_plugins(entry["of"])

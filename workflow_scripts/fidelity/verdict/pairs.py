@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from fidelity.presentation.titles import classifier_title
 from fidelity.presentation.wording import CEILING, listed
 from fidelity.verdict.compared_pair import Comparison, sentence
 from fidelity.verdict.evidence import Evidence
@@ -29,6 +30,9 @@ def beats_others(evidence: Evidence) -> Section:
 
     nothing = (
         "There is only one explainer, so there is no pair to compare."
+        if len(evidence.real) == 1 and evidence.concludes
+        else f"Without the explainers of {classifier_title(evidence.classifier)}, there is only one"
+        " explainer, so there is no pair to compare."
         if len(evidence.real) == 1
         else f"This question cannot be answered: {without_primary(evidence)}."
         if evidence.real and not any(map(evidence.primary, evidence.classes))

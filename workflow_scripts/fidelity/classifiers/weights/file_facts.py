@@ -291,7 +291,18 @@ def _raise_misshapen(
 
 
 def wrong_size(path: str | Path | None, taken: int, size: int) -> InputError:
-    """Return the error for a network that accepts another image size than the given one."""
+    """Return the error for a network that accepts one image of a size.
+
+    If this is the given size, it refuses several images at once.
+    """
+    if taken == size:
+        return InputError(
+            "the network takes one image, but not several at once",
+            file=path,
+            field="architecture",
+            remedy="Leave the number of images open in the network's code, as in"
+            " x.reshape(x.shape[0], -1). Trace it with two images",
+        )
     return InputError(
         f"the network takes images of {taken} px, but image_size is {size}",
         file=path,
@@ -329,7 +340,7 @@ def _ask_script(script: nn.Module, path: Path, size: int) -> tuple[int, int]:
         f"the network takes no square image of 1 or 3 channels ({first_line(reason)})",
         file=path,
         field="architecture",
-        remedy="Export it with an input of shape (n, channels, side, side)",
+        remedy="Export it with an input of type float32 and shape (n, channels, side, side)",
     )
 
 

@@ -9,6 +9,7 @@ import torch
 
 from fidelity.base.compute import configure
 from fidelity.base.errors import InputError
+from fidelity.base.plugins import files_for
 from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.apply import binarize
 from fidelity.binarizations.postprocess import postprocess
@@ -158,8 +159,7 @@ def _names(trained: Trained, explainer: str | None) -> list[str]:
 
 
 def _classifier(trained: Trained) -> Classifier:
-    own = trained.architecture.startswith("plugin:")
-    plugins = trained.config.plugins if own else []
+    plugins = files_for(trained.architecture, trained.config.plugins)
     device = configure(trained.config.compute.model_dump())
     return own_format.load(trained.model(), plugins=plugins).to(device)
 
@@ -266,7 +266,7 @@ def _answer(
         settings.method,
         trained.fitted(name),
         config.compute.model_dump(),
-        config.plugins,
+        files_for(getattr(settings, "of", settings).method, config.plugins),
     )
     explain = method.implementation().make(context, settings)
     (explanation,) = explain([task])
