@@ -82,9 +82,9 @@ def ranking_flips(evidence: Evidence) -> Section:
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
-        "mask) and protocol (conventions of metrics). Not counted are: binarizations that use the "
-        "reference mask; protocols that give the same differences and intervals as another "
-        "protocol; differences that cannot be computed. Tests are corrected within each setting. "
+        "mask) and protocol (conventions of metrics). Settings do not count if their binarization "
+        "uses the reference mask, or if the difference cannot be computed. Protocols with the same "
+        "differences and intervals count once. Tests are corrected within each setting. "
         "This section shows where a conclusion depends on a choice; it is not additional evidence.",
     )
 
