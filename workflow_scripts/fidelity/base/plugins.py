@@ -101,11 +101,19 @@ def files_for(name: str, paths: Sequence[str]) -> list[str]:
     if not name.startswith(PREFIX):
         return []
     function = name.removeprefix(PREFIX)
-    for path in paths:
-        body = ast.parse(Path(path).read_text(encoding="utf-8")).body
-        if any(isinstance(node, ast.FunctionDef) and node.name == function for node in body):
-            return [path]
-    return list(paths)
+    first = next((path for path in paths if function in functions_of(path)), None)
+    return list(paths) if first is None else [first]
+
+
+def functions_of(path: str) -> dict[str, ast.FunctionDef]:
+    """Return the functions that a plugin file defines, by name, without running the file.
+
+    Raises:
+        SyntaxError: the file is not Python.
+    """
+    body = ast.parse(Path(path).read_text(encoding="utf-8")).body
+    # Of two functions of one name in a file, Python keeps the last.
+    return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
 
 def own_modules(path: Path, folders: Sequence[Path]) -> set[Path]:

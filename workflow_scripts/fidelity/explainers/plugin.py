@@ -101,7 +101,7 @@ def response_of(classifier: "Classifier") -> tuple[torch.Tensor, ...]:
             scale = torch.arange(1, logits.shape[1] + 1).to(logits)
             (gradient,) = torch.autograd.grad((logits * scale).sum(), image)
         return logits.detach(), gradient
-    except RuntimeError:  # there is no gradient; functions that need none can still be used
+    except RuntimeError:  # a network without a gradient; some plugins need none
         with torch.no_grad():
             return (classifier(classifier.preprocess(noise)),)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from fidelity.base.errors import InputError
+from fidelity.base.plugins import PREFIX, functions_of
 from fidelity.base.suggestions import suggestion
 from fidelity.datasets.cases import BOXES_OF_READER, reader_column, readers_in
 from fidelity.datasets.readers.names import ANY, FIRST, SECOND
@@ -46,7 +47,7 @@ def check_files(config: Config) -> None:
     for path, entry in all_explainers(config):
         _check_defined(f"{path}.method", entry.method, functions)
         if isinstance(entry, Plugin):
-            node, _ = functions[entry.method.removeprefix("plugin:")][0]
+            node, _ = functions[entry.method.removeprefix(PREFIX)][0]
             _check_call(node, entry.params, path)
     for key, classifier in config.classifiers.items():
         _check_defined(f"classifiers.{key}.architecture", classifier.architecture, functions)
@@ -54,7 +55,7 @@ def check_files(config: Config) -> None:
 
 def _check_defined(field: str, value: str, functions: Functions) -> None:
     """Check that one plugin file defines the function that a key names."""
-    function = value.removeprefix("plugin:")
+    function = value.removeprefix(PREFIX)
     if function == value:
         return
     if function not in functions:
@@ -227,7 +228,7 @@ def _plugin_functions(paths: list[str]) -> Functions:
     for path in paths:
         _check_file(path, "plugins", "Give its path relative to the folder you start from")
         try:
-            tree = ast.parse(Path(path).read_text(encoding="utf-8"))
+            nodes = functions_of(path)
         except SyntaxError as error:
             raise InputError(
                 f"line {error.lineno}: {error.msg}",
@@ -235,8 +236,6 @@ def _plugin_functions(paths: list[str]) -> Functions:
                 field="plugins",
                 remedy="Correct the Python code in this line",
             ) from error
-        # Of two functions of one name in a file, Python keeps the last.
-        nodes = {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
         for name, node in nodes.items():
             functions.setdefault(name, []).append((node, path))
     return functions

@@ -95,6 +95,7 @@ class JobSettings:
         """Store the study."""
         self.study = study
         self._scores, self._postprocess = study.config.scores, study.config.postprocess
+        self._plugins: dict[str, dict[str, str]] = {}  # results of `plugins`
 
     def compute(self, *keys: str) -> dict[str, Any]:
         """Return some keys of `compute`."""
@@ -248,7 +249,10 @@ class JobSettings:
 
     def plugins(self, name: str) -> dict[str, str]:
         """Return {plugin file: digest} if the name is that of a plugin; see `files_for`."""
-        return {file: self.all_plugins[file] for file in files_for(name, list(self.all_plugins))}
+        if name not in self._plugins:  # every job asks, and `files_for` reads the files
+            files = files_for(name, list(self.all_plugins))
+            self._plugins[name] = {file: self.all_plugins[file] for file in files}
+        return self._plugins[name]
 
     @cached_property
     def all_plugins(self) -> dict[str, str]:

@@ -59,7 +59,7 @@ def box_tables(
         for part, (name, beginnings) in PARTS[protocol].items():
             rows = block[block["metric"].str.startswith(beginnings)]
             tables.append(_values(rows, part, name, statistics, families, unit))
-    # There is no pair with one explainer, or if no scored class has boxes.
+    # With one explainer, or without boxes in the scored classes, nothing was compared.
     if comparisons.empty:
         return tables
     pairs = pooled_classes(keep_test_split(comparisons))

@@ -28,22 +28,24 @@ def beats_others(evidence: Evidence) -> Section:
             if {row.first, row.second} <= set(evidence.subjects):
                 yield row.turned() if row.outcome == "worse" else row
 
-    nothing = (
-        "There is only one explainer, so there is no pair to compare."
-        if len(evidence.real) == 1 and evidence.concludes
-        else f"Without the explainers of {classifier_title(evidence.classifier)}, there is only one"
-        " explainer, so there is no pair to compare."
-        if len(evidence.real) == 1
-        else f"This question cannot be answered: {without_primary(evidence)}."
-        if evidence.real and not any(map(evidence.primary, evidence.classes))
-        else "There is no pair of explainers to compare."
-    )
     title = (
         "Does one explainer localize better than another?"
         if evidence.real
         else "How do null baselines and ceilings compare?"
     )
-    return Section(title, _by_class(evidence, pairs, nothing))
+    return Section(title, _by_class(evidence, pairs, _without_pairs(evidence)))
+
+
+def _without_pairs(evidence: Evidence) -> str:
+    """State why no two explainers can be compared."""
+    if len(evidence.real) == 1 and evidence.concludes:
+        return "There is only one explainer, so there is no pair to compare."
+    if len(evidence.real) == 1:
+        others = f"the explainers of {classifier_title(evidence.classifier)}"
+        return f"Without {others}, there is only one explainer. So no pair can be compared."
+    if evidence.real and not any(map(evidence.primary, evidence.classes)):
+        return f"This question cannot be answered: {without_primary(evidence)}."
+    return "There is no pair of explainers to compare."
 
 
 def beats_nulls(evidence: Evidence) -> Section:

@@ -1,6 +1,6 @@
 """Refuse shapes of annotation files whose numbers cannot be used.
 
-These functions only raise errors, so they are no part of a digest (`digests.messages`).
+These functions only raise errors, so digests ignore them (`digests.messages`).
 """
 
 import math
