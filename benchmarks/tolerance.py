@@ -159,7 +159,7 @@ def scores_of(path: Path, prepared: Path) -> dict[str, dict[str, Any]]:
     from fidelity.maps.pixel_frames import map_in_frame, reference_in_frame
     from fidelity.metrics.conventions import PROTOCOLS
     from fidelity.metrics.map_metrics import MapPair
-    from fidelity.metrics.map_registry import select_ranking
+    from fidelity.metrics.map_registry import RANKING
     from fidelity.metrics.registry import select
     from fidelity.scoring.mask_scores import score_mask
 
@@ -173,7 +173,7 @@ def scores_of(path: Path, prepared: Path) -> dict[str, dict[str, Any]]:
         mask, _ = binarize(map01, record.map.kind, rule)
         scored = score_mask(reference, mask, metrics, protocol)
         pair = MapPair(map01, reference, None, 0.0, map01)
-        scored |= {one.name: one.function(pair) for one in select_ranking(list(MAP_SCORES))}
+        scored |= {one.name: one.function(pair) for one in map(RANKING.get, MAP_SCORES)}
         found[f"{case.case}/{record.cls}"] = {"map": map01, **scored}
     return found
 

@@ -53,9 +53,9 @@ could not be tested. Other families were not tried.
 - *Family*: module, and the network's name up to its first digit or underscore: `convnextv` is
     ConvNeXt V2.
 - *Size*: side of the image in pixels; the first of {sizes} that the network takes.
-- *Layer*, if it is *refused*: `layer: auto` found no late layer that passes the test. Use an
-  explainer that only calls the classifier, such as `lime`. Or name an earlier layer; it is then
-  tested.
+- *Layer*: the name of the layer that `layer: auto` reads. *refused*: no late layer passes the test,
+  for the reason given. Use an explainer that only calls the classifier, such as `lime`. Or name an
+  earlier layer; it is then tested.
   - *bypass*: some information reaches the output without passing through any layer that keeps
     positions;
   - *no places*: in every late layer, the cells do not belong to places of the image;

@@ -80,7 +80,7 @@ def count_rows(controls: pd.DataFrame, study: Study) -> Iterator[str]:
 
 def metric_rows(controls: pd.DataFrame, rule: str) -> Iterator[str]:
     """Hiding the lesion, then one row per metric of the main protocol and rule, all explainers."""
-    yield f"| metric | {' | '.join([*KINDS, *STEPS.values()])} | passes | in each seed |"
+    yield f"| metric | {' | '.join([*KINDS, *STEPS.values()])} | passes | right sign in each seed |"
     yield "|---|---:|---:|---:|---:|---:|---|---|"
     chosen = _chosen(controls, protocol=DEFAULT_PROTOCOL)
     chosen = chosen[(chosen["explainer"] == ALL_EXPLAINERS) | (chosen["metric"] == HIDING_METRIC)]

@@ -61,7 +61,8 @@ def render(text: str) -> str:
 
 def classifier_rows(found: dict[str, pd.DataFrame]) -> Iterator[str]:
     """Return one row per data set: what the classifier's accuracy depends on."""
-    yield "| data set | accuracy | accuracy, mark erased | images that follow a planted mark |"
+    changed = "predictions that change if the mark is added"
+    yield f"| data set | accuracy | accuracy, mark erased | {changed} |"
     yield "|---|---:|---:|---:|"
     for name, table in found.items():
         first = table.iloc[0]

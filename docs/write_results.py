@@ -14,7 +14,7 @@ import subprocess
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -345,7 +345,7 @@ def render(results: Results, masked: Results, hundred: Results) -> str:
     environment.globals |= {
         "shown": shown,
         "number": number,
-        "p_cell": p_cell,
+        "p_cell": partial(p_cell, alpha=results.study.config.statistics.alpha),
         "percent": percent,
         "facts": KNOWN,
         "titles": titles.display(results.study, DATASET),

@@ -4,8 +4,6 @@
 rule acquire:
     output:
         directory(paths.RAW),
-    log:
-        log_of("acquire/{source}"),
     # Runs early, so that problems in the tables are reported before anything slow starts.
     priority: 110
     resources:
@@ -41,8 +39,6 @@ rule index_cases:
         counts=paths.CASE_COUNTS,
         warnings=paths.DATA_WARNINGS,
         looks=paths.LOOKS,
-    log:
-        log_of("{dataset}/index_cases"),
     # Runs early, so that problems in the tables are reported before anything slow starts.
     priority: 110
     threads: 2
@@ -67,8 +63,6 @@ rule near_duplicates_across:
         looks=expand(paths.LOOKS, dataset=study.compared_datasets),
     output:
         paths.summary_table("near_duplicates"),
-    log:
-        log_of("near_duplicates_across"),
     resources:
         **needs(2000, 30),
     params:
@@ -88,7 +82,6 @@ rule near_duplicates_across:
             ),
             default=1,
         ),
-        digest=code_of("near_duplicates_across.py"),
     message:
         "Looking for images that two data sets have in common"
     script:
@@ -101,13 +94,10 @@ checkpoint shard_cases:
         classes=paths.CLASSES,
     output:
         directory(paths.SHARDS),
-    log:
-        log_of("{dataset}/shard_cases"),
     resources:
         **needs(1000, 20),
     params:
         counts=job_settings.of_dataset("shards"),
-        digest=code_of("shard_cases.py"),
     message:
         "Distributing the cases of {wildcards.dataset} over shards"
     script:
@@ -124,8 +114,6 @@ rule prepare:
         lung_model=job_files.of_lung_model(paths.LUNG_MODEL),
     output:
         paths.PREPARED,
-    log:
-        log_of("{dataset}/prepare/{shard}"),
     threads: lambda w: THREADS if w.dataset in study.lungs_from else 1
     resources:
         **needs(1500, 60, gpu=lambda w: GPUS if w.dataset in study.lungs_from else 0),
@@ -146,15 +134,12 @@ rule refer:
         cases=lambda w: ancient(paths.fill(paths.CASES, w)),
     output:
         paths.REFERENCED,
-    log:
-        log_of("{dataset}/refer/{shard}"),
     wildcard_constraints:
         dataset=any_of(study.with_readers),
     resources:
         **needs(1500, 60),
     params:
         reference=lambda w: study.with_readers[w.dataset],
-        digest=code_of("refer.py"),
     message:
         "Joining the readers of {wildcards.shard} of {wildcards.dataset}"
     script:
@@ -167,12 +152,8 @@ rule list_prepared:
         classes=classes_of,
     output:
         paths.EXPLAINED,
-    log:
-        log_of("{dataset}/list_prepared"),
     resources:
         **needs(1000, 30),
-    params:
-        digest=code_of("list_prepared.py"),
     message:
         "Listing the prepared shards of {wildcards.dataset}"
     script:
@@ -185,15 +166,12 @@ rule organ_masks:
         raw=lambda w: ancient(raw_of(w)),
     output:
         paths.table("organ_masks"),
-    log:
-        log_of("{dataset}/organ_masks"),
     wildcard_constraints:
         dataset=any_of(study.with_organs),
     resources:
         **needs(1500, 30),
     params:
         settings=job_settings.organ_masks,
-        digest=code_of("organ_masks.py"),
     message:
         "Listing the organ masks of {wildcards.dataset}"
     script:
@@ -206,15 +184,12 @@ rule strata_cases:
         prepared=paths.EXPLAINED,
     output:
         paths.STRATA_CASES,
-    log:
-        log_of("{dataset}/strata_cases"),
     wildcard_constraints:
         dataset=any_of(study.stratified),
     resources:
         **needs(1500, 30),
     params:
         strata=job_settings.of_dataset("strata"),
-        digest=code_of("strata_cases.py"),
     message:
         "Listing the strata of the cases of {wildcards.dataset}"
     script:
@@ -242,7 +217,6 @@ rule fit_lung_model:
         reading=job_settings.reading,
         seed=cfg.seed,
         compute=job_settings.compute("threads", "device"),
-        digest=code_of("fit_lung_model.py"),
     message:
         "Training the lung model on {wildcards.dataset}"
     script:
@@ -276,7 +250,6 @@ rule measure_lung_model:
         statistics=part(cfg.statistics, "replicates", "alpha"),
         seed=cfg.seed,
         compute=job_settings.compute("threads", "device"),
-        digest=code_of("measure_lung_model.py"),
     message:
         "Measuring the lung model on the test split of {wildcards.dataset}"
     script:

@@ -4,8 +4,6 @@
 rule check_classifier:
     output:
         paths.ARCHITECTURE,
-    log:
-        log_of("{dataset}/{classifier}/check_classifier"),
     priority: 100
     resources:
         **needs(2000, 20),
@@ -16,7 +14,6 @@ rule check_classifier:
         backward=study.own_backward,
         image_size=job_settings.of_dataset("image_size"),
         plugins=job_settings.classifier_plugins,
-        digest=code_of("check_classifier.py"),
     message:
         "Checking the architecture and layers of {wildcards.classifier}"
     script:
@@ -76,8 +73,6 @@ rule import_classifier:
     output:
         model=paths.MODEL,
         training=paths.TRAINING,
-    log:
-        log_of("{dataset}/{classifier}/import_classifier"),
     wildcard_constraints:
         classifier=any_of(study.loaded),
     priority: 50
@@ -87,7 +82,6 @@ rule import_classifier:
         settings=job_settings.loaded,
         image_size=job_settings.of_dataset("image_size"),
         plugins=job_settings.classifier_plugins,
-        digest=code_of("import_classifier.py"),
     message:
         "Loading {wildcards.classifier} for {wildcards.dataset}"
     script:
@@ -101,15 +95,12 @@ rule predict:
         classes=classes_of,
     output:
         paths.PREDICTIONS,
-    log:
-        log_of("{dataset}/{classifier}/predict"),
     threads: THREADS
     resources:
         **needs(3000, 120, per_attempt=2000, gpu=GPUS),
     params:
         compute=job_settings.compute("threads", "batch", "device", "dtype"),
         plugins=job_settings.classifier_plugins,
-        digest=code_of("predict.py"),
     message:
         "Applying {wildcards.classifier} to {wildcards.dataset}"
     script:
@@ -122,14 +113,10 @@ rule name_outputs:
         model=paths.MODEL,
     output:
         paths.OUTPUTS,
-    log:
-        log_of("{dataset}/{classifier}/name_outputs"),
     wildcard_constraints:
         classifier=any_of(study.ordered),
     resources:
         **needs(1000, 20),
-    params:
-        digest=code_of("name_outputs.py"),
     message:
         "Reading the class names of the outputs of {wildcards.classifier} ({wildcards.dataset})"
     script:
@@ -148,8 +135,6 @@ rule evaluate:
         confusion=paths.table("confusion"),
         calibration=paths.table("calibration"),
         order=paths.table("class_order"),
-    log:
-        log_of("{dataset}/evaluate"),
     resources:
         **needs(1000, 20),
     params:
@@ -157,8 +142,6 @@ rule evaluate:
         ordered=study.ordered,
         dataset=lambda w: w.dataset,
         statistics=job_settings.intervals,
-        seed=cfg.seed,
-        digest=code_of("evaluate.py"),
     message:
         "Evaluating the classifiers on {wildcards.dataset}"
     script:

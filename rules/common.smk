@@ -27,6 +27,7 @@ from fidelity.presentation.page import folder_digest, templates_digest
 from fidelity.provenance import records, result_origins
 from fidelity.settings import reading
 from fidelity.settings.classifiers import absent_from_training
+from fidelity.settings.plugin_imports import check_imports
 from fidelity.study import paths, targets
 from fidelity.study.job_files import JobFiles
 from fidelity.study.job_settings import JobSettings, part
@@ -54,6 +55,11 @@ try:
         given,
         check_files=RESTORED is None,
     )
+    # With --sdm, jobs import plugins in another environment than this one. Jobs on a cluster parse
+    # this file again, and a report runs no job.
+    if workflow.is_main_process and RESTORED is None and "--report" not in sys.argv:
+        if not workflow.deployment_settings.deployment_method:
+            check_imports(cfg)
 except InputError as error:
     raise WorkflowError(str(error)) from None
 
@@ -81,7 +87,7 @@ if "--report" in sys.argv:
     with titles.showing(TITLES):
         for name in study.studies:
             verdict = Path(paths.table("verdict", "json").format(dataset=name))
-            config["answers"] += answers(verdict, study.families)
+            config["answers"] += answers(verdict, study.families, cfg.statistics.alpha)
 THREADS = cfg.compute.threads
 # GPUs that a job with a network requests from a cluster. `auto` uses a GPU but does not request
 # one.
@@ -158,15 +164,22 @@ def needs(mem_mb, minutes, per_attempt=1000, **more):
 
 
 def complete_rules():
-    """Give every rule with a script or notebook its environment, and scripts a benchmark."""
+    """Add environment, log, benchmark and digest of the script to rules that do not set them.
+
+    A log without another place has that of `paths.log_of_rule`.
+    """
     for step in workflow.rules:
         if step.script or step.notebook:
             step.conda_env = ENV
         # Only for scripts: for a notebook, Snakemake 9 would measure its own process with all its
         # children.
         if step.script:
-            step.benchmark_modifier = step.log_modifier
+            step.log_modifier = step.benchmark_modifier = step.output_modifier
+            if not step.log:
+                step.set_log(paths.log_of_rule(step.name, step.wildcard_names))
             step.benchmark = paths.benchmark_beside(str(step.log[0]))
+            if "digest" not in step.params.keys():
+                step.set_params(digest=code_of(Path(step.script).name))
 
 
 def shown_as(w):
@@ -219,7 +232,7 @@ def caption_of(name):
     return str(caption) if found else None
 
 
-def step(needed, says, inputs, outputs, at="{dataset}", **params):
+def step(needed, says, inputs, outputs, **params):
     """Describe a job that computes tables: its files, and the `params` that decide them."""
     return SimpleNamespace(**locals())
 

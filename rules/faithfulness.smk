@@ -48,7 +48,6 @@ rule hiding:
         seed=cfg.seed,
         compute=job_settings.compute("threads", "batch", "device", "dtype"),
         plugins=job_settings.classifier_plugins,
-        digest=code_of("hiding.py"),
     message:
         "Hiding the lesions from {wildcards.classifier} on {wildcards.dataset}"
     script:
@@ -63,8 +62,6 @@ rule sensitivity:
         fitted=job_files.fitted,
     output:
         paths.SENSITIVITY,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/sensitivity"),
     wildcard_constraints:
         explainer=any_of(e for e in study.explainers if e not in study.given),
     threads: lambda w: THREADS if w.explainer in study.with_network else 1

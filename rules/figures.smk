@@ -14,11 +14,12 @@ FILES = {
 }
 # Settings that a figure can request besides `dpi` and `classifier`.
 SETTINGS = {
+    "alpha": cfg.statistics.alpha,
     "binarization": study.primary_binarization,
     "diagnostic": study.diagnostic,
     "explainers": job_settings.explainers_of,
     "gallery": page_settings.gallery,
-    "intervals": {**job_settings.intervals, "seed": cfg.seed},
+    "intervals": job_settings.intervals,
     "metric": cfg.statistics.primary,
     "rule": lambda w: w.binarization,
     "metrics": list(

@@ -7,13 +7,10 @@ rule sweep:
         prepared=paths.EXPLAINED,
     output:
         paths.CURVES,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/sweep"),
     resources:
         **needs(1500, 60),
     params:
         settings=job_settings.sweep,
-        digest=code_of("sweep.py"),
     message:
         "Scoring {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) at every threshold"
     script:
@@ -28,8 +25,6 @@ rule rank:
         classes=classes_of,
     output:
         paths.RANKING,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/rank"),
     resources:
         **needs(1500, 60),
     params:
@@ -49,15 +44,12 @@ rule box_scores:
         classes=classes_of,
     output:
         paths.BOX_SCORES,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/box_scores"),
     wildcard_constraints:
         dataset=any_of(study.boxed),
     resources:
         **needs(1500, 60),
     params:
         settings=job_settings.box_scores,
-        digest=code_of("box_scores.py"),
     message:
         "Scoring the boxes of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset})"
     script:
@@ -70,15 +62,12 @@ rule organ_shares:
         prepared=paths.EXPLAINED,
     output:
         paths.ORGAN_SHARES,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/organ_shares"),
     wildcard_constraints:
         dataset=any_of(study.with_organs),
     resources:
         **needs(1500, 60),
     params:
         settings=job_settings.frame,
-        digest=code_of("organ_shares.py"),
     message:
         "Measuring in which organs the maps of {wildcards.explainer} lie ({wildcards.classifier}, {wildcards.dataset})"
     script:
@@ -91,15 +80,12 @@ rule tune:
         prepared=job_files.referenced(["val"]),
     output:
         paths.THRESHOLDS,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/{binarization}/tune"),
     wildcard_constraints:
         binarization=any_of(study.tuned),
     resources:
         **needs(1500, 60),
     params:
         settings=job_settings.tune,
-        digest=code_of("tune.py"),
     message:
         "Tuning the threshold of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}) on the validation split"
     script:
@@ -115,8 +101,6 @@ rule binarize:
     output:
         masks=paths.MASKS,
         status=paths.MASKS_STATUS,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/{binarization}/binarize"),
     resources:
         **needs(1500, 60),
     params:
@@ -140,8 +124,6 @@ rule score:
         classes=classes_of,
     output:
         expand(paths.SCORES, protocol=study.protocols, allow_missing=True),
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/{binarization}/score"),
     resources:
         **needs(1500, 120),
     params:
@@ -160,12 +142,8 @@ rule export_masks_png:
         cases=paths.CASES,
     output:
         directory(paths.PNG),
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/{binarization}/export_masks_png"),
     resources:
         **needs(1000, 60),
-    params:
-        digest=code_of("masks_png.py"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) as PNG"
     script:
@@ -178,13 +156,10 @@ rule export_chexlocalize:
         cases=paths.CASES,
     output:
         directory(paths.CHEXLOCALIZE),
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/{binarization}/export_chexlocalize"),
     resources:
         **needs(1500, 60),
     params:
         splits=cfg.explain.splits,
-        digest=code_of("export_chexlocalize.py"),
     message:
         "Writing the masks of {wildcards.explainer} ({wildcards.classifier}, {wildcards.dataset}, {wildcards.binarization}) for CheXlocalize"
     script:

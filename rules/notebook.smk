@@ -35,6 +35,7 @@ rule explore:
         explainer=lambda w: study.explainers_of(w.classifier)[0][1],
         binarization=study.primary_binarization,
         metric=cfg.statistics.primary,
+        alpha=cfg.statistics.alpha,
         scoring_size=job_settings.of_dataset("scoring_size"),
         sign=cfg.postprocess.sign,
         digest=code_of("../notebooks/explore.py.ipynb", names=study.metrics),

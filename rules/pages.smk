@@ -14,8 +14,6 @@ rule explorer:
         told=job_files.of_some(paths.STRATA_CASES, study.stratified),
     output:
         directory(paths.EXPLORER),
-    log:
-        log_of("{dataset}/explorer"),
     resources:
         **needs(1500, 45),
     params:
@@ -53,8 +51,6 @@ rule study_page:
         ],
     output:
         paths.STUDY_PAGE,
-    log:
-        log_of("{dataset}/study_page"),
     resources:
         **needs(2000, 30),
     params:
@@ -79,8 +75,6 @@ rule paper:
         architectures=job_files.by_classifier(paths.ARCHITECTURE),
     output:
         directory(paths.PAPER),
-    log:
-        log_of("{dataset}/paper"),
     resources:
         **needs(1500, 30),
     params:

@@ -23,8 +23,6 @@ rule provenance:
         ),
         # Cost of each explainer, from the benchmarks. It differs between two runs, as run times do.
         cost=paths.table("cost"),
-    log:
-        log_of("{dataset}/provenance"),
     resources:
         **needs(1000, 20),
     params:
@@ -39,7 +37,6 @@ rule provenance:
         plugins=lambda w: job_settings.all_plugins,
         patterns=lambda w: benchmark_patterns(w.dataset),
         wanted=job_settings.own_wildcards,
-        digest=code_of("provenance.py"),
         templates=templates_digest(),
     message:
         "Recording where the results of {wildcards.dataset} come from"

@@ -8,8 +8,6 @@ rule reader_pairs:
     output:
         pairs=paths.READER_PAIRS,
         readers=paths.READERS_WITHOUT,
-    log:
-        log_of("{dataset}/reader_pairs"),
     wildcard_constraints:
         dataset=any_of(study.with_readers),
     resources:
@@ -33,8 +31,6 @@ rule reader_scores:
         classes=classes_of,
     output:
         paths.READER_SCORES,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/reader_scores"),
     wildcard_constraints:
         dataset=any_of(study.with_readers),
     resources:

@@ -48,7 +48,6 @@ rule check_imported:
         settings=job_settings.explainer,
         annotated=job_settings.of_dataset("annotated_classes"),
         splits=cfg.explain.splits,
-        digest=code_of("check_imported.py"),
     message:
         "Checking the imported maps {wildcards.explainer} of {wildcards.dataset}"
     script:

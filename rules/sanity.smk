@@ -8,8 +8,6 @@ rule sanity:
         model=job_files.model,
     output:
         paths.SANITY,
-    log:
-        log_of("{dataset}/{classifier}/{explainer}/sanity"),
     wildcard_constraints:
         classifier=any_of(study.classifiers),
         explainer=any_of(study.checked_explainers),
@@ -45,7 +43,6 @@ rule repeatability:
         **needs(1500, 60),
     params:
         sign=cfg.postprocess.sign,
-        digest=code_of("repeatability.py"),
     message:
         "Comparing {wildcards.explainer} between the training seeds of {wildcards.base} on {wildcards.dataset}"
     script:

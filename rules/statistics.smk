@@ -1,7 +1,6 @@
 # From scores to statistics: means with intervals, paired tests, ranks, models, the verdict.
 
 
-BY_CLASSIFIER = "{dataset}/{classifier}"
 # One entry per table or pair of tables; the rule and its script have the name of the entry.
 STEPS = {
     "summarize": step(
@@ -12,7 +11,6 @@ STEPS = {
         combos=blocks,
         statistics=job_settings.intervals,
         metrics=job_settings.metric_names,
-        seed=cfg.seed,
         cohort=job_settings.cohort,
     ),
     "compare": step(
@@ -21,9 +19,8 @@ STEPS = {
         {"scores": job_files.scores},
         {"comparisons": paths.table("comparisons")},
         combos=blocks,
-        statistics=cfg.statistics.model_dump(),
+        statistics=job_settings.statistics,
         metrics=job_settings.metric_names,
-        seed=cfg.seed,
         diagnostic=study.diagnostic,
         partial=study.partial,
     ),
@@ -39,7 +36,6 @@ STEPS = {
         dataset=lambda w: w.dataset,
         sets=job_settings.box_sets,
         statistics=job_settings.intervals,
-        seed=cfg.seed,
     ),
     "readers": step(
         needs(1500, 30),
@@ -62,7 +58,6 @@ STEPS = {
             **job_settings.intervals,
             "margin": cfg.statistics.margin,
         },
-        seed=cfg.seed,
     ),
     "organs": step(
         needs(1000, 20),
@@ -71,7 +66,6 @@ STEPS = {
         {"organs": paths.table("organs")},
         combos=job_settings.pairs(study.combinations),
         statistics=job_settings.intervals,
-        seed=cfg.seed,
     ),
     "without_twins": step(
         needs(1500, 30),
@@ -85,8 +79,7 @@ STEPS = {
             "comparisons": paths.table("comparisons_without_near_duplicates"),
         },
         combos=primary_blocks,
-        statistics=cfg.statistics.model_dump(),
-        seed=cfg.seed,
+        statistics=job_settings.statistics,
         partial=study.partial,
     ),
     "ranks": step(
@@ -123,7 +116,6 @@ STEPS = {
         "Reading how stable the maps are",
         {"maps": job_files.stability_maps},
         {"table": paths.STABILITY},
-        at=BY_CLASSIFIER,
         blocks=job_files.stability_blocks,
     ),
     "stability": step(
@@ -143,10 +135,8 @@ STEPS = {
         "Averaging the threshold curves",
         {"curves": job_files.of_own_explainers(paths.CURVES)},
         {"table": paths.THRESHOLD_CURVES},
-        at=BY_CLASSIFIER,
         explainers=job_settings.own_explainers,
         statistics=job_settings.intervals,
-        seed=cfg.seed,
     ),
     "mixed_model": step(
         needs(1500, 60),
@@ -194,7 +184,6 @@ STEPS = {
         least_accuracy=cfg.controls.least_accuracy,
         families=study.families,
         statistics=job_settings.intervals,
-        seed=cfg.seed,
     ),
     "strata": step(
         needs(1500, 30),
@@ -205,8 +194,7 @@ STEPS = {
         },
         {"strata": paths.table("strata")},
         combos=primary_blocks,
-        statistics=cfg.statistics.model_dump(),
-        seed=cfg.seed,
+        statistics=job_settings.statistics,
         other_references=job_settings.other_references,
     ),
     # Per case: what a classifier adds to the agreement among explainers that use no classifier.
@@ -215,7 +203,6 @@ STEPS = {
         "Comparing the masks of the explainers with one another",
         {"masks": job_files.of_explainers(paths.MASKS), "cases": paths.CASES},
         {"table": paths.AGREEMENT},
-        at=BY_CLASSIFIER,
         explainers=job_settings.explainers_of,
         own=job_settings.own_explainers,
     ),
@@ -227,7 +214,6 @@ STEPS = {
             "cases": paths.CASES,
         },
         {"table": paths.table("agreement-{classifier}")},
-        at=BY_CLASSIFIER,
         explainers=job_settings.explainers_of,
         binarization=study.primary_binarization,
     ),
@@ -250,7 +236,6 @@ STEPS = {
         given=study.given,
         primary=cfg.statistics.primary,
         statistics=job_settings.intervals,
-        seed=cfg.seed,
     ),
     "compare_faithfulness": step(
         needs(1500, 30),
@@ -259,7 +244,6 @@ STEPS = {
         {"comparisons": paths.table("faithfulness_comparisons")},
         metrics=cfg.faithfulness.metrics,
         statistics=job_settings.tests,
-        seed=cfg.seed,
     ),
     "summarize_sanity": step(
         needs(1000, 20),
@@ -268,7 +252,6 @@ STEPS = {
         {"sanity": paths.table("sanity")},
         combos=job_settings.pairs(study.sanity_pairs),
         statistics=job_settings.intervals,
-        seed=cfg.seed,
     ),
     "summarize_repeatability": step(
         needs(1000, 20),
@@ -283,7 +266,6 @@ STEPS = {
             study.repeated_pairs, binarization=study.primary_binarization
         ),
         statistics=job_settings.intervals,
-        seed=cfg.seed,
     ),
     "known_truth": step(
         needs(1000, 30),
@@ -298,7 +280,6 @@ STEPS = {
         settings=part(cfg.known_truth, "accuracy", "level"),
         families=study.families,
         statistics=job_settings.intervals,
-        seed=cfg.seed,
     ),
     # Input of the failure model, which relates localization to facts of lesions and cases.
     "lesions": step(
@@ -321,8 +302,6 @@ for name, job in STEPS.items():
             **job.inputs,
         output:
             **job.outputs,
-        log:
-            log_of(f"{job.at}/{name}"),
         resources:
             **job.needed,
         params:
@@ -360,8 +339,6 @@ rule verdict:
             labels={"content": "The verdict in words"},
         ),
         json=paths.table("verdict", "json"),
-    log:
-        log_of("{dataset}/verdict"),
     resources:
         **needs(1000, 20),
     params:
@@ -388,8 +365,6 @@ rule human_benchmark:
         raw=raw_of,
     output:
         paths.table("human_benchmark"),
-    log:
-        log_of("{dataset}/human_benchmark"),
     wildcard_constraints:
         dataset=any_of(study.with_points),
     resources:
@@ -398,9 +373,7 @@ rule human_benchmark:
         points=lambda w: study.datasets[w.dataset].human_benchmark.points,
         dataset=lambda w: w.dataset,
         statistics=job_settings.intervals,
-        seed=cfg.seed,
         reading=job_settings.reading,
-        digest=code_of("human_benchmark.py"),
     message:
         "Counting the hits of the human benchmark on {wildcards.dataset}"
     script:

@@ -27,8 +27,6 @@ rule format_tables:
             subcategory="Tables",
             labels={"content": "All tables"},
         ),
-    log:
-        log_of("{dataset}/format_tables"),
     resources:
         **needs(1000, 20),
     params:
@@ -61,8 +59,6 @@ rule summary_over_datasets:
             labels={"content": "All data sets"},
         ),
         pdf=paths.summary_figure("pdf"),
-    log:
-        log_of("summary_over_datasets"),
     resources:
         **needs(1000, 30),
     params:

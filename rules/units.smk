@@ -28,7 +28,6 @@ rule unit:
             lambda rule: rule not in (*workflow_rules.RULES, *workflow_rules.BESIDE),
         ),
         wanted=lambda w, input: job_settings.own_wildcards(w),
-        digest=code_of("unit.py"),
     message:
         "Packing the unit {wildcards.unit} of {wildcards.dataset}"
     script:

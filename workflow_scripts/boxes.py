@@ -15,11 +15,10 @@ def main(
     dataset: str,
     sets: Mapping[str, Any],
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return the box scores of each set with their intervals, and the paired differences."""
     found = load_box_scores(scores, combos)
-    options = {"dataset": dataset, "sets": sets, "statistics": statistics, "seed": seed}
+    options = {"dataset": dataset, "sets": sets, "statistics": statistics}
     return box_values(found, **options), box_comparisons(found, **options)
 
 

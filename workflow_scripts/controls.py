@@ -22,7 +22,6 @@ def main(
     least_accuracy: float,
     families: Mapping[str, str],
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return both tables; `hidden` are the outputs of hiding.py, one per training in `kinds`."""
     names = [name for group in kinds.values() for name in group]
@@ -31,11 +30,11 @@ def main(
     rated = rated[(rated["split"] == "val") & (rated["metric"] == "accuracy")]
     values = rated[rated["class"] == "all"].set_index("classifier")["value"]
     accuracies = {name: float(values.get(name, float("nan"))) for name in names}
-    table = summarize_hiding(parts, kinds, accuracies, dataset, statistics, seed)
+    table = summarize_hiding(parts, kinds, accuracies, dataset, statistics)
     note = doubts(table, least_accuracy)
     if note:
         logging.warning("the controls are in doubt: %s", note)
-    return table, judge_metrics(scores, parts, kinds, families, note, statistics, seed)
+    return table, judge_metrics(scores, parts, kinds, families, note, statistics)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,6 @@ def main(
     classifiers: Sequence[str],
     dataset: str,
     statistics: Mapping[str, Any],
-    seed: int,
     outputs: Mapping[str, str],
 ) -> tuple[pd.DataFrame, ...]:
     """Evaluate every classifier on every split.
@@ -40,7 +39,6 @@ def main(
             name,
             task,
             statistics=statistics,
-            seed=seed,
             outputs=read_json(outputs[name]) if name in outputs else (),
         )
         for path, name in zip(predictions, classifiers, strict=True)

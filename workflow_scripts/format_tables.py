@@ -67,7 +67,7 @@ def main(
     if results.classification is not None:
         laid_out += classification_tables(results.classification)
     checks = files.get("checks", ())
-    laid_out += check_tables(checks, families, useless, statistics["alpha"])
+    laid_out += check_tables(checks, families, statistics["alpha"], useless)
     if path := files.get("lung_quality"):
         laid_out.append(lung_table(LUNG_QUALITY.read(path), dataset))
     laid_out = with_chance_notes(laid_out, results.quality, settings["bases"])

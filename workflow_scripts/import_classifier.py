@@ -1,7 +1,11 @@
 """Convert a checkpoint from elsewhere to the project's format."""
 
+import logging
+
 from fidelity.base.job_log import run_job
 from fidelity.settings.classifiers import Classifier
+
+log = logging.getLogger(__name__)
 
 
 def main(
@@ -31,6 +35,14 @@ def main(
         settings.model_copy(update={"classes": order}), classes, foreign.by_name
     )
     classifier = classifier_of(foreign, names, activation, settings)
+    unused = [name for name in names if name not in classes["classes"]]
+    if unused and activation == "softmax":
+        log.warning(
+            "the data set has no class %s, so these outputs do not count. The predicted class of an"
+            " image is the most probable one of %s",
+            ", ".join(unused),
+            ", ".join(classes["classes"]),
+        )
     own_format.save(classifier, out_model)
     write_csv(TRAINING.frame(), out_training)
 

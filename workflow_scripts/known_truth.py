@@ -19,7 +19,6 @@ def main(
     level: float,
     families: Mapping[str, str],
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> pd.DataFrame:
     """Return the table; refuse a classifier that does not depend on the mark."""
     found = {
@@ -28,7 +27,7 @@ def main(
     }
     check_known(found, accuracy, level, combos[0]["dataset"])
     parts = list(zip(combos, map(read_parquet, scores), strict=True))
-    return summarize(parts, found, families, statistics, seed)
+    return summarize(parts, found, families, statistics)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from fidelity.base.job_log import run_job
 from fidelity.maps.case_maps import explained_cases
 from fidelity.maps.pixel_frames import ScoringSize
 from fidelity.maps.saliency_map import Sign
-from fidelity.metrics.map_registry import select_ranking
+from fidelity.metrics.map_registry import RANKING
 from fidelity.scoring.map_scores import score_maps
 from fidelity.scoring.score_rows import SCORED, explained_targets
 
@@ -32,7 +32,7 @@ def main(
     table = score_maps(
         explained_cases(maps, prepared, left_out),
         explained_targets(classes_json, predictions),
-        select_ranking(metrics),
+        [RANKING[name] for name in metrics],
         scoring_size=scoring_size,
         sign=sign,
         tolerance=pointing_tolerance,

@@ -18,13 +18,12 @@ def main(
     dataset: str,
     metric: str,
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return tables/reader_agreement.csv and tables/readers.csv."""
     parts = list(zip(combos, map(read_parquet, scores), strict=True))
     return (
-        agreement(read_parquet(pairs), dataset, statistics, seed),
-        beside_readers(parts, read_parquet(readers), metric, statistics, seed),
+        agreement(read_parquet(pairs), dataset, statistics),
+        beside_readers(parts, read_parquet(readers), metric, statistics),
     )
 
 

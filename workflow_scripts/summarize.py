@@ -12,11 +12,7 @@ from fidelity.datasets.cases import read_cases
 
 
 def main(
-    scores: pd.DataFrame,
-    statistics: Mapping[str, Any],
-    seed: int,
-    cases: str,
-    cohort: Mapping[str, Any],
+    scores: pd.DataFrame, statistics: Mapping[str, Any], cases: str, cohort: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Return the means with their intervals.
 
@@ -32,7 +28,7 @@ def main(
     expected = cohort_of(known, cohort["annotated"], cohort["splits"])
     unread = unread_of(known, expected, cohort.get("reference", ""))
     check_coverage(scores, expected, cohort["incomplete"], cohort["partial"], unread)
-    return summarize(scores, statistics, seed)
+    return summarize(scores, statistics)
 
 
 if __name__ == "__main__":

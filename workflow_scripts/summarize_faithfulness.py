@@ -18,7 +18,6 @@ def main(
     metrics: Sequence[str],
     primary: str,
     statistics: Mapping[str, Any],
-    seed: int,
     sensitivity: Sequence[str] = (),
     given: Sequence[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -44,7 +43,7 @@ def main(
         ]
         for combo, table in parts
     ]
-    summary = summarize(parts, metrics, primary, statistics, seed, given)
+    summary = summarize(parts, metrics, primary, statistics, given)
     return summary, pd.concat(joined)
 
 

@@ -9,9 +9,10 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from fidelity.analysis.columns.localization import CASE_CURVES
-from fidelity.base.errors import InputError, at_case
+from fidelity.base.errors import at_case
 from fidelity.base.files import atomic_path
 from fidelity.base.job_log import run_job
+from fidelity.binarizations.postprocess import checked_lung
 from fidelity.datasets.prepared_list import listed
 from fidelity.maps.case_maps import explained_cases, order_of, row_head
 from fidelity.maps.pixel_frames import (
@@ -66,15 +67,7 @@ def main(
         with at_case(case.case):
             map01 = map_in_frame(record.map, case, scoring_size, sign)
             if lung:
-                inside = lung_in_frame(case, scoring_size)
-                if inside is None:
-                    raise InputError(
-                        f"the map of the case {case.case} cannot be restricted to the lung,"
-                        " because the case has no lung mask",
-                        field="postprocess.lung",
-                        remedy="Set it to false, or use a data set with lung masks",
-                    )
-                map01 = map01 * inside
+                map01 = map01 * checked_lung(lung_in_frame(case, scoring_size))
             reference = reference_in_frame(case, record.cls, scoring_size)
             shares = overlap_curves(map01, reference, steps, policy)
             about = {

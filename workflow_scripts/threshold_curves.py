@@ -11,11 +11,11 @@ from fidelity.base.job_log import run_job
 
 
 def main(
-    curves: Sequence[str], explainers: Sequence[str], statistics: Mapping[str, Any], seed: int
+    curves: Sequence[str], explainers: Sequence[str], statistics: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Return the mean and its interval at every threshold."""
     tables = dict(zip(explainers, map(read_parquet, curves), strict=True))
-    return mean_curves(tables, **statistics, seed=seed)
+    return mean_curves(tables, **statistics)
 
 
 if __name__ == "__main__":

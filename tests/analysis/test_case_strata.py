@@ -98,13 +98,13 @@ def told_of(scores):
 
 
 def test_requested_strata_part_the_cases(scores):
-    plain = stratify(scores, STATISTICS, 1)
-    table = stratify(scores, STATISTICS, 1, told_of(scores))
+    plain = stratify(scores, STATISTICS)
+    table = stratify(scores, STATISTICS, told_of(scores))
     # The rows of the other strata do not depend on further requested strata.
     rest = table[table["stratum"] != "sex"].reset_index(drop=True)
     pd.testing.assert_frame_equal(rest, plain)
     sexes = table[(table["stratum"] == "sex") & (table["metric"] == "iou")]
-    whole = summarize(scores, STATISTICS, 1)
+    whole = summarize(scores, STATISTICS)
     keys = ["classifier", "explainer", "class"]
     whole = whole[(whole["binarization"] == "fixed50") & (whole["metric"] == "iou")]
     n = whole.set_index(keys)["n"]
@@ -113,7 +113,7 @@ def test_requested_strata_part_the_cases(scores):
 
 
 def test_few_cases_are_marked_where_strata_are_requested(scores):
-    table = stratify(scores, STATISTICS, 1, told_of(scores))
+    table = stratify(scores, STATISTICS, told_of(scores))
     statistics = {**STATISTICS, "primary": "iou"}
     families = {"lime": "perturbation", "lung_mask": "baseline"}
     shown = {t.name: t for t in strata_tables(table, statistics, families, "image", ["sex"])}

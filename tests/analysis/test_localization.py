@@ -12,7 +12,7 @@ from fidelity.analysis.localization import load_scores, summarize
 from fidelity.analysis.ranks import rank
 from fidelity.analysis.regressions.mixed_model import mixed_model
 from fidelity.analysis.strata import stratify
-from fidelity.analysis.training_seeds import between_seeds
+from fidelity.analysis.training_seeds import between_seeds, concluding_seeds
 from fidelity.base.errors import InputError
 from fidelity.metrics.conventions import Protocol
 from tests.helpers.synthetic_results import FAMILIES, STATISTICS, combined, study
@@ -58,7 +58,7 @@ def row(table, **keys):
 
 
 def test_summary_by_hand():
-    table = summarize(small(), STATISTICS, 1)
+    table = summarize(small(), STATISTICS)
     assert list(table.columns) == LOCALIZATION.names
     pooled = row(table, **{"class": "all"}, metric="iou")
     assert pooled["mean"] == pytest.approx(0.8 / 3)
@@ -79,13 +79,13 @@ def test_summary_by_hand():
 
 def test_both_empty_is_outside_the_mean_though_scored_one():
     scores = small(iou=(0.2, 0.6, 0.0, 1.0))
-    assert row(summarize(scores, STATISTICS, 1), **{"class": "all"}, metric="iou")[
+    assert row(summarize(scores, STATISTICS), **{"class": "all"}, metric="iou")[
         "mean"
     ] == pytest.approx(0.8 / 3)
 
 
 def test_one_class_has_no_row_for_all():
-    assert set(summarize(small(classes="AAAA"), STATISTICS, 1)["class"]) == {"A"}
+    assert set(summarize(small(classes="AAAA"), STATISTICS)["class"]) == {"A"}
 
 
 def test_comparisons_join_null_baselines_and_mark_the_primary_ones():
@@ -97,7 +97,7 @@ def test_comparisons_join_null_baselines_and_mark_the_primary_ones():
         ],
         ignore_index=True,
     )
-    table = compare(scores, STATISTICS, 1)
+    table = compare(scores, STATISTICS)
     assert list(table.columns) == COMPARISONS.names
     assert set(table["classifier"]) == {"net-s1", "net-s2"}
     primary = table[table["family"] == "primary"]
@@ -111,7 +111,7 @@ def test_comparisons_join_null_baselines_and_mark_the_primary_ones():
 
 
 def test_holm_is_within_one_metric_of_one_family():
-    table = compare(combined({"lime": 0.36, "gradcam": 0.3, "lung_mask": 0.37}), STATISTICS, 1)
+    table = compare(combined({"lime": 0.36, "gradcam": 0.3, "lung_mask": 0.37}), STATISTICS)
     for _, part in table.groupby(HOLM_WITHIN):
         assert len(part) <= 3
         for p_value, adjusted in (
@@ -122,15 +122,15 @@ def test_holm_is_within_one_metric_of_one_family():
             assert part[adjusted].min() == pytest.approx(min(1, smallest * len(part)))
     assert set(table.loc[table["family"] == "primary", "binarization"]) == {"fixed50"}
     other = STATISTICS | {"primary_binarization": "top20"}
-    again = compare(combined({"lime": 0.36, "gradcam": 0.3}), other, 1)
+    again = compare(combined({"lime": 0.36, "gradcam": 0.3}), other)
     assert set(again.loc[again["family"] == "primary", "binarization"]) == {"top20"}
-    told = compare(combined({"lime": 0.36, "gradcam": 0.3}), STATISTICS, 1, ["top20"])
+    told = compare(combined({"lime": 0.36, "gradcam": 0.3}), STATISTICS, ["top20"])
     assert set(told.loc[told["binarization"] == "top20", "family"]) == {"diagnostic"}
 
 
 def test_conclusions_need_the_test_and_the_interval():
     levels = {"lime": 0.36, "twin": 0.36, "gradcam": 0.2}
-    table = compare(combined(levels, cases=120), STATISTICS, 1)
+    table = compare(combined(levels, cases=120), STATISTICS)
     chosen = table[(table["class"] == "all") & (table["binarization"] == "fixed50")]
     iou = chosen[chosen["metric"] == "iou"]
     assert row(iou, explainer_a="lime", explainer_b="gradcam")["conclusion"] == "a_higher"
@@ -142,32 +142,32 @@ def test_conclusions_need_the_test_and_the_interval():
     assert row(distance, explainer_a="lime", explainer_b="gradcam")["conclusion"] == "b_higher"
     # Metrics in pixels have no margin.
     assert row(distance, explainer_a="lime", explainer_b="twin")["conclusion"] == "none_shown"
-    narrow = compare(combined(levels, cases=120), STATISTICS | {"margin": 1e-6}, 1)
+    narrow = compare(combined(levels, cases=120), STATISTICS | {"margin": 1e-6})
     assert "equivalent" not in set(narrow["conclusion"])
 
 
 def test_two_infinite_distances_are_equal():
     scores = combined({"lime": 0.36, "gradcam": 0.3}, cases=20)
     scores.loc[scores["case"] == "case_003", "hausdorff_full"] = np.inf
-    table = compare(scores, STATISTICS, 1)
+    table = compare(scores, STATISTICS)
     assert np.isfinite(table["mean_difference"]).all()
-    infinite = summarize(scores, STATISTICS, 1).query("metric == 'hausdorff_full'")
+    infinite = summarize(scores, STATISTICS).query("metric == 'hausdorff_full'")
     assert np.isinf(infinite.loc[infinite["class"] == "all", "mean"]).all()
     assert infinite.loc[infinite["class"] == "all", "ci_low"].isna().all()
 
 
 def test_only_compared_metrics_are_compared_and_the_primary_one_always():
     few = STATISTICS | {"compared": ["dice"]}
-    table = compare(combined({"lime": 0.36, "gradcam": 0.3}, cases=20), few, 1)
+    table = compare(combined({"lime": 0.36, "gradcam": 0.3}, cases=20), few)
     assert set(table["metric"]) == {"iou", "dice"}
 
 
 def test_the_unit_is_the_image_where_no_patient_has_two():
     scores = combined({"lime": 0.36, "gradcam": 0.3}, cases=20)
-    assert set(compare(scores, STATISTICS, 1)["unit_of_analysis"]) == {"patient"}
-    by_case = compare(scores, STATISTICS | {"cluster": "case"}, 1)
+    assert set(compare(scores, STATISTICS)["unit_of_analysis"]) == {"patient"}
+    by_case = compare(scores, STATISTICS | {"cluster": "case"})
     assert set(by_case["unit_of_analysis"]) == {"image"}
-    alone = compare(scores.assign(patient=scores["case"]), STATISTICS, 1)
+    alone = compare(scores.assign(patient=scores["case"]), STATISTICS)
     assert set(alone["unit_of_analysis"]) == {"image"}
     pd.testing.assert_frame_equal(by_case, alone)
 
@@ -180,7 +180,7 @@ def test_differences_that_cancel_within_every_patient_are_no_difference():
     scores["iou"] = own[(scores["explainer"] == "gradcam").astype(int), image % 3]
     scores = scores.assign(patient="p" + (image // 3).astype(str), empty_reference=False)
     scores["class"] = "A"
-    found = compare(scores, STATISTICS, 1)
+    found = compare(scores, STATISTICS)
     found = found[found["metric"] == "iou"]
     assert (found[["mean_difference", "effect_size"]] == 0).all(axis=None)
     assert (found[["p_value", "p_permutation"]] == 1).all(axis=None)
@@ -190,10 +190,10 @@ def test_differences_that_cancel_within_every_patient_are_no_difference():
 def test_one_absent_case_leaves_the_others_paired():
     scores = combined({"lime": 0.36, "gradcam": 0.3}, cases=240)
     lost = (scores["explainer"] == "gradcam") & (scores["case"] == "case_101")
-    table = compare(scores[~lost], STATISTICS, 1)
+    table = compare(scores[~lost], STATISTICS)
     gap = scores.copy()
     gap.loc[lost, "iou"] = np.nan
-    same = compare(gap, STATISTICS, 1)
+    same = compare(gap, STATISTICS)
     for part in (table, same):
         iou = part[(part["metric"] == "iou") & (part["class"] == "all")]
         assert iou["n"].tolist() == [231, 231]
@@ -204,11 +204,11 @@ def test_one_absent_case_leaves_the_others_paired():
 
 def test_rankings_are_summarized_by_their_own_metrics_alone(tmp_path):
     scores = load_scores(*study(tmp_path, {"lime": 0.4, "gradcam": 0.2, "lung_mask": 0.5}))
-    table = summarize(scores, STATISTICS, 1)
+    table = summarize(scores, STATISTICS)
     of_maps = table[table["binarization"] == "none"]
     assert set(of_maps["metric"]) == {"pointing_game", "roc_auc"}
     assert "roc_auc" not in set(table.loc[table["binarization"] == "fixed50", "metric"])
-    compared = compare(scores, STATISTICS, 1)
+    compared = compare(scores, STATISTICS)
     assert set(compared.loc[compared["binarization"] == "none", "metric"]) == set(of_maps["metric"])
     assert compared["p_value"].notna().all()
 
@@ -224,7 +224,7 @@ def test_a_protocol_decides_its_metrics_empty_references_and_interval(monkeypatc
     )
     monkeypatch.setitem(summary.PROTOCOLS, "made_up", made_up)
     scores = small(iou=(0.2, 0.6, 0.0, 1.0)).assign(protocol="made_up")
-    table = summarize(scores, STATISTICS, 1)
+    table = summarize(scores, STATISTICS)
     pooled = row(table, **{"class": "all"}, metric="iou")
     assert pooled["median"] == pytest.approx(0.4)
     assert pooled[["n", "n_empty_reference", "n_undefined"]].tolist() == [4, 1, 0]
@@ -272,7 +272,7 @@ def test_an_explainer_without_any_value_leaves_the_ranks_of_the_others(tmp_path)
 
 
 def test_seeds_by_hand(tmp_path):
-    localization = summarize(load_scores(*study(tmp_path, {"lime": 0.4})), STATISTICS, 1)
+    localization = summarize(load_scores(*study(tmp_path, {"lime": 0.4})), STATISTICS)
     table = between_seeds(localization, {"net-s1": "net", "net-s2": "net"})
     assert list(table.columns) == SEEDS.names
     keys = {"binarization": "fixed50", "class": "all", "metric": "iou"}
@@ -289,13 +289,32 @@ def test_seeds_by_hand(tmp_path):
     assert [one["n_seeds"], one["mean"]] == [1, means[0]]
 
 
+def test_trainings_without_a_conclusion_are_left_out_of_the_spread(tmp_path):
+    names = ("a-s1", "a-s2", "a-s3", "b-s1", "b-s2")
+    bases = {name: name[0] for name in names}
+    scores = load_scores(*study(tmp_path, {"lime": 0.4}, classifiers=names))
+    localization = summarize(scores, STATISTICS)
+    seeds = between_seeds(localization, bases)
+    assert concluding_seeds(seeds, localization, bases, {"c"}) is seeds
+    found = concluding_seeds(seeds, localization, bases, {"a-s2"}).set_index("classifier")
+    assert (found.loc["a", "n_seeds"] == 2).all()
+    keys = {"binarization": "fixed50", "class": "all", "metric": "iou"}
+    means = [row(localization, **keys, classifier=name)["mean"] for name in ("a-s1", "a-s3")]
+    assert row(found.loc[["a"]], **keys)["mean"] == pytest.approx(np.mean(means))
+    pd.testing.assert_frame_equal(
+        found.loc["b"].reset_index(),
+        seeds[seeds["classifier"] == "b"][found.reset_index().columns].reset_index(drop=True),
+        check_dtype=False,
+    )
+
+
 def test_strata_part_the_cases_and_join_the_null_baselines(tmp_path):
     scores = load_scores(*study(tmp_path, {"lime": 0.4, "lung_mask": 0.5}, cases=60))
-    table = stratify(scores, STATISTICS, 1)
+    table = stratify(scores, STATISTICS)
     assert list(table.columns) == STRATA.names
     assert set(table["metric"]) == {"iou", "dice", "hausdorff_full"}
     assert set(table["binarization"]) == {"fixed50"}
-    whole = summarize(scores, STATISTICS, 1)
+    whole = summarize(scores, STATISTICS)
     for explainer, classifier in (("lime", "net-s1"), ("lung_mask", "none")):
         keys = {"explainer": explainer, "class": "all", "metric": "iou"}
         n = row(whole, **keys, classifier=classifier, binarization="fixed50")["n"]
@@ -317,12 +336,12 @@ def test_strata_part_the_cases_and_join_the_null_baselines(tmp_path):
 def test_a_reader_scored_against_the_others_gives_no_lesion_its_size(tmp_path):
     scores = load_scores(*study(tmp_path, {"mine": 0.5, "lime": 0.4}, cases=60))
     mine = scores["explainer"] == "mine"
-    expected = stratify(scores, STATISTICS, 1)
+    expected = stratify(scores, STATISTICS)
     # In the reference of the other readers, large lesions are small and small ones are large.
     scores.loc[mine, "reference_area"] = 100 - scores.loc[mine, "reference_area"]
-    found = stratify(scores, STATISTICS, 1, other_references=["mine"])
+    found = stratify(scores, STATISTICS, other_references=["mine"])
     pd.testing.assert_frame_equal(found, expected)
-    assert not stratify(scores, STATISTICS, 1).equals(expected)
+    assert not stratify(scores, STATISTICS).equals(expected)
 
 
 def test_mixed_model_pools_seeds_and_leaves_null_baselines_out(tmp_path):
@@ -351,7 +370,7 @@ def test_mixed_model_pools_seeds_and_leaves_null_baselines_out(tmp_path):
 def test_missing_cases_are_an_error_beyond_one_percent():
     whole, part = small("lime"), small("gradcam").iloc[:3]
     with pytest.raises(InputError, match=r"1 of the 2 cases .*'lime'.*'gradcam'"):
-        compare(pd.concat([whole, part]), STATISTICS, 1)
+        compare(pd.concat([whole, part]), STATISTICS)
 
 
 def test_a_reader_of_some_cases_is_compared_on_those_and_ranks_without_it_are_of_all():
@@ -359,7 +378,7 @@ def test_a_reader_of_some_cases_is_compared_on_those_and_ranks_without_it_are_of
     cases = sorted(scores["case"].unique())
     part = scores[(scores["explainer"] != "reader") | scores["case"].isin(cases[:12])]
     families = {"lime": "perturbation", "gradcam": "cam", "reader": "ceiling"}
-    table = compare(part, STATISTICS, 1, partial=["reader"])
+    table = compare(part, STATISTICS, partial=["reader"])
     chosen = table[(table["metric"] == "iou") & (table["class"] == "all")]
     for a, b, count in (("lime", "reader", 12), ("gradcam", "reader", 12), ("lime", "gradcam", 29)):
         assert set(chosen[(chosen.explainer_a == a) & (chosen.explainer_b == b)].n) == {count}
@@ -368,15 +387,15 @@ def test_a_reader_of_some_cases_is_compared_on_those_and_ranks_without_it_are_of
         rank(part[part["explainer"] != "reader"], STATISTICS, families),
     )
     with pytest.raises(InputError, match="reader"):
-        compare(part, STATISTICS, 1)
+        compare(part, STATISTICS)
 
 
 def test_tables_do_not_depend_on_the_order_of_cases():
     scores = combined({"lime": 0.36, "gradcam": 0.3}, cases=30)
     shuffled = scores.sample(frac=1, random_state=0).sort_values(COMBO, kind="stable")
     for function in (summarize, compare):
-        first = function(scores.sort_values(COMBO, kind="stable"), STATISTICS, 1)
-        pd.testing.assert_frame_equal(first, function(shuffled, STATISTICS, 1))
+        first = function(scores.sort_values(COMBO, kind="stable"), STATISTICS)
+        pd.testing.assert_frame_equal(first, function(shuffled, STATISTICS))
 
 
 def test_scores_without_a_column_name_the_file(tmp_path):

@@ -8,7 +8,7 @@ from fidelity.analysis.columns.readers import PAIR_CASES, READERS
 from fidelity.analysis.readers import agreement, beside_readers
 from fidelity.tables.checks.of_maps import check_tables
 
-STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "margin": 0.05}
+STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "margin": 0.05, "seed": 1}
 NAMES = {"dataset": "d", "classifier": "net", "explainer": "cam", "binarization": "half"}
 FAMILIES = {"cam": "cam"}
 
@@ -28,7 +28,7 @@ def scores(values, readers=("a", "b", "c"), cls="A"):
 
 
 def beside(own, theirs):
-    return beside_readers([(NAMES, own)], theirs, "iou", STATISTICS, 1).set_index("reader")
+    return beside_readers([(NAMES, own)], theirs, "iou", STATISTICS).set_index("reader")
 
 
 def test_a_case_s_mean_over_the_readers_who_are_left_out():
@@ -65,7 +65,7 @@ def test_units_of_analysis_are_counted_not_images(cluster, expected):
     own, theirs = (scores(np.linspace(low, low + 0.1, 38)) for low in (0.5, 0.4))
     for table in (own, theirs):
         table["patient"] = table["case"].str[1:].astype(int) // 2
-    table = beside_readers([(NAMES, own)], theirs, "iou", {**STATISTICS, "cluster": cluster}, 1)
+    table = beside_readers([(NAMES, own)], theirs, "iou", {**STATISTICS, "cluster": cluster})
     assert set(table["n_patients"]) == {19}
     assert set(table["conclusion"]) == {expected}
 
@@ -87,7 +87,7 @@ def pairs(values, marked_b=True):
 
 
 def test_agreement_of_a_pair():
-    table = agreement(pairs([0.2, 0.4, np.nan]), "d", STATISTICS, 1).set_index("metric")
+    table = agreement(pairs([0.2, 0.4, np.nan]), "d", STATISTICS).set_index("metric")
     row = table.loc["iou"]
     assert (row["n"], row["n_undefined"], row["n_marked_a"]) == (3, 1, 3)
     assert row["mean"] == pytest.approx(0.3)
@@ -95,26 +95,26 @@ def test_agreement_of_a_pair():
 
 
 def test_a_reader_who_marked_nothing_is_listed_with_0():
-    table = agreement(pairs([0.0, 0.0], marked_b=False), "d", STATISTICS, 1)
+    table = agreement(pairs([0.0, 0.0], marked_b=False), "d", STATISTICS)
     assert set(table["n_marked_b"]) == {0}
     assert set(table["mean"]) == {0}
 
 
 def test_all_pairs_are_a_case_s_mean():
     three = pd.concat([pairs([0.2, 0.4]), pairs([0.6, 0.8]).assign(reader_b="c")])
-    table = agreement(three, "d", STATISTICS, 1)
+    table = agreement(three, "d", STATISTICS)
     pooled = table[(table["reader_a"] == "all") & (table["metric"] == "iou")].iloc[0]
     assert (pooled["n"], pooled["mean"]) == (2, pytest.approx(0.5))
 
 
 def test_tables_list_pairs_and_explainers(tmp_path):
-    agreement(pairs([0.2, 0.4]), "d", STATISTICS, 1).to_csv(tmp_path / "reader_agreement.csv")
+    agreement(pairs([0.2, 0.4]), "d", STATISTICS).to_csv(tmp_path / "reader_agreement.csv")
     values = np.linspace(0.2, 0.4, 30)
-    table = beside_readers([(NAMES, scores(values))], scores(values), "iou", STATISTICS, 1)
+    table = beside_readers([(NAMES, scores(values))], scores(values), "iou", STATISTICS)
     READERS.frame(table.to_dict("records")).to_csv(tmp_path / "readers.csv", index=False)
     files = [tmp_path / "reader_agreement.csv", tmp_path / "readers.csv"]
-    pair, own = check_tables(files, FAMILIES)
+    pair, own = check_tables(files, FAMILIES, 0.05)
     assert pair.rows[0][:5] == ["a and b", "2", "2", "2", "0"]
     assert [row[3] for row in own.rows] == ["all", "a", "b", "c"]
     assert {row[-1] for row in own.rows} == {"within"}
-    assert check_tables(files, FAMILIES, useless=["net"]) == [pair]
+    assert check_tables(files, FAMILIES, 0.05, useless=["net"]) == [pair]

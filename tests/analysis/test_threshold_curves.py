@@ -52,13 +52,18 @@ def test_the_script_and_no_reference(tmp_path):
     paths = [str(tmp_path / name) for name in ("full.parquet", "empty.parquet")]
     table.to_parquet(paths[0])
     table.assign(reference_empty=True).to_parquet(paths[1])
-    statistics = {"replicates": 20, "alpha": 0.05, "cluster": "patient"}
-    settings = {"statistics": statistics, "seed": 1}
+    statistics = {"replicates": 20, "alpha": 0.05, "cluster": "patient", "seed": 1}
     output = tmp_path / "out.parquet"
     names = ["full", "empty"]
-    run_script("threshold_curves", {"curves": paths}, [output], explainers=names, **settings)
+    run_script(
+        "threshold_curves", {"curves": paths}, [output], explainers=names, statistics=statistics
+    )
     assert set(pd.read_parquet(output)["explainer"]) == {"full"}
     run_script(
-        "threshold_curves", {"curves": paths[1:]}, [output], explainers=["empty"], **settings
+        "threshold_curves",
+        {"curves": paths[1:]},
+        [output],
+        explainers=["empty"],
+        statistics=statistics,
     )
     assert pd.read_parquet(output).columns.tolist() == THRESHOLD_CURVES.names

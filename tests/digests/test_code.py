@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from fidelity.datasets.registry import READERS
 from fidelity.digests import code as digests
 from fidelity.digests import modules
 
@@ -37,7 +38,13 @@ def total(values: list[int]) -> int:
         text = f"no values in {values!r}"
         raise InputError(text, field="values", remedy=_remedy(values))
     log.info("%d values", len(values))
+    warn_of_many(values, "many values")
     return FACTOR * np.sum(values) + first() + numbers.two(values)
+
+
+def warn_of_many(values, what):
+    if len(values) > 9:
+        log.warning(what)
 
 
 def unused():
@@ -130,11 +137,21 @@ def test_what_is_reached_counts(package, name, old, new):
         ("sums", "Give some", "Give many"),
         ("sums", "%d values", "%d numbers"),
         ("sums", 'field="values"', 'field="numbers"'),
+        ("sums", '"many values"', '"a lot of values"'),
+        ("sums", "len(values) > 9", "len(values) > 99"),
         ("../total", "A script.", "The script."),
     ],
 )
 def test_what_is_not_reached_and_what_is_only_said_does_not(package, name, old, new):
     assert not _changes(package, name, old, new)
+
+
+@pytest.mark.parametrize("source", READERS)
+def test_a_warning_of_unused_images_does_not_list_the_cases_anew(source):
+    module = READERS[source].removeprefix("fidelity.")
+    reached = {name for _, name in digests.reached("index_cases.py", module)}
+    assert "find_cases" in reached
+    assert "warn_of_unused" not in reached
 
 
 def test_functions_that_call_each_other_are_followed_to_an_end(package):

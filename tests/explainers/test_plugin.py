@@ -31,6 +31,36 @@ def spectrum(classifier, image, target, seed):
 def masked(classifier, image, target, seed):
     return np.ma.masked_less(ONES, 60)
 
+def pair(classifier, image, target, seed):
+    return ONES, {"score": 1}
+
+def pair_of_maps(classifier, image, target, seed):
+    return ONES, ONES
+
+def nothing(classifier, image, target, seed):
+    ONES * 2
+
+def with_gradient(classifier, image, target, seed):
+    return image.requires_grad_()[0, 0] * 2
+
+def elsewhere(classifier, image, target, seed):
+    return torch.ones(8, 8, device="meta")
+
+def all_nan(classifier, image, target, seed):
+    return ONES * float("nan")
+
+def one_infinite(classifier, image, target, seed):
+    return np.where(ONES == 3, np.inf, ONES)
+
+def number(classifier, image, target, seed):
+    return 3.5
+
+def tensor(classifier, image, target, seed):
+    return torch.from_numpy(ONES)
+
+def rows(classifier, image, target, seed):
+    return tuple(ONES.tolist())
+
 def trains(classifier, image, target, seed):
     classifier.train()
     return ONES
@@ -121,8 +151,16 @@ def test_a_map_keeps_its_values(explain):
 @pytest.mark.parametrize(
     ("name", "problem"),
     [
-        ("channels", r"shape \(1, 8, 8\)"),
+        ("channels", r"plugin:channels returned an array of shape \(1, 8, 8\)\. .*array \(h, w\)"),
         ("no_pixels", r"shape \(0, 0\)"),
+        ("pair", r"^plugin:pair returned a tuple of 2 values\. .*must return an array \(h, w\)"),
+        ("pair_of_maps", r"a tuple of 2 values\. .*array \(h, w\)"),
+        ("nothing", r"nothing \(None\)\. .*array \(h, w\)"),
+        ("with_gradient", r"tensor of shape \(64, 64\) with a gradient\. .*map\.detach\(\)"),
+        ("elsewhere", r"tensor of shape \(8, 8\) on meta\. .*\.cpu\(\)\.numpy\(\)"),
+        ("all_nan", r"plugin:all_nan returned an array in which 64 of 64 values are NaN"),
+        ("one_infinite", r"1 of 64 values are NaN or infinite\. .*finite real numbers"),
+        ("number", r"a value of type float\. .*array \(h, w\)"),
         ("spectrum", "complex128"),
         ("masked", "masked array"),
         ("trains", "training mode"),
@@ -160,6 +198,11 @@ def test_a_hook_of_a_failed_map_is_noticed_in_the_next_one(explain, cases):
     )
     assert str(found[0]) == "fails"
     assert "left hooks" in str(found[1])
+
+
+@pytest.mark.parametrize("name", ["tensor", "rows"])
+def test_what_numpy_reads_as_a_map_is_a_map(explain, name):
+    np.testing.assert_array_equal(explain(name), np.arange(64).reshape(8, 8))
 
 
 @pytest.mark.parametrize("scale", [1e300, 1e-60])

@@ -244,12 +244,12 @@ def test_table_correlates_with_localization_and_turns_what_is_better_when_lower(
         {"case": cases, "class": "x", "split": "test", "iou": rising**2}
         | {"empty_reference": [False] * 7 + [True]}
     )
-    statistics = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+    statistics = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "seed": 1}
     head = {"dataset": "d", "classifier": "net", "explainer": "lime"}
     joined = join(faithful, scores, "iou")
     assert np.isnan(joined["iou"].iloc[-1])
     names = ["deletion_auc", "road", "insertion_auc"]
-    table = summarize([(head, joined)], names, "iou", statistics, seed=1)
+    table = summarize([(head, joined)], names, "iou", statistics)
     assert list(table.columns) == FAITHFULNESS.names
     table = table.set_index("metric")
     assert table["spearman"].to_list()[:2] == [pytest.approx(1), pytest.approx(1)]
@@ -269,8 +269,8 @@ def test_an_explainer_with_cases_of_one_class_alone_is_in_the_rows_of_all():
     )
     heads = [{"dataset": "d", "classifier": "net", "explainer": name} for name in ("a", "b")]
     parts = list(zip(heads, [both, both[both["class"] == "x"]], strict=True))
-    statistics = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
-    table = summarize(parts, ["road"], "iou", statistics, seed=1)
+    statistics = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "seed": 1}
+    table = summarize(parts, ["road"], "iou", statistics)
     numbers = table.set_index(["explainer", "class"])["n"]
     found = {key: int(n) for key, n in numbers.items()}
     assert found == {("a", "x"): 4, ("a", "y"): 4, ("a", "all"): 8, ("b", "x"): 4, ("b", "all"): 4}

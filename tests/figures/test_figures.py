@@ -47,7 +47,7 @@ def drawn(name):
     if name == "training":
         return training.plot(made_up.training())
     if name == "overview":
-        return overview.plot(summarize(made_up.combined(FEW, 20), made_up.STATISTICS, 1))
+        return overview.plot(summarize(made_up.combined(FEW, 20), made_up.STATISTICS))
     return confusion.plot(made_up.confusion(), made_up.calibration())
 
 

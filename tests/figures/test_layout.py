@@ -54,7 +54,7 @@ def drawn(name, families, cases):
     if name == "distributions":
         return distributions.plot(scores, title="IoU (higher is better)", rule="tuned")
     if name == "lesion_size":
-        return lesion_size.plot(scores, replicates=100)
+        return lesion_size.plot(scores, replicates=100, alpha=0.05)
     if name == "organs":
         shares = [
             {"explainer": key, "region": region, "mean": 0.25, "reference_mean": 0.25}
@@ -69,14 +69,14 @@ def drawn(name, families, cases):
         return threshold_curves.plot(mean_curves(tables, replicates=100), list(levels), tuned=tuned)
     if name == "ranks":
         ranks = {key: 1.0 + place for place, key in enumerate(levels)}
-        return critical_difference.plot(test_new_figures.ranked(ranks, 2.5))
+        return critical_difference.plot(test_new_figures.ranked(ranks, 2.5), 0.05)
     if name == "sensitivity":
         shown = [test_new_figures.localization(means, of) for of in ("iou", "hausdorff_full")]
         return rank_by_protocol.plot(pd.concat(shown), primary_binarization="tuned")
     if name == "agreement":
         return mask_agreement.plot(test_new_figures.agreed(levels), list(levels))
     if name == "overview":
-        table = summarize(made_up.combined(levels, cases), made_up.STATISTICS, 1)
+        table = summarize(made_up.combined(levels, cases), made_up.STATISTICS)
         return overview.plot(pd.concat([table, table.assign(dataset="other")]))
     if name == "faithfulness":
         measured, found = test_faithfulness.tables()

@@ -107,10 +107,10 @@ def drawn(name):
     if name == "sensitivity":
         return rank_by_protocol.plot(pd.concat([SETTINGS, DISTANCE]), primary_binarization="tuned")
     if name == "ranks":
-        return critical_difference.plot(ranked({"lime": 1.6, "gradcam": 1.4}, 0.3))
+        return critical_difference.plot(ranked({"lime": 1.6, "gradcam": 1.4}, 0.3), 0.05)
     if name == "lesion_size":
         tables = {key: sized(level) for key, level in LEVELS.items()}
-        return lesion_size.plot(tables, replicates=100)
+        return lesion_size.plot(tables, alpha=0.05, replicates=100)
     if name == "agreement":
         return mask_agreement.plot(agreed(LEVELS), list(LEVELS))
     tables = {key: made_up.curves(level, 6) for key, level in LEVELS.items()}
@@ -173,6 +173,14 @@ def _words(fig):
     return titles + [text.get_text() for legend in fig.legends for text in legend.get_texts()]
 
 
+def test_a_primary_distance_is_ranked_beside_the_overlap():
+    """Two panels by the same distance would be equal."""
+    fig = rank_by_protocol.plot(pd.concat([SETTINGS, DISTANCE]), primary="hausdorff_full")
+    assert _words(fig)[:2] == [
+        f"Rank (1 = best mean) by {metric}" for metric in ("Hausdorff (full sets)", "IoU")
+    ]
+
+
 def test_sensitivity_to_one_protocol_speaks_of_one():
     one = pd.concat([localization({("default", "tuned"): LEVELS}), DISTANCE])
     several = pd.concat([one, OTHER_DISTANCE])
@@ -203,20 +211,27 @@ def test_groups_are_maximal_runs_within_the_critical_difference():
 def test_rank_diagrams_name_every_explainer_and_class():
     ranks = {name: 1.0 + 0.9 * number for number, name in enumerate(MANY)}
     both = pd.concat([ranked(ranks, 2.0, "COVID-19"), ranked(ranks, 2.0)])
-    fig = critical_difference.plot(both)
+    fig = critical_difference.plot(both, 0.05)
     said = [[text.get_text() for text in axis.texts] for axis in fig.axes]
     assert any(text.startswith("All classes: mean ranks (1 = best), n = 60") for text in said[0])
     assert any(text.startswith("COVID-19") for text in said[1])
     for texts in said:
         assert all(any(name in text for text in texts) for name in MANY)
         assert "Critical difference 2.00" in texts
-    alone = critical_difference.plot(ranked({"lime": 1.0}, np.nan))
+    alone = critical_difference.plot(ranked({"lime": 1.0}, np.nan), 0.05)
     assert "Fewer than two" in alone.axes[0].texts[0].get_text()
+
+
+@pytest.mark.parametrize(("alpha", "written"), [(0.05, "= 0.010"), (0.01, "= 0.0096")])
+def test_the_p_value_of_the_ranks_is_written_against_the_level_of_the_study(alpha, written):
+    ranks = ranked({"lime": 1.6, "gradcam": 1.4}, 0.3).assign(friedman_p=0.0096)
+    texts = [text.get_text() for text in critical_difference.plot(ranks, alpha).axes[0].texts]
+    assert any(text.endswith(f"Friedman p {written}") for text in texts)
 
 
 def test_lesion_size_means_are_those_of_their_bins():
     table = sized(0.4)
-    fig = lesion_size.plot({"lime": table}, replicates=100)
+    fig = lesion_size.plot({"lime": table}, alpha=0.05, replicates=100)
     (line,) = fig.axes[0].get_lines()
     used = table[~table["empty_reference"]]
     assert len(line.get_ydata()) == lesion_size.MOST_BINS
@@ -227,7 +242,7 @@ def test_lesion_size_means_are_those_of_their_bins():
     # qcut closes bins at the right, the figure at the left, so a case on an edge may change bins.
     np.testing.assert_allclose(line.get_ydata(), expected, atol=0.05)
     assert (np.diff(line.get_xdata()) > 0).all()
-    nothing = lesion_size.plot({"lime": table.head(0)})
+    nothing = lesion_size.plot({"lime": table.head(0)}, alpha=0.05)
     assert "No case" in nothing.axes[0].texts[0].get_text()
 
 
@@ -278,7 +293,7 @@ def test_new_scripts_write_both_formats(tmp_path):
         tmp_path / "curves.parquet"
     )
     settings |= {"classifier": "resnet18", "metric": "iou", "binarization": "tuned"}
-    settings |= {"diagnostic": ["oracle"], "explainers": list(LEVELS)}
+    settings |= {"diagnostic": ["oracle"], "explainers": list(LEVELS), "alpha": 0.05}
 
     def draw(name, module, files, **more):
         figure.main(module, files, settings | more, output(name))
@@ -287,7 +302,7 @@ def test_new_scripts_write_both_formats(tmp_path):
     draw("ranks", "critical_difference", {"ranks": str(tmp_path / "ranks.csv")})
     draw("agreement", "mask_agreement", {"agreement": str(tmp_path / "agreement.csv")})
     sizes = {"scores": [str(tmp_path / "scores.parquet")]}
-    of_lime = {"explainers": ["lime"], "intervals": {"replicates": 100}}
+    of_lime = {"explainers": ["lime"], "intervals": {"replicates": 100, "alpha": 0.05}}
     draw("lesion_size", "lesion_size", sizes, **of_lime)
     with pytest.raises(InputError, match=r"scores.parquet.*'recall'"):
         draw("lesion_size", "lesion_size", sizes, **of_lime, metric="recall")

@@ -69,11 +69,16 @@ def written(
     shown = display(known, "demo")
     classifiers = tuple(known.classifiers) or ("none",)
     paths, combos = study(folder, levels, classifiers, tuple(known.binarizations), cases)
-    statistics = {**known.config.statistics.model_dump(), "replicates": 200, "permutations": 99}
+    statistics = {
+        **known.config.statistics.model_dump(),
+        "replicates": 200,
+        "permutations": 99,
+        "seed": 1,
+    }
     statistics["compared"] = STATISTICS["compared"]
     scored = load_scores(paths, combos)
-    means = summarize(scored, statistics, 1)
-    pairs = compare(scored, statistics, 1)
+    means = summarize(scored, statistics)
+    pairs = compare(scored, statistics)
     empty = {
         table: pd.DataFrame(columns=table.names)
         for table in (RANKS, SEEDS, CLASSIFICATION, CLASS_ORDER)

@@ -16,6 +16,7 @@ STATISTICS = {
     "primary_binarization": "fixed50",
     "compared": ["iou", "dice", "hausdorff_full", "pointing_game", "roc_auc"],
     "replicates": 300,
+    "seed": 1,
     "permutations": 999,
     "cluster": "patient",
     "alpha": 0.05,

@@ -33,7 +33,7 @@ from tests.helpers.entries import dataset
 from tests.helpers.explained_cohort import case_of, record_of, square
 
 LABELS = {"COVID-19": "COVID", "Normal": "Normal"}
-STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "seed": 1}
 LESION, MARK = square(10, 10, 18, 20), square(0, 24, 4, 31)
 A, B = "COVID", "Normal"
 
@@ -243,7 +243,7 @@ def table_of(**maps):
     ]
     families = {name: "baseline" if "null" in name else "cam" for name in maps}
     dependent = {"net": {"accuracy": 1.0, "accuracy_erased": 0.5, "follows_mark": 0.9}}
-    table = summarize(parts, dependent, families, STATISTICS, seed=1)
+    table = summarize(parts, dependent, families, STATISTICS)
     assert list(table.columns) == KNOWN_TRUTH.names
     return table.set_index("explainer")
 
@@ -306,7 +306,7 @@ def test_the_script_refuses_before_it_writes(tmp_path):
         "bad": ((10, 0), (9, 0), (10, 10)),
     }.items():
         pd.DataFrame([found(*answers)]).to_csv(tmp_path / f"{name}.csv", index=False)
-    arguments = 0.9, 0.05, {"mark": "cam"}, STATISTICS, 1
+    arguments = 0.9, 0.05, {"mark": "cam"}, STATISTICS
 
     def run(which):
         files = [str(tmp_path / "scores.parquet")], [str(tmp_path / f"{which}.csv")]

@@ -7,11 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fidelity.base.errors import InputError
 from fidelity.binarizations.apply import binarize
 from fidelity.metrics import overlap
 from fidelity.metrics.map_metrics import MapPair
-from fidelity.metrics.map_registry import RANKING, select_ranking
+from fidelity.metrics.map_registry import RANKING
 from tests.helpers import entries
 from tests.helpers.mask_grid import MASKS, SHAPE
 
@@ -241,8 +240,3 @@ def test_what_has_seen_the_reference_says_so():
 
 def test_no_threshold_is_better_than_another():
     assert [m.name for m in RANKING.values() if m.direction == "neither"] == ["best_iou_threshold"]
-
-
-def test_an_unknown_name_is_refused():
-    with pytest.raises(InputError, match="roc_auc"):
-        select_ranking(["roc_auk"])

@@ -77,7 +77,7 @@ def test_the_answer_says_who_by_how_much_how_sure_and_against_what(small):
     made, text = small
     (chapter,) = json.loads(Path(made.files["verdict"]).read_text())["chapters"]
     with showing(made.display):
-        told = answer(chapter, made.study.families)
+        told = answer(chapter, made.study.families, 0.05)
     best = chapter["headline"][0]["numbers"]
     assert told.sentence == (
         f"On Demo, LIME has the highest mean IoU of 2 explainers ({best['mean']:.3f}), "

@@ -6,6 +6,7 @@ import jinja2
 import pytest
 
 from fidelity.presentation import page
+from fidelity.presentation.escaping import latex, markdown
 from fidelity.presentation.page import ESCAPES, folder_digest, paragraphs, render, templates_digest
 from fidelity.tables.layout import Section, Table
 from tests.helpers.html_page import Page
@@ -30,13 +31,25 @@ def test_no_name_becomes_markup_of_a_page(template):
 def test_no_name_becomes_markup_of_markdown():
     text = render("tables.md.j2", tables=TABLES, dataset=EVIL)
     own = text.replace("<details>", "").replace("</details>", "")
-    for tag in ("summary", "b"):
+    for tag in ("summary", "b", "span"):
         own = own.replace(f"<{tag}>", "").replace(f"</{tag}>", "")
     assert "<" not in own
     # Each cell stays in its column.
     rows = [line for line in text.splitlines() if line.startswith("| &lt;/script>")]
     assert rows
     assert {line.replace("\\|", "").count("|") for line in rows} == {3}
+
+
+def test_dollars_start_no_formula():
+    """GitHub's documentation names this way, as a backslash does not always help."""
+    assert markdown("$x$") == "<span>$</span>x<span>$</span>"
+    assert latex("$x$") == r"\$x\$"
+
+
+def test_greek_letters_and_arrows_are_known_to_latex():
+    assert latex("β → λ, Δ") == (
+        r"\ensuremath{\beta} \ensuremath{\rightarrow} \ensuremath{\lambda}, \ensuremath{\Delta}"
+    )
 
 
 def test_each_section_of_tables_has_its_place():

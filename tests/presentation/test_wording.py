@@ -69,7 +69,7 @@ def test_percent_directions_and_estimated_times():
 )
 def test_a_p_value_is_never_written_on_the_other_side_of_alpha(alpha, written):
     assert {p: p_cell(p, alpha) for p in written} == written
-    assert p_value(0.0496) == "= 0.0496"
+    assert p_value(0.0496, 0.05) == "= 0.0496"
     assert p_value(0.0004, alpha) == f"< {p_cell(0.0004, alpha)[1:]}"
 
 

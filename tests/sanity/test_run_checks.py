@@ -21,7 +21,7 @@ from tests.helpers.gradient_cases import case_of, noise_cases
 from tests.helpers.gradient_cases import entry as entry_of
 from tests.helpers.run_script import run_script
 
-STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "seed": 1}
 TESTS = ["parameters", "logit"]
 
 
@@ -130,7 +130,7 @@ def test_tables_and_figure_from_files(tmp_path):
 
 def test_the_figure_starts_at_the_trained_network_and_sets_the_other_class_apart():
     parts = [({"dataset": "d", "classifier": "net", "explainer": "lime"}, _checks(0.8))]
-    table = summarize(parts, STATISTICS, 1)
+    table = summarize(parts, STATISTICS)
     fig = figure.plot(table)
     axis = fig.axes[0]
     assert [label.get_text() for label in axis.get_xticklabels()] == [

@@ -19,7 +19,7 @@ from tests.helpers.run_script import run_script
 BOX = (4.0, 4.0, 12.0, 18.0)
 OTHER = (14.0, 22.0, 22.0, 30.0)
 PROTOCOLS = ["default", "wsol", "chestxray8", "rodeo"]
-STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "seed": 1}
 
 
 def _boxed(name, references, split="test", cls="COVID-19"):
@@ -132,7 +132,6 @@ def _tables(folder, protocols=PROTOCOLS):
         dataset="set",
         sets={"protocols": protocols, "hit": "centre", "false_positives": [0.5, 1]},
         statistics=STATISTICS,
-        seed=1,
     )
     return BOXES.read(folder / "boxes.csv"), BOX_COMPARISONS.read(folder / "comparisons.csv")
 
@@ -208,7 +207,7 @@ def test_explainers_are_compared_on_common_cases(tmp_path):
         table.to_parquet(paths[-1], index=False)
     found = load_box_scores(paths, [("net", "right"), ("net", "wrong")])
     sets = {"protocols": ["default"], "hit": "centre", "false_positives": [1]}
-    table = box_comparisons(found, dataset="set", sets=sets, statistics=STATISTICS, seed=1)
+    table = box_comparisons(found, dataset="set", sets=sets, statistics=STATISTICS)
     pair = table.set_index("metric")
     assert pair["n"]["corloc"] == 1
     assert pair["difference"]["lesion_recall"] == 1
@@ -235,6 +234,6 @@ def test_no_case_with_boxes(tmp_path):
     )
     found = load_box_scores([output], [("net", "e")])
     sets = {"protocols": PROTOCOLS, "hit": "centre", "false_positives": [1]}
-    options = {"dataset": "set", "sets": sets, "statistics": STATISTICS, "seed": 1}
+    options = {"dataset": "set", "sets": sets, "statistics": STATISTICS}
     assert not len(box_values(found, **options))
     assert not len(box_comparisons(found, **options))

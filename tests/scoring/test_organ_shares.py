@@ -12,7 +12,7 @@ from fidelity.maps.saliency_map import MapRecord, SaliencyMap
 from fidelity.masks.run_lengths import encode
 from fidelity.scoring.organ_shares import organ_shares
 
-STATISTICS = {"replicates": 100, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 100, "alpha": 0.05, "cluster": "patient", "seed": 1}
 # The patient's left is on the right of the image. Two pixels of the heart are in the left lung.
 ORGANS_OF = {
     "right_lung": np.array([[1, 0, 0, 0]] * 4, bool),
@@ -81,7 +81,7 @@ def test_means_are_of_the_same_cases_as_the_references():
         (case_of("c", no_heart), record_of("c")),
     )
     head = {"dataset": "d", "classifier": "net", "explainer": "e"}
-    found = summarize([(head, table)], STATISTICS, 1)
+    found = summarize([(head, table)], STATISTICS)
     assert list(found.columns) == ORGANS.names
     rows = found.set_index("region")
     assert list(rows.index) == list(REGIONS)
@@ -97,6 +97,6 @@ def test_without_any_heart_there_are_lungs_alone():
     no_heart = {name: mask for name, mask in ORGANS_OF.items() if name != "heart"}
     table = shares_of((case_of("a", no_heart), record_of("a")))
     head = {"dataset": "d", "classifier": "net", "explainer": "e"}
-    found = summarize([(head, table)], STATISTICS, 1)
+    found = summarize([(head, table)], STATISTICS)
     assert found["region"].tolist() == ["left_lung", "right_lung"]
     assert math.isnan(found["ci_low"].iloc[0])

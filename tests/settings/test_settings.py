@@ -210,11 +210,42 @@ MISTAKES = [
     (("explain", "targets"), {"lime": "Covid"}, r"explain\.targets\.lime.*'COVID-19'"),
     (("explainers", "gradcam", "layer"), {"resnet": "layer3"}, r"gradcam\.layer\.resnet.*Known"),
     (("statistics", "primary"), "jaccard", r"statistics\.primary"),
+    (("statistics",), {"alpha": 0.01, "replicates": 199}, r"statistics\.replicates.*at least 200"),
+    (("statistics",), {"alpha": 0.005, "permutations": 199}, r"statistics\.permutations.*200"),
     (("statistics", "primary"), "iou_nan", r"statistics\.primary.*'iou'"),
     (("statistics", "primary"), "assd_mm", r"statistics\.primary.*datasets\.demo.*pixel_spacing"),
     (("statistics", "compared"), ["iou", "hausdorf_full"], r"compared.*'hausdorff_full'"),
     (("statistics", "primary_binarization"), "fixed5", r"'fixed50'"),
+    (("protocols",), ["defualt"], r"protocols.*'default'"),
+    (("scores", "metrics"), ["iou", "hausdorf_full"], r"scores\.metrics.*'hausdorff_full'"),
+    (("scores", "ranking"), ["roc_auk"], r"scores\.ranking.*'roc_auc'"),
+    (("scores", "empty"), {"overlap_bot": "one"}, r"scores\.empty\.overlap_bot.*'overlap_both'"),
+    (("scores", "empty"), {"overlap_both": "diagonal"}, r"scores\.empty\.overlap_both.*one"),
+    (("scores", "empty"), {"distance_both": "one"}, r"scores\.empty\.distance_both.*zero"),
+    (("binarizations", "x"), {"method": "percentile", "percentile": 100}, r"x\.percentile.*100"),
+    (("binarizations", "x"), {"method": "percentile", "percentile": -1}, r"x\.percentile.*-1"),
+    (
+        ("binarizations", "x"),
+        {"method": "percentile", "percentile": 80, "ties": "kept"},
+        r"binarizations\.x\.ties.*shuffled",
+    ),
+    (("classifiers", "resnet18", "training"), {"class_weights": "heavy"}, r"weights.*balanced"),
+    (("datasets", "demo", "scoring_size"), "native", r"demo\.scoring_size.*original"),
+    (("datasets", "demo", "shards"), {"train": 0}, r"demo\.shards\.train.*0"),
+    (("datasets", "demo", "shards"), {"trian": 1}, r"demo\.shards\.trian.*'train'"),
+    (("compute", "dtype"), "float16", r"compute\.dtype.*bfloat16"),
     (("figures", "gallery_by"), "lim", "'lime'"),
+    *(
+        (
+            ("explainers", "x"),
+            {"method": "random_weights", "of": of},
+            r"explainers\.x\.of.*does not depend on the training.*gradcam",
+        )
+        for of in (
+            {"method": "lung_mask"},
+            {"method": "random_weights", "of": {"method": "gradcam"}},
+        )
+    ),
     (("postprocess", "median"), 4, "odd"),
     (
         ("explainers", "lime", "superpixels"),
@@ -685,6 +716,20 @@ def test_every_key_has_a_description():
         if not entry.get("description")
     ]
     assert missing == []
+
+
+@pytest.mark.parametrize("of", ["maximum", "absolute"])
+def test_a_key_without_an_effect_is_valid_and_in_no_key_table(demo, of):
+    """Units and configs of earlier versions have it."""
+    _set(demo, ("scores", "boxes", "of"), of)
+    demo["binarizations"]["boxes"] = {"method": "boxes", "of": of}
+    assert settings.load(demo).scores.boxes.of == of
+    keys = re.findall(r"^\| `(.*?)` \|", documentation.tables(), re.M)
+    assert {"boxes.threshold", "connectivity", "of"} <= {*keys}  # that of `random_weights`
+    assert keys.count("of") == 1
+    assert "boxes.of" not in keys
+    defined = documentation.json_schema()["$defs"]
+    assert all(defined[name]["properties"]["of"]["deprecated"] for name in ("Boxes", "BoxesRule"))
 
 
 def test_config_readme_is_up_to_date():

@@ -96,6 +96,16 @@ def test_benchmarks_and_logs_of_a_job_are_in_the_same_place():
     assert benchmark == "results/benchmarks/{dataset}/train.tsv"
 
 
+def test_the_log_of_a_rule_is_in_folders_of_its_wildcards():
+    assert paths.log_of_rule("prepare", {"shard", "dataset"}) == (
+        "results/logs/{dataset}/prepare/{shard}.log"
+    )
+    names = {"binarization", "explainer", "dataset", "classifier"}
+    assert paths.log_of_rule("tune", names) == (
+        "results/logs/{dataset}/{classifier}/{explainer}/{binarization}/tune.log"
+    )
+
+
 def test_data_set_of_a_result():
     assert paths.dataset_of("results/demo/cases.csv", ["demo"]) == "demo"
     assert paths.dataset_of("results/other/cases.csv", ["demo"]) is None

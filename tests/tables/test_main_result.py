@@ -28,7 +28,7 @@ def scored(tmp_path):
 
 
 def tables(scored, statistics=STATISTICS, families=FAMILIES, useless=()):
-    means, comparisons = summarize(scored, statistics, 1), compare(scored, statistics, 1)
+    means, comparisons = summarize(scored, statistics), compare(scored, statistics)
     quality = {("demo", name): Quality("below_chance", {}, "test", 9, 9, {}) for name in useless}
     settings = {"statistics": statistics, "families": families, "bases": {}}
     return main_tables(Results(means, comparisons, NO_SEEDS, None, quality, settings)), comparisons
@@ -79,6 +79,18 @@ def test_where_low_is_good_the_lowest_null_baseline_is_the_reference(scored):
     assert table.rows[2][4:] == ["(this row)", "–", "–"]
     assert table.header[3] == "Dice ↑"
     assert "Dice: mean without interval." in table.notes[0]
+    # No margin of equivalence is agreed on for distances.
+    assert not any("Equivalent" in note for note in table.notes)
+    assert any("“Lower” is better." in note for note in table.notes)
+
+
+def test_infinite_distances_are_explained(scored):
+    statistics = {**STATISTICS, "primary": "hausdorff_full"}
+    (table, _), _ = tables(scored, statistics)
+    assert not any("∞" in note for note in table.notes)
+    scored.loc[scored["explainer"] == "lime", "hausdorff_full"] = np.inf
+    (table, _), _ = tables(scored, statistics)
+    assert [note for note in table.notes if note.startswith("∞: some masks are empty")]
 
 
 def test_a_null_baseline_without_values_is_no_reference(scored):
@@ -93,11 +105,13 @@ def test_a_null_baseline_without_values_is_no_reference(scored):
 def test_images_with_several_classes_are_counted_once(scored):
     """Two rows, one per class, belong to each image; patients are not known."""
     scored["case"] = scored["patient"]
-    compared = compare(scored, STATISTICS, 1)
+    compared = compare(scored, STATISTICS)
     table = comparison_tables(compared, STATISTICS, FAMILIES)[0]
     assert table.header[2] == "n images (cases)"
     assert table.rows[0][2] == "20 (39)"
     assert any("cases (an image and a class)" in note for note in table.notes)
+    (table, _), _ = tables(scored)
+    assert any("average the cases of each image first" in note for note in table.notes)
 
 
 @pytest.mark.parametrize(
@@ -109,14 +123,14 @@ def test_the_unit_of_one_explainer_is_that_of_several(scored, cluster, patients,
     statistics = {**STATISTICS, "cluster": cluster}
     if not patients:
         scored["patient"] = scored["case"]
-    assert set(compare(scored, statistics, 1)["unit_of_analysis"]) == {unit}
+    assert set(compare(scored, statistics)["unit_of_analysis"]) == {unit}
     alone = scored[scored["explainer"] == "lime"]
     cases = [
         Case(row.case, row.patient, row.split, (cls,), f"{row.case}.png", masks={cls: "mask.png"})
         for row, cls in zip(alone.itertuples(), alone["class"], strict=True)
     ]
     cases.append(Case("unused", cases[0].patient, "train", (), "unused.png"))
-    means, none = summarize(alone, statistics, 1), compare(alone, statistics, 1)
+    means, none = summarize(alone, statistics), compare(alone, statistics)
     assert none.empty
     found = Results(means, none, NO_SEEDS, None, {}, {"statistics": statistics}, cases)
     assert found.unit == unit
@@ -175,7 +189,7 @@ def test_empty_predictions_are_counted_in_a_note(scored):
 
 @pytest.mark.parametrize(("fewer", "told"), [(0, "12 patients]"), (3, "9 to 12 patients]")])
 def test_a_reader_who_read_only_some_patients_changes_the_number_told(scored, fewer, told):
-    means, comparisons = summarize(scored, STATISTICS, 1), compare(scored, STATISTICS, 1)
+    means, comparisons = summarize(scored, STATISTICS), compare(scored, STATISTICS)
     means["n_patients"] = 12 - fewer * (means["explainer"] == "unet")
     settings = {"statistics": STATISTICS, "families": FAMILIES, "bases": {}}
     of_patients = comparisons.assign(unit_of_analysis="patient")

@@ -4,6 +4,7 @@ import pickle
 import re
 import runpy
 from dataclasses import replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from types import SimpleNamespace
@@ -22,6 +23,9 @@ from fidelity.classifiers.weights import own_format
 from fidelity.datasets import registry
 from fidelity.datasets.cases import SPLITS, read_cases
 from fidelity.datasets.sources.phantom import phantom
+from fidelity.faithfulness.case_rows import Measures, measure_maps
+from fidelity.faithfulness.infidelity import Squares, measure_infidelity
+from fidelity.faithfulness.one_map import Options
 from fidelity.figures.registry import FIGURES
 from fidelity.maps.saliency_map import MapRecord, SaliencyMap, read_maps, write_maps
 from fidelity.settings.reading import load_file
@@ -41,6 +45,7 @@ from fidelity.tools.estimate.trial import Measured
 from fidelity.tools.estimate.trial_parts import parts_to_try
 from tests.helpers import ROOT
 from tests.helpers.entries import dataset
+from tests.helpers.explained_cohort import case_of, record_of
 from tests.helpers.small_study import CONFIG as SMALL
 from tests.helpers.small_study import TWO_LAYERS, copy_project, phantom_settings
 from tests.helpers.synthetic_results import scores
@@ -144,6 +149,59 @@ def test_maps_of_checks_are_counted():
     assert RULES["sanity"].units(study, job, COUNTS) == 40
     few = study_of(sanity={"cases": 50, "tests": ["logit"]})
     assert RULES["sanity"].units(few, job, COUNTS) == 40
+
+
+@pytest.mark.parametrize(
+    ("asked", "maps", "images"),
+    [
+        # 20 images of a map: itself, without all pixels, and 9 between them for each curve.
+        ({"metrics": ["deletion_auc", "insertion_auc"], "steps": 10}, 1, 32),
+        # 13 maps have more than 256 images, in 9 batches; the other 7 fill 5.
+        ({"metrics": ["deletion_auc", "insertion_auc"], "steps": 10}, 20, 288 + 160),
+        ({"metrics": ["road", "sufficiency"], "road_shares": [0.2, 0.5]}, 8, 64),
+        # Infidelity alone: the image and 64 changed ones, for each map; and the images themselves.
+        ({"metrics": ["infidelity"]}, 2, 2 * 96 + 32),
+    ],
+)
+def test_images_that_faithfulness_classifies_are_counted(asked, maps, images):
+    """The images of several maps fill batches together: not each map costs a padded batch."""
+    study = study_of(faithfulness=asked, compute={"batch": 32})
+    job = job_of("faithfulness", classifier="net-s1", explainer="cam")
+    assert RULES["faithfulness"].units(study, job, Counts({"test": 9}, {"test": maps})) == images
+
+
+@pytest.mark.parametrize(
+    "removed",
+    [
+        ["deletion_auc", "sufficiency"],
+        ["insertion_auc", "deletion_auc"],
+        ["road", "comprehensiveness", "sufficiency"],
+        [],
+    ],
+)
+def test_faithfulness_classifies_as_many_images_as_are_counted(removed):
+    asked = {"metrics": [*removed, "infidelity"], "steps": 7}
+    asked["infidelity"] = {"samples": 9}
+    study = study_of(faithfulness=asked, compute={"batch": 8})
+    classified = []
+
+    def answers(images, target):
+        classified.append(padded(len(images), 8))
+        return np.zeros(len(images))
+
+    settings = study.config.faithfulness
+    options = Options(removed, 7, "black", settings.road_shares)
+    squares = Squares(9, 0.2, "black")
+    infidelity = partial(measure_infidelity, logits=answers, squares=squares, derivative=False)
+    measures = Measures(("COVID",), answers, options, infidelity, ["infidelity"])
+    names = [f"case {number}" for number in range(40)]
+    ramp = np.arange(256.0, dtype=np.float32).reshape(16, 16)
+    explained = [(case_of(name, {}), record_of(name, ramp)) for name in names]
+    targets = {(name, "COVID-19"): 0 for name in names}
+    measure_maps(explained, targets, {}, measures, sign="signed", seed=1)
+    job = job_of("faithfulness", classifier="net-s1", explainer="cam")
+    counts = Counts({"test": 9}, {"test": len(explained)})
+    assert sum(classified) == RULES["faithfulness"].units(study, job, counts)
 
 
 def test_a_class_that_is_left_out_costs_nothing(monkeypatch, tmp_path):
@@ -286,6 +344,29 @@ def test_batches_that_would_take_long_are_small_in_trials(
     sizes = [int(name.partition("-")[2] or 4) for name in roots]
     units = [units for units, _ in trials.timings.points(job)]
     assert units == (sizes if len(roots) > 1 else [4, 0])
+
+
+@pytest.mark.parametrize(("rule", "samples"), [("faithfulness", None), ("sensitivity", 3)])
+def test_what_fills_batches_from_several_maps_is_timed_in_small_ones(
+    monkeypatch, tmp_path, rule, samples
+):
+    """One or two maps would be mostly padding in whole batches."""
+    runs = _timed(monkeypatch, 1)
+    asked = {"metrics": ["deletion_auc", "insertion_auc"], "steps": 10}
+    study = study_of(faithfulness=asked, compute={"device": "cpu", "batch": 32})
+    given = {"settings": {"samples": 10}, "compute": {"batch": 32}}
+    job = _with_params(rule, given, classifier="other", explainer="cam")
+    trials = Trials(study, [job], tmp_path)
+    for name, maps in (("small", 1), ("model", 2)):
+        counts = Counts({"test": maps}, {"test": maps})
+        if name == "small":
+            trials._small([job], tmp_path / name, counts)
+        else:
+            trials._model([job], {"small": tmp_path, "model": tmp_path / name}, counts)
+    assert [changes["compute"]["batch"] for _, _, changes in runs] == [4, 4]
+    assert [changes.get("settings", {}).get("samples") for *_, changes in runs] == [samples] * 2
+    units = [units for units, _ in trials.timings.points(job)]
+    assert units == ([4, 8] if rule == "sensitivity" else [20, 40])
 
 
 def test_a_gpu_gets_whole_batches(tmp_path):

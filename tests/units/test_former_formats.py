@@ -20,7 +20,7 @@ import reanalyse
 from fidelity.base.errors import InputError
 from fidelity.units import unit
 from fidelity.units.combine import check_agreement, find_units
-from fidelity.units.unit import digest, restore
+from fidelity.units.unit import digest
 from tests.helpers import ROOT
 
 SETS = sorted((ROOT / "tests" / "data").glob("units_format_*"))
@@ -36,17 +36,6 @@ def test_there_is_a_set_of_every_format():
         units = find_units(folder)
         assert {f"units_format_{one.format}" for one in units} == {folder.name}
         assert check_agreement(units, accept=False) == []
-
-
-def test_columns_of_a_later_format_are_added_to_a_kept_unit(tmp_path, monkeypatch):
-    monkeypatch.setattr(unit, "FORMAT", 2)
-    monkeypatch.setattr(unit, "ADDED", {2: {"scores.parquet": {"reader": "first"}}})
-    for one in find_units(SETS[0]):
-        restore(one, tmp_path)
-    scores = [pd.read_parquet(path) for path in tmp_path.rglob("scores.parquet")]
-    assert len(scores) == 12
-    assert all((table.reader == "first").all() and len(table) for table in scores)
-    assert "reader" not in pd.read_parquet(next(tmp_path.rglob("ranking.parquet")))
 
 
 def renamed(source: Path, folder: Path, dataset: str, replicates: int) -> None:

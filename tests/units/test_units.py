@@ -201,31 +201,6 @@ def test_what_is_wrong_with_a_unit_is_said(tmp_path, results):
         )
 
 
-def test_columns_of_later_formats_get_the_value_that_earlier_rows_mean(
-    tmp_path, results, monkeypatch
-):
-    (results / "d/net-s1/predictions.csv").write_text("case,p\na,0.10\n")
-    read = made(tmp_path, results)
-    later = {
-        2: {"scores.parquet": {"observer": "first", "iou": 9}, "predictions.csv": {"seen": 1}},
-        3: {"faithfulness": {"passes": 5}, "scores.parquet": {"reader": 0}},
-    }
-    monkeypatch.setattr(unit, "ADDED", later)
-    restore(read, tmp_path / "back")
-    before = pd.read_parquet(results / "d/net-s1/lime/tuned/seed/scores.parquet")
-    after = pd.read_parquet(tmp_path / "back/d/net-s1/lime/tuned/seed/scores.parquet")
-    pd.testing.assert_frame_equal(after, before.assign(observer="first", reader=0))
-    predictions = tmp_path / "back/d/net-s1/predictions.csv"
-    assert predictions.read_text() == "case,p,seen\na,0.10,1\n"
-    assert (pd.read_parquet(tmp_path / "back/d/faithfulness/net-s1/lime.parquet").passes == 5).all()
-    curves = pd.read_parquet(tmp_path / "back/d/net-s1/lime/ranking.parquet")
-    assert "observer" not in curves
-    # A unit of the newest format has these columns itself.
-    restore(replace(read, format=3), tmp_path / "later")
-    same = pd.read_parquet(tmp_path / "later/d/net-s1/lime/tuned/seed/scores.parquet")
-    pd.testing.assert_frame_equal(same, before)
-
-
 def test_plugins_travel_with_the_unit(tmp_path, results):
     mine = tmp_path / "mine.py"
     mine.write_text("family = 'cam'\n")
@@ -513,4 +488,4 @@ def test_tables_beside_the_folders_of_explainers_are_packed(pattern):
     path = pattern.format(dataset="demo").removeprefix("results/")
     assert unit._group(path) == PurePosixPath(path).stem
     hidden = paths.HIDING.format(dataset="demo", classifier="net").removeprefix("results/")
-    assert unit._group(hidden) == unit._kind(hidden) == "hiding"
+    assert unit._group(hidden) == "hiding"

@@ -1,6 +1,7 @@
 """The answer agrees with the comparisons, for all possible conclusions."""
 
 import json
+import math
 from dataclasses import replace
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from fidelity.presentation.wording import NOT_BY_INTERVAL, UNITS_FIRST
 from fidelity.verdict import pages
 from fidelity.verdict.answer import SIGNS, answer, answers
-from tests.verdict.test_verdict import FAMILIES, chapter_of, compared, localized
+from tests.verdict.test_verdict import FAMILIES, chapter_of, compared, localized, of_distances
 
 ORDERS = {"a_higher": "shown to be better than", "b_higher": "shown to be worse than",
           "equivalent": "equivalent to", "none_shown": "not shown to differ from"}  # fmt: skip
@@ -19,7 +20,7 @@ MEANS = [localized("lime"), localized("gradcam", mean=0.2), localized("lung")]
 
 def told(chapter, **changes):
     (content,) = json.loads(pages.to_json([chapter]))["chapters"]
-    return answer({**content, **changes}, FAMILIES)
+    return answer({**content, **changes}, FAMILIES, 0.05)
 
 
 @pytest.mark.parametrize("against", ORDERS)
@@ -72,10 +73,10 @@ def test_answers_of_several_classifiers_name_them(tmp_path):
     chapter = chapter_of([compared("lime", "gradcam", "a_higher")], explainers=MEANS)
     path = tmp_path / "verdict.json"
     path.write_text(pages.to_json([chapter]))
-    (alone,) = answers(path, FAMILIES)
+    (alone,) = answers(path, FAMILIES, 0.05)
     assert alone.startswith("On demo, lime has")
     path.write_text(pages.to_json([chapter, replace(chapter, classifier="vgg")]))
-    assert answers(path, FAMILIES) == [f"resnet18: {alone}", f"vgg: {alone}"]
+    assert answers(path, FAMILIES, 0.05) == [f"resnet18: {alone}", f"vgg: {alone}"]
 
 
 def test_equal_means_have_no_winner():
@@ -92,7 +93,7 @@ def test_null_baselines_that_could_not_be_compared_count_as_such():
     rows = [compared("lime", "lung", "a_higher"), compared("lime", "edges", "none_shown", **none)]
     means = [localized("lime"), localized("lung"), localized("edges", mean=float("nan"))]
     chapter = chapter_of(rows, families, explainers=means)
-    found = answer(json.loads(pages.to_json([chapter]))["chapters"][0], families)
+    found = answer(json.loads(pages.to_json([chapter]))["chapters"][0], families, 0.05)
     assert found.sentence == (
         "On demo, lime has a mean IoU of 0.300, and is shown to be better than 1 of 2 null "
         "baselines."
@@ -123,7 +124,7 @@ def test_explainers_worse_than_null_baselines_are_in_one_item_with_all_outcomes(
     ]
     means = [localized("lime", mean=0.9), *(localized(name) for name in [*families][1:])]
     chapter = chapter_of(rows, families, explainers=means)
-    found = answer(json.loads(pages.to_json([chapter]))["chapters"][0], families)
+    found = answer(json.loads(pages.to_json([chapter]))["chapters"][0], families, 0.05)
     assert (
         "ig is shown to be worse than 2 of 3 null baselines and equivalent to 1. "
         "gradcam is shown to be worse than 1 of 3 null baselines, shown to be better than 1 "
@@ -145,3 +146,27 @@ def test_a_classifier_that_allows_no_conclusion_has_no_winner():
         "numbers": {},
     }
     assert told(chapter, quality={"concludes": False}, headline=[alarm]).sentence == alarm["text"]
+
+
+def test_explainers_with_infinite_distances_are_counted():
+    """Some of their masks are empty. They are not the best, but they are among the explainers."""
+    means = {"lime": {"mean": math.inf}, "gradcam": {"mean": 50.0}, "lung": {"mean": 59.0}}
+    found = told(of_distances([], means)).sentence
+    assert "gradcam has the lowest (best) mean Hausdorff (full sets) of 2 explainers (50.0 px)" in (
+        found
+    )
+
+
+def test_two_null_baselines_are_both():
+    families = {**FAMILIES, "edges": "baseline"}
+    rows = [compared("lime", name, "a_higher") for name in ("lung", "edges")]
+    chapter = chapter_of(rows, families, explainers=[*map(localized, ("lime", "lung", "edges"))])
+    (content,) = json.loads(pages.to_json([chapter]))["chapters"]
+    found = answer(content, families, 0.05)
+    assert found.sentence.endswith(", and is shown to be better than both null baselines.")
+    assert any("is shown to be better than both null baselines;" in text for text in found.details)
+
+
+def test_a_split_other_than_test_is_named():
+    found = told(chapter_of([], explainers=[localized("lime", split="val")]))
+    assert found.sentence == "On demo, val split, lime has a mean IoU of 0.300."

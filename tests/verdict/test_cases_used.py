@@ -28,6 +28,7 @@ STATISTICS = {
     "cluster": "patient",
     "replicates": 200,
     "permutations": 200,
+    "seed": 1,
 }
 EXPLAINERS = {"lime": 0.5, "gradcam": 0.3}
 FAMILIES = {"lime": "perturbation", "gradcam": "cam"}
@@ -60,10 +61,10 @@ def scores():
 def facts(scores, near, how_many, searched=True, cases=(), told=()):
     """Return the numbers and outcomes of the sentences under "Cases" in the verdict."""
     twins = cases_with_twins(near)
-    means, compared = primary_result(scores, twins, STATISTICS, 1)
+    means, compared = primary_result(scores, twins, STATISTICS)
     tables = Tables(
-        summarize(scores, STATISTICS, 1),
-        compare(scores, STATISTICS, 1),
+        summarize(scores, STATISTICS),
+        compare(scores, STATISTICS),
         pd.DataFrame(columns=RANKS.names),
         cases=CaseTables(
             how_many, DATA_WARNINGS.frame(told), near, searched, means, compared, cases
@@ -93,6 +94,13 @@ def test_the_verdict_says_how_many_of_how_many_cases_are_used(scores):
     assert numbers["near_duplicate_pairs"] == 0
     assert outcomes == ["warning", "note"]
     assert facts(scores, pairs(), counts(("test", "used", "", 40)))[1] == ["note", "note"]
+    for used, told in ((1, "The only image of the test split is used."), (2, "Both images of")):
+        size = facts(scores, pairs(), counts(("test", "used", "", used)))[0]["size"]
+        assert size.startswith(told)
+    one = counts(("test", "used", "", 1), ("test", "unusable", "zero bytes", 1))
+    assert facts(scores, pairs(), one)[0]["size"] == (
+        "1 of 2 cases of the test split is used. The other one cannot be: zero bytes (1)."
+    )
     few = [drawn(0), drawn(1, masks={"COVID-19": "mask.png"}), drawn(2, masks={"other": "m.png"})]
     told = facts(scores, pairs(), counts(("test", "used", "", 3)), cases=few)[0]["size"]
     assert told.endswith(
@@ -232,7 +240,6 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
         [files["means"], files["tests"]],
         combos=combos,
         statistics=STATISTICS,
-        seed=1,
         partial=[],
     )
     kept = pd.read_csv(files["means"])
@@ -240,8 +247,8 @@ def test_the_scripts_read_what_index_cases_writes(scores, tmp_path):
     paths = {}
     write_cases(tmp_path / "cases.csv", [drawn(0, masks={"COVID-19": "mask.png"})])
     for name, table in (
-        ("localization", summarize(scores, STATISTICS, 1)),
-        ("comparisons", compare(scores, STATISTICS, 1)),
+        ("localization", summarize(scores, STATISTICS)),
+        ("comparisons", compare(scores, STATISTICS)),
         ("ranks", pd.DataFrame(columns=RANKS.names)),
     ):
         paths[name] = str(tmp_path / f"{name}.csv")

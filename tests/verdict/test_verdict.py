@@ -11,6 +11,7 @@ import verdict as script
 from fidelity.analysis.columns.comparisons import COMPARISONS, RANKS
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
 from fidelity.analysis.columns.readers import READERS
+from fidelity.analysis.training_seeds import between_seeds
 from fidelity.presentation.wording import (
     NOT_BY_INTERVAL,
     UNITS_FIRST,
@@ -31,6 +32,7 @@ STATISTICS = {
     "cluster": "patient",
     "alpha": 0.05,
     "margin": 0.05,
+    "permutations": 9999,
 }
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "lung": "baseline", "unet": "ceiling"}
 BASES = {"resnet18": "resnet18"}
@@ -158,8 +160,13 @@ def test_what_qualifies_a_difference_is_said():
     small = {"mean_difference": 0.02, "ci_low": 0.01, "ci_high": 0.03}
     text = say(compared("lime", "gradcam", "a_higher", **small)).text
     assert text.endswith("; a difference smaller than the margin of 0.05.")
-    text = say(compared("lime", "gradcam", "a_higher", p_permutation_adjusted=0.2)).text
+    flips = {"p_permutation": 0.02, "p_permutation_adjusted": 0.2}
+    text = say(compared("lime", "gradcam", "a_higher", **flips)).text
     assert text.endswith("; the sign-flip test does not confirm it.")
+    # With so few patterns and so many pairs, no difference could be confirmed.
+    flips["p_permutation"] = 1 / (1 + STATISTICS["permutations"])
+    text = say(compared("lime", "gradcam", "a_higher", **flips)).text
+    assert text.endswith("cannot confirm it, because statistics.permutations is too small.")
     nothing = dict.fromkeys(
         ("mean_difference", "ci_low", "ci_high", "p_adjusted", "p_permutation_adjusted"), np.nan
     )
@@ -273,6 +280,10 @@ def test_only_val_explained_is_said_and_baselines_are_not_denied():
     *means, short = texts(chapter)
     assert means[0].endswith("; val split).")
     assert short.startswith("Nothing can be concluded: only the split val was explained")
+    assert chapter.headline[-1].outcome == "warning"
+    assert chapter.setting.startswith("Shown, without a primary comparison: IoU on the val split")
+    (flips,) = [part for part in chapter.sections if part.title.startswith("Where does")]
+    assert flips.intro.endswith("These results are from the val split.")
     for title in ("Does one", "Does an"):
         assert texts(chapter, title)[0].startswith("This question cannot be answered: only the")
     assert texts(chapter, "How far") == ["No ceiling (U-Net, second reader) was run."]
@@ -586,13 +597,13 @@ def settings_of(signs, tested):
         (
             [1, 1],
             [1, 0],
-            "By IoU, lime has a better mean than gradcam in all 2 settings "
+            "By IoU, lime has a better mean than gradcam in both settings "
             "(significant in 1: protocol default with b0).",
         ),
         (
             [1, 1],
             [1, 1],
-            "By IoU, lime has a better mean than gradcam in all 2 settings (significant in each).",
+            "By IoU, lime has a better mean than gradcam in both settings (significant in each).",
         ),
         (
             [-1],
@@ -634,7 +645,7 @@ def test_a_difference_shown_in_some_settings_names_them_and_whether_one_is_prima
     rows[main]["family"] = "primary"
     apart = "; not in the primary setting" if main else ""
     assert texts(chapter_of(rows), "Where does") == [
-        "By IoU, lime has a better mean than gradcam in all 2 settings "
+        "By IoU, lime has a better mean than gradcam in both settings "
         f"(significant in 1: protocol default with b0{apart})."
     ]
 
@@ -649,7 +660,7 @@ def test_flips_are_counted_over_pairs_and_metrics():
         "directions are significant."
     )
     steady = texts(chapter_of(rows[2:] + rows[:1], families), "Where does")
-    assert steady[0] == "By IoU, the better mean is the same in every setting for all 2 pairs."
+    assert steady[0] == "By IoU, the better mean is the same in every setting for both pairs."
 
 
 def test_flips_over_metrics_follow_their_direction():
@@ -658,7 +669,7 @@ def test_flips_over_metrics_follow_their_direction():
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
     # Lower is better, so both metrics agree.
     assert said[1:] == [
-        "Over the 2 compared metrics, lime has a better mean than gradcam in all 2 settings "
+        "Over the 2 compared metrics, lime has a better mean than gradcam in both settings "
         "(significant in each).",
         "The 2 metrics are IoU and Hausdorff (full sets). "
         "Full sets: distances between all pixels of the two masks.",
@@ -671,7 +682,7 @@ def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
     rows = settings_of([1, 1], [1, 0])
     rows += [{**row, "protocol": "seed"} for row in rows]
     said = (
-        "By IoU, lime has a better mean than gradcam in all 2 settings "
+        "By IoU, lime has a better mean than gradcam in both settings "
         "(significant in 1: protocol default with b0)."
     )
     assert texts(chapter_of(rows), "Where does") == [said]
@@ -679,7 +690,7 @@ def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
     rows[2] |= {"p_adjusted": 0.06, "conclusion": "none_shown"}
     assert texts(chapter_of(rows), "Where does") == [said]
     assert texts(chapter_of(rows[::-1]), "Where does") == [said]
-    said = said.replace("all 2", "all 3")
+    said = said.replace("both", "all 3")
     for another in ({"mean_difference": 0.031}, {"ci_high": 0.2}, {"n": 59}):
         changed = [*rows[:-1], {**rows[-1], **another}]
         assert texts(chapter_of(changed), "Where does") == [said]
@@ -741,7 +752,8 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     said = " ".join(texts(chapter_of(rows, families, explainers=low), "What do"))
     assert "The means of lime 0.031 and gradcam 0.020 are below the margin of ±0.05" in said
     few = chapter_of([compared("lime", "gradcam", "none_shown", n_patients=4)], families)
-    assert "hardly any test can reach significance" in " ".join(texts(few, "What do"))
+    # It qualifies the answer, so it is said at the top.
+    assert "hardly any test can reach significance" in " ".join(texts(few))
 
 
 def test_empty_references_of_a_second_reader_are_counted_apart():
@@ -836,6 +848,25 @@ def test_seeds_stand_beside_the_interval():
     assert "one seed" not in said
 
 
+@pytest.mark.parametrize(("seeds", "told"), [(2, ""), (3, " The sentences below leave it out.")])
+def test_a_training_without_a_conclusion_is_named_and_left_out(seeds, told):
+    names = [f"net-s{seed}" for seed in range(seeds)]
+    means = [localized("lime", classifier=n, mean=0.2 + 0.1 * i) for i, n in enumerate(names)]
+    bases = dict.fromkeys(names, "net")
+    table = between_seeds(pd.DataFrame(means).reindex(columns=LOCALIZATION.names), bases)
+    bad = {**HEAD, "classifier": names[-1], "class": "all", "metric": "macro_auc", "value": 0.5}
+    bad |= {"ci_low": 0.4, "ci_high": 0.6, "chance": 0.5, "n": 60, "n_patients": 40}
+    first, *_ = build(
+        tables([], means, seeds=table, classification=pd.DataFrame([bad])),
+        Study(STATISTICS, {"lime": "perturbation"}, bases),
+    )
+    said = texts(first, "What do")
+    assert f"No conclusion is drawn from {names[-1]}: its chapter shows why.{told}" in said
+    assert any(
+        text.startswith("Over 2 seeds, the mean IoU of lime is 0.250.") for text in said
+    ) == (seeds == 3)
+
+
 def test_power_is_judged_by_the_pairs_that_were_tested():
     """A pair without a common case, or with few, must not cast doubt on the others."""
     none = {"n": 0, "n_patients": 0, "mean_difference": np.nan, "p_adjusted": np.nan}
@@ -845,17 +876,70 @@ def test_power_is_judged_by_the_pairs_that_were_tested():
         compared("lime", "edges", "none_shown", **none),
     ]
     chapter = chapter_of(rows, families)
-    said = " ".join(texts(chapter, "What do"))
+    said = " ".join(texts(chapter) + texts(chapter, "What do"))
     assert "(40 patients)" in said
     assert "hardly" not in said
     assert "There is only one pair, so p needs no correction." in chapter.setting
     rows[1] |= {"n": 3, "n_patients": 3, "mean_difference": 0.1, "p_adjusted": 0.5}
     chapter = chapter_of(rows, families)
-    said = " ".join(texts(chapter, "What do"))
+    said = " ".join(texts(chapter) + texts(chapter, "What do"))
     assert "(3 to 40 patients)" in said
     assert "1 of 2 pairs have at most 3 patients: hardly any of their tests" in said
     assert "covers all 2 pairs" in chapter.setting
     assert "There is no pair to compare." in chapter_of([], families).setting
+
+
+def of_distances(rows, means, families=FAMILIES):
+    """Return the chapter of a study whose primary metric is a distance in pixels."""
+    primary = {"metric": "hausdorff_full", "unit": "px"}
+    study = Study({**STATISTICS, "primary": "hausdorff_full"}, families, BASES)
+    rows = [{**row, "metric": "hausdorff_full"} for row in rows]
+    (chapter,) = build(
+        tables(rows, [localized(n, **m, **primary) for n, m in means.items()]), study
+    )
+    return chapter
+
+
+def test_means_of_distances_have_a_unit():
+    means = {"lime": {"mean": 40.0, "ci_low": 38.0, "ci_high": 42.0}, "gradcam": {"mean": 50.0}}
+    row = compared("lime", "gradcam", "b_higher", mean_difference=-10.0, ci_low=-12, ci_high=-8)
+    assert texts(of_distances([row], means))[0] == (
+        "lime: mean Hausdorff (full sets) 40.0 px (95 % interval 38.0 to 42.0; "
+        "n = 60 cases of 40 patients)."
+    )
+
+
+def test_an_infinite_difference_allows_no_conclusion_and_this_is_explained():
+    """Its p may be small, so that “no difference was shown” alone would contradict it."""
+    infinite = {"mean_difference": np.inf, "ci_low": np.nan, "ci_high": np.nan, "p_adjusted": 1e-4}
+    rows = [compared("lime", name, "none_shown", **infinite) for name in ("gradcam", "lung")]
+    rows.append(compared("gradcam", "lung", "b_higher", mean_difference=-9.0))
+    means = {"lime": {"mean": np.inf}, "gradcam": {"mean": 50.0}, "lung": {"mean": 59.0}}
+    chapter = of_distances(rows, means, dict(list(FAMILIES.items())[:3]))
+    (told,) = [found for found in chapter.headline if found.outcome == "warning"]
+    assert told.text.startswith("2 pairs of 3 have an infinite difference, because some masks are")
+    assert "no conclusion is drawn, whatever p is" in told.text
+    (said,) = texts(chapter, "Does one")
+    assert said.endswith(
+        "; some distances are infinite (empty masks), which leaves no interval and no conclusion."
+    )
+    assert "infinite" not in " ".join(texts(of_distances(rows[2:], means)))
+
+
+def test_a_pair_that_could_not_be_compared_has_no_number():
+    none = {"mean_difference": np.nan, "n": 0, "n_patients": 0, "p_adjusted": np.nan}
+    said = texts(chapter_of([compared("lime", "gradcam", "none_shown", **none)]))
+    assert "lime could not be compared with gradcam." in said
+
+
+def test_pairs_with_equal_means_are_counted_apart_from_those_that_flip():
+    families = {"lime": "perturbation", "gradcam": "cam", "ig": "gradient"}
+    rows = settings_of([1, 1], [1, 1])
+    rows += [{**row, "explainer_b": "ig"} for row in rows]
+    rows.append(compared("gradcam", "ig", "equivalent", mean_difference=0.0))
+    said = texts(chapter_of(rows, families), "Where does")
+    assert said[0].endswith("the same in every setting for both pairs.")
+    assert said[-1] == "By IoU, 1 pair has no setting in which one is ahead."
 
 
 def test_small_distances_are_no_sign_of_a_failure():
@@ -941,6 +1025,17 @@ def test_equal_ranks_have_no_best_one():
     )
     (said,) = texts(chapter_of([], ranks=ranks.reindex(columns=RANKS.names)), "Who ranks")
     assert said.endswith("So by this test, lime is not shown to differ from gradcam.")
+
+
+def test_a_single_image_has_ranks_but_no_test_of_them():
+    head = {**HEAD, "binarization": "tuned", "protocol": "default", "class": "COVID-19"}
+    head |= {"metric": "iou", "n_patients": 1, "friedman_p": np.nan, "critical_difference": np.nan}
+    rows = [{**head, "explainer": n, "mean_rank": r} for n, r in (("lime", 1), ("gradcam", 2))]
+    chapter = chapter_of([], ranks=pd.DataFrame(rows).reindex(columns=RANKS.names))
+    (section,) = [part for part in chapter.sections if part.title == "Who ranks best?"]
+    told = section.intro + section.groups[0].sentences[0].text
+    assert "lime 1.00 and gradcam 2.00" in told
+    assert "test" not in told
 
 
 def test_an_explainer_without_a_rank_is_named_and_the_others_are_ranked():
@@ -1053,7 +1148,7 @@ def test_words():
         number(-0.0004, 3, sign=True),
         number(-1.25, 1, sign=True),
     ) == ("0.000", "0.000", "−1.2")
-    assert (p_value(0.0004), p_value(0.0125)) == ("< 0.001", "= 0.013")
+    assert (p_value(0.0004, 0.05), p_value(0.0125, 0.05)) == ("< 0.001", "= 0.013")
 
 
 def test_a_p_value_is_written_against_the_level_of_the_study():

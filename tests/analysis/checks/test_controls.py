@@ -15,7 +15,7 @@ from fidelity.tables.checks.controls import control_tables, hiding_tables
 from tests.helpers.synthetic_results import scores as scores_of
 
 KINDS = {kind: [f"{kind}-s1", f"{kind}-s2"] for kind in ("aligned", "plain", "misaligned")}
-STATISTICS = {"replicates": 300, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 300, "alpha": 0.05, "cluster": "patient", "seed": 1}
 FAMILIES = {"lime": "perturbation", "gradcam": "cam", "chance": "baseline"}
 LEVELS = {"aligned": 0.5, "plain": 0.35, "misaligned": 0.2}
 
@@ -53,7 +53,7 @@ def judged(table: pd.DataFrame) -> pd.DataFrame:
 
 def test_metrics_that_follow_the_reasons_pass():
     scores, hiding = of_study()
-    table = judge_metrics(scores, hiding, KINDS, FAMILIES, "", STATISTICS, 1)
+    table = judge_metrics(scores, hiding, KINDS, FAMILIES, "", STATISTICS)
     found = judged(table)
     assert list(dict.fromkeys(table["explainer"])) == ["none", "all", *FAMILIES]
     assert found.loc[("none", "hiding_difference"), "passes"] == "yes"
@@ -81,7 +81,7 @@ def test_metrics_that_follow_the_reasons_pass():
 def test_doubts_are_shown_with_titles():
     scores, hiding = of_study({"aligned": 0.5, "plain": 0.35, "misaligned": 0.2})
     note = "accuracy below 0.8: plain-s1, plain-s2; no use of the lesion: aligned-s1"
-    table = judge_metrics(scores, hiding, KINDS, FAMILIES, note, STATISTICS, 1)
+    table = judge_metrics(scores, hiding, KINDS, FAMILIES, note, STATISTICS)
     named = {"plain-s1": "Plain (seed 1)", "plain-s2": "B", "aligned-s1": "C"}
     with showing({"classifiers": named}):
         (laid_out,) = control_tables(table, FAMILIES)
@@ -92,11 +92,9 @@ def test_doubts_are_shown_with_titles():
 def test_controls_that_hiding_does_not_separate_are_in_doubt():
     scores, hiding = of_study()
     note = "accuracy below 0.8: plain-s1"
-    assert set(judge_metrics(scores, hiding, KINDS, FAMILIES, note, STATISTICS, 1)["note"]) == {
-        note
-    }
+    assert set(judge_metrics(scores, hiding, KINDS, FAMILIES, note, STATISTICS)["note"]) == {note}
     swapped = {name: hiding[name.replace("mis", "")] for name in hiding}
-    table = judge_metrics(scores, swapped, KINDS, FAMILIES, note, STATISTICS, 1)
+    table = judge_metrics(scores, swapped, KINDS, FAMILIES, note, STATISTICS)
     assert set(table["note"]) == {f"{note}; {NOT_SEPARATED}"}
     (laid_out,) = control_tables(table, FAMILIES)
     assert any("plain-s1; hiding the lesion does not" in line for line in laid_out.notes)
@@ -104,9 +102,7 @@ def test_controls_that_hiding_does_not_separate_are_in_doubt():
 
 def test_both_steps_must_be_shown_and_seeds_have_their_sign():
     scores, hiding = of_study({"aligned": 0.5, "plain": 0.2, "misaligned": 0.35})
-    row = judged(judge_metrics(scores, hiding, KINDS, FAMILIES, "", STATISTICS, 1)).loc[
-        ("all", "iou")
-    ]
+    row = judged(judge_metrics(scores, hiding, KINDS, FAMILIES, "", STATISTICS)).loc[("all", "iou")]
     assert row["aligned_over_plain_low"] > 0 > row["plain_over_misaligned_high"]
     assert row["passes"] == "no"
     assert (row["signs_aligned_over_plain"], row["signs_plain_over_misaligned"]) == ("+ +", "- -")
@@ -118,7 +114,7 @@ def test_the_difference_is_within_case_and_seed():
     lime = lime[~lime["empty_reference"]]
     wide = lime.pivot_table(index="case", columns="classifier", values="iou")
     by_hand = np.mean([wide[f"aligned-s{s}"] - wide[f"plain-s{s}"] for s in (1, 2)])
-    table = judge_metrics(scores, hiding, KINDS, FAMILIES, "", STATISTICS, 1)
+    table = judge_metrics(scores, hiding, KINDS, FAMILIES, "", STATISTICS)
     table = table[(table["class"] == "COVID-19") & (table["metric"] == "iou")]
     row = table.set_index("explainer").loc["lime"]
     assert row["aligned_over_plain"] == pytest.approx(by_hand)
@@ -131,7 +127,7 @@ def test_hiding_names_classifiers_that_do_not_use_the_lesion():
     _, hiding = of_study({"aligned": 0.5, "plain": 0.35, "misaligned": 0.2})
     hiding["aligned-s2"] = hidden(0, 3)
     accuracies = dict.fromkeys(hiding, 0.9) | {"plain-s1": 0.7}
-    table = summarize_hiding(hiding, KINDS, accuracies, "demo", STATISTICS, 1)
+    table = summarize_hiding(hiding, KINDS, accuracies, "demo", STATISTICS)
     assert len(table) == 6 * 3
     used = table[table["class"] == "all"].set_index("classifier")["uses_lesion"]
     assert used["aligned-s1"] == "yes"

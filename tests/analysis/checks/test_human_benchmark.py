@@ -10,7 +10,7 @@ from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 from fidelity.masks.run_lengths import encode
 
-STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "seed": 1}
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_rates_by_hand(tmp_path, square):
         for i, by in drawn.items()
     ]
     points = {"a": {"Edema": [[7, 3]], "Cardiomegaly": [[0, 0]]}, "b": {"Edema": [[6, 2]]}}
-    found = hit_rates(cases, tmp_path, points, "x", STATISTICS, 1).set_index("class")
+    found = hit_rates(cases, tmp_path, points, "x", STATISTICS).set_index("class")
     assert set(found.split) == {"test"}
     assert found.loc["Edema", "mean"] == pytest.approx(2 / 3)  # c has no point: a miss
     assert found.loc["Edema", ["n", "n_without_point"]].tolist() == [3, 1]
@@ -56,7 +56,7 @@ def test_rates_by_hand(tmp_path, square):
     assert found.loc["all", ["n", "n_patients"]].tolist() == [4, 3]
     assert found.loc["Edema", "ci_low"] < 2 / 3 < found.loc["Edema", "ci_high"]
     with pytest.raises(InputError, match="has no point for any case with a reference mask"):
-        hit_rates(cases, tmp_path, {"z": {"Edema": [[1, 1]]}}, "x", STATISTICS, 1)
+        hit_rates(cases, tmp_path, {"z": {"Edema": [[1, 1]]}}, "x", STATISTICS)
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"a": 1}', '{"a": {"Edema": [[1]]}}'])

@@ -13,7 +13,7 @@ from fidelity.metrics.map_similarity import similarities
 from tests.helpers.explained_cohort import SIZE, WORKING, case_of, record_of, square, write_cohort
 from tests.helpers.run_script import run_script
 
-STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "seed": 1}
 ONE, OTHER = np.random.default_rng(0).normal(size=(2, WORKING, WORKING)).astype(np.float16)
 MASK = square(0, 0, 10, 10)
 HALF = square(0, 0, 10, 5)
@@ -88,4 +88,4 @@ def test_table_pools_classes_and_counts_what_is_missing(tmp_path):
     assert (pooled["n_seeds"] == 3).all()
     assert (pooled.loc["ssim", "n"], pooled.loc["ssim", "n_undefined"]) == (8, 6)
     assert set(table["explainer"]) == {"'=lime"}
-    assert summarize([], STATISTICS, 1).columns.tolist() == REPEATABILITY.names
+    assert summarize([], STATISTICS).columns.tolist() == REPEATABILITY.names

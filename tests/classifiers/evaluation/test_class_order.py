@@ -17,7 +17,7 @@ from fidelity.classifiers.evaluation.intervals import _aucs, quality_intervals
 from fidelity.statistics.resampling import resampling_weights
 from fidelity.verdict.chance_words import question, withheld
 
-STATISTICS = {"replicates": 500, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 500, "alpha": 0.05, "cluster": "patient", "seed": 1}
 
 
 def predictions(truth, scores, classes, patients=None):
@@ -43,7 +43,6 @@ def judged(truth, scores, classes, task="multiclass", outputs=None, **changes):
         "net",
         task,
         statistics={**STATISTICS, **changes},
-        seed=1,
         outputs=outputs or (),
     )
     return qualities(found.classification, found.order)["d", "net"], found

@@ -11,12 +11,12 @@ from fidelity.classifiers.evaluation.evaluate import (
 )
 from fidelity.classifiers.predictions import read_predictions
 
-STATISTICS = {"replicates": 400, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 400, "alpha": 0.05, "cluster": "patient", "seed": 1}
 
 
 def evaluate(predictions, dataset, classifier, task, **changes):
     """Return the first three tables of an evaluation."""
-    given = {"statistics": STATISTICS, "seed": 1, **changes}
+    given = {"statistics": STATISTICS, **changes}
     found = module.evaluate(predictions, dataset, classifier, task, **given)
     return found.classification, found.confusion, found.calibration
 

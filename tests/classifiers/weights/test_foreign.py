@@ -3,6 +3,7 @@
 import argparse
 import collections
 import datetime
+import json
 import pathlib
 import re
 import warnings
@@ -26,6 +27,7 @@ from fidelity.classifiers.weights.checkpoint import read_checkpoint
 from fidelity.classifiers.weights.file_facts import read_foreign
 from fidelity.classifiers.weights.foreign import initialise, input_normalisation
 from fidelity.classifiers.weights.own_format import load, save
+from import_classifier import main as import_classifier
 from tests.helpers import foreign as made_elsewhere
 from tests.helpers.foreign import load_foreign
 
@@ -578,3 +580,128 @@ def test_a_network_traced_for_one_image_is_named(tmp_path):
     entry, output = made_elsewhere.entry("torchscript", **keys), str(tmp_path / "a.json")
     with pytest.raises(InputError, match="takes one image, but not several at once"):
         check_classifier("net", "demo", entry, True, {}, {}, 64, [], output)
+
+
+def test_a_network_that_normalises_itself_is_not_normalised_by_its_own_buffers(tmp_path):
+    """Its file holds `mean` and `std`. They were applied once here and once in the network."""
+    plugin, path = tmp_path / "mine.py", tmp_path / "net.pt"
+    plugin.write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, outputs):\n"
+        "        super().__init__()\n"
+        "        self.register_buffer('mean', torch.tensor([0.4, 0.5, 0.6]).reshape(1, 3, 1, 1))\n"
+        "        self.register_buffer('std', torch.tensor([0.2, 0.2, 0.2]).reshape(1, 3, 1, 1))\n"
+        "        self.head = torch.nn.Linear(3, outputs)\n"
+        "    def forward(self, x):\n"
+        "        return self.head(((x - self.mean) / self.std).pow(2).mean((2, 3)))\n"
+        "def mine(outputs):\n    return Net(outputs)\n"
+        "mine.mean, mine.std = [0, 0, 0], [1, 1, 1]\n"
+    )
+    network = build("plugin:mine", 2, plugins=[plugin]).eval()
+    for content in (network.state_dict(), {"state_dict": network.state_dict()}):
+        torch.save(content, path)
+        found = load_foreign(path, "plugin:mine", CLASSES, image_size=SIDE, plugins=[plugin])
+        expected = network(normal(images(), [0.0] * 3, [1.0] * 3))
+        torch.testing.assert_close(found(found.preprocess(images())), expected)
+
+
+def test_mean_and_std_that_a_file_states_are_used_or_refused(tmp_path, net):
+    path = tmp_path / "net.pt"
+
+    def load_with(**notes):
+        torch.save({"state_dict": net.state_dict(), "hyper_parameters": notes}, path)
+        return load_foreign(path, "resnet18", CLASSES, image_size=SIDE)
+
+    found = load_with(mean=0.5, std=0.25)
+    assert (found.mean, found.std) == ((0.5,) * 3, (0.25,) * 3)
+    assert load_with(mean=None, std=None).mean == IMAGENET_MEAN
+    for notes in ({"mean": np.full(3, 0.5), "std": np.full(3, 0.2)}, {"mean": "0.5", "std": "0.2"}):
+        with pytest.raises(InputError, match="no mean and std that can be used") as error:
+            load_with(**notes)
+        assert (error.value.file, error.value.field) == (path, "mean")
+    own = {"mean": [0.1] * 3, "std": [0.3] * 3}
+    assert load_foreign(path, "resnet18", CLASSES, image_size=SIDE, **own).mean == (0.1,) * 3
+
+
+def test_quantised_weights_are_refused(tmp_path, net):
+    """Torch converts int8 to float without the scale; the logits were wrong or nan."""
+    state = net.state_dict() | {"conv1.weight": (net.conv1.weight * 100).to(torch.int8)}
+    torch.save(state, tmp_path / "net.pt")
+    with pytest.raises(InputError, match=r"conv1\.weight, torch\.int8.*before they are quantised"):
+        read_foreign(tmp_path / "net.pt", "resnet18", image_size=SIDE)
+
+
+@pytest.mark.parametrize(
+    ("name", "start", "remedy"),
+    [
+        ("net.pt", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        ("net.pt", b"<!DOCTYPE html><html>", "It is a web page"),
+        ("net.onnx", b"\x08\x08\x12\x07pytorch", "convert the network to PyTorch"),
+        ("net.pt", b"\x89HDF\r\n\x1a\n", "convert the network to PyTorch"),
+    ],
+)
+def test_files_of_other_programs_are_named(tmp_path, name, start, remedy):
+    (tmp_path / name).write_bytes(start + bytes(100))
+    with pytest.raises(InputError, match="not a checkpoint of PyTorch") as error:
+        read_checkpoint(tmp_path / name)
+    assert remedy in error.value.remedy
+
+
+def test_networks_that_fail_are_refused_before_anything_is_computed(tmp_path):
+    """Each ended in a traceback, in a wrong remedy or, with nan, in nothing at all."""
+    plugin, output = tmp_path / "mine.py", str(tmp_path / "a.json")
+    plugin.write_text(
+        "import torch\n"
+        "class Net(torch.nn.Module):\n"
+        "    def __init__(self, end, outputs=2):\n"
+        "        super().__init__()\n"
+        "        self.layer, self.end = torch.nn.Conv2d(1, outputs, 3), end\n"
+        "    def forward(self, x):\n"
+        "        return self.end(self.layer(x).mean((2, 3)))\n"
+        "def nan(outputs): return Net(lambda z: z / 0)\n"
+        "def first(outputs): return Net(lambda z: z[:1])\n"
+        "def named(outputs): return Net(lambda z: {'logits': z})\n"
+        "def broken(outputs): return Net(lambda z: {}['x'])\n"
+        "def unbuilt(outputs): return {}['x']\n"
+        "def nothing(): return Net(lambda z: z)\n"
+        "def half(outputs): return Net(lambda z: z).half()\n"
+    )
+
+    def check(function, **keys):
+        entry = made_elsewhere.entry(f"plugin:{function}", **keys)
+        loaded = "weights" in keys
+        check_classifier("net", "demo", entry, loaded, {}, {}, SIDE, [str(plugin)], output)
+
+    problems = {
+        "nan": r"'classifiers\.net\.architecture'.*not finite",
+        "first": r"'classifiers\.net\.architecture'.*one row of values per image",
+        "named": r"'classifiers\.net\.architecture'.*one row of values per image",
+        "broken": r"mine\.py, line 11, '.*architecture': .* fails: KeyError: 'x'",
+        "unbuilt": r"mine\.py, line 12, .*: plugin:unbuilt fails: KeyError: 'x'",
+        "nothing": r"'classifiers\.net\.architecture': plugin:nothing fails: TypeError",
+    }
+    for function, problem in problems.items():
+        with pytest.raises(InputError, match=problem):
+            check(function)
+    check("half")  # one channel, and half precision: both are read from the network
+    network = build("plugin:half", 2, plugins=[plugin])
+    assert network.layer.weight.dtype == torch.float32
+    path = str(tmp_path / "net.pt")
+    torch.save(network.state_dict(), path)
+    for function, problem in list(problems.items())[1:4]:
+        with pytest.raises(InputError, match=problem.replace(r"classifiers\.net\.", ".*")):
+            check(function, weights=path, classes=list(CLASSES))
+
+
+def test_outputs_without_a_class_of_the_data_set_are_named(tmp_path, caplog):
+    """They do not count as predictions, which the log of no job stated."""
+    torch.save(resnet18(num_classes=3).state_dict(), tmp_path / "net.pt")
+    data = tmp_path / "classes.json"
+    data.write_text(json.dumps({"classes": list(CLASSES), "task": "multiclass", "labels": {}}))
+    names = ["Pneumonia", "COVID-19", "Normal"]
+    entry = made_elsewhere.entry("resnet18", weights=str(tmp_path / "net.pt"), classes=names)
+    model, training = str(tmp_path / "net.safetensors"), str(tmp_path / "training.csv")
+    import_classifier(str(data), entry, SIDE, [], model, training)
+    assert "the data set has no class COVID-19" in caplog.text
+    assert load(model).classes == tuple(names)

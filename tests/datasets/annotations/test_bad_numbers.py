@@ -249,3 +249,12 @@ def test_polygons_of_chestx_det_are_lists_of_points(tmp_path, polygon):
     (tmp_path / "a.json").write_text(chestx(polygons=[polygon]))
     with pytest.raises(InputError, match=r"x.jpg, instance 1: .* not a list of points \[x, y\]"):
         read_mask_at(tmp_path, "a.json#x.jpg/Mass")
+
+
+@pytest.mark.parametrize("polygons", [None, [], 5, [[[1, 2], [9, 2], [9, 8]]] * 2])
+def test_each_instance_of_chestx_det_has_a_polygon_if_another_image_has_some(tmp_path, polygons):
+    images = json.loads(chestx()) + json.loads(chestx(file_name="y.jpg", polygons=polygons))
+    (tmp_path / "a.json").write_text(json.dumps(images))
+    with pytest.raises(InputError) as error:
+        read_mask_at(tmp_path, "a.json#x.jpg/Mass")
+    assert error.value.file == tmp_path / "a.json"

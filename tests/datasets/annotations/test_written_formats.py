@@ -5,6 +5,7 @@ import re
 
 import cv2
 import numpy as np
+import pycocotools.mask
 import pytest
 from PIL import Image, ImageDraw
 
@@ -191,6 +192,50 @@ def test_coco(tmp_path):
     assert mask.sum() == 40 + mask[5:15, 5:25].sum()
 
 
+@pytest.mark.parametrize("bbox", [{}, {"bbox": None}, {"bbox": []}])
+@pytest.mark.parametrize(
+    ("shape", "box"),
+    [
+        ([[5, 5.5, 25, 5.5, 25, 15]], (5.5, 5, 15, 25)),
+        ([[5, 5, 25, 5, 25, 15], [1, 2, 3, 2, 3, 30.25]], (2, 1, 30.25, 25)),
+        # The pixels of rows 1 and 2 in column 2, of an image of 40 rows.
+        ({"size": [40, 50], "counts": [81, 2, 1917]}, (1, 2, 3, 3)),
+    ],
+)
+def test_coco_without_bbox_takes_the_box_from_the_shape(tmp_path, bbox, shape, box):
+    annotation = {"image_id": 7, "category_id": 1, "segmentation": shape, **bbox}
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps({**COCO, "annotations": [annotation]}))
+    found = coco.read_boxes(path)
+    assert [one.box for one in found.images["a/x.png"].boxes["Nodule/Mass"]] == [box]
+    assert found.shaped["a/x.png"] == {"Nodule/Mass"}
+    if isinstance(shape, dict):  # pycocotools computes the same
+        packed = pycocotools.mask.frPyObjects(shape, 40, 50)
+        x, y, width, height = pycocotools.mask.toBbox(packed)
+        assert (y, x, y + height, x + width) == box
+
+
+@pytest.mark.parametrize(
+    ("keys", "problem"),
+    [
+        ({}, r"'bbox': annotation 1: the annotation has no box, .*Write bbox: \[x, y, width"),
+        ({"segmentation": []}, r"'bbox': annotation 1: the annotation has no box"),
+        ({"segmentation": [{"size": [40, 50], "counts": [2000]}]}, r"'bbox': annotation 1: "),
+        ({"segmentation": "x"}, r"'bbox': annotation 1: "),
+        ({"segmentation": {"size": [40, 50], "counts": [2000]}}, r"'bbox': annotation 1: "),
+        ({"segmentation": {"size": [40, 50], "counts": [7]}}, r"'segmentation': annotation 1: "),
+        ({"segmentation": {"size": [40, 50], "counts": "7"}}, r"'segmentation': annotation 1: "),
+        ({"segmentation": [[1, 2, 3]]}, r"'annotation 1': polygon 1 is not a list"),
+        ({"segmentation": [[1, 2, 3, 2, 9, 2]]}, r"annotation 1: the box is 8 wide and 0 high"),
+    ],
+)
+def test_coco_without_bbox_and_shape_names_the_key(tmp_path, keys, problem):
+    annotation = {"image_id": 7, "category_id": 1, **keys}
+    (tmp_path / "a.json").write_text(json.dumps({**COCO, "annotations": [annotation]}))
+    with pytest.raises(InputError, match=rf"a\.json[:,] {problem}"):
+        coco.read_boxes(tmp_path / "a.json")
+
+
 def test_coco_run_lengths_with_height_and_width_swapped(tmp_path):
     swapped = {"size": [50, 40], "counts": [0, 50, 1950]}
     annotation = {**COCO["annotations"][1], "segmentation": swapped}
@@ -337,6 +382,52 @@ def test_the_case_of_the_ending_does_not_matter_in_yolo(tmp_path):
     settings = Dataset.chosen({**keys, "names": ["Mass"]})
     (case,) = yolo.find_cases(tmp_path, settings)
     assert (case.case, case.image) == ("a", "images/a.png")
+
+
+def yolo_cases(root, file, text):
+    (root / file).write_text(text)
+    (root / "a.txt").write_text("1 .5 .5 .2 .2\n")
+    cv2.imwrite(str(root / "a.png"), np.zeros((40, 50), np.uint8))
+    keys = {"source": "yolo", "root": str(root), "annotated_classes": ["Mass"]}
+    return list(yolo.find_cases(root, Dataset.chosen(keys)))
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("data.yaml", "names: [Edema, Mass]\n"),
+        ("data.yaml", "names: {1: Mass, 0: Edema}\n"),
+        ("dataset.yaml", "names: [7, Mass]\n"),
+        ("classes.txt", "Edema\nMass\n\n"),
+    ],
+)
+def test_names_of_yolo_classes(tmp_path, file, text):
+    (case,) = yolo_cases(tmp_path, file, text)
+    assert case.labels == ("Mass",)
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "problem"),
+    [
+        ("data.yaml", "names: null\n", "None is not a list of class names"),
+        ("data.yaml", "names: []\n", r"\[\] is not a list of class names"),
+        ("data.yaml", "names: Mass\n", "'Mass' is not a list of class names"),
+        ("data.yaml", "names: [Edema, null, Mass]\n", "class 1 is None and not a name"),
+        ("data.yaml", "names: [Edema, No]\n", "class 1 is False and not a name"),
+        ("data.yaml", "names: {0: Edema, 2: Mass}\n", "classes are 0, 2, not 0 to 1"),
+        ("data.yaml", "names: {1: Edema, 2: Mass}\n", "classes are 1, 2, not 0 to 1"),
+        ("data.yaml", "names: {'0': Edema, '1': Mass}\n", "classes are '0', '1', not 0 to 1"),
+        ("data.yaml", "names: {0: Edema, 1: {a: 1}}\n", "class 1 is {'a': 1} and not a name"),
+        ("data.yaml", "names: [Mass, Edema, Mass]\n", "classes 0 and 2 are both called 'Mass'"),
+        ("classes.txt", "Edema\n\nMass\n", "class 1 is '' and not a name"),
+        ("obj.names", "Mass\nMass\n", "classes 0 and 1 are both called 'Mass'"),
+        ("classes.txt", "", r"\[\] is not a list of class names"),
+    ],
+)
+def test_wrong_names_of_yolo_classes_are_refused(tmp_path, file, text, problem):
+    with pytest.raises(InputError, match=f"'names': .*{problem}.*order of their numbers") as error:
+        yolo_cases(tmp_path, file, text)
+    assert error.value.file == tmp_path / file
 
 
 def test_an_entity_bomb_is_refused(tmp_path):

@@ -406,6 +406,14 @@ def _mask_in_capitals(table: Rows) -> None:
     table["c"]["mask:Nodule"] = "C-Mask.png"
 
 
+def _shortened_patient(table: Rows) -> None:
+    table["c"]["patient"] = "1.23457E+11"
+
+
+def _shortened_case(table: Rows) -> None:
+    table["c"]["case"] = "1.2e+11"
+
+
 def _no_lungs(table: Rows) -> None:
     table["c"]["lung_mask"] = "none"
 
@@ -430,6 +438,8 @@ def _two_masks(table: Rows) -> None:
         ),
         (_id_of_another_patient, r"'patient': line 4: .* blank.*'c' is used.*of line 2"),
         (_unknown_patients, r"'patient': line 4: 'Unknown' would count as the name"),
+        (_shortened_patient, r"'patient': line 4: '1.23457E\+11' is a long number.*as text"),
+        (_shortened_case, r"'case': line 4: '1.2e\+11' is a long number"),
         (_python_none, r"'mask:Nodule': line 6: the meaning of 'None' is unclear\. Write none"),
         (
             _micrometres,
@@ -467,5 +477,9 @@ def test_accents_may_be_coded_in_two_ways(root):
     table = rows()
     (root / "c.png").rename(root / "Mu\u0308ller.png")
     table["c"]["image"] = "M\u00fcller.png"
-    with pytest.raises(InputError, match="does not exist. Did you mean 'Mu\u0308ller.png'"):
+    with pytest.raises(InputError, match="The file 'Mu\u0308ller.png' only looks the same"):
+        index(root, table, strict=True)
+    table["c"]["image"] = "folder"
+    (root / "folder").mkdir()
+    with pytest.raises(InputError, match="does not exist. It is a folder"):
         index(root, table, strict=True)

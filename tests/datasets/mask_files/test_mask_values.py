@@ -105,6 +105,8 @@ UNCLEAR = {
     "classes": saved(grey(LUNG * 2 - LESION * 1)),
     "palette of classes": saved(palette(LUNG * 2 - LESION * 1, BLACK, RED, GREEN)),
     "no zero": saved(grey(LESION * 1 + 1)),
+    "black palette": saved(palette(LESION, BLACK, BLACK)),
+    "partly black palette": saved(palette(LUNG * 1 + LESION * 1, BLACK, BLACK, RED)),
 }
 
 
@@ -186,7 +188,11 @@ def test_any_colour_on_black_is_the_foreground(mask, colour, mode):
     image = Image.fromarray(np.where(mask[..., None], colour, 0).astype(np.uint8))
     image = palette(mask, BLACK, colour) if mode == "P" else image.convert(mode)
     seen = mask if any(colour) else mask & False
-    if seen.mean() > 0.5:
+    if mode == "P" and not any(colour) and mask.any() and not mask.all():
+        with pytest.raises(InputError, match="shows several of them in black"):
+            decode_mask(saved(image), "m.png", "A")
+        return
+    if seen.mean() > 0.5 or seen[[0, 0, -1, -1], [0, -1, 0, -1]].all():
         with pytest.raises(InputError, match="seems inverted"):
             decode_mask(saved(image), "m.png", "A")
     else:
@@ -202,6 +208,10 @@ def test_lung_masks_may_be_large_but_not_turned_round():
         decode_mask(data, "m.png", "A")
     confirmed = mask_values_of(dataset("table", {"mask_values": {"A": 255}}))
     assert np.array_equal(decode_mask(data, "m.png", "A", confirmed), LUNG)
+    large = saved(grey(~LUNG * 255))  # inverted, it covers less than half of the image
+    for name in ("lung", "A"):
+        with pytest.raises(InputError, match="covers 36% of the image and all of its corners"):
+            decode_mask(large, "m.png", name)
     small = LUNG & (Y > 15)
     turned = saved(grey(~small * 255))
     with pytest.raises(InputError, match="inverted"):
@@ -303,8 +313,8 @@ def test_mask_values_reach_every_reader_of_masks(table):
     examples = lungs._examples(training, table, model, Intensity(), values)
     assert 0.5 < examples.masks.mean() < 0.7
     points = {"a": {"A": [[10, 8]]}, "b": {"A": [[10, 30]]}}  # (x, y); b's is only in the lung
-    statistics = {"cluster": "patient", "replicates": 20, "alpha": 0.05}
-    rates = hit_rates(cases, table, points, "d", statistics, 1, values)
+    statistics = {"cluster": "patient", "replicates": 20, "alpha": 0.05, "seed": 1}
+    rates = hit_rates(cases, table, points, "d", statistics, values)
     assert rates.set_index("class").loc["A", "mean"] == 0.5
     # A single image from elsewhere, with its lung mask.
     trained = SimpleNamespace(entry=dataset("table", SETTINGS), lung_model=lambda: None)
@@ -321,3 +331,12 @@ def test_unclear_masks_stop_the_index_and_assumptions_are_logged_once(table, cap
         index_cases(table, dataset("table", unset))
     (said,) = [r.getMessage() for r in caplog.records if "alpha" in r.getMessage()]
     assert said.startswith("5 files")
+
+
+def test_an_unlisted_value_that_a_palette_shows_in_black_is_not_background():
+    """Programs that store class numbers may leave the palette black."""
+    data = saved(palette(LESION, BLACK, BLACK))
+    wrong, right = (mask_values_of(dataset("table", {"mask_values": {"A": n}})) for n in (255, 1))
+    with pytest.raises(InputError, match=r"does not list: 2 values \(0 = #000000, 1 = #000000\)"):
+        decode_mask(data, "m.png", "A", wrong)
+    assert np.array_equal(decode_mask(data, "m.png", "A", right), LESION)

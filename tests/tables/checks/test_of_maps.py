@@ -13,7 +13,7 @@ from fidelity.tables.checks.of_maps import check_tables
 from fidelity.tables.writers import to_latex
 
 FAMILIES = {"lime": "perturbation", "reader": "ceiling", "chance": "baseline"}
-STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient"}
+STATISTICS = {"replicates": 200, "alpha": 0.05, "cluster": "patient", "seed": 1}
 
 
 def written(folder, name, rows, columns):
@@ -44,7 +44,7 @@ def faithfulness(primary="iou"):
         for name, other in (("lime", moved), ("reader", None))
     ]
     names = ["infidelity", "sensitivity_max"]
-    return summarize(parts, names, primary, STATISTICS, 1, ["reader"])
+    return summarize(parts, names, primary, STATISTICS, ["reader"])
 
 
 def test_sensitivity_is_summarized_over_the_cases_it_was_asked_of():
@@ -63,7 +63,7 @@ def test_a_correlation_with_a_distance_is_turned(tmp_path):
     found = table.set_index(["explainer", "metric"]).loc[("lime", "infidelity"), "spearman"]
     assert found == pytest.approx(-1)
     path = written(tmp_path, "faithfulness", table, FAITHFULNESS.names)
-    note = check_tables([path], FAMILIES)[1].notes[0]
+    note = check_tables([path], FAMILIES, 0.05)[1].notes[0]
     assert "(Infidelity, Sensitivity-max and Hausdorff (full sets)), the sign is" in note
 
 
@@ -93,7 +93,7 @@ def test_all_four_are_laid_out(tmp_path):
         written(tmp_path, "sanity", sanity, SANITY.names),
         written(tmp_path, "repeatability", repeat, REPEATABILITY.names),
     ]
-    tables = check_tables(paths, FAMILIES)
+    tables = check_tables(paths, FAMILIES, 0.05)
     titles = [table.title for table in tables]
     assert titles[0] == "Fit of the explainers on d, test split"
     assert titles[2].startswith("Rank correlation of faithfulness and localization (IoU)")
@@ -140,10 +140,10 @@ def test_squared_logits_have_two_significant_digits(value, digits):
 
 
 def test_a_table_without_rows_is_left_out_and_a_broken_one_refused(tmp_path):
-    assert check_tables([written(tmp_path, "stability", [], STABILITY.names)], FAMILIES) == []
+    assert check_tables([written(tmp_path, "stability", [], STABILITY.names)], FAMILIES, 0.05) == []
     broken = written(tmp_path, "sanity", [], SANITY.names[:-1])
     with pytest.raises(InputError, match="median"):
-        check_tables([broken], FAMILIES)
+        check_tables([broken], FAMILIES, 0.05)
 
 
 @pytest.mark.parametrize(
@@ -158,5 +158,5 @@ def test_the_note_on_readers_follows_the_direction(tmp_path, metric, said):
     row |= {"binarization": "half", "class": "x", "metric": metric, "reader": "all", "n": 30}
     row |= {"n_patients": 30, "conclusion": "within"}
     path = written(tmp_path, "readers", [row], READERS.names)
-    (table,) = check_tables([path], FAMILIES)
+    (table,) = check_tables([path], FAMILIES, 0.05)
     assert said in " ".join(table.notes)

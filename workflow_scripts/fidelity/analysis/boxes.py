@@ -41,12 +41,7 @@ def load_box_scores(paths: Sequence[str | Path], combos: Sequence[tuple[str, str
 
 
 def box_values(
-    scores: Scores,
-    *,
-    dataset: str,
-    sets: Mapping[str, Any],
-    statistics: Mapping[str, Any],
-    seed: int,
+    scores: Scores, *, dataset: str, sets: Mapping[str, Any], statistics: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Compute all values of each explainer, split and class, with intervals over patients.
 
@@ -60,7 +55,7 @@ def box_values(
     rows = []
     for classifier, explainer, split, name, found, failed in _sets(scores, sets):
         for metric in metrics:
-            result = _result(metric, found, statistics, seed)
+            result = _result(metric, found, statistics)
             interval = result.interval(statistics["alpha"])
             counted = metric.counted(found)
             rows.append(
@@ -89,12 +84,7 @@ def box_values(
 
 
 def box_comparisons(
-    scores: Scores,
-    *,
-    dataset: str,
-    sets: Mapping[str, Any],
-    statistics: Mapping[str, Any],
-    seed: int,
+    scores: Scores, *, dataset: str, sets: Mapping[str, Any], statistics: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Compare each classifier's explainers, and the null baselines, in pairs on the same cases.
 
@@ -111,7 +101,7 @@ def box_comparisons(
     def result(metric: SetMetric, key: tuple, one: BoxSet) -> SetResult:
         key = (metric.name, *key)
         if key not in results:
-            results[key] = _result(metric, one, statistics, seed)
+            results[key] = _result(metric, one, statistics)
         return results[key]
 
     rows = []
@@ -201,14 +191,14 @@ def _lacks_threshold(metric: SetMetric, found: BoxSet) -> bool:
     return metric.needs_validation and found.validation is None
 
 
-def _result(
-    metric: SetMetric, found: BoxSet, statistics: Mapping[str, Any], seed: int
-) -> SetResult:
+def _result(metric: SetMetric, found: BoxSet, statistics: Mapping[str, Any]) -> SetResult:
     counted = metric.counted(found)
     if not len(counted) or _lacks_threshold(metric, found):
         return SetResult(np.nan, np.empty(0))
     clusters = counted[statistics["cluster"]].to_numpy(dtype=str)
-    return set_result(metric.function(found), clusters, statistics["replicates"], seed)
+    return set_result(
+        metric.function(found), clusters, statistics["replicates"], statistics["seed"]
+    )
 
 
 def _on_common_cases(a: BoxSet, b: BoxSet) -> tuple[frozenset, BoxSet, BoxSet]:

@@ -22,7 +22,6 @@ from fidelity.statistics.paired import paired_tests
 def compare(
     scores: pd.DataFrame,
     statistics: Mapping[str, Any],
-    seed: int,
     diagnostic: Collection[str] = (),
     partial: Collection[str] = (),
 ) -> pd.DataFrame:
@@ -59,7 +58,7 @@ def compare(
     parts = [
         part
         for block in blocks(scores, statistics, sees_reference_too=True)
-        for part in _pairs(block, statistics, seed, diagnostic, partial)
+        for part in _pairs(block, statistics, diagnostic, partial)
     ]
     if not parts:
         return COMPARISONS.frame()
@@ -87,7 +86,7 @@ def adjust(table: pd.DataFrame, within: Sequence[str]) -> pd.DataFrame:
     return table
 
 
-def compare_pairs(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.DataFrame:
+def compare_pairs(block: Block, statistics: Mapping[str, Any]) -> pd.DataFrame:
     """Compare every two explainers of a block by every metric.
 
     Returns:
@@ -101,7 +100,7 @@ def compare_pairs(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.
         replicates=statistics["replicates"],
         permutations=statistics["permutations"],
         alpha=statistics["alpha"],
-        seed=seed,
+        seed=statistics["seed"],
     )
     return pd.DataFrame(
         {
@@ -123,7 +122,6 @@ def compare_pairs(block: Block, statistics: Mapping[str, Any], seed: int) -> pd.
 def _pairs(
     block: Block,
     statistics: Mapping[str, Any],
-    seed: int,
     diagnostic: Collection[str],
     partial: Collection[str],
 ) -> Iterator[pd.DataFrame]:
@@ -134,7 +132,7 @@ def _pairs(
     for a, b in pairs:
         if not {a, b} & set(partial):
             check_overlap(a, b, block.present[a], block.present[b])
-    table = compare_pairs(block, statistics, seed)
+    table = compare_pairs(block, statistics)
     table["family"] = [
         _family(block.head, metric, statistics, diagnostic) for metric in table["metric"]
     ]

@@ -100,11 +100,7 @@ def sees_reference(metric: str) -> bool:
     return metric in METRICS and METRICS[metric].uses_reference
 
 
-def summarize(
-    scores: pd.DataFrame,
-    statistics: Mapping[str, Any],
-    seed: int,
-) -> pd.DataFrame:
+def summarize(scores: pd.DataFrame, statistics: Mapping[str, Any]) -> pd.DataFrame:
     """Average the scores of each combination, split and class.
 
     Localization is averaged over cases with a non-empty reference. The other cases are counted in
@@ -136,13 +132,13 @@ def summarize(
                 here = measured(group, metrics)
                 for name, members in classes.items():
                     part = group[group["class"].isin(members)]
-                    for row in summaries(part, here, statistics, seed):
+                    for row in summaries(part, here, statistics):
                         rows.append({**head, "class": name, **row})
     return LOCALIZATION.frame(rows)
 
 
 def intervals_of(
-    values: ArrayLike, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int
+    values: ArrayLike, rows: pd.DataFrame, statistics: Mapping[str, Any]
 ) -> list[Interval]:
     """Return the mean and its interval for each column of values, by the study's statistics.
 
@@ -155,7 +151,7 @@ def intervals_of(
         rows[statistics["cluster"]].to_numpy(dtype=str),
         replicates=statistics["replicates"],
         alpha=statistics["alpha"],
-        seed=seed,
+        seed=statistics["seed"],
     )
 
 
@@ -237,7 +233,7 @@ def keep_test_split(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def summaries(
-    rows: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int
+    rows: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any]
 ) -> Iterator[dict[str, Any]]:
     """Yield one row per metric for the scores of one combination, split and class.
 
@@ -257,7 +253,7 @@ def summaries(
         if not columns or (on_empty and not chosen.any()):
             continue
         part = values[np.ix_(chosen, columns)]
-        intervals = _intervals(part, rows[chosen], statistics, seed)
+        intervals = _intervals(part, rows[chosen], statistics)
         for position, (column, interval) in enumerate(zip(columns, intervals, strict=True)):
             defined = part[~np.isnan(part[:, position]), position]
             yield {
@@ -294,14 +290,16 @@ def _std(values: np.ndarray) -> float:
 
 
 def _intervals(
-    values: np.ndarray, rows: pd.DataFrame, statistics: Mapping[str, Any], seed: int
+    values: np.ndarray, rows: pd.DataFrame, statistics: Mapping[str, Any]
 ) -> list[Interval]:
     """Compute means with intervals per column, by the rows' protocol."""
     protocol = PROTOCOLS.get(rows["protocol"].iloc[0]) if len(rows) else None
     if protocol is not None and protocol.interval == "order_statistics":
         # CheXlocalize resamples images, whichever patient they belong to.
-        return order_statistics_intervals(values, rows["case"].to_numpy(dtype=str), seed=seed)
-    return intervals_of(values, rows, statistics, seed)
+        return order_statistics_intervals(
+            values, rows["case"].to_numpy(dtype=str), seed=statistics["seed"]
+        )
+    return intervals_of(values, rows, statistics)
 
 
 def _counts_empty(rows: pd.DataFrame) -> bool:

@@ -24,9 +24,7 @@ OVERLAPS = ("iou", "dice")
 _KEY = ["case", "class", "reader"]
 
 
-def agreement(
-    pairs: pd.DataFrame, dataset: str, statistics: Mapping[str, Any], seed: int
-) -> pd.DataFrame:
+def agreement(pairs: pd.DataFrame, dataset: str, statistics: Mapping[str, Any]) -> pd.DataFrame:
     """Average how far every two readers agree.
 
     Returns:
@@ -44,7 +42,7 @@ def agreement(
             any_mark = of_class.groupby(keys, as_index=False)[marks].any()
             named.append(((ALL, ALL), mean.merge(any_mark, on=keys)))
         for (a, b), of_pair in named:
-            means = case_means(of_pair, OVERLAPS, statistics, seed)
+            means = case_means(of_pair, OVERLAPS, statistics)
             rows += [
                 {
                     "dataset": dataset,
@@ -67,7 +65,6 @@ def beside_readers(
     readers: pd.DataFrame,
     metric: str,
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> pd.DataFrame:
     """Compare each explainer with a left-out reader, both against what the other readers agree on.
 
@@ -109,7 +106,7 @@ def beside_readers(
                     "metric": metric,
                     "direction": METRICS[metric].direction,
                     "reader": reader,
-                    **_beside(part, metric, statistics, seed),
+                    **_beside(part, metric, statistics),
                 }
                 for reader, part in parts
             ]
@@ -122,12 +119,10 @@ def _values(scores: pd.DataFrame, metric: str) -> pd.DataFrame:
     return scores[["case", "patient", "split", "class", "reader"]].assign(value=column)
 
 
-def _beside(
-    part: pd.DataFrame, metric: str, statistics: Mapping[str, Any], seed: int
-) -> dict[str, Any]:
+def _beside(part: pd.DataFrame, metric: str, statistics: Mapping[str, Any]) -> dict[str, Any]:
     columns = [part["value"], part["value_reader"], part["value"] - part["value_reader"]]
     own, theirs, difference = intervals_of(
-        pd.concat(columns, axis=1).to_numpy(dtype=float), part, statistics, seed
+        pd.concat(columns, axis=1).to_numpy(dtype=float), part, statistics
     )
     # How much better the explainer is than the reader.
     low, high = difference.low, difference.high

@@ -34,7 +34,6 @@ _KEY = ["case", "class"]
 def stratify(
     scores: pd.DataFrame,
     statistics: Mapping[str, Any],
-    seed: int,
     told: pd.DataFrame | None = None,
     other_references: Collection[str] = (),
 ) -> pd.DataFrame:
@@ -83,8 +82,7 @@ def stratify(
                             continue
                         of_level = {**head, "class": name, "stratum": stratum, "level": level}
                         rows += [
-                            {**of_level, **row}
-                            for row in summaries(inside, metrics, statistics, seed)
+                            {**of_level, **row} for row in summaries(inside, metrics, statistics)
                         ]
     return STRATA.frame(rows)
 

@@ -1,6 +1,6 @@
 """Measure how far training seeds differ, from localization.csv: the table seeds.csv."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import pandas as pd
@@ -39,3 +39,23 @@ def between_seeds(localization: pd.DataFrame, bases: Mapping[str, str]) -> pd.Da
             }
         )
     return SEEDS.frame(rows)
+
+
+def concluding_seeds(
+    seeds: pd.DataFrame,
+    localization: pd.DataFrame,
+    bases: Mapping[str, str],
+    useless: Collection[str],
+) -> pd.DataFrame:
+    """Return seeds.csv without the trainings that allow no conclusion, recomputed if necessary.
+
+    Args:
+        localization: of the same data set as `seeds`.
+        useless: trainings to leave out.
+    """
+    affected = {bases[name] for name in useless if name in bases}
+    if not affected:
+        return seeds
+    names = [name for name, base in bases.items() if base in affected and name not in useless]
+    again = between_seeds(localization[localization["classifier"].isin(names)], bases)
+    return pd.concat([seeds[~seeds["classifier"].isin(affected)], again], ignore_index=True)

@@ -4,14 +4,16 @@ import ast
 import hashlib
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
 
-from fidelity.base.errors import InputError
+from fidelity.base.errors import InputError, first_line
 from fidelity.base.suggestions import did_you_mean, nearest
 
 PREFIX = "plugin:"
+_MODULE = "fidelity_plugin_"
 
 
 def load_plugin_function(name: str, paths: Sequence[str | Path]) -> Callable:
@@ -50,7 +52,7 @@ def _import(path: Path) -> ModuleType:
     path = path.resolve()
     # The digest makes it unique: two plugins may have the same file name.
     digest = hashlib.blake2b(str(path).encode(), digest_size=4).hexdigest()
-    name = f"fidelity_plugin_{path.stem}_{digest}"
+    name = f"{_MODULE}{path.stem}_{digest}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -69,11 +71,31 @@ def _import(path: Path) -> ModuleType:
         del sys.modules[name]
         raise InputError(
             f"the plugin cannot be imported: {type(error).__name__}: {error}",
-            file=path,
+            file=place_in(path, error),
             field="plugins",
             remedy=_import_remedy(path, error),
         ) from error
     return module
+
+
+def failure(name: str, error: Exception, field: str = "architecture") -> InputError:
+    """Return an error for a function of the user that failed, with its file and line."""
+    files = {module.__file__ for key, module in sys.modules.items() if key.startswith(_MODULE)}
+    own = [place for file in files if (place := place_in(file, error)) != str(file)]
+    return InputError(
+        f"{name} fails: {type(error).__name__}: {first_line(error)}",
+        file=own[0] if own else None,
+        field=field,
+        remedy="Correct the function (docs/models.md states how it is called)",
+    )
+
+
+def place_in(path: str | Path, error: BaseException) -> str:
+    """Return a file with the line in it that raised an error; the file alone if none did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = Path(path).resolve()
+    lines = [frame.lineno for frame in frames if Path(frame.filename).resolve() == own]
+    return f"{path}, line {lines[-1]}" if lines else str(path)
 
 
 def _import_remedy(path: Path, error: Exception) -> str:
@@ -111,7 +133,7 @@ def functions_of(path: str) -> dict[str, ast.FunctionDef]:
     Raises:
         SyntaxError: the file is not Python.
     """
-    body = ast.parse(Path(path).read_text(encoding="utf-8")).body
+    body = ast.parse(Path(path).read_bytes()).body  # bytes: a file may state its encoding
     # Of two functions of one name in a file, Python keeps the last.
     return {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
 
@@ -130,7 +152,7 @@ def own_modules(path: Path, folders: Sequence[Path]) -> set[Path]:
 def _imported(file: Path, folders: Sequence[Path]) -> Iterator[Path]:
     """Yield the files in some folders that the import statements of a file name."""
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = ast.parse(file.read_bytes())
     except (SyntaxError, ValueError):  # the job that imports it reports this
         return
     for node in ast.walk(tree):

@@ -15,16 +15,7 @@ def binarize(map01: np.ndarray, threshold: float) -> tuple[np.ndarray, float]:
         map01: float32 (H, W) in [0, 1].
         threshold: in [0, 1). It is rounded to float32, the map's precision. A pixel with exactly
             this value is thus left out, whatever the type of the number.
-
-    Raises:
-        InputError: the threshold is outside [0, 1).
     """
-    if not 0 <= threshold < 1:
-        raise InputError(
-            f"the threshold must be from 0 to below 1, got {threshold}",
-            field="threshold",
-            remedy="Use a number from 0 to below 1",
-        )
     return map01 > np.float32(threshold), float(threshold)
 
 

@@ -4,7 +4,6 @@ from typing import Literal
 
 import numpy as np
 
-from fidelity.base.errors import InputError
 from fidelity.binarizations.kept_pixels import kept_pixels
 from fidelity.metrics.ties import top_k
 
@@ -33,21 +32,8 @@ def binarize(
         Boolean (H, W) and the threshold of this map. A shuffled mask may hold pixels equal to it.
 
     Raises:
-        InputError: the percentile is outside [0, 100) or keeps less than one pixel, or the value of
-            `ties` is unknown.
+        InputError: the percentile keeps less than one pixel.
     """
-    if not 0 <= percentile < 100:
-        raise InputError(
-            f"the percentile must be from 0 to below 100, got {percentile}",
-            field="percentile",
-            remedy="Use a number from 0 to below 100",
-        )
-    if ties not in ("shuffled", "excluded"):
-        raise InputError(
-            f"ties must be shuffled or excluded, got {ties!r}",
-            field="ties",
-            remedy="Use shuffled or excluded",
-        )
     asked = kept_pixels(map01.size, percentile)
     rank = max(map01.size - 1 - asked, 0)
     threshold = np.partition(map01, rank, axis=None)[rank]

@@ -60,7 +60,7 @@ def checked_lung(lung: np.ndarray | None) -> np.ndarray:
     """Return the lung mask; refuse a restriction without one."""
     if lung is None:
         raise InputError(
-            "masks cannot be restricted to the lung, because the case has no lung mask",
+            "maps and masks cannot be restricted to the lung, because the case has no lung mask",
             field="postprocess.lung",
             remedy="Set it to false, or use a data set with lung masks",
         )

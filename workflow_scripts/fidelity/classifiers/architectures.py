@@ -22,7 +22,7 @@ from torchvision.models import get_model, get_model_weights, list_models
 from torchvision.models import vision_transformer as tv_vit
 
 from fidelity.base.errors import InputError
-from fidelity.base.plugins import PREFIX, load_plugin_function
+from fidelity.base.plugins import PREFIX, failure, load_plugin_function
 from fidelity.base.suggestions import did_you_mean, nearest
 from fidelity.classifiers import xrv
 from fidelity.classifiers.model import IMAGENET_MEAN, IMAGENET_STD
@@ -79,7 +79,7 @@ def build(
             _read_grey(network)
     else:
         network = _build_timm(architecture, outputs, pretrained, image_size, channels)
-    return without_inplace(network)
+    return without_inplace(network.float())
 
 
 def normalisation(
@@ -184,7 +184,10 @@ def _build_plugin(
             field="weights",
             remedy="Add it to the function, or set weights: null",
         )
-    network = function(outputs, pretrained=pretrained) if takes_pretrained else function(outputs)
+    try:
+        network = function(outputs, **({"pretrained": pretrained} if takes_pretrained else {}))
+    except Exception as error:
+        raise failure(architecture, error) from error
     for name in ("cam_layer", "cam_layers"):  # explainers look here first
         if hasattr(function, name) and isinstance(network, nn.Module):
             setattr(network, name, getattr(function, name))

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 
 from fidelity.base.errors import InputError, first_line, under
-from fidelity.base.plugins import PREFIX, load_plugin_function
+from fidelity.base.plugins import PREFIX, failure, load_plugin_function
 from fidelity.classifiers.cam_layers.choose import cam_size
 from fidelity.classifiers.model import Classifier
 from fidelity.classifiers.network_facts import sides_taken
@@ -105,28 +105,38 @@ def takes_images(
     except (RuntimeError, AssertionError, ValueError) as error:
         taken = next(sides_taken(network.eval(), channels), None)
         raise InputError(
-            f"{classifier.architecture} cannot take an image of {image_size} px:"
-            f" {first_line(error)}",
+            f"{classifier.architecture} cannot take an image of {image_size} px and {channels}"
+            f" channel{'s' * (channels > 1)}: {first_line(error)}",
             field=size_field,
             remedy="Choose another image_size or architecture"
             if taken is None
             else f"It takes images of {taken} px: write image_size: {taken}",
         ) from error
-    if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
+    except Exception as error:  # the user's own code may raise any error
+        raise failure(classifier.architecture, error, architecture_field) from error
+    if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 1:
         raise no_row(architecture_field)
     noise = torch.rand((1, channels, image_size, image_size), generator=torch.Generator())
     with torch.no_grad():
         first, *others = (classifier(noise) for _ in range(REPEATS))
-        together = classifier(torch.cat([noise, torch.zeros_like(noise)]))[:1]
+        together = classifier(torch.cat([noise, torch.zeros_like(noise)]))
+    if len(together) != 2:
+        raise no_row(architecture_field)
+    if not first.isfinite().all():
+        raise InputError(
+            "for an image of noise, the network returns values that are not finite",
+            field=architecture_field,
+            remedy="Check its weights, and look for a division by 0 or a logarithm of 0",
+        )
     remedy = "Call eval() before a network is traced. Switch off what works in training alone, such"
     remedy += " as F.dropout(x, training=self.training)"
-    if not all(torch.allclose(first, other, equal_nan=True) for other in others):
+    if not all(torch.allclose(first, other) for other in others):
         raise InputError(
             "the network returns other values for the same image each time",
             field=architecture_field,
             remedy=remedy,
         )
-    if not torch.allclose(first, together, rtol=SAME, atol=SAME, equal_nan=True):
+    if not torch.allclose(first, together[:1], rtol=SAME, atol=SAME):
         raise InputError(
             "what the network returns for an image depends on the other images of the batch",
             field=architecture_field,

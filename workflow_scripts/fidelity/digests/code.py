@@ -136,18 +136,18 @@ def file_digest(path: str | Path) -> str:
     that it imports from its own folder or from the current one count, too.
     """
     path = Path(path)
-    digest = hashlib.blake2b(_syntax(path.read_text(encoding="utf-8")).encode(), digest_size=8)
+    digest = hashlib.blake2b(_syntax(path.read_bytes()).encode(), digest_size=8)
     found = own_modules(path, [Path(), path.parent])
     for name, content in sorted((module.name, module.read_bytes()) for module in found):
         try:
-            text = _syntax(content.decode())
+            text = _syntax(content)
         except (SyntaxError, ValueError):
             text = repr(content)
         digest.update(f"\n{name} {text}".encode())
     return digest.hexdigest()
 
 
-def _syntax(code: str) -> str:
+def _syntax(code: bytes) -> str:
     tree = ast.parse(code)
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | FUNCTIONS):

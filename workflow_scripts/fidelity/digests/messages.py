@@ -35,7 +35,10 @@ def is_error(node: ast.AST) -> bool:
 
 
 def is_message(node: ast.AST, module: ModuleCode) -> bool:
-    """Check whether a statement only writes a message: a log line, `print`, `warn`, `raise_…`."""
+    """Check whether a statement only writes a message.
+
+    That is a log line, `print`, `warn`, or a function called `raise_…` or `warn_…`.
+    """
     return says(node) and all(
         _is_pure_call(part, module)
         for argument in [*node.value.args, *node.value.keywords]
@@ -52,7 +55,7 @@ def says(node: ast.AST) -> bool:
         whose = function.value
         return function.attr in _LEVELS and getattr(whose, "id", "") in _LOGS
     name = name_of(function).lstrip("_")
-    return name in {"print", "warn"} or name.startswith("raise_")
+    return name in {"print", "warn"} or name.startswith(("raise_", "warn_"))
 
 
 def counted_children(node: ast.AST, module: ModuleCode) -> Iterator[ast.AST]:

@@ -115,24 +115,61 @@ def _are_close(found: tuple[torch.Tensor, ...], before: tuple[torch.Tensor, ...]
 
 
 def checked(values: Any, method: str) -> np.ndarray:
-    """Check what a function returned, as float32 (h, w), the precision in which maps are stored.
+    """Return what a function returned as float32 (h, w), the precision in which maps are stored.
 
     Raises:
         ValueError: it is not an array (h, w) of real numbers, or float32 cannot hold its values.
     """
-    values = np.asanyarray(values)
-    if values.ndim != 2 or not values.size:
-        raise ValueError(f"{method} returned shape {values.shape}, not (h, w)")
-    if isinstance(values, np.ma.MaskedArray):
-        raise ValueError(f"{method} returned a masked array; return values.filled(0) instead")
-    if values.dtype.kind not in "biuf":
-        raise ValueError(f"{method} returned values of type {values.dtype}, not real numbers")
+    raise_unless_map(values, method)
+    with np.errstate(under="ignore"):
+        return np.asanyarray(values).astype(np.float32)
+
+
+def raise_unless_map(values: Any, method: str) -> None:
+    """Raise ValueError for what is not a map; the message describes what was returned.
+
+    The function only raises errors, so digests ignore it (`digests.messages`).
+    """
+    try:
+        found, remedy = np.asanyarray(values), ""
+    except Exception:  # noqa: BLE001 - the error depends on the type; the description is clearer
+        found, remedy = np.empty(0), "Return map.detach().cpu().numpy()"
+    if found.ndim != 2 or not found.size:
+        returned = _described(values)
+        remedy = remedy if isinstance(values, torch.Tensor) else ""
+    elif isinstance(found, np.ma.MaskedArray):
+        returned, remedy = "a masked array", "Return values.filled(0)"
+    elif found.dtype.kind not in "biuf":
+        returned = f"values of type {found.dtype}"
+    elif count := int((~np.isfinite(found)).sum()):
+        returned = f"an array in which {count} of {found.size} values are NaN or infinite"
+    elif too_far := _beyond_float32(found):
+        returned = f"values that float32 cannot hold (magnitude {too_far:.0e})"
+        remedy = "Scale the map"
+    else:
+        return
+    wanted = "Its function must return an array (h, w) of finite real numbers"
+    raise ValueError(f"{method} returned {returned}. {wanted}" + (remedy and f". {remedy}"))
+
+
+def _beyond_float32(values: np.ndarray) -> float:
+    """Return the largest magnitude if values would be stored as infinity, or all as 0; else 0."""
     with np.errstate(over="ignore", under="ignore"):
         stored = values.astype(np.float32)
-    lost = np.isinf(stored) & np.isfinite(values)
-    if lost.any() or (values.any() and not stored.any()):
-        raise ValueError(
-            f"{method} returned values that float32 cannot hold (magnitude"
-            f" {np.abs(values).max():.0e}); scale the map"
-        )
-    return stored
+    lost = np.isinf(stored).any() or (values.any() and not stored.any())
+    return float(np.abs(values).max()) if lost else 0.0
+
+
+def _described(values: Any) -> str:
+    """Describe what a function returned: its kind, and its shape or length."""
+    if values is None:
+        return "nothing (None)"
+    if isinstance(values, torch.Tensor):
+        where = "" if values.device.type == "cpu" else f" on {values.device}"
+        gradient = " with a gradient" if values.requires_grad else ""
+        return f"a tensor of shape {tuple(values.shape)}{where}{gradient}"
+    if isinstance(values, np.ndarray):
+        return f"an array of shape {values.shape}"
+    if isinstance(values, tuple | list):
+        return f"a {type(values).__name__} of {len(values)} values"
+    return f"a value of type {type(values).__name__}"

@@ -19,7 +19,7 @@ ROW, BAR, HEAD, SIDE = 0.19, 0.085, 0.62, 2.35
 NUMBERED = 12
 
 
-def draw(ranks: str, classifier: str, binarization: str, metric: str) -> Figure:
+def draw(ranks: str, classifier: str, binarization: str, metric: str, alpha: float) -> Figure:
     """Draw the diagram of one classifier under the default protocol."""
     table = RANKS.read(ranks)
     chosen = table["protocol"] == DEFAULT_PROTOCOL
@@ -29,14 +29,15 @@ def draw(ranks: str, classifier: str, binarization: str, metric: str) -> Figure:
         "metric": metric,
     }.items():
         chosen &= table[name] == value
-    return plot(table[chosen])
+    return plot(table[chosen], alpha)
 
 
-def plot(ranks: pd.DataFrame) -> Figure:
+def plot(ranks: pd.DataFrame, alpha: float) -> Figure:
     """Draw one diagram per class (Demšar 2006, figure 1), with the best rank at the left.
 
     Args:
         ranks: rows of ranks.csv of one classifier, binarization, protocol and metric; test split.
+        alpha: level of the study's tests.
 
     Returns:
         The figure; only a message if fewer than two explainers have ranks.
@@ -56,7 +57,7 @@ def plot(ranks: pd.DataFrame) -> Figure:
     fig, axes = style.figure(len(panels), 1, height=sum(heights) + 0.1, height_ratios=heights)
     looks = style.looks(shown["explainer"])
     for axis, panel, levels, height in zip(axes[:, 0], panels, bars, heights, strict=True):
-        _panel(axis, panel, levels, looks, height)
+        _panel(axis, panel, levels, looks, height, alpha)
     return fig
 
 
@@ -103,6 +104,7 @@ def _panel(
     levels: Sequence[Sequence[tuple[int, int]]],
     looks: Mapping[str, style.Look],
     height: float,
+    alpha: float,
 ) -> None:
     """Draw one class; y is in inches below the line of ranks."""
     ranks, names = panel["mean_rank"].to_numpy(), list(panel["explainer"])
@@ -144,15 +146,15 @@ def _panel(
         shift = -0.02 * side if on_left else 0.02 * side
         align = "right" if on_left else "left"
         axis.text(end + shift, y, text, ha=align, va="center", fontsize=8)
-    _title(axis, panel, count, side)
+    _title(axis, panel, count, side, alpha)
 
 
-def _title(axis, panel: pd.DataFrame, count: int, side: float) -> None:
+def _title(axis, panel: pd.DataFrame, count: int, side: float, alpha: float) -> None:
     first, difference = panel.iloc[0], _difference(panel)
     name = "All classes" if first["class"] == ALL_CLASSES else first["class"]
     text = f"{name}: mean ranks (1 = best), n = {int(first['n_patients'])}"
     if not np.isnan(first["friedman_p"]):
-        text += f", Friedman p {p_value(first['friedman_p'])}"
+        text += f", Friedman p {p_value(first['friedman_p'], alpha)}"
     axis.text(1 - side, -HEAD + 0.03, text, ha="left", va="top", fontsize=9)
     if np.isnan(difference):
         return

@@ -38,8 +38,8 @@ def plot(
     *,
     metric: str = "iou",
     title: str = "IoU",
+    alpha: float,
     replicates: int = 1000,
-    alpha: float = 0.05,
     cluster: str = "patient",
     seed: int = 1,
 ) -> Figure:
@@ -49,6 +49,7 @@ def plot(
         scores: as in `distributions.plot`.
         metric: column to draw.
         title: of the score axis, with its unit.
+        alpha: 1 − coverage of the intervals.
         cluster: `patient` or `case`, the unit of analysis.
 
     Returns:

@@ -20,7 +20,7 @@ from fidelity.analysis.localization import (
     pooled_classes,
 )
 from fidelity.figures.shared import style
-from fidelity.metrics.registry import title_of
+from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import (
     binarization_title,
     explainer_title,
@@ -30,6 +30,8 @@ from fidelity.presentation.titles import (
 
 # The distance used for a protocol is the first of these that it has.
 DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
+# Ranked next to a primary distance.
+OVERLAP = ("iou",)
 # Marks of protocols by the metric that ranks them, in the order of use.
 MARKS = ("", "*", "†")
 # Inches per setting: a row of text, or less if the page is too short.
@@ -85,6 +87,8 @@ def plot(
 ) -> Figure:
     """Draw two heat maps of ranks: by the primary metric, and below it by the Hausdorff distance.
 
+    If the primary metric is a distance, the lower one is by IoU.
+
     Args:
         localization: rows of localization.csv of one data set and classifier, null baselines
             included; the test split, all classes together.
@@ -102,7 +106,8 @@ def plot(
     shown = shown[~shown["binarization"].isin([*diagnostic, "none"])]
     shown = pooled_classes(shown)
     several = shown["protocol"].nunique() > 1
-    ranked = [ranks_of(shown, names) for names in ([primary], list(DISTANCES))]
+    other = DISTANCES if METRICS[primary].unit == "1" else OVERLAP
+    ranked = [ranks_of(shown, names) for names in ([primary], other)]
     ranked = [ranks for ranks in ranked if len(ranks.settings)]
     if not ranked:
         return style.message(f"No {title_of(primary)} was computed.")

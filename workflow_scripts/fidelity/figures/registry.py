@@ -76,7 +76,7 @@ FIGURES: dict[str, Figure] = {
         "Ranks",
         "Critical differences",
         ("ranks",),
-        ("binarization", "metric"),
+        ("binarization", "metric", "alpha"),
     ),
     "sensitivity": Figure(
         "rank_by_protocol",

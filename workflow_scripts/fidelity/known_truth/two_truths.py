@@ -9,7 +9,7 @@ from fidelity.datasets.prepared import PreparedCase
 from fidelity.maps.pixel_frames import ScoringSize
 from fidelity.maps.saliency_map import MapRecord, Sign
 from fidelity.masks.run_lengths import RLE
-from fidelity.metrics.map_registry import select_ranking
+from fidelity.metrics.map_registry import RANKING
 from fidelity.scoring.map_scores import score_maps
 from fidelity.scoring.score_rows import Targets
 
@@ -47,7 +47,7 @@ def score_truths(
         score_maps(
             pairs[truth],
             targets,
-            select_ranking(METRICS),
+            [RANKING[name] for name in METRICS],
             scoring_size=scoring_size,
             sign=sign,
             tolerance=0,

@@ -14,6 +14,7 @@ from fidelity.base.errors import InputError
 # Farthest coordinate in pixels. pycocotools needs memory for each pixel along a polygon's sides.
 FARTHEST = 1_000_000
 CORRECT = "Correct the polygon, or remove it"
+RESTORE = "Restore the file that the data set's publisher gives"
 
 
 def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
@@ -27,18 +28,28 @@ def rasterise(polygons: Sequence[Any], size: tuple[int, int]) -> np.ndarray:
             union.
 
     Raises:
-        InputError: a polygon is not a list of at least two points of two finite numbers.
+        InputError: `polygons` is not a list, or a polygon is not a list of at least two points of
+            two finite numbers.
     """
+    raise_unless_list(polygons)
     canvas = Image.new("1", (size[1], size[0]))
     draw = ImageDraw.Draw(canvas)
     for index, polygon in enumerate(polygons):
         if not _is_polygon(polygon):
             raise InputError(
                 f"polygon {index + 1} is not a list of at least two points [x, y]",
-                remedy="Restore the file that the data set's publisher gives",
+                remedy=RESTORE,
             )
         draw.polygon([(x, y) for x, y in polygon], outline=1, fill=1)
     return np.array(canvas, dtype=bool)
+
+
+def raise_unless_list(polygons: object) -> None:
+    """Raise InputError unless the entry of a class is a list of polygons; it may be empty."""
+    if not isinstance(polygons, Sequence) or isinstance(polygons, str):
+        raise InputError(
+            f"the entry is {polygons!r}, not a list of polygons [[x, y], …]", remedy=RESTORE
+        )
 
 
 def raise_unless_polygons(

@@ -9,11 +9,6 @@ Family = Literal["overlap", "distance"]
 Word = Literal["one", "zero", "nan", "inf", "diagonal", "formula"]
 
 _NUMBERS = {"one": 1.0, "zero": 0.0, "nan": math.nan, "inf": math.inf}
-# Possible scores of each family; the keys of the config's `scores.empty` start with the family.
-WORDS: dict[str, tuple[Word, ...]] = {
-    "overlap": ("one", "zero", "nan"),
-    "distance": ("zero", "nan", "inf", "diagonal"),
-}
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from fidelity.base.errors import InputError
-from fidelity.base.suggestions import suggestion
 from fidelity.metrics import map_metrics
 from fidelity.metrics.map_metrics import MapPair
 
@@ -43,7 +41,7 @@ RANKING: dict[str, RankingMetric] = {
             "pointing_game",
             "Pointing game",
             "higher",
-            "Zhang et al. 2018; expected over tied maxima",
+            "Zhang et al. 2018; mean over pixels that tie for the maximum",
             map_metrics.pointing_game,
         ),
         RankingMetric(
@@ -64,7 +62,7 @@ RANKING: dict[str, RankingMetric] = {
             "pointing_game_tolerance",
             "Pointing game (tolerance)",
             "higher",
-            "TorchRay, PointingGame; expected over tied maxima",
+            "TorchRay, PointingGame; mean over pixels that tie for the maximum",
             map_metrics.pointing_game_tolerance,
         ),
         RankingMetric(
@@ -116,15 +114,3 @@ RANKING: dict[str, RankingMetric] = {
         ),
     )
 }
-
-
-def select_ranking(names: list[str]) -> list[RankingMetric]:
-    """Find threshold-free metrics by name; refuse an unknown name, and suggest the nearest one."""
-    for name in names:
-        if name not in RANKING:
-            raise InputError(
-                f"unknown metric {name!r}",
-                field="scores.ranking",
-                remedy=suggestion(name, RANKING),
-            )
-    return [RANKING[name] for name in names]

@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fidelity.base.errors import InputError
-from fidelity.base.suggestions import suggestion
 from fidelity.metrics import metric as of_pair
 from fidelity.metrics import overlap
 from fidelity.metrics.conventions import Protocol
@@ -156,17 +154,7 @@ def select(names: list[str], protocol: Protocol | None = None) -> list[Metric]:
     Returns:
         The requested metrics in the given order, then `iou_nan` and `dice_nan` if `iou` and `dice`
         are requested, then `false_positive_share`; no metric twice.
-
-    Raises:
-        InputError: an unknown name (the nearest known one is suggested).
     """
-    for name in names:
-        if name not in MASK_METRICS:
-            raise InputError(
-                f"unknown metric {name!r}",
-                field="scores.metrics",
-                remedy=suggestion(name, MASK_METRICS),
-            )
     beside = [COMPANIONS[name] for name in names if name in COMPANIONS]
     asked = dict.fromkeys([*names, *beside, "false_positive_share"])
     return [MASK_METRICS[name] for name in asked if protocol is None or protocol.defines(name)]

@@ -1,6 +1,7 @@
 """Escape values for Markdown and LaTeX, so that they are only text."""
 
 import re
+import unicodedata
 
 _LATEX = {
     "\\": r"\textbackslash{}",
@@ -33,15 +34,28 @@ _LATEX = {
     "≈": r"\ensuremath{\approx}",
     "≤": r"\ensuremath{\leq}",
     "≥": r"\ensuremath{\geq}",
-    "Δ": r"\ensuremath{\Delta}",
+    "→": r"\ensuremath{\rightarrow}",
 }
+# Greek letters that do not look like Latin ones.
+_GREEK = "αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ"
+
+
+def _command(letter: str) -> str:
+    """Write a Greek letter as a command of LaTeX's math mode."""
+    _, size, _, name = unicodedata.name(letter).replace("LAMDA", "LAMBDA").split()
+    return rf"\ensuremath{{\{name.capitalize() if size == 'CAPITAL' else name.lower()}}}"
+
+
+_LATEX |= {letter: _command(letter) for letter in _GREEK}
 
 
 def markdown(text: str) -> str:
     """Escape what GitHub Markdown, or HTML inside it, would interpret; "p < 0.001" is unchanged."""
     text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
     text = re.sub(r"<(?=[A-Za-z/!?])", "&lt;", text)
-    return re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text).replace("\n", " ")
+    text = re.sub(r"([\\`*_\[\]|~#])", r"\\\1", text).replace("\n", " ")
+    # GitHub reads what is between two dollar signs as a formula, also after backslashes.
+    return text.replace("$", "<span>$</span>")
 
 
 def latex(text: str) -> str:

@@ -8,10 +8,10 @@ from fidelity.presentation.titles import protocol_title
 MEANINGS = {
     "default": "this project's conventions, for all metrics; the config sets how an empty mask "
     "is scored.",
-    "seed": "IoU, Dice and Hausdorff distance as in Gupta, Kohli & Rawat (2025), who compared LIME "
-    "with Grad-CAM; distances from empty predictions are omitted.",
-    "chexlocalize": "IoU by CheXlocalize's code for true positives: cases with an empty mask are "
-    "left out.",
+    "seed": "IoU, Dice and Hausdorff distance as in Gupta, Kohli & Rawat (2025); empty "
+    "predictions have IoU 0 and no distance.",
+    "chexlocalize": "IoU by CheXlocalize's code for true positives: a case is left out if "
+    "either mask is empty.",
     "chexlocalize-full": "IoU by CheXlocalize's code for the full data set; 0 if one mask is "
     "empty, left out if both are.",
     "monai": "metrics as the package MONAI computes them; one empty mask makes most distances "

@@ -13,7 +13,6 @@ from fidelity.metrics.registry import METRICS
 
 ABSENT = "–"
 SMALL_P = 0.001
-ALPHA = 0.05
 FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
 _UNITS = {"1": "", "px": " px", "mm": " mm", "diagonal": " of the image diagonal"}
 _ARROWS = {"higher": "↑", "lower": "↓"}
@@ -71,6 +70,11 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     return f"{number} {noun}" if number == 1 else f"{number} {plural or f'{noun}s'}"
 
 
+def all_of(number: int, noun: str) -> str:
+    """Write "both pairs", "all 3 pairs"."""
+    return f"both {noun}s" if number == 2 else f"all {counted(number, noun)}"
+
+
 def number(value: float, digits: int = 3, *, sign: bool = False) -> str:
     """Write a number with a true minus, zero without a sign; "–" if it is missing.
 
@@ -111,6 +115,12 @@ def amount(metric: str, value: float, *beside: float) -> str:
     return number(value, digits, sign=True) + _UNITS.get(unit, f" {unit}")
 
 
+def titled_value(metric: str, value: float, *beside: float) -> str:
+    """Write a value after the metric's title: with its unit, unless the title names it."""
+    unit = " px" * (unit_of(metric) == "px" and not math.isnan(value))
+    return value_of(metric, value, *beside) + unit
+
+
 def value_of(metric: str, value: float, *beside: float) -> str:
     """Write a value of a metric or quantity, with the decimals of the values next to it."""
     return number(value, digits_of(metric, value, *beside))
@@ -133,13 +143,13 @@ def estimated_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
-def p_value(value: float, alpha: float = ALPHA) -> str:
+def p_value(value: float, alpha: float) -> str:
     """Write a p value for a sentence: "= 0.012" or "< 0.001"; see `p_cell`."""
     text = p_cell(value, alpha)
     return f"< {text[1:]}" if text.startswith("<") else f"= {text}"
 
 
-def p_cell(value: float, alpha: float = ALPHA) -> str:
+def p_cell(value: float, alpha: float) -> str:
     """Write a p value for a table cell, with enough decimals to see on which side of alpha it is.
 
     With alpha .05, this writes 0.0496 and 0.0504, but 0.049 and 0.051.

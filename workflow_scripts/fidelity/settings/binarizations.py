@@ -11,6 +11,7 @@ from pydantic import MISSING, Field, field_validator
 
 from fidelity.base.errors import InputError
 from fidelity.settings.closed_model import (
+    UNUSED,
     Count,
     Entry,
     Natural,
@@ -72,7 +73,7 @@ class RuleOfOne(Section):
     binarization: Binarization
     """The rule: keys as in `binarizations.<name>`, such as {method: fixed, threshold: 0.5}."""
     postprocess: Postprocess | MISSING = MISSING
-    """Post-processing of this explainer, instead of that of the study."""
+    """Post-processing of this explainer. Left out = the study's `postprocess`."""
 
     @field_validator("binarization")
     @classmethod
@@ -155,9 +156,8 @@ class BoxesRule(Binarization):
     method: Literal["boxes"] = "boxes"
     threshold: Threshold = 0.5
     """Threshold of the map. Boxes bound the connected parts strictly above it."""
-    of: Literal["maximum", "absolute"] = "maximum"
-    """Unit of the threshold: `maximum` = a share of the map's highest value; `absolute` = a value
-    from 0 to 1. The choice has no effect, because the highest value of every map is 1."""
+    of: Annotated[Literal["maximum", "absolute"], UNUSED] = "maximum"
+    """Has no effect, because the highest value of every map is 1."""
     connectivity: Literal[4, 8] = 8
     """Whether pixels that touch only at a corner are connected (8) or not (4)."""
     keep: Literal["all", "largest"] = "all"

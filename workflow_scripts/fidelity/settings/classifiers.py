@@ -162,8 +162,8 @@ class Classifier(Section):
     `training: null`. With a `training` section, null = true if `weights` are given."""
     output_values: Literal["logits", "probabilities", None] = None
     """What a loaded network returns. For `probabilities` (it ends in softmax or sigmoid) the
-    log-odds are explained. `null` = logits; a probe checks that the outputs are not probabilities.
-    `logits` overrules the probe."""
+    log-odds are explained. `null` = logits; outputs that look like probabilities are refused.
+    `logits` = logits, without this check."""
     weights_entry: str | None = None
     """Which weights are used if the file holds several sets, such as `model_ema`."""
     head: Literal["softmax", "one_logit"] = "softmax"

@@ -81,6 +81,8 @@ Title = Annotated[
     StringConstraints(max_length=60, pattern=r"^[^\s{}]([^\n\t{}]*[^\s{}])?$"),
     Field(exclude=True),
 ]
+# Marks a key without an effect. No key table lists it, but configs and units with it stay valid.
+UNUSED = Field(json_schema_extra={"deprecated": True})
 Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 

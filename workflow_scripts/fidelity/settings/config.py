@@ -109,7 +109,8 @@ class Config(Section):
     """Configuration of the localization fidelity workflow."""
 
     seed: Natural = 1
-    """Seed that all other seeds are derived from (per case and method, per training)."""
+    """Main seed. The seeds of each case and method are derived from it, and together with `seeds`
+    of a classifier, those of each training. `split_seed` of a data set is independent of it."""
     data_root: str = "."
     """Folder that the `root` of every data set is relative to. Override this key if your data are
     elsewhere."""

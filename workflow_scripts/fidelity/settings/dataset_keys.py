@@ -79,14 +79,14 @@ class Dataset(Entry):
     source: str
     """Where the images come from."""
     title: Title = None
-    """Name in figures, tables and pages. null = the name of the source (COVID-QU-Ex, CheXlocalize),
-    else the name of this entry."""
+    """Name in figures, tables and pages. null = COVID-QU-Ex or CheXlocalize for these sources,
+    and the name of this entry for all others."""
     input: Literal["full", "lung_masked", "lung_crop"] = "full"
     """What the classifier sees: the full image, the image times the lung mask, or the lung's
     bounding box."""
     image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
-    """Side in pixels of the classifier's input; null = 224. Exceptions: weights of a fixed size
-    (vision transformers), and weights that this project trained, keep their own size."""
+    """Side in pixels of the classifier's input. null = 224, or the size of weights that have one
+    (vision transformers, and weights that this project trained); another size is then refused."""
     scoring_size: Literal["original", "working"] = "original"
     """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
@@ -102,15 +102,16 @@ class Dataset(Entry):
     """Millimetres per pixel of the original images: a number or [row, column]; null = unknown. A
     table's columns spacing_row and spacing_column, and DICOM headers, take precedence."""
     lung_masks: LungMasks = "provided"
-    """Where lung masks come from. `provided` = the data set, or the file in `lungs` if that key is
-    set (lungs only); `chexmask` = lung and heart masks of the public collection CheXmask (the file
-    in `lungs`); `predicted` = a small U-Net, trained on another data
+    """Where lung masks come from. `provided` = the data set's own; if `lungs` is set, the lung
+    masks in that file. `chexmask` = the lung and heart masks in the file `lungs` (public collection
+    CheXmask); `predicted` = a small U-Net, trained on another data
     set (`lung_from`, `lung_model`)."""
     lungs: str | None = None
     """CheXmask's CSV file for this data set, relative to root. `lung_masks: chexmask` reads its
     lungs and hearts, `provided` only its lungs."""
     lung_quality: Share = 0.7
-    """Lowest quality of a mask in `lungs` that is used, as CheXmask estimates it (Dice RCA, mean).
+    """Lowest quality of a mask in `lungs` that is used: CheXmask's column "Dice RCA (Mean)".
+
     tables/organ_masks.csv lists the masks below it. 0 = all are used, also those without an
     estimate."""
     lung_from: str | None = None
@@ -136,7 +137,8 @@ class Dataset(Entry):
     [[255, 0, 0]]), or a list of them. See docs/datasets.md."""
     duplicates: Literal["error", "exclude", "keep"] = "error"
     """What to do if an image (by its pixels) or a patient is in two splits. `exclude` keeps the
-    images of one split, in the order test, validation, training, and drops the others."""
+    images in the test split, or if there are none, those in the validation split. It drops the
+    others."""
     near_duplicates: Literal["report", "exclude", "off", False] = "report"
     """What to do about near-duplicates: images in two splits that look the same but differ in their
     pixels. `report` lists them in near_duplicates.csv. `exclude` also drops one image of a pair:
@@ -173,8 +175,9 @@ class Dataset(Entry):
     explained and scored. Needed to measure false alarms."""
     boxes_from: Literal["references", "masks"] | None = None
     """Reference boxes of the box scores. `references` = the boxes that readers drew; `masks` =
-    rectangles around the connected parts of each mask. null = `references` if the source has boxes
-    (a table: if its key `boxes` is set); otherwise no box scores."""
+    rectangles around the connected parts of each mask. null = `references` if the source has boxes;
+    otherwise no box scores. A table needs its key `boxes` for this default. If its boxes are in
+    columns of the table itself, set `references`."""
     readers: Annotated[dict[str, str], Field(exclude_if=is_empty)] = {}
     """Masks of further readers: {name: folder}, with folders relative to root. Each contains one
     folder per annotated class. With a single class, it may contain the masks directly. A mask has

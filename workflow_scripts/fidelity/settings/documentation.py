@@ -270,9 +270,12 @@ def _table(
 def _flat(rules: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield the keys of a section; keys of inner sections follow theirs, with a dotted name.
 
-    If sections in a list repeat keys of the outer section, these keys are left out.
+    Left out are keys without an effect (`UNUSED`), and in sections of a list also those that repeat
+    keys of the outer section.
     """
     for key, rule in rules.items():
+        if rule.get("deprecated"):
+            continue
         inner = _inner(rule)
         if inner is None:
             yield f"{prefix}{key}", rule

@@ -136,8 +136,8 @@ class Adaptive(Section):
     top: Count = 5
     """Number of superpixels to separate from the rest."""
     error: Positive | None = None
-    """Stop instead when the standard errors are at most this share of the coefficients (root mean
-    squares over the superpixels). `null` = stop by `level` and `top`."""
+    """Stop instead when the standard errors, divided by the coefficients, are at most this number
+    (each a root mean square over the superpixels). `null` = stop by `level` and `top`."""
 
 
 class Lime(Explainer):
@@ -154,9 +154,11 @@ class Lime(Explainer):
     """How perturbed images are chosen. `random` = each superpixel is shown with probability 1/2;
     `package` = the same, but the first image hides nothing, as in the package lime; `antithetic` =
     random images and their complements; `hadamard` = rows of Hadamard matrices and their
-    complements. `interpolated` = all subsets of the superpixels, if there are at most `samples`
-    (superpixels that do not change when they are hidden do not count). With more subsets, it takes
-    the images of `hadamard`, and a Gaussian process predicts the outputs of the other subsets.
+    complements. `interpolated` = one image for every subset of the superpixels, if there are at
+    most `samples` subsets. Superpixels that look the same when hidden do not count. With more
+    subsets, it takes the images of `hadamard`, and a Gaussian process predicts the outputs of the
+    other subsets.
+
     Except for `package`, `alpha` is multiplied by samples / 1000."""
     kernel_width: Positive = 0.25
     """Width of the kernel that weighs samples by their cosine distance from the image."""
@@ -398,7 +400,7 @@ class KernelShap(Explainer):
     method: Literal["kernel_shap"] = "kernel_shap"
     samples: Annotated[Integer, Ge(10)] = 1000
     """Largest number of images classified per explanation. The result is exact if this allows all
-    subsets of the superpixels (those that do not change when they are hidden do not count)."""
+    subsets of the superpixels. Superpixels that look the same when hidden do not count."""
     hide: Hide = "mean"
     hide_sigma: HideSigma = 8
     hide_radius: HideRadius = 3

@@ -120,10 +120,10 @@ class KnownTruth(Section):
     set has `planted`, or is a phantom with `shortcut`, `contrast: 0` and `shortcut.probability: 1`.
     """
     accuracy: PositiveShare = 0.9
-    """Two values must reach this number. One is the accuracy on the unchanged test images. For
-    the other, the mark is planted in images of other classes: the share of them that is predicted
-    as the mark's class. If one value is lower, known_truth.csv is not written: the classifier does
-    not use the mark."""
+    """Two values must reach this number. The first is the accuracy on the unchanged test images.
+    The second uses images of other classes, in which the mark is planted. It is the share of them
+    that is predicted as the mark's class. If one value is lower, known_truth.csv is not written:
+    the classifier does not use the mark."""
     level: InnerShare = 0.05
     """Significance level of this test: is the accuracy above chance after the mark is erased? If
     so, known_truth.csv is not written: the classifier uses more than the mark."""

@@ -209,6 +209,6 @@ def fill_families(config: Config) -> None:
 def _parsed(path: str) -> ast.Module:
     """Parse a plugin; a missing or invalid file gives an empty module and is reported elsewhere."""
     try:
-        return ast.parse(Path(path).read_text(encoding="utf-8"))
-    except (OSError, SyntaxError, UnicodeDecodeError):
+        return ast.parse(Path(path).read_bytes())
+    except (OSError, SyntaxError):
         return ast.Module([], [])

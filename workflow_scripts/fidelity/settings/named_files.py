@@ -230,11 +230,12 @@ def _plugin_functions(paths: list[str]) -> Functions:
         try:
             nodes = functions_of(path)
         except SyntaxError as error:
+            line = f", line {error.lineno}" if error.lineno else ""
             raise InputError(
-                f"line {error.lineno}: {error.msg}",
-                file=path,
+                f"the plugin is not Python: {error.msg}",
+                file=f"{path}{line}",
                 field="plugins",
-                remedy="Correct the Python code in this line",
+                remedy="Correct the code there",
             ) from error
         for name, node in nodes.items():
             functions.setdefault(name, []).append((node, path))

@@ -8,6 +8,7 @@ from pydantic import Field, field_validator
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
 from fidelity.settings.closed_model import (
+    UNUSED,
     InnerShare,
     Integer,
     NonNegative,
@@ -91,9 +92,8 @@ class Boxes(Section):
 
     threshold: Annotated[Number, Ge(0), Lt(1)] = 0.5
     """Threshold of the map. Boxes bound the connected parts strictly above it."""
-    of: Literal["maximum", "absolute"] = "maximum"
-    """Unit of the threshold: `maximum` = a share of the map's highest value; `absolute` = a value
-    from 0 to 1. The choice has no effect, because the highest value of every map is 1."""
+    of: Annotated[Literal["maximum", "absolute"], UNUSED] = "maximum"
+    """Has no effect, because the highest value of every map is 1."""
     connectivity: Literal[4, 8] = 8
     """Whether pixels that touch only at a corner are connected (8) or not (4)."""
     keep: Literal["all", "largest"] = "all"
@@ -159,12 +159,12 @@ class Statistics(Section):
     """Metrics with paired tests and ranks, if they are among the scores. The primary metric always
     has them."""
     permutations: Annotated[Integer, Ge(99)] = 9999
-    """Sign flips of the permutation test."""
+    """Sign flips of the permutation test; at least 1 / alpha."""
     margin: InnerShare = 0.05
     """Equivalence margin for metrics from 0 to 1. Two explainers are called equivalent only if the
     interval of their difference is inside it."""
     replicates: Annotated[Integer, Ge(100)] = 2000
-    """Bootstrap replicates."""
+    """Bootstrap replicates; at least 2 / alpha."""
     cluster: Literal["patient", "case"] = "patient"
     """Unit of analysis: what bootstrap and tests resample; `case` = an image."""
     least_accuracy: PositiveShare | None = None

@@ -399,14 +399,19 @@ class JobSettings:
     # ---- tables ----
 
     @cached_property
+    def statistics(self) -> dict[str, Any]:
+        """What decides means, intervals, tests and which of them are computed."""
+        return {**self.study.config.statistics.model_dump(), "seed": self.study.config.seed}
+
+    @cached_property
     def intervals(self) -> dict[str, Any]:
         """What decides means and intervals, but not tests."""
-        return part(self.study.config.statistics, "replicates", "alpha", "cluster")
+        return {key: self.statistics[key] for key in ("replicates", "alpha", "cluster", "seed")}
 
     @cached_property
     def tests(self) -> dict[str, Any]:
         """What decides tests."""
-        return {**self.intervals, "permutations": self.study.config.statistics.permutations}
+        return {**self.intervals, "permutations": self.statistics["permutations"]}
 
     @cached_property
     def metric_names(self) -> dict[str, Any]:

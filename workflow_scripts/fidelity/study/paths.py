@@ -6,7 +6,7 @@ Paths are relative to the project's folder. Imports only fast modules, because S
 at each parsing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ REPORT_OF = f"{RESULTS}/.report-of"
 RESTORED = f"{RESULTS}/.restored_from_units"
 LOGS = f"{RESULTS}/logs"
 BENCHMARKS = f"{RESULTS}/benchmarks"
+# Wildcards that name the folders of logs and benchmarks; the others name files.
+JOB_FOLDERS = ("dataset", "classifier", "explainer", "binarization")
 
 # Files of a data set.
 RAW = f"{RESULTS}/raw/{{source}}"
@@ -153,6 +155,14 @@ def log_of(job: str) -> str:
             `benchmark_of` uses the same place, so that provenance can read both.
     """
     return f"{LOGS}/{job}.log"
+
+
+def log_of_rule(rule: str, wildcards: Collection[str]) -> str:
+    """Return the path pattern of a rule's log, such as `acquire/{source}`."""
+    folders = [name for name in JOB_FOLDERS if name in wildcards]
+    others = [name for name in sorted(wildcards) if name not in folders]
+    place = [f"{{{name}}}" for name in folders] + [rule] + [f"{{{name}}}" for name in others]
+    return log_of("/".join(place))
 
 
 def benchmark_of(job: str) -> str:

@@ -171,7 +171,10 @@ def _cells(rows: pd.DataFrame, metrics: list[str]) -> list[str]:
 
 
 def spreads(results: Results, block: pd.DataFrame) -> dict[tuple[str, str, str], str]:
-    """Return (classifier, explainer, class) → spread of the primary metric between seeds."""
+    """Return (classifier, explainer, class) → spread of the primary metric between seeds.
+
+    A training that allows no conclusion is not part of it and has none.
+    """
     seeds, bases = results.seeds, results.settings["bases"]
     primary = results.settings["statistics"]["primary"]
     first = block.iloc[0]
@@ -187,7 +190,7 @@ def spreads(results: Results, block: pd.DataFrame) -> dict[tuple[str, str, str],
         block[["classifier", "explainer", "class"]].drop_duplicates().itertuples(index=False)
     ):
         row = found.get((bases.get(classifier, ""), explainer, name))
-        if row is not None:
+        if row is not None and classifier not in results.useless:
             spread = value_of(primary, row.std_between_seeds, row.mean)
             text = f"{spread} ({int(row.n_seeds)} seeds)"
             result[classifier, explainer, name] = text

@@ -12,6 +12,7 @@ from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
 from fidelity.analysis.columns.comparisons import COMPARISONS
 from fidelity.analysis.columns.described_table import read_if
 from fidelity.analysis.columns.localization import LOCALIZATION, SEEDS
+from fidelity.analysis.training_seeds import concluding_seeds
 from fidelity.datasets.cases import Case, read_cases
 
 Qualities = Mapping[tuple[str, str], Quality]
@@ -22,7 +23,8 @@ class Results:
     """Results of one data set.
 
     Attributes:
-        seeds: seeds.csv; its spread is shown if there are at least two seeds.
+        seeds: seeds.csv, without trainings that allow no conclusion; its spread is shown if there
+            are at least two seeds.
         classification: classification.csv; None without classifiers.
         quality: (dataset, classifier) → the classifier's quality, for headings and notes.
         settings: `PageSettings.formatted_tables`.
@@ -44,12 +46,17 @@ class Results:
         orders = read_if(CLASS_ORDER, files.get("class_order"))
         least = settings["statistics"].get("least_accuracy")
         comparisons = COMPARISONS.read(files["comparisons"])
-        return cls(
+        localization, seeds = (
             LOCALIZATION.read(files["localization"]),
-            comparisons,
             SEEDS.read(files["seeds"]),
+        )
+        quality = qualities(classification, orders, least)
+        return cls(
+            localization,
+            comparisons,
+            concluding_seeds(seeds, localization, settings["bases"], _useless(quality)),
             classification,
-            qualities(classification, orders, least),
+            quality,
             settings,
             read_cases(files["cases"]) if comparisons.empty else (),
         )
@@ -57,10 +64,14 @@ class Results:
     @property
     def useless(self) -> set[str]:
         """Classifiers that allow no conclusion."""
-        return {name for (_, name), rated in self.quality.items() if not rated.concludes}
+        return _useless(self.quality)
 
     @property
     def unit(self) -> str:
         """The unit of analysis, `patient` or `image`."""
         cluster = self.settings["statistics"]["cluster"]
         return unit_of_tables(self.localization, self.comparisons, self.cases, cluster)
+
+
+def _useless(quality: Qualities) -> set[str]:
+    return {name for (_, name), rated in quality.items() if not rated.concludes}

@@ -6,18 +6,15 @@ import json
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 from typing import Any
-
-import pandas as pd
 
 from fidelity.analysis.columns.cases import DATA_WARNINGS
 from fidelity.base.errors import InputError
 from fidelity.base.files import (
     atomic_path,
-    read_csv,
     read_json,
     read_parquet,
     write_csv,
@@ -28,7 +25,6 @@ from fidelity.study.paths import (
     FAITHFULNESS,
     HIDING,
     KNOWN_TRUTH,
-    KNOWN_TRUTH_ACCURACY,
     NONE,
     REPEATABILITY,
     SCORES,
@@ -39,9 +35,6 @@ from fidelity.units.packing import RESTORE, pack, unpack
 FORMAT = 1
 INDEX = "unit.json"
 COST = "cost.csv"
-# Columns that tables got later: {format: {kind of table: {column: value for earlier rows}}}. The
-# kind is the file name, or the folder name if files are named after explainers.
-ADDED: dict[int, dict[str, dict[str, Any]]] = {}
 # Result folders whose tables are named after explainers and not after their content.
 FOLDERS = [
     PurePosixPath(pattern).parts[2]
@@ -124,22 +117,11 @@ def write_unit(
     tables = {group: pack(found, folder / group) for group, found in sorted(groups.items())}
     for path, name in packed.items():
         _copy(Path(plugins[path]), folder / name)
+    made = replace(unit, plugins=packed, tables=tables, copies=copies, format=FORMAT)
     index = {
-        "format": FORMAT,
-        "name": unit.name,
-        "dataset": unit.dataset,
         "own_digest": digest(unit.own),
         "shared_digest": digest(unit.shared),
-        "place": list(unit.place),
-        "cases": unit.cases,
-        "code": dict(unit.code),
-        "provenance": dict(unit.provenance),
-        "own": dict(unit.own),
-        "shared": dict(unit.shared),
-        "shown": dict(unit.shown),
-        "plugins": packed,
-        "tables": tables,
-        "copies": copies,
+        **{key: value for key, value in vars(made).items() if key != "folder"},
     }
     write_text(folder / INDEX, json.dumps(index, indent=1, ensure_ascii=False) + "\n")
     return read_unit(folder)
@@ -187,10 +169,6 @@ def restore(unit: Unit, results: Path) -> None:
     Raises:
         InputError: a file is missing or damaged, or the disk is full.
     """
-    added: dict[str, dict[str, Any]] = {}
-    for number, kinds in sorted(ADDED.items()):
-        for kind, columns in kinds.items() if number > unit.format else ():
-            added[kind] = {**added.get(kind, {}), **columns}
     tables = [name for packed in unit.tables.values() for name, _ in packed["tables"]]
     for path in [*unit.copies, *tables, *unit.plugins]:
         if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
@@ -201,13 +179,9 @@ def restore(unit: Unit, results: Path) -> None:
             )
     for packed in unit.tables.values():
         for path, table in unpack(packed, unit.folder):
-            write_parquet(_with(table, added.get(_kind(path), {})), results / path)
+            write_parquet(table, results / path)
     for path, name in unit.copies.items():
         _extract(unit.folder / name, results / path)
-        if _kind(path) in added:
-            # Read as text, so that existing values stay exactly as they were written.
-            table = read_csv(results / path, dtype=str, keep_default_na=False)
-            write_csv(_with(table, added[_kind(path)]), results / path)
     told = below_results(DATA_WARNINGS.file.format(dataset=unit.dataset))
     if unit.name == NONE and told not in unit.copies:
         write_csv(DATA_WARNINGS.frame(), results / told)
@@ -221,18 +195,6 @@ def _group(path: str) -> str:
     if name == PurePosixPath(SCORES).name:
         return f"scores-{folders[-3]}"
     return folders[0] if folders and folders[0] in FOLDERS else name.removesuffix(".parquet")
-
-
-def _kind(path: str) -> str:
-    """Return the kind of a result file, whatever its explainer: a key of `ADDED`."""
-    _, *folders, name = PurePosixPath(path).parts
-    by_explainer = folders and folders[0] in FOLDERS
-    return folders[0] if by_explainer and name != PurePosixPath(KNOWN_TRUTH_ACCURACY).name else name
-
-
-def _with(table: pd.DataFrame, columns: Mapping[str, Any]) -> pd.DataFrame:
-    """Add the columns that are missing."""
-    return table.assign(**{k: v for k, v in columns.items() if k not in table.columns})
 
 
 def _copy(path: Path, compressed: Path) -> None:

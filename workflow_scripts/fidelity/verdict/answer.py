@@ -15,13 +15,14 @@ from fidelity.presentation.titles import (
     plain_title,
 )
 from fidelity.presentation.wording import (
-    ALPHA,
     NOT_BY_INTERVAL,
     UNITS_FIRST,
+    all_of,
     amount,
     counted,
     listed,
     p_value,
+    titled_value,
     value_of,
 )
 
@@ -52,7 +53,7 @@ class Answer:
     details: Sequence[str] = ()
 
 
-def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
+def answers(verdict: Path, families: Mapping[str, str], alpha: float) -> list[str]:
     """List the answers in a verdict.json, one per classifier; empty if the file is missing.
 
     Answers of several classifiers begin with the classifier, because they can contradict.
@@ -60,15 +61,18 @@ def answers(verdict: Path, families: Mapping[str, str]) -> list[str]:
     if not verdict.exists():
         return []
     chapters = json.loads(verdict.read_text(encoding="utf-8"))["chapters"]
-    found = [answer(chapter, families).sentence for chapter in chapters]
+    found = [answer(chapter, families, alpha).sentence for chapter in chapters]
     if len(chapters) == 1:
         return found
     names = [classifier_title(chapter["classifier"]) for chapter in chapters]
     return [f"{name}: {text}" for name, text in zip(names, found, strict=True)]
 
 
-def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float = ALPHA) -> Answer:
+def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float) -> Answer:
     """State who localizes best, and then by how much, how certain that is, and against what.
+
+    Args:
+        alpha: level of the study's tests.
 
     Returns:
         The answer; if the classifier allows no conclusion, the reason.
@@ -88,24 +92,22 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float
     name, metric = best["explainer"], best["metric"]
     # The text of the mean without the words before the value.
     told = real[0]["text"].removesuffix(".").split(f"mean {title_of(metric)} ", 1)[-1]
-    others = _outcomes(name, [part["numbers"]["explainer"] for part in real[1:]], headline)
+    tests = _Tests(name, headline, alpha)
+    others = tests.outcomes([part["numbers"]["explainer"] for part in real[1:]])
     baselines = [n for n, kind in families.items() if kind == "baseline"]
-    nulls = _outcomes(name, baselines, headline)
+    nulls = tests.outcomes(baselines)
     strongest = next((part["numbers"] for part in means if part["numbers"]["best_null"]), None)
     title = explainer_title(name)
     details = [f"Mean {title_of(metric)} of {title}: {told}."]
-    details += [
-        f"{title} is {told}."
-        for told in _standing(others, "other explainer", headline, name, alpha)
-    ]
-    of_nulls = _standing(nulls, "null baseline", headline, name, alpha)
+    details += [f"{title} is {told}." for told in tests.standing(others, "other explainer")]
+    of_nulls = tests.standing(nulls, "null baseline")
     if of_nulls and strongest and strongest["mean"] is not None:
         of_nulls[-1] += (
             f"; the best null baseline is {plain_title(strongest['explainer'])} "
-            f"({value_of(metric, strongest['mean'])})"
+            f"({titled_value(metric, strongest['mean'])})"
         )
     details += [f"{title} is {told}." for told in of_nulls]
-    below = {n: _outcomes(n, baselines, headline) for n in families if n != name}
+    below = {n: _Tests(n, headline, alpha).outcomes(baselines) for n in families if n != name}
     if worse := [
         (explainer_title(n), _worse(against))
         for n, against in below.items()
@@ -114,23 +116,25 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float
         details.append(" ".join(f"{who} is {told}." for who, told in worse))
     averaged = [UNITS_FIRST.format(unit=unit) for unit in ("patient", "image")]
     details += [part["text"] for part in headline if part["text"] in averaged]
-    value = value_of(metric, best["mean"])
-    where = f"On {dataset_title(chapter['dataset'])}, {title} has"
+    value = titled_value(metric, best["mean"])
+    where = f"On {dataset_title(chapter['dataset'])}"
+    where += f", {best['split']} split" * (best["split"] != "test")
     which = "lowest (best)" if METRICS[metric].direction == "lower" else "highest"
-    rivals = [n for part in real if (n := part["numbers"])["mean"] is not None]
+    # An infinite mean is stored as null, like an undefined one, but some case has a value.
+    rivals = [n for part in real if (n := part["numbers"])["n"]]
     level = [n["explainer"] for n in rivals if n["mean"] == best["mean"]]
     of_all = f"{which} mean {title_of(metric)} of {len(rivals)} explainers ({value})"
     if len(level) > 1:
         who = listed(map(explainer_title, level))
-        text = f"On {dataset_title(chapter['dataset'])}, {who} share the {of_all}"
+        text = f"{where}, {who} share the {of_all}"
     elif len(rivals) > 1:
-        text = f"{where} the {of_all}"
+        text = f"{where}, {title} has the {of_all}"
     else:
-        text = f"{where} a mean {title_of(metric)} of {value}"
+        text = f"{where}, {title} has a mean {title_of(metric)} of {value}"
     ahead = strongest and strongest["mean"] is not None and strongest["mean"] - best["mean"]
     if ahead and (ahead < 0) == (METRICS[metric].direction == "lower") and not nulls.get("worse"):
         null = plain_title(strongest["explainer"])
-        known = value_of(metric, strongest["mean"])
+        known = titled_value(metric, strongest["mean"])
         return Answer(f"{text}, but the null baseline {null} has a better mean ({known}).", details)
     if worse := others.get("worse"):
         # The means may be over different cases, or patients may differ in their numbers of cases.
@@ -148,7 +152,7 @@ def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
     if not tested:
         return ""
     if beaten == tested:
-        which = f"all {total} null baselines" if beaten == total > 1 else _share(beaten, total)
+        which = all_of(total, "null baseline") if beaten == total > 1 else _share(beaten, total)
         return f", and is shown to be better than {which}"
     if worse := len(outcomes.get("worse", [])):
         return f", but is shown to be worse than {_share(worse, total)}"
@@ -172,70 +176,75 @@ def _share(number: int, total: int) -> str:
     return "the null baseline" if total == 1 else f"{number} of {total} null baselines"
 
 
-def _outcomes(
-    name: str, others: Sequence[str], headline: Sequence[Mapping[str, Any]]
-) -> dict[str, list[str]]:
-    """Group the other explainers by the outcome of the tests of `name` against them."""
-    against: dict[str, list[str]] = {}
-    for part in headline:
-        numbers = part["numbers"]
-        if numbers.get("explainer") == name and "against" in numbers:
+@dataclass(frozen=True)
+class _Tests:
+    """The tests of one explainer against others.
+
+    Attributes:
+        name: the explainer.
+        headline: sentences of the chapter.
+        alpha: level of the tests, which decides how many digits of p are written.
+    """
+
+    name: str
+    headline: Sequence[Mapping[str, Any]]
+    alpha: float
+
+    @property
+    def _numbers(self) -> list[Mapping[str, Any]]:
+        """The numbers of the sentences about these tests."""
+        own = [s["numbers"] for s in self.headline if s["numbers"].get("explainer") == self.name]
+        return [numbers for numbers in own if "against" in numbers]
+
+    def outcomes(self, others: Sequence[str]) -> dict[str, list[str]]:
+        """Group the other explainers by the outcome of the tests against them."""
+        against: dict[str, list[str]] = {}
+        for numbers in self._numbers:
             for outcome, names in numbers["against"].items():
                 against.setdefault(outcome, []).extend(n for n in names if n in others)
-    return against
+        return against
 
-
-def _standing(
-    against: Mapping[str, Sequence[str]],
-    noun: str,
-    headline: Sequence[Mapping[str, Any]],
-    name: str,
-    alpha: float,
-) -> list[str]:
-    """State each outcome against others, without the subject; empty if there was no test."""
-    rows = {
-        row["other"]: row
-        for part in headline
-        if part["numbers"].get("explainer") == name and "against" in part["numbers"]
-        for row in part["numbers"]["comparisons"]
-    }
-    total = sum(map(len, against.values()))
-    told = []
-    for outcome, phrase in _TOLD.items():
-        names = against.get(outcome, [])
-        if not names:
-            continue
-        if noun == "null baseline" or len(names) > 1:
-            who = f"{len(names)} of {counted(total, noun)}"
-            every = "any of the" if outcome in ("none_shown", "absent") else "all"
-            who = f"{every} {counted(total, noun)}" if len(names) == total else who
-            who = f"the {noun}" if total == 1 else who
-        else:
-            who = explainer_title(names[0])
-        if noun != "null baseline":
-            tested = [rows[other] for other in names if other in rows]
-            who += _differences(tested, outcome, alpha)
-        told.append(f"{phrase} {who}")
-    return told
-
-
-def _differences(rows: Sequence[Mapping[str, Any]], outcome: str, alpha: float) -> str:
-    """Write one difference with its interval and p, or the range of several."""
-    needed = ("mean_difference", "ci_low", "ci_high", "p_adjusted")
-    rows = [row for row in rows if all(row[key] is not None for key in needed)]
-    if not rows:
-        return ""
-    metric, values = rows[0]["metric"], [row["mean_difference"] for row in rows]
-    p = p_value(max(row["p_adjusted"] for row in rows), alpha)
-    if len(rows) > 1:
-        low, high = (amount(metric, value) for value in (min(values), max(values)))
-        each = "each corrected p" if p.startswith("<") else "largest corrected p"
-        return f" (differences {low} to {high}, {each} {p})"
-    low, high = (value_of(metric, rows[0][end], values[0]) for end in ("ci_low", "ci_high"))
-    told = f" (difference {amount(metric, values[0])}, interval {low} to {high}, corrected p {p})"
-    if outcome != "none_shown" or rows[0]["ci_low"] * rows[0]["ci_high"] <= 0:
+    def standing(self, against: Mapping[str, Sequence[str]], noun: str) -> list[str]:
+        """State each outcome against others, without the subject; empty if there was no test."""
+        rows = {row["other"]: row for numbers in self._numbers for row in numbers["comparisons"]}
+        total = sum(map(len, against.values()))
+        told = []
+        for outcome, phrase in _TOLD.items():
+            names = against.get(outcome, [])
+            if not names:
+                continue
+            if noun == "null baseline" or len(names) > 1:
+                who = f"{len(names)} of {counted(total, noun)}"
+                if len(names) == total:
+                    none = outcome in ("none_shown", "absent")
+                    who = f"any of the {counted(total, noun)}" if none else all_of(total, noun)
+                who = f"the {noun}" if total == 1 else who
+            else:
+                who = explainer_title(names[0])
+            if noun != "null baseline":
+                tested = [rows[other] for other in names if other in rows]
+                who += self._differences(tested, outcome)
+            told.append(f"{phrase} {who}")
         return told
-    effect = rows[0]["effect_size"]
-    if effect * values[0] > 0:
-        return f"{told}. {NOT_BY_INTERVAL}"
-    return f"{told}. {SIGNS.format(effect=value_of('effect_size', effect))}"
+
+    def _differences(self, rows: Sequence[Mapping[str, Any]], outcome: str) -> str:
+        """Write one difference with its interval and p, or the range of several."""
+        needed = ("mean_difference", "ci_low", "ci_high", "p_adjusted")
+        rows = [row for row in rows if all(row[key] is not None for key in needed)]
+        if not rows:
+            return ""
+        metric, values = rows[0]["metric"], [row["mean_difference"] for row in rows]
+        p = p_value(max(row["p_adjusted"] for row in rows), self.alpha)
+        if len(rows) > 1:
+            low, high = (amount(metric, value) for value in (min(values), max(values)))
+            each = "each corrected p" if p.startswith("<") else "largest corrected p"
+            return f" (differences {low} to {high}, {each} {p})"
+        low, high = (value_of(metric, rows[0][end], values[0]) for end in ("ci_low", "ci_high"))
+        difference = amount(metric, values[0])
+        told = f" (difference {difference}, interval {low} to {high}, corrected p {p})"
+        if outcome != "none_shown" or rows[0]["ci_low"] * rows[0]["ci_high"] <= 0:
+            return told
+        effect = rows[0]["effect_size"]
+        if effect * values[0] > 0:
+            return f"{told}. {NOT_BY_INTERVAL}"
+        return f"{told}. {SIGNS.format(effect=value_of('effect_size', effect))}"

@@ -7,7 +7,7 @@ from fidelity.analysis.localization import keep_test_split
 from fidelity.datasets.cases import Case
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import explainer_title
-from fidelity.presentation.wording import counted, listed, value_of
+from fidelity.presentation.wording import all_of, counted, listed, titled_value
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, read_rows
 from fidelity.verdict.evidence import CaseTables, Evidence, rows_of
@@ -82,12 +82,14 @@ def _counts(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
         if not (split in evidence.splits or unusable or excluded or unscored):
             continue
         total = used + sum(unusable.values())
-        text = (
-            f"{used} of {counted(total, 'case')} of the {split} split are used. The others cannot"
-            f" be: {_by_cause(unusable)}."
-            if unusable
-            else f"All {counted(used, 'image')} of the {split} split are used."
-        )
+        are = "is" if used == 1 else "are"
+        if unusable:
+            others = "The other one cannot be" if total - used == 1 else "The others cannot be"
+            text = f"{used} of {counted(total, 'case')} of the {split} split {are} used. "
+            text += f"{others}: {_by_cause(unusable)}."
+        else:
+            every = "The only image" if used == 1 else all_of(used, "image").capitalize()
+            text = f"{every} of the {split} split {are} used."
         scored = sum(
             case.split == split and bool({*case.masks, *case.boxes} & {*evidence.classes})
             for case in tables.cases
@@ -162,7 +164,7 @@ def _without(evidence: Evidence, tables: CaseTables) -> Iterator[Sentence]:
     parts, told = [], {}
     for name, row in means.iterrows():
         mean, old = float(row["mean"]), before.get(name, float("nan"))
-        values = value_of(primary, mean, old), value_of(primary, old, mean)
+        values = titled_value(primary, mean, old), titled_value(primary, old, mean)
         parts.append(f"{explainer_title(name)} {values[0]} (with them {values[1]})")
         told[name] = {
             "n": int(row["n"] - row["n_undefined"]),

@@ -7,10 +7,17 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, primary_setting
-from fidelity.analysis.training_seeds import between_seeds
+from fidelity.analysis.training_seeds import concluding_seeds
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
-from fidelity.presentation.wording import counted, listed, p_value, set_value, value_of
+from fidelity.presentation.wording import (
+    counted,
+    listed,
+    p_value,
+    set_value,
+    titled_value,
+    value_of,
+)
 from fidelity.verdict.classifier import classifier_quality
 from fidelity.verdict.compared_pair import Comparison, cannot_show, metric_by_metric
 from fidelity.verdict.evidence import Evidence, rows_of
@@ -52,7 +59,7 @@ def mean_ranks(evidence: Evidence) -> Section:
         [Group("", told or [nothing])],
         "Nemenyi's test compares all ranks at once. It can miss differences that the paired tests "
         "above show."
-        if told
+        if chosen["critical_difference"].notna().any()
         else "",
     )
 
@@ -130,7 +137,7 @@ def _ranks(rows: pd.DataFrame, cls: str, evidence: Evidence) -> Sentence:
 
 
 def _unit(evidence: Evidence) -> Iterator[Sentence]:
-    """State the unit of analysis, and warn if it has too few members for a test."""
+    """State the unit of analysis."""
     rows = [row for row in evidence.primary(evidence.pooled) if row.n_units]
     if not rows:
         return
@@ -139,10 +146,16 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     several = any(row.n_units < row.n for row in rows)
     what = _unit_words(unit, several, evidence.study.cluster == "case")
     yield note(f"{what} ({span}).", unit=unit, n_units=counts[-1])
+
+
+def powerless(evidence: Evidence) -> Iterator[Sentence]:
+    """Warn if there are too few units of analysis for a test."""
+    rows = [row for row in evidence.primary(evidence.pooled) if row.n_units]
     alpha = evidence.study.statistics["alpha"]
     weak = [row for row in rows if cannot_show(row.n_units, len(rows), alpha)]
     if weak:
-        most, pairs = counted(max(row.n_units for row in weak), unit), counted(len(rows), "pair")
+        most = counted(max(row.n_units for row in weak), weak[0].unit)
+        pairs = counted(len(rows), "pair")
         text = (
             f"With {most} and {pairs} to correct for, hardly any test can reach significance."
             if len(weak) == len(rows)
@@ -249,15 +262,24 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         f"({listed(map(classifier_title, trained))}); this chapter is only about this one.",
         n_seeds=len(trained),
     )
-    seeds = _seeds_table(evidence, trained)
-    if seeds is None:
+    tables = evidence.tables
+    if tables.seeds is None:
         return
+    seeds = concluding_seeds(tables.seeds, tables.localization, bases, evidence.useless)
+    spreads = list(_spreads(seeds, base, evidence))
     if bad := [other for other in trained if other in evidence.useless]:
-        yield warning(
-            f"No conclusion is drawn from {listed(map(classifier_title, bad))}: their chapters "
-            "show why. The sentences below leave them out.",
-            useless=bad,
-        )
+        why, them = "their chapters show why", "them"
+        if len(bad) == 1:
+            why, them = "its chapter shows why", "it"
+        text = f"No conclusion is drawn from {listed(map(classifier_title, bad))}: {why}."
+        text += f" The sentences below leave {them} out." * bool(spreads)
+        yield warning(text, useless=bad)
+    yield from spreads
+
+
+def _spreads(seeds: pd.DataFrame, base: str, evidence: Evidence) -> Iterator[Sentence]:
+    """State how far the means differ between the trainings of a classifier."""
+    name = evidence.classifier
     rows = _primary_rows(
         keep_test_split(seeds).assign(classifier=lambda t: t["classifier"].replace({base: name})),
         evidence,
@@ -266,7 +288,7 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
         if row.explainer not in evidence.real or np.isnan(row.std_between_seeds):
             continue
         values = {n: getattr(row, n) for n in ("mean", "std_between_seeds", "mean_ci_half_width")}
-        mean, std, half = (value_of(row.metric, value, row.mean) for value in values.values())
+        mean, std, half = (titled_value(row.metric, v, row.mean) for v in values.values())
         tell = warning if row.std_between_seeds > row.mean_ci_half_width else note
         yield tell(
             f"Over {row.n_seeds} seeds, the mean {title_of(row.metric)} of "
@@ -275,16 +297,6 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
             explainer=row.explainer,
             **values,
         )
-
-
-def _seeds_table(evidence: Evidence, trained: list[str]) -> pd.DataFrame | None:
-    """Return seeds.csv, recomputed if a training must be left out."""
-    tables = evidence.tables
-    if tables.seeds is None or not evidence.useless.intersection(trained):
-        return tables.seeds
-    rows = tables.localization
-    rows = rows[(rows["dataset"] == evidence.dataset) & ~rows["classifier"].isin(evidence.useless)]
-    return between_seeds(rows, evidence.study.bases)
 
 
 def _at_the_floor(evidence: Evidence) -> Iterator[Sentence]:

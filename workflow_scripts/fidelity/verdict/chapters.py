@@ -1,13 +1,14 @@
 """Build the chapters of a verdict from the tables of a study."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_CLASSIFIER
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, protocol_title
-from fidelity.presentation.wording import corrected_pairs
+from fidelity.presentation.wording import corrected_pairs, listed
 from fidelity.verdict.cases_used import with_cases
-from fidelity.verdict.caveats import foundations, mean_ranks, secondary
+from fidelity.verdict.caveats import foundations, mean_ranks, powerless, secondary
 from fidelity.verdict.classifier import alarms, without_its_explainers
 from fidelity.verdict.evidence import Evidence, Study, Tables, collect
 from fidelity.verdict.faithfulness import uses_what_they_show
@@ -26,10 +27,12 @@ def build(tables: Tables, study: Study) -> list[Chapter]:
 def _chapter(evidence: Evidence) -> Chapter:
     statistics = evidence.study.statistics
     pairs = sum(row.n_units > 0 for row in evidence.primary(evidence.pooled))
+    tested = "test" in evidence.splits
+    lead = "Primary comparison" if tested else "Shown, without a primary comparison"
     setting = (
-        f"Primary comparison: {title_of(statistics['primary'])} on the test split, with the "
-        f"binarization “{binarization_title(statistics['primary_binarization'])}” and the protocol "
-        f"“{protocol_title(DEFAULT_PROTOCOL)}”. "
+        f"{lead}: {title_of(statistics['primary'])} on the {listed(evidence.splits)} split, with "
+        f"the binarization “{binarization_title(statistics['primary_binarization'])}” and the "
+        f"protocol “{protocol_title(DEFAULT_PROTOCOL)}”. "
     )
     if pairs > 1:
         setting += (
@@ -44,7 +47,7 @@ def _chapter(evidence: Evidence) -> Chapter:
         evidence.dataset,
         evidence.classifier,
         setting,
-        [*alarms(evidence), *headline(judged), *units_first(judged)],
+        [*alarms(evidence), *headline(judged), *powerless(judged), *units_first(judged)],
         list(_sections(judged)),
         {} if evidence.quality is None else evidence.quality.facts(),
     )
@@ -59,8 +62,16 @@ def _sections(evidence: Evidence) -> Iterator[Section]:
         if evidence.tables.readers is not None:
             yield within_disagreement(evidence)
     if evidence.concludes:
-        yield mean_ranks(evidence)
-    yield ranking_flips(evidence)
-    yield secondary(evidence)
+        yield _with_split(mean_ranks(evidence), evidence)
+    yield _with_split(ranking_flips(evidence), evidence)
+    yield _with_split(secondary(evidence), evidence)
     if evidence.concludes and evidence.classifier != NO_CLASSIFIER:
-        yield uses_what_they_show(evidence)
+        yield _with_split(uses_what_they_show(evidence), evidence)
+
+
+def _with_split(section: Section, evidence: Evidence) -> Section:
+    """Name the split in the introduction of a section, if there is one and it is not test."""
+    if "test" in evidence.splits or not section.intro:
+        return section
+    text = f"{section.intro} These results are from the {listed(evidence.splits)} split."
+    return replace(section, intro=text)

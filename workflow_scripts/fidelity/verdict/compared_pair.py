@@ -28,6 +28,7 @@ _TURNED: dict[str, Conclusion] = {
     "second_higher": "first_higher",
 }
 _SHOWN_FIRST: Sequence[Outcome] = ("better", "worse", "equivalent", "none_shown", "absent")
+INFINITE = "; some distances are infinite (empty masks), which leaves no interval and no conclusion"
 _READ: dict[str, Conclusion] = {"a_higher": "first_higher", "b_higher": "second_higher"}
 
 
@@ -43,7 +44,8 @@ class Comparison:
         difference: mean of first − second in the metric's unit; nan if there is none.
         effect_size: rank-biserial correlation.
         p_adjusted: Wilcoxon's signed-rank test, after Holm's correction.
-        p_permutation_adjusted: test by sign flips, after Holm's correction.
+        p_permutation_adjusted: test by sign flips, after Holm's correction; `p_permutation`,
+            before it.
     """
 
     binarization: str
@@ -64,6 +66,7 @@ class Comparison:
     p_permutation_adjusted: float
     conclusion: Conclusion
     higher_is_better: bool = True
+    p_permutation: float = np.nan
 
     def turned(self) -> "Comparison":
         """Exchange the two explainers."""
@@ -126,6 +129,7 @@ def read_rows(table: pd.DataFrame) -> Iterator[Comparison]:
             p_permutation_adjusted=float(row["p_permutation_adjusted"]),
             conclusion=_READ.get(row["conclusion"], row["conclusion"]),
             higher_is_better=row.get("direction", direction_of(row["metric"])) == "higher",
+            p_permutation=float(row["p_permutation"]),
         )
 
 
@@ -194,7 +198,7 @@ def metric_by_metric(
         text = f"{said} by {titled(row.metric)}"
         if row.outcome != "absent":
             shown = numbers(row, statistics, units=units, flips=False, direction=True)
-            text += f": {first} − {second} {shown}"
+            text += f": {first} − {second} {shown}{INFINITE * bool(np.isinf(row.difference))}"
         yield Sentence(f"{text}.", row.outcome, "secondary", facts(row))
 
 
@@ -259,6 +263,8 @@ def facts(comparison: Comparison) -> dict[str, Any]:
 
 def _notes(comparison: Comparison, statistics: Mapping[str, Any]) -> str:
     """Add limitations to a difference that was shown, or why a clear one was not."""
+    if np.isinf(comparison.difference):
+        return INFINITE
     clear = comparison.p_adjusted < statistics["alpha"] and comparison.low * comparison.high > 0
     if comparison.outcome == "none_shown" and clear:
         effect = value_of("effect_size", comparison.effect_size)
@@ -271,5 +277,11 @@ def _notes(comparison: Comparison, statistics: Mapping[str, Any]) -> str:
     if share and max(abs(comparison.low), abs(comparison.high)) < margin:
         notes += f"; a difference smaller than the margin of {set_value(margin)}"
     if comparison.p_permutation_adjusted >= statistics["alpha"]:
-        notes += "; the sign-flip test does not confirm it"
+        # No p can be smaller than that of a pattern more extreme than all random ones.
+        smallest = comparison.p_permutation <= 1 / (1 + statistics["permutations"])
+        notes += (
+            "; the sign-flip test cannot confirm it, because statistics.permutations is too small"
+            if smallest
+            else "; the sign-flip test does not confirm it"
+        )
     return notes

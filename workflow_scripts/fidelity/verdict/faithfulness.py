@@ -42,7 +42,7 @@ def uses_what_they_show(evidence: Evidence) -> Section:
         ):
             if told := list(sentences):
                 groups.append(Group(f"{title}, {scope}", told))
-    nothing = note("There is no pair of explainers to compare.")
+    nothing = note("No two explainers can be compared.")
     measured = dict.fromkeys(row.metric for row in evidence.faithfulness)
     intro = f"{INTRO} {explained(measured)}".strip()
     return Section(QUESTION, groups or [Group("", [nothing])], intro)

@@ -10,7 +10,7 @@ import numpy as np
 from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
-from fidelity.presentation.wording import counted, listed, pixels_compared, value_of
+from fidelity.presentation.wording import all_of, counted, listed, pixels_compared, titled_value
 from fidelity.verdict.caveats import ranked_means
 from fidelity.verdict.compared_pair import Comparison, between
 from fidelity.verdict.evidence import Evidence
@@ -62,14 +62,15 @@ def ranking_flips(evidence: Evidence) -> Section:
         scopes.append((every, f"Over {every}", rows))
     groups = []
     for scope, lead, of_scope in scopes:
-        orders = [
-            order
-            for pair in combinations(evidence.subjects, 2)
-            if (order := order_of(*pair, of_scope)) is not None
-        ]
+        pairs = [*combinations(evidence.subjects, 2)]
+        orders = [order for pair in pairs if (order := order_of(*pair, of_scope)) is not None]
         if orders:
             told = [_sentence(order, lead, main) for order in orders]
             told = [_count(lead, orders), *told] if len(orders) > 1 else told
+            if level := len(pairs) - len(orders):
+                have = "has" if level == 1 else "have"
+                text = f"{lead}, {counted(level, 'pair')} {have} no setting in which one is ahead."
+                told.append(note(text, level=level))
             if of_scope is rows:
                 names = listed(map(title_of, metrics))
                 listing = f"The {len(metrics)} metrics are {names}."
@@ -83,9 +84,10 @@ def ranking_flips(evidence: Evidence) -> Section:
         groups or [Group("", [nothing])],
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
         "mask) and protocol (conventions of metrics). Settings do not count if their binarization "
-        "uses the reference mask, or if the difference cannot be computed. Protocols with the same "
-        "differences and intervals count once. Tests are corrected within each setting. "
-        "This section shows where a conclusion depends on a choice; it is not additional evidence.",
+        "uses the reference mask, if the difference cannot be computed, or if it is 0. Protocols "
+        "with the same differences and intervals count once. Tests are corrected within each "
+        "setting. This section shows where a conclusion depends on a choice; it is not additional "
+        "evidence.",
     )
 
 
@@ -123,10 +125,10 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
     }
     if not _reversed(list(means.values())):
         return []
-    told = [
-        f"{cls}: {', '.join(f'{explainer_title(n)} {value_of(metric, v)}' for n, v in of.items())}"
-        for cls, of in means.items()
-    ]
+    told = []
+    for cls, of in means.items():
+        shown = [f"{explainer_title(name)} {titled_value(metric, v)}" for name, v in of.items()]
+        told.append(f"{cls}: {', '.join(shown)}")
     who = "explainers and the best null baseline" if best else "explainers"
     order = f"The order by mean {title_of(metric)} differs between classes ({who})."
     text = f"{order} {'; '.join(told)}."
@@ -173,7 +175,8 @@ def _count(lead: str, orders: Sequence[Order]) -> Sentence:
     by_tests = [order for order in flips if order.flips_by_tests]
     of = f"{len(orders)} pairs"
     if not flips:
-        text = f"{lead}, the better mean is the same in every setting for all {of}."
+        text = f"{lead}, the better mean is the same in every setting for "
+        text += f"{all_of(len(orders), 'pair')}."
         return note(text, pairs=len(orders), flips=0, by_tests=0)
     text = f"{lead}, for {len(flips)} of {of} the better mean depends on the setting"
     if by_tests:
@@ -186,16 +189,16 @@ def _count(lead: str, orders: Sequence[Order]) -> Sentence:
 def _sentence(order: Order, lead: str, main: Set[Setting]) -> Sentence:
     """State who is ahead in which settings; `main`: the settings of the primary comparisons."""
     a, b = explainer_title(order.leader), explainer_title(order.other)
-    total = counted(order.settings, "setting")
     numbers = {**asdict(order), "flips": order.flips, "flips_by_tests": order.flips_by_tests}
     several = len({metric for metric, *_ in (*order.leader_ahead, *order.other_ahead)}) > 1
     if not order.flips:
-        where = f"in all {total}" if order.settings > 1 else "in the only setting"
-        text = f"{lead}, {a} has a better mean than {b} {where}"
+        where = all_of(order.settings, "setting") if order.settings > 1 else "the only setting"
+        text = f"{lead}, {a} has a better mean than {b} in {where}"
         return note(f"{text} ({_shown(order, several, main)}).", **numbers)
     others = "one" if len(order.other_ahead) == 1 else len(order.other_ahead)
     text = (
-        f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of {total}. {b} has "
+        f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of "
+        f"{counted(order.settings, 'setting')}. {b} has "
         f"a better mean in the other {others}: {_named(order.other_ahead, several)}."
     )
     if order.flips_by_tests:

@@ -39,13 +39,13 @@ def beats_others(evidence: Evidence) -> Section:
 def _without_pairs(evidence: Evidence) -> str:
     """State why no two explainers can be compared."""
     if len(evidence.real) == 1 and evidence.concludes:
-        return "There is only one explainer, so there is no pair to compare."
+        return "There is only one explainer, so no pair can be compared."
     if len(evidence.real) == 1:
         others = f"the explainers of {classifier_title(evidence.classifier)}"
         return f"Without {others}, there is only one explainer. So no pair can be compared."
     if evidence.real and not any(map(evidence.primary, evidence.classes)):
         return f"This question cannot be answered: {without_primary(evidence)}."
-    return "There is no pair of explainers to compare."
+    return "No two explainers can be compared."
 
 
 def beats_nulls(evidence: Evidence) -> Section:

@@ -6,7 +6,7 @@ from fidelity.analysis.localization import ALL_CLASSES, keep_test_split, unit_of
 from fidelity.analysis.readers import FEWEST_UNITS
 from fidelity.datasets.readers.names import ALL
 from fidelity.presentation.titles import explainer_title
-from fidelity.presentation.wording import amount, confidence, counted, set_value, value_of
+from fidelity.presentation.wording import amount, confidence, counted, set_value, titled_value
 from fidelity.verdict.evidence import Evidence, rows_of
 from fidelity.verdict.structure import Group, Outcome, Section, Sentence, note
 
@@ -51,8 +51,8 @@ def _sentence(row: NamedTuple, evidence: Evidence) -> Sentence:
     reader = "a reader" if row.reader == ALL else f"the reader {row.reader}"
     ends = row.difference, row.difference_low, row.difference_high
     values = (
-        f"{value_of(metric, row.mean)}, {reader} {value_of(metric, row.reader_mean)}; difference "
-        f"{amount(metric, ends[0], *ends)}, {confidence(statistics)} "
+        f"{titled_value(metric, row.mean)}, {reader} {titled_value(metric, row.reader_mean)}; "
+        f"difference {amount(metric, ends[0], *ends)}, {confidence(statistics)} "
         f"{amount(metric, ends[1], *ends)} to {amount(metric, ends[2], *ends)}; "
         f"{counted(int(row.n), 'case')}"
     )

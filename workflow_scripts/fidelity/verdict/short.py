@@ -9,13 +9,14 @@ from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import explainer_title, plain_title, title_of_either
 from fidelity.presentation.wording import (
     UNITS_FIRST,
+    all_of,
     amount,
     confidence,
     counted,
-    digits_of,
     listed,
-    number,
     set_value,
+    titled_value,
+    value_of,
 )
 from fidelity.verdict.caveats import ranked_means
 from fidelity.verdict.compared_pair import Comparison, between, facts, numbers
@@ -49,7 +50,7 @@ def headline(evidence: Evidence) -> list[Sentence]:
         found += [_mean(row, evidence) for row in ranked]
         if not rows:
             return found + _nothing(evidence) if len(evidence.explainers) > 1 else found
-        return found + list(_pairs(_names(ranked), rows))
+        return [*found, *_pairs(_names(ranked), rows), *_infinite(rows)]
     found = [_mean(row, evidence) for row in ranked if row.explainer in evidence.real]
     if best := [row for row in ranked if row.explainer in nulls]:
         found.append(_mean(best[0], evidence, best=len(nulls)))
@@ -59,6 +60,7 @@ def headline(evidence: Evidence) -> list[Sentence]:
     for name in evidence.real:
         found += _standing(name, nulls, "null baseline", rows)
     found += _unbeaten(evidence.real, nulls, rows)
+    found += _infinite(rows)
     if evidence.confounded:
         found.append(_confounded(evidence.confounded))
     if ceilings:
@@ -74,7 +76,7 @@ def units_first(evidence: Evidence) -> list[Sentence]:
 
 
 def _nothing(evidence: Evidence) -> list[Sentence]:
-    return [note(f"Nothing can be concluded: {without_primary(evidence)}.")]
+    return [warning(f"Nothing can be concluded: {without_primary(evidence)}.")]
 
 
 def _names(ranked: Sequence[Any]) -> list[str]:
@@ -105,10 +107,11 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
     if np.isnan(row.mean):
         text = f"{who}: no case has a defined {title_of(metric)}."
         return Sentence(text, "note", "primary", facts_of)
-    digits = digits_of(metric, row.mean, row.ci_low, row.ci_high)
+    ends = row.ci_low, row.ci_high
     # How many patients have a defined score is not known.
     size = evidence.size(n, n if row.n_undefined else int(row.n_patients))
-    mean, low, high = (number(value, digits) for value in (row.mean, row.ci_low, row.ci_high))
+    mean = titled_value(metric, row.mean, *ends)
+    low, high = (value_of(metric, end, row.mean, *ends) for end in ends)
     interval = (
         "no interval" if np.isnan(row.ci_low) else f"{confidence(statistics)} {low} to {high}"
     )
@@ -153,6 +156,9 @@ def _with_differences(
     told = []
     for other in others:
         row = between(rows, name, other)[0]
+        if row.outcome == "absent":
+            told.append(plain_title(other) if grouped else explainer_title(other))
+            continue
         difference = amount(row.metric, row.difference)
         if row.outcome == "equivalent":
             low, high = (amount(row.metric, bound, row.difference) for bound in (row.low, row.high))
@@ -190,7 +196,7 @@ def _standing(
             of = f"{len(names)} of {counted(total, noun)}" if total > 1 else f"the {noun}"
             if total > 1 and len(names) == total:
                 none = outcome in ("none_shown", "absent")
-                of = f"{'any of' if none else 'all'} {counted(total, noun)}"
+                of = f"any of {counted(total, noun)}" if none else all_of(total, noun)
             elif parts and named == total:
                 of = f"the other {len(names)}" if len(names) > 1 else "the other one"
             parts.append(f"{phrase} {of} ({told})")
@@ -226,6 +232,20 @@ def _unbeaten(
             "warning",
             "primary",
             {"unbeaten": unbeaten},
+        )
+
+
+def _infinite(rows: Sequence[Comparison]) -> Iterator[Sentence]:
+    """Warn that infinite differences allow no conclusion, whatever their p."""
+    pairs = [(row.first, row.second) for row in rows if np.isinf(row.difference)]
+    if pairs:
+        have = "has" if len(pairs) == 1 else "have"
+        yield warning(
+            f"{counted(len(pairs), 'pair')} of {len(rows)} {have} an infinite difference, "
+            "because some masks are empty. No interval can be computed, so no conclusion is drawn, "
+            "whatever p is. To make these distances finite, set "
+            "scores.empty.distance_prediction to diagonal.",
+            infinite=pairs,
         )
 
 

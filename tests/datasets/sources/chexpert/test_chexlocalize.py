@@ -265,9 +265,23 @@ def test_damaged_masks_are_named(root, entry, problem):
     assert error.value.field == "patient1/Edema"
 
 
+@pytest.mark.parametrize("number", [5, 0, 1.5, True])
+def test_a_number_in_place_of_a_mask_is_refused_with_its_place(root, number):
+    path = root / "gt_segmentations_val.json"
+    content = json.loads(path.read_text())
+    case = next(iter(content))
+    content[case]["Edema"] = number
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"the entry is {number}, not run lengths or") as error:
+        find(root)
+    assert error.value.file == path
+    assert error.value.field == f"{case}/Edema"
+
+
 def test_polygons_are_checked(root):
     path = root / "gt_annotations_val.json"
     content = {"p": {"img_size": [8, 9], "Edema": [[[1, 1], [5, 1], [5, 5]]], "Odd": [[[1, 1]]]}}
+    content["p"]["Number"], content["p"]["Text"] = 7, "points"
     path.write_text(json.dumps(content))
     mask = read_mask_at(root, f"{path.name}#p/Edema")
     assert mask.shape == (8, 9)
@@ -277,6 +291,10 @@ def test_polygons_are_checked(root):
     assert not read_mask_at(root, f"{path.name}#p/Cardiomegaly").any()
     with pytest.raises(InputError, match="polygon 1 is not a list"):
         read_mask_at(root, f"{path.name}#p/Odd")
+    for name, shown in (("Number", "7"), ("Text", "'points'")):
+        with pytest.raises(InputError, match=f"the entry is {shown}, not a list of pol") as error:
+            read_mask_at(root, f"{path.name}#p/{name}")
+        assert (error.value.file, error.value.field) == (path, f"p/{name}")
     with pytest.raises(InputError, match="the file has no entry for this image"):
         read_reference(root, f"{path.name}#q/Edema")
 

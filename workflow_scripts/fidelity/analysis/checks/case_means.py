@@ -17,7 +17,7 @@ def parts_of(job: Any) -> list[tuple[Mapping[str, str], pd.DataFrame]]:
 
 
 def case_means(
-    rows: pd.DataFrame, names: Sequence[str], statistics: Mapping[str, Any], seed: int
+    rows: pd.DataFrame, names: Sequence[str], statistics: Mapping[str, Any]
 ) -> dict[str, dict[str, float]]:
     """Return counts, mean with interval and median of some columns.
 
@@ -27,7 +27,7 @@ def case_means(
     Returns:
         Column → {n, n_patients, n_undefined, mean, ci_low, ci_high, median}.
     """
-    intervals = intervals_of(rows[list(names)].to_numpy(dtype=float), rows, statistics, seed)
+    intervals = intervals_of(rows[list(names)].to_numpy(dtype=float), rows, statistics)
     return {
         name: {
             "n": len(rows),

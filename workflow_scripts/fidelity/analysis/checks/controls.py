@@ -41,7 +41,6 @@ def summarize_hiding(
     accuracies: Mapping[str, float],
     dataset: str,
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> pd.DataFrame:
     """Average the drops of each training: does hiding the lesion matter more than elsewhere?
 
@@ -64,7 +63,7 @@ def summarize_hiding(
                     **{"n": len(part), "n_patients": part["patient"].nunique()},
                     "n_undefined": int(part["difference"].isna().sum()),
                 }
-                found = intervals_of(part[list(DROPS)].to_numpy(float), part, statistics, seed)
+                found = intervals_of(part[list(DROPS)].to_numpy(float), part, statistics)
                 for drop, interval in zip(DROPS, found, strict=True):
                     row |= with_ends(drop, interval)
                 rows.append({**row, "uses_lesion": YES if row["difference_low"] > 0 else NO})
@@ -90,7 +89,6 @@ def judge_metrics(
     families: Mapping[str, str],
     note: str,
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> pd.DataFrame:
     """Judge each metric and protocol: does it prefer the classifiers with better reasons?
 
@@ -122,7 +120,7 @@ def judge_metrics(
             "dataset": dataset, "split": cases["split"].iloc[0], "explainer": NO_CLASSIFIER,
             "binarization": NO_BINARIZATION, "protocol": "default", "class": cls,
         }  # fmt: skip
-        rows += _judged(head, [HIDING_METRIC], cube, cases, kinds, note, statistics, seed)
+        rows += _judged(head, [HIDING_METRIC], cube, cases, kinds, note, statistics)
     if any(row["passes"] == NO for row in rows):
         note = "; ".join(filter(None, (note, NOT_SEPARATED)))
         rows = [{**row, "note": note} for row in rows]
@@ -148,7 +146,7 @@ def judge_metrics(
                     "dataset": dataset, "split": cases["split"].iloc[0], "explainer": explainer,
                     "binarization": binarization, "protocol": protocol, "class": cls,
                 }  # fmt: skip
-                rows += _judged(head, metrics, cube, cases, kinds, note, statistics, seed)
+                rows += _judged(head, metrics, cube, cases, kinds, note, statistics)
     return CONTROLS.frame(rows)
 
 
@@ -182,7 +180,6 @@ def _judged(
     kinds: Kinds,
     note: str,
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> Iterator[dict[str, Any]]:
     """Yield one row per metric."""
     directions = [direction_of(name) for name in metrics]
@@ -194,7 +191,7 @@ def _judged(
             "plain_over_misaligned": signs * (kind["plain"] - kind["misaligned"]),
         }
     means = {name: _mean_over_seeds(step) for name, step in steps.items()}
-    found = {name: intervals_of(mean, cases, statistics, seed) for name, mean in means.items()}
+    found = {name: intervals_of(mean, cases, statistics) for name, mean in means.items()}
     undefined = np.isnan(sum(means.values())).sum(axis=0)
     for place, metric in enumerate(metrics):
         row = {

@@ -52,7 +52,6 @@ def summarize(
     metrics: Sequence[str],
     primary: str,
     statistics: Mapping[str, Any],
-    seed: int,
     given: Collection[str] = (),
 ) -> pd.DataFrame:
     """Average over cases and correlate with localization.
@@ -81,7 +80,7 @@ def summarize(
                         **head,
                         "split": split,
                         "class": cls,
-                        **_summary(part, name, primary, statistics, seed),
+                        **_summary(part, name, primary, statistics),
                         "note": GIVEN if none else "",
                     }
                 )
@@ -89,7 +88,7 @@ def summarize(
 
 
 def _summary(
-    part: pd.DataFrame, name: str, primary: str, statistics: Mapping[str, Any], seed: int
+    part: pd.DataFrame, name: str, primary: str, statistics: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Return the columns of one metric, starting at `metric`."""
     if METRICS[name].by == "sensitivity":
@@ -97,7 +96,7 @@ def _summary(
     return {
         "metric": name,
         "direction": METRICS[name].direction,
-        **case_means(part, [name], statistics, seed)[name],
+        **case_means(part, [name], statistics)[name],
         "localization": primary,
         **_correlation(part, name, primary),
     }

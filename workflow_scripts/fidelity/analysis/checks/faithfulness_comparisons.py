@@ -17,7 +17,7 @@ from fidelity.faithfulness.registry import METRICS
 
 
 def compare(
-    cases: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any], seed: int
+    cases: pd.DataFrame, metrics: Sequence[str], statistics: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Compare the faithfulness of every pair of explainers on the cases they share.
 
@@ -40,7 +40,7 @@ def compare(
                 head = {"dataset": dataset, "split": split, "classifier": classifier, "class": name}
                 values = rows[list(metrics)].to_numpy(dtype=float)
                 block = align(rows, head, list(metrics), values, statistics["cluster"], unit)
-                parts.append(compare_pairs(block, statistics, seed))
+                parts.append(compare_pairs(block, statistics))
     if not parts:
         return FAITHFULNESS_COMPARISONS.frame()
     table = pd.concat(parts, ignore_index=True)

@@ -98,7 +98,6 @@ def hit_rates(
     points: Points,
     dataset: str,
     statistics: Mapping[str, Any],
-    seed: int,
     mask_values: MaskValues | None = None,
 ) -> pd.DataFrame:
     """Average the hits over the images with a non-empty reference, as CheXlocalize does.
@@ -132,7 +131,7 @@ def hit_rates(
     for split, of_split in table.groupby("split", sort=True):
         groups = {**dict(list(of_split.groupby("class", sort=True))), ALL: of_split}
         for cls, group in groups.items():
-            (interval,) = intervals_of(group["hit"], group, statistics, seed)
+            (interval,) = intervals_of(group["hit"], group, statistics)
             counts = (len(group), group["patient"].nunique(), int((~group["marked"]).sum()))
             means = (interval.mean, interval.low, interval.high)
             result.append((dataset, split, cls, "hit_rate", *counts, *means))

@@ -45,7 +45,6 @@ def summarize(
     found: Mapping[str, Mapping[str, Any]],
     families: Mapping[str, str],
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> pd.DataFrame:
     """Average the scores against mark and lesion over cases.
 
@@ -73,10 +72,10 @@ def summarize(
         names = [f"{name}_{truth}" for name in SHORT for truth in TRUTHS]
         wide["auc_difference"] = wide["auc_mark"] - wide["auc_lesion"]
         names.append("auc_difference")
-        intervals = intervals_of(wide[names].to_numpy(dtype=float), wide, statistics, seed)
+        intervals = intervals_of(wide[names].to_numpy(dtype=float), wide, statistics)
         for name, interval in zip(names, intervals, strict=True):
             row |= with_ends(name, interval)
-        beaten, nulls = _nulls(head, wide, parts, families, statistics, seed)
+        beaten, nulls = _nulls(head, wide, parts, families, statistics)
         row |= {"nulls_beaten": beaten, "nulls": nulls, "points_at": _points_at(row)}
         row |= {
             name: found.get(head["classifier"], {}).get(name, np.nan) for name in CLASSIFIER_COLUMNS
@@ -101,7 +100,6 @@ def _nulls(
     parts: Sequence[Part],
     families: Mapping[str, str],
     statistics: Mapping[str, Any],
-    seed: int,
 ) -> tuple[int, int]:
     """Count the null baselines, and those that find the mark less well than an explainer."""
     beaten = nulls = 0
@@ -113,7 +111,7 @@ def _nulls(
         both = wide.merge(_wide(table), on=["case", "patient"], suffixes=("", "_null"))
         margin = (both["auc_mark"] - both["auc_mark_null"]).to_numpy(dtype=float)
         nulls += 1
-        beaten += intervals_of(margin, both, statistics, seed)[0].low > 0
+        beaten += intervals_of(margin, both, statistics)[0].low > 0
     return int(beaten), nulls
 
 

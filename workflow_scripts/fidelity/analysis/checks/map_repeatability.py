@@ -86,9 +86,7 @@ def _mean(values: Sequence[float]) -> float:
 
 
 def summarize(
-    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]],
-    statistics: Mapping[str, Any],
-    seed: int,
+    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]], statistics: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Average over cases.
 
@@ -104,6 +102,6 @@ def summarize(
     for head, table in parts:
         for split, cls, part in split_class_parts(table, groups[head["dataset"]]):
             common = {**head, "split": split, "class": cls, "n_seeds": part["n_seeds"].max()}
-            means = case_means(part, REPEATABILITY_QUANTITIES, statistics, seed)
+            means = case_means(part, REPEATABILITY_QUANTITIES, statistics)
             rows += [{**common, "quantity": name, **numbers} for name, numbers in means.items()]
     return REPEATABILITY.frame(rows)

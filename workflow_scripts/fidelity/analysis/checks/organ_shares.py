@@ -11,9 +11,7 @@ from fidelity.analysis.localization import class_groups_of, split_class_parts
 
 
 def summarize(
-    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]],
-    statistics: Mapping[str, Any],
-    seed: int,
+    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]], statistics: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Average the shares over cases, per class and over all classes.
 
@@ -33,7 +31,7 @@ def summarize(
         regions = [name for name in REGIONS if used[AREA + name].notna().any()]
         names = [prefix + name for name in regions for prefix in ("", REFERENCE, AREA)]
         for split, cls, part in split_class_parts(used, classes[head["dataset"]]):
-            found = case_means(part, names, statistics, seed)
+            found = case_means(part, names, statistics)
             for name in regions:
                 drawn = found[REFERENCE + name]
                 rows.append(

@@ -11,9 +11,7 @@ from fidelity.analysis.columns.shared import SIMILARITIES
 
 
 def summarize(
-    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]],
-    statistics: Mapping[str, Any],
-    seed: int,
+    parts: Sequence[tuple[Mapping[str, str], pd.DataFrame]], statistics: Mapping[str, Any]
 ) -> pd.DataFrame:
     """Average the similarities over cases, all classes together.
 
@@ -28,6 +26,6 @@ def summarize(
     for head, table in parts:
         for key, part in table.groupby(["split", *SANITY_CHECK], sort=False):
             which = dict(zip(["split", *SANITY_CHECK], key, strict=True))
-            for name, numbers in case_means(part, SIMILARITIES, statistics, seed).items():
+            for name, numbers in case_means(part, SIMILARITIES, statistics).items():
                 rows.append({**head, **which, "similarity": name, **numbers})
     return SANITY.frame(rows)

@@ -25,7 +25,6 @@ def primary_result(
     scores: pd.DataFrame,
     twins: Collection[str],
     statistics: Mapping[str, Any],
-    seed: int,
     partial: Collection[str] = (),
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Average and compare the primary metric without some cases.
@@ -44,5 +43,5 @@ def primary_result(
         return LOCALIZATION.frame(), COMPARISONS.frame()
     kept = kept[[*COMBO, *SCORES.names, MEASURED, primary]].reset_index(drop=True)
     chosen = {**statistics, "compared": [primary]}
-    compared = compare(kept, chosen, seed, partial=partial)
-    return summarize(kept, statistics, seed), compared
+    compared = compare(kept, chosen, partial=partial)
+    return summarize(kept, statistics), compared

@@ -45,7 +45,6 @@ def evaluate(
     task: str,
     *,
     statistics: Mapping[str, Any],
-    seed: int,
     outputs: Sequence[str] = (),
 ) -> Evaluation:
     """Evaluate one classifier on every split.
@@ -68,7 +67,7 @@ def evaluate(
     for split in dict.fromkeys(predictions["split"]):
         part = _Split.of(predictions[predictions["split"] == split], classes, task == "multilabel")
         head = {"dataset": dataset, "split": split, "classifier": classifier}
-        classification += [head | row for row in part.rated(statistics, seed)]
+        classification += [head | row for row in part.rated(statistics)]
         confusion += [head | row for row in part.confusion()]
         table = reliability(*part.confidence())
         calibration += [head | row for row in table.to_dict("records")]
@@ -134,7 +133,7 @@ class _Split:
         patients = rows.drop_duplicates("case").set_index("case")["patient"][truth.index]
         return cls(truth.to_numpy(), scores.to_numpy(), patients, classes, multilabel)
 
-    def rated(self, statistics: Mapping[str, Any], seed: int) -> Iterator[dict[str, Any]]:
+    def rated(self, statistics: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Return every measure with its interval, and the number of cases that are included."""
         predicted = _predicted(self.scores, self.multilabel)
         given = self.truth, self.scores, predicted
@@ -146,7 +145,7 @@ class _Split:
             multilabel=self.multilabel,
             replicates=statistics["replicates"],
             alpha=statistics["alpha"],
-            seed=seed,
+            seed=statistics["seed"],
         )
         once = np.ones((1, len(self.truth)))
         every = measures(once, *given, self.classes, self.multilabel)

@@ -56,6 +56,7 @@ BESIDE = {
     "uuid",
     "yacs",
 }
+OTHER_PROGRAMS = (".onnx", ".h5", ".hdf5", ".keras", ".pb", ".tflite")
 BUILTINS = {f"builtins.{name}" for name in ("bool", "dict", "float", "int", "list", "set", "str")}
 DEPTH = 4
 NOTES = ("", "args", "cfg", "config", "hparams", "hyper_parameters", "meta")
@@ -73,6 +74,7 @@ class Checkpoint:
         classes: names of the outputs in their order, if the file states them.
         mean: per channel, the mean by which inputs (0 to 1) were normalised, if the file states it.
         std: the standard deviation of the same normalisation.
+        unread: "mean" or "std" with its value, if the file states it in a form that is not read.
         ours: whether this project wrote the file; then nothing but mean and std changes the input.
     """
 
@@ -82,6 +84,7 @@ class Checkpoint:
     classes: tuple[str, ...] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
+    unread: str | None = None
 
 
 def read_checkpoint(path: str | Path) -> Checkpoint:
@@ -117,14 +120,26 @@ def _checkpoint(
             field="weights",
             remedy="Save model.state_dict()",
         )
-    classes, mean, std = None, None, None
+    classes, mean, std, unread = None, None, None, None
     for part in notes:
         classes = classes or _classes(part)
         if mean is None:
             mean, std = _numbers(part.get("mean")), _numbers(part.get("std"))
             if mean is None or std is None or len(mean) != len(std):
                 mean, std = None, None
-    return Checkpoint(path, sets, ours, classes, mean, std)
+                unread = unread or _unread(part)
+    return Checkpoint(path, sets, ours, classes, mean, std, None if mean else unread)
+
+
+def _unread(notes: dict[str, Any]) -> str | None:
+    """Name a mean or std that is not read; a tensor may be part of the network instead."""
+    for key in ("mean", "std"):
+        value = notes.get(key)
+        if isinstance(value, Shell):  # such as an array of numpy, whose numbers are not loaded
+            return key
+        if value is not None and not isinstance(value, torch.Tensor):
+            return f"{key} {value!r}"
+    return None
 
 
 def _sets(content: object, name: str = "", depth: int = 0) -> Iterator[tuple[str, dict]]:
@@ -158,7 +173,9 @@ def _classes(notes: dict[str, Any]) -> tuple[str, ...] | None:
 
 
 def _numbers(value: object) -> tuple[float, ...] | None:
-    """Read one or three numbers from a list or tensor; None for anything else."""
+    """Read one or three numbers from a number, list or tensor; None for anything else."""
+    if isinstance(value, int | float):
+        value = [value]
     if isinstance(value, torch.Tensor) and value.numel() in (1, 3):
         return tuple(value.flatten().double().tolist())
     if isinstance(value, list | tuple) and len(value) in (1, 3):
@@ -237,13 +254,33 @@ def _refused(path: Path, error: pickle.UnpicklingError) -> InputError:
     text = str(error)
     found = re.search(r"(?:GLOBAL|global|function|class) `?([\w]+(?:\.[\w]+)+)", text)
     if found is None:
-        return corrupt(path, error)
+        return InputError(
+            "the file is not a checkpoint of PyTorch, or it is damaged",
+            file=path,
+            field="weights",
+            remedy=_remedy_for(path),
+        )
     return InputError(
         f"the checkpoint is a pickle that would run code ({found.group(1)}), so it was not loaded",
         file=path,
         field="weights",
         remedy=EXPORT_XRV if found.group(1).startswith("torchxrayvision.") else EXPORT,
     )
+
+
+def _remedy_for(path: Path) -> str:
+    """State what to do with a file that torch.load does not recognise."""
+    start = path.read_bytes()[:200].lstrip().lower()
+    if start.startswith(b"version https://git-lfs"):
+        return "It is only a pointer of Git LFS: get the file itself (git lfs pull)"
+    if start.startswith((b"<!doctype", b"<html")):
+        return "It is a web page: download the file itself"
+    if path.suffix.lower() in OTHER_PROGRAMS or start.startswith(b"\x89hdf"):
+        return (
+            "Files of ONNX, Keras and TensorFlow are not read: convert the network to PyTorch. Or"
+            " compute the maps elsewhere, and score them here (docs/importing.md)"
+        )
+    return "Save model.state_dict() by torch.save, or download the file again"
 
 
 def corrupt(path: str | Path, error: Exception) -> InputError:

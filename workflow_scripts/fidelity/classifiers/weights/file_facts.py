@@ -16,7 +16,7 @@ from torch import nn
 
 from fidelity.base.errors import InputError, first_line
 from fidelity.base.plugins import PREFIX as PLUGIN
-from fidelity.base.plugins import load_plugin_function
+from fidelity.base.plugins import failure, load_plugin_function
 from fidelity.classifiers import xrv
 from fidelity.classifiers.architectures import build, normalisation
 from fidelity.classifiers.model import STATES, Activation, outputs_of
@@ -181,6 +181,7 @@ def read_foreign(
     if set(found.misshapen(own)) - heads:
         names = {"path": path, "architecture": architecture, "image_size": image_size}
         _raise_misshapen(found, own, heads, channels, names)
+    _check_kinds(found, own, path)
     _log(found, path)
     if fixed_size(path) is None:
         log.info(
@@ -189,15 +190,27 @@ def read_foreign(
             path,
             image_size,
         )
-    channels = channels or _expected_channels(architecture, own, plugins)
+    first = next((value.shape[1] for value in own.values() if value.ndim == 4), None)
+    channels = channels or expected_channels(architecture, first, plugins)
     foreign = Foreign(path, architecture, image_size, 0, channels, checkpoint, found, None, plugins)
     # A plugin's function may ignore the number of outputs.
     foreign.outputs = (
-        len(found.state[min(heads)])
-        if heads
-        else count_outputs(_built(foreign, 1).eval(), channels, image_size)
+        len(found.state[min(heads)]) if heads else ask_outputs(foreign, _built(foreign, 1).eval())
     )
     return foreign
+
+
+def _check_kinds(found: Match, own: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Refuse whole numbers where the network has fractions: torch converts without their scale."""
+    for key, value in found.state.items():
+        if own[key].is_floating_point() and not value.is_floating_point():
+            raise InputError(
+                f"the weights are not floating-point numbers (first: {key}, {value.dtype}), as"
+                " after quantisation",
+                file=path,
+                field="weights",
+                remedy="Save the weights before they are quantised",
+            )
 
 
 def own_shapes(
@@ -254,14 +267,15 @@ def _channels(found: Match, own: Mapping[str, torch.Tensor]) -> int | None:
     return None
 
 
-def _expected_channels(
-    architecture: str, own: Mapping[str, torch.Tensor], plugins: Sequence[str | Path]
-) -> int:
-    """Return the channels a network reads; for a plugin, its first layer may determine them."""
-    if architecture.startswith(PLUGIN):
+def expected_channels(architecture: str, first: int | None, plugins: Sequence[str | Path]) -> int:
+    """Return the channels a network reads; for a plugin, its first layer may determine them.
+
+    Args:
+        first: channels that the first convolution reads; None if there is none.
+    """
+    if architecture.startswith(PLUGIN) and first == 1:
         function = load_plugin_function(architecture, plugins)
-        kernels = [value for value in own.values() if value.ndim == 4]
-        if not hasattr(function, "mean") and kernels and kernels[0].shape[1] == 1:
+        if not hasattr(function, "mean"):
             return 1
     return len(normalisation(architecture, True, plugins)[0])
 
@@ -353,11 +367,28 @@ def count_outputs(network: nn.Module, channels: int, size: int) -> int:
     """
     out = network(torch.zeros(2, channels, size, size))
     if not isinstance(out, torch.Tensor) or out.ndim > 2 or len(out) != 2:
-        raise no_row()
+        raise no_row("architecture")
     return out[0].numel()
 
 
-def no_row(field: str | None = None) -> InputError:
+def ask_outputs(foreign: Foreign, network: nn.Module) -> int:
+    """Count the values per image that a network with the weights of a file returns.
+
+    Raises:
+        InputError: it takes images of another size, fails, or does not return one row of values.
+    """
+    try:
+        return count_outputs(network, foreign.channels, foreign.image_size)
+    except InputError:
+        raise
+    except Exception as error:  # the user's own code may raise any error
+        side = next(sides_taken(network, foreign.channels), None)
+        if side is None:
+            raise failure(foreign.architecture, error) from error
+        raise wrong_size(foreign.path, side, foreign.image_size) from error
+
+
+def no_row(field: str) -> InputError:
     """Describe a network whose output is not (images, outputs)."""
     return InputError(
         "the network does not return one row of values per image",

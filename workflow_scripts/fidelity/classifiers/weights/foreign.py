@@ -12,8 +12,13 @@ from fidelity.base.errors import InputError
 from fidelity.base.plugins import PREFIX as PLUGIN
 from fidelity.classifiers.architectures import build, normalisation, rescaled
 from fidelity.classifiers.model import Activation, Classifier, outputs_of
-from fidelity.classifiers.network_facts import check_outputs_are, sides_taken
-from fidelity.classifiers.weights.file_facts import Foreign, count_outputs, read_foreign, wrong_size
+from fidelity.classifiers.network_facts import check_outputs_are
+from fidelity.classifiers.weights.file_facts import (
+    Foreign,
+    ask_outputs,
+    expected_channels,
+    read_foreign,
+)
 from fidelity.classifiers.weights.header import RESCALING
 from fidelity.settings.classifiers import Classifier as Entry
 
@@ -42,15 +47,8 @@ def classifier_of(
     network = foreign.network(classes, outputs, entry.outputs).eval()
     _check_finite(network, foreign)
     if foreign.script is not None or architecture.startswith(PLUGIN) or values == "probabilities":
-        size = foreign.image_size
-        try:
-            count_outputs(network, foreign.channels, size)
-        except (RuntimeError, AssertionError) as error:
-            side = next(sides_taken(network, foreign.channels), None)
-            if side is None:
-                raise
-            raise wrong_size(foreign.path, side, size) from error
-        check_outputs_are(network, foreign.channels, size, values, file=foreign.path)
+        ask_outputs(foreign, network)
+        check_outputs_are(network, foreign.channels, foreign.image_size, values, file=foreign.path)
     return Classifier(
         network,
         architecture,
@@ -141,7 +139,10 @@ def untrained(
         channels=foreign.channels if foreign else None,
         plugins=plugins,
     )
-    mean, std = input_normalisation(entry, True, plugins, foreign)
+    convolutions = (layer for layer in network.modules() if isinstance(layer, nn.Conv2d))
+    first = next((layer.in_channels for layer in convolutions), None)
+    channels = expected_channels(entry.architecture, first, plugins)
+    mean, std = input_normalisation(entry, True, plugins, foreign, channels)
     return Classifier(
         network, entry.architecture, classes, activation, len(mean), mean, std, image_size
     )
@@ -175,6 +176,7 @@ def input_normalisation(
     trained: bool,
     plugins: Sequence[str | Path] = (),
     foreign: Foreign | None = None,
+    channels: int | None = None,
 ) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Decide the mean and std by which images in [0, 1] are normalised.
 
@@ -182,6 +184,7 @@ def input_normalisation(
         entry: the classifier's entry in the config: `architecture`, `mean`, `std`,
             `transform_input`, `weights`.
         foreign: the file of its weights; None for random or ImageNet weights.
+        channels: channels of the network without a file; None: those of the architecture.
 
     Returns:
         (mean, std), one value per channel. They come from the config, or else from the file, or
@@ -193,7 +196,7 @@ def input_normalisation(
     """
     architecture, given = entry.architecture, foreign is not None or entry.weights is not None
     mean, std = normalisation(architecture, given, plugins)
-    channels = foreign.channels if foreign else len(mean)
+    channels = foreign.channels if foreign else channels or len(mean)
     stated = entry.mean and entry.std
     own = _own_normalisation(foreign) if foreign and not stated else None
     if own is not None:
@@ -227,7 +230,19 @@ def input_normalisation(
 def _own_normalisation(
     foreign: Foreign,
 ) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    """Return the mean and std that the file states, or that a layer of its network has."""
+    """Return the mean and std that the file states, or that a layer of its network has.
+
+    Buffers of these names that the network itself has are not returned: it normalises with them.
+    """
+    if foreign.match is not None and {"mean", "std"} <= foreign.match.state.keys():
+        return None
+    if foreign.checkpoint is not None and foreign.checkpoint.unread:
+        raise InputError(
+            f"the file states {foreign.checkpoint.unread}, but no mean and std that can be used",
+            file=foreign.path,
+            field="mean",
+            remedy="Write mean and std of its training in the config, one number per channel",
+        )
     for holder in (foreign.match, foreign.checkpoint):
         mean, std = getattr(holder, "mean", None), getattr(holder, "std", None)
         if mean is None or std is None:

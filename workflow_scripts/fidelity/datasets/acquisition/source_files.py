@@ -76,16 +76,17 @@ class ImageFiles:
         self.used.add(path)
         return path
 
-    def report_unused(self, table: str) -> None:
-        """Warn of images without a row in a table."""
-        unused = {path for paths in self.by_name.values() for path in paths} - self.used
-        if unused:
-            log.warning(
-                "%d images have no row in %s and are not used (first: %s)",
-                len(unused),
-                table,
-                min(unused),
-            )
+
+def warn_of_unused(files: ImageFiles, table: str) -> None:
+    """Log how many images have no row in a table."""
+    unused = {path for paths in files.by_name.values() for path in paths} - files.used
+    if unused:
+        log.warning(
+            "%d images have no row in %s and are not used (first: %s)",
+            len(unused),
+            table,
+            min(unused),
+        )
 
 
 def files_below(root: Path, suffixes: Collection[str]) -> list[str]:

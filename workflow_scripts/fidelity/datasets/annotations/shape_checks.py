@@ -4,11 +4,12 @@ These functions only raise errors, so digests ignore them (`digests.messages`).
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree.ElementTree import Element
 
+from fidelity.base.errors import InputError
 from fidelity.datasets.annotations.drawn import RESTORE, Row
 
 
@@ -26,14 +27,32 @@ def raise_unless_shape(row: Row, shape: Element) -> None:
             raise row.wrong("cx, cy, rx and ry are not four numbers with rx and ry above 0")
 
 
-def raise_unless_points(image: str, polygons: Sequence[Any], path: str | Path) -> None:
-    """Raise InputError unless ChestX-Det's polygons are lists of points [x, y]."""
+def raise_unless_points(image: str, count: int, polygons: Any, path: str | Path) -> None:
+    """Raise InputError unless ChestX-Det has a list of points [x, y] for each of its instances."""
+    if not isinstance(polygons, list) or len(polygons) != count:
+        raise Row(path, image).wrong(
+            f"polygons is not a list of {count}, one for each box", "polygons", RESTORE
+        )
     for number, polygon in enumerate(polygons, 1):
         if not isinstance(polygon, list) or not all(
             isinstance(point, list) and len(point) == 2 for point in polygon
         ):
             raise Row(path, f"{image}, instance {number}").wrong(
                 "the polygon is not a list of points [x, y]", "polygons", RESTORE
+            )
+
+
+def raise_if_number(
+    by_class: Mapping[str, Any], classes: Iterable[str], path: str | Path, image: str
+) -> None:
+    """Raise InputError for a number in place of CheXlocalize's run lengths or polygons."""
+    for cls in classes:
+        if isinstance(by_class.get(cls), int | float):
+            raise InputError(
+                f"the entry is {by_class[cls]!r}, not run lengths or a list of polygons",
+                file=path,
+                field=f"{image}/{cls}",
+                remedy=RESTORE,
             )
 
 

@@ -87,8 +87,11 @@ def decode(data: bytes, path: object, formats: tuple[str, ...] = FORMATS) -> Pix
     try:
         values, alpha, index = _by_pillow(data) if header.by_pillow else _by_opencv(data)
     except (cv2.error, OSError, SyntaxError, ValueError, MemoryError) as error:
+        kind = ", or a kind of TIFF that is not read" if header.format == "TIFF" else ""
         raise InputError(
-            "the image is damaged or cut off", file=path, remedy="Copy or export it again"
+            f"the image is damaged or cut off{kind}",
+            file=path,
+            remedy=f"Copy or export it again{', for example as PNG' if kind else ''}",
         ) from error
     inverted = header.white_is_zero and values.dtype != np.uint8
     if inverted:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import unicodedata
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -350,6 +351,13 @@ def _check_grey_values(image: np.ndarray, path: Path) -> None:
 def _meant(root: Path, path: str) -> str:
     """Suggest an existing file whose name is similar to that of a missing one."""
     found = similar_file(root, path)
+    if found == path:
+        return "It is a folder, or a link that leads nowhere. "
+    if found and unicodedata.normalize("NFC", found) == unicodedata.normalize("NFC", path):
+        return (
+            f"The file {found!r} only looks the same: it stores accents as separate characters, or"
+            " the table does. Copy its name into the table, or rename it. "
+        )
     return f"Did you mean {found!r}? " if found else ""
 
 

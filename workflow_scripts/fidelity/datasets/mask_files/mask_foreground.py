@@ -82,10 +82,9 @@ def foreground(
     """Find the foreground of a mask, (H, W) bool.
 
     Args:
-        name: class of the reference mask, or LUNG. A mask of a class may not cover more than half
-            of the image, unless `values` confirm it. A mask of the lungs may not cover more than
-            half of it and all corners. None for masks that are not references: any size is
-            accepted.
+        name: class of the reference mask, or LUNG. A mask that covers all corners must be confirmed
+            by `values`. So must the mask of a class that covers more than half of the image. None
+            for masks that are not references: any size is accepted.
         notes: facts that are reported once per data set are appended here.
 
     Raises:
@@ -194,13 +193,16 @@ def _by_settings(
     values: MaskValues,
 ) -> list[Level]:
     others = frozenset().union(*(v for key, v in values.items() if key not in (name, FOREGROUND)))
+    # Several positions of a palette may be black. Then black does not show which is background.
+    dark = [level for level in levels if level.black and not level.is_in(own)]
+    is_background = len(dark) == 1 and BACKGROUND not in values
     chosen, unknown = [], []
     for level in levels:
         if level.transparent:
             continue
         if level.is_in(own):
             chosen.append(level)
-        elif not level.is_in(others) and not (level.black and BACKGROUND not in values):
+        elif not level.is_in(others) and not (level.black and is_background):
             unknown.append(level)
     if unknown:
         listed = ", ".join(_written(unknown)[:NAMED])
@@ -235,10 +237,14 @@ def _by_alpha(levels: list[Level], path: object) -> list[Level]:
 def _by_black(levels: list[Level], path: object, name: str | None, kind: str) -> list[Level]:
     chosen = [level for level in levels if not level.black]
     faint = kind == "JPEG" and any((level.number or 0) < MIDDLE[0] for level in chosen)
-    if len(chosen) <= 1 and not faint:
+    # Programs that store class numbers in a palette file may leave its palette black.
+    hidden = len(levels) > len(chosen) + 1
+    if len(chosen) <= 1 and not faint and not hidden:
         return chosen
     wrong = "instead of black (0) and one other"
-    if len(chosen) == len(levels):
+    if hidden:
+        wrong = "and its palette shows several of them in black"
+    elif len(chosen) == len(levels):
         wrong = "and no pixel is black (0)"
     elif len(chosen) == 1:
         wrong = "which JPEG compression mixes up"
@@ -256,10 +262,10 @@ def _check_size(
     mask: np.ndarray, chosen: list[Level], levels: list[Level], path: object, name: str
 ) -> None:
     """Refuse a mask that seems to be inverted: black on white."""
-    corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]]
-    if mask.mean() <= 0.5 or (name == LUNG and not corners.all()):
+    corners = mask[[0, 0, -1, -1], [0, -1, 0, -1]].all()
+    if not corners and (mask.mean() <= 0.5 or name == LUNG):
         return
-    where = " and all of its corners" if name == LUNG else ""
+    where = " and all of its corners" if corners else ""
     # Transparent pixels are background, whatever `mask_values` states.
     others = [level for level in levels if level not in chosen and not level.transparent]
     turned = _line(others[0], levels, name) if others else "export it again"
@@ -277,7 +283,8 @@ def _line(level: Level, levels: list[Level], name: str | None) -> str:
     written = dict(zip(levels, _written(levels), strict=True)) or {level: _written([level])[0]}
     others = [other for other in levels if other is not level and not other.transparent]
     rest = ", ".join(written[other] for other in others)
-    background = f", {BACKGROUND}: [{rest}]" if any(not other.black for other in others) else ""
+    needed = len(others) > 1 or any(not other.black for other in others)
+    background = f", {BACKGROUND}: [{rest}]" if needed else ""
     return f"set for the data set mask_values: {{{name}: {written[level]}{background}}}"
 
 

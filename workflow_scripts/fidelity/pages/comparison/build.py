@@ -31,6 +31,7 @@ from fidelity.presentation.wording import (
     metric_title,
     p_cell,
     p_value,
+    titled_value,
     unit_note,
     value_of,
     with_interval,
@@ -204,7 +205,7 @@ def _sentence(row: Mapping[str, Any], outcome: str, statistics: Mapping[str, Any
     """State the outcome of an explainer, with numbers."""
     metric, difference = row["metric"], row["mean_difference"]
     who, what = titles.explainer_title(row["explainer"]), title_of(metric)
-    means = [value_of(metric, row[side], row["mean_a"]) for side in ("mean_a", "mean_b")]
+    means = [titled_value(metric, row[side], row["mean_a"]) for side in ("mean_a", "mean_b")]
     if outcome == "identical":
         return f"{who} has the same {what} on each case: mean {means[0]}."
     begin = {

@@ -97,10 +97,10 @@ def join(a: Finished, b: Finished, classifiers: tuple[str, str], *, accept: bool
         splits.append(Split(name, *counts, len(same), len(common) - len(same), moved, paired))
         if paired:
             for block in blocks(joint, statistics):
-                parts += _paired(block, statistics, found.seed)
+                parts += _paired(block, statistics)
             cases.append(_side_by_side(joint, statistics))
         else:
-            parts += _unpaired(of_a, of_b, statistics, found.seed)
+            parts += _unpaired(of_a, of_b, statistics)
     table = pd.concat(parts, ignore_index=True) if parts else COMPARED.frame()
     table = table[(table["n_a"] > 0) & (table["n_b"] > 0)]
     if primary_rows(table, statistics).empty:
@@ -180,7 +180,7 @@ def _moved(a: pd.DataFrame, b: pd.DataFrame, cases: Sequence[str]) -> int:
     return int((known[0].loc[list(cases)] != known[1].loc[list(cases)]).sum())
 
 
-def _paired(block: Block, statistics: Mapping[str, Any], seed: int) -> Iterator[pd.DataFrame]:
+def _paired(block: Block, statistics: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
     """Compare A and B for each explainer of a joint block that both studies have."""
     of_a, of_b = ([n[len(s) :] for n in block.values if n.startswith(s)] for s in SIDES)
     names = [name for name in of_a if name in of_b]
@@ -195,7 +195,7 @@ def _paired(block: Block, statistics: Mapping[str, Any], seed: int) -> Iterator[
     ]
     # In one call, so that all explainers share their resamples.
     one = replace(block, metrics=columns, values={"A": a, "B": b})
-    tests = compare_pairs(one, statistics, seed)
+    tests = compare_pairs(one, statistics)
     yield tests.rename(columns={"n": "n_a", "n_patients": "n_patients_a"}).assign(
         explainer=[name for name, _ in columns],
         metric=[metric for _, metric in columns],
@@ -209,7 +209,7 @@ def _paired(block: Block, statistics: Mapping[str, Any], seed: int) -> Iterator[
 
 
 def _unpaired(
-    a: pd.DataFrame, b: pd.DataFrame, statistics: Mapping[str, Any], seed: int
+    a: pd.DataFrame, b: pd.DataFrame, statistics: Mapping[str, Any]
 ) -> Iterator[pd.DataFrame]:
     """Compare all cases of A with all cases of B."""
     others = {tuple(block.head.values()): block for block in blocks(b, statistics)}
@@ -227,7 +227,7 @@ def _unpaired(
             other.unit_means(values[1]),
             replicates=statistics["replicates"],
             alpha=statistics["alpha"],
-            seed=seed,
+            seed=statistics["seed"],
         )
         yield pd.DataFrame(
             {

@@ -35,15 +35,13 @@ class Scores:
     Attributes:
         a: rows of A, as `load_scores` returns them.
         b: rows of B, with A's keys of data set and classifier.
-        statistics: settings of A, with the primary metric and binarization that both have.
-        seed: the config's seed of A.
+        statistics: settings and seed of A, with the primary metric and binarization of both.
         left_out: what is not compared, because only one study has it.
     """
 
     a: pd.DataFrame
     b: pd.DataFrame
     statistics: Mapping[str, Any]
-    seed: int
     left_out: Sequence[Alone]
 
 
@@ -72,8 +70,8 @@ def read(a: Finished, b: Finished, classifiers: tuple[str, str]) -> Scores:
         table["dataset"] = a.dataset
         table["classifier"] = table["classifier"].where(table["classifier"] == NONE, classifiers[0])
     first, second = _same_metrics(*tables)
-    statistics = {**a.config["statistics"], **_primary(a, b, first)}
-    return Scores(first, second, statistics, a.config["seed"], left_out)
+    statistics = {**a.config["statistics"], **_primary(a, b, first), "seed": a.config["seed"]}
+    return Scores(first, second, statistics, left_out)
 
 
 def digests(one: Finished) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Check keys of different sections that must fit together."""
 
+import math
 from typing import get_args
 
 from fidelity.base.errors import InputError
@@ -24,7 +25,7 @@ from fidelity.settings.cross_checks.explainers import (
     check_thresholds,
 )
 from fidelity.settings.datasets import Dataset
-from fidelity.settings.statistics import BoxProtocol
+from fidelity.settings.statistics import BoxProtocol, Statistics
 
 RESERVED_FOLDERS = {
     "prepared",
@@ -118,6 +119,7 @@ def _check_statistics(config: Config) -> None:
                 field="statistics.least_accuracy",
                 remedy="Remove it, or run this data set with a config of its own",
             )
+    _check_numbers_of_draws(config.statistics)
     fair = fair_binarizations(config)
     if not fair:
         raise InputError(
@@ -128,6 +130,22 @@ def _check_statistics(config: Config) -> None:
     chosen = config.statistics.primary_binarization
     if chosen is not None:
         check_names([chosen], fair, "statistics.primary_binarization")
+
+
+def _check_numbers_of_draws(statistics: Statistics) -> None:
+    """Refuse numbers of draws that are too small for the level of significance."""
+    alpha = statistics.alpha
+    # The bounds of an interval are draws, each with alpha / 2 of all draws outside.
+    for key, least, why in (
+        ("replicates", math.ceil(2 / alpha), f"an interval with alpha {alpha:g}"),
+        ("permutations", math.floor(1 / alpha), f"a p below alpha {alpha:g}"),
+    ):
+        if getattr(statistics, key) < least:
+            raise InputError(
+                f"{getattr(statistics, key)} is too small for {why}",
+                field=f"statistics.{key}",
+                remedy=f"Use at least {least}",
+            )
 
 
 def _has_several_classes(dataset: Dataset) -> bool:

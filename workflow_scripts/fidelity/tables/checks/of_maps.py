@@ -60,8 +60,8 @@ Families = Mapping[str, str]
 def check_tables(
     paths: Iterable[str | Path],
     families: Families,
+    alpha: float,
     useless: Collection[str] = (),
-    alpha: float = 0.05,
 ) -> list[Table]:
     """Lay out the results of checks other than localization.
 
@@ -69,9 +69,9 @@ def check_tables(
         paths: any of reader_agreement.csv, readers.csv, stability.csv, faithfulness.csv,
             faithfulness_comparisons.csv, sanity.csv, repeatability.csv, failure_model.csv,
             hiding.csv, controls.csv, organs.csv.
+        alpha: level of significance, as used.
         useless: classifiers that allow no conclusion. Their explainers are left out of the tables
             of comparisons of faithfulness and of the tables against readers.
-        alpha: level of significance, as used.
 
     Returns:
         The tables in the order of the paths; files without rows have no table.

@@ -8,10 +8,13 @@ from enum import Enum
 from typing import Any
 
 from fidelity.explainers.registry import is_case_by_case, method_of
+from fidelity.faithfulness.case_rows import TOGETHER
+from fidelity.faithfulness.registry import names_by
 from fidelity.figures.registry import FIGURES, WITH_IMAGES
 from fidelity.settings.binarizations import RuleOfOne
 from fidelity.settings.config import Config
 from fidelity.settings.explainers import Explainer
+from fidelity.settings.faithfulness import Faithfulness
 from fidelity.study.study import Study
 from fidelity.tools.estimate.counts import Counts
 from fidelity.tools.estimate.plan import Job
@@ -134,9 +137,14 @@ def _maps_of_shard(study: CountedStudy, job: Job, counts: Counts) -> float:
     return padded(number, study.config.compute.batch) if in_batches(study, job) else number
 
 
-def in_batches(study: CountedStudy, job: Job) -> bool:
-    """Check whether a job computes its maps with a network, one batch at a time."""
-    return job.rule == "explain" and not is_case_by_case(study.explainer(job))
+def in_batches(study: CountedStudy, job: Job, rule: str = "explain") -> bool:
+    """Check whether a job of a rule computes maps with a network, one batch at a time."""
+    return job.rule == rule and not is_case_by_case(study.explainer(job))
+
+
+def fills_batches(study: CountedStudy, job: Job) -> bool:
+    """Check whether the images of several maps fill batches together, so that few are padded."""
+    return job.rule == "faithfulness" or in_batches(study, job, "sensitivity")
 
 
 def _maps(study: CountedStudy, job: Job, counts: Counts) -> float:
@@ -149,6 +157,30 @@ def _maps_of_val(study: CountedStudy, job: Job, counts: Counts) -> float:
 
 def _judged(study: CountedStudy, job: Job, counts: Counts) -> float:
     return study.judged(counts)
+
+
+def _changed(study: CountedStudy, job: Job, counts: Counts) -> float:
+    """Count the images that faithfulness classifies: those of several maps fill batches together.
+
+    Infidelity classifies the images of each map alone.
+    """
+    asked, batch = study.config.faithfulness, study.config.compute.batch
+    maps, of_map = study.judged(counts), _images_of_map(asked)
+    together = math.ceil(TOGETHER / of_map)
+    whole, rest = divmod(maps, together)
+    alone = padded(asked.infidelity.samples + 1, batch)
+    alone *= bool(names_by("infidelity", asked.metrics))
+    of_all = whole * padded(together * of_map, batch) + padded(rest * of_map, batch)
+    return of_all + maps * alone
+
+
+def _images_of_map(asked: Faithfulness) -> int:
+    """Count the images that `faithfulness.one_map.removals` makes of one map."""
+    metrics = set(asked.metrics)
+    curves = len(metrics & {"deletion_auc", "insertion_auc"})
+    road = 2 * len(asked.road_shares) * ("road" in metrics)
+    masks = len(metrics & {"comprehensiveness", "sufficiency"})
+    return 1 + (curves > 0) + curves * (asked.steps - 1) + road + masks
 
 
 def _predicted(study: CountedStudy, job: Job, counts: Counts) -> float:
@@ -247,7 +279,8 @@ RULES: dict[str, Rule] = {
         ),
         "tune": Rule(_T.CASES, _S.OWN, _maps_of_val, _binarization),
         "binarize score": Rule(_T.CASES, _S.OWN, _maps, _binarization),
-        "faithfulness hiding": Rule(_T.MODEL, _S.NETWORK, _judged, _network),
+        "faithfulness": Rule(_T.MODEL, _S.NETWORK, _changed, _network),
+        "hiding": Rule(_T.MODEL, _S.NETWORK, _judged, _network),
         "sensitivity": Rule(_T.MODEL, _S.NETWORK, _sensitivity, _explainer),
         "sanity": Rule(_T.MODEL, _S.NETWORK, _sanity, _explainer),
         "repeatability": Rule(_T.CASES, _S.OWN, _judged),

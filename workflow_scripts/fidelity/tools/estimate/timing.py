@@ -26,6 +26,7 @@ from fidelity.tools.estimate.rules import (
     RULES,
     CountedStudy,
     Trial,
+    fills_batches,
     in_batches,
     stages_of,
     start_of,
@@ -255,7 +256,8 @@ class Trials:
             # Maps of the other splits are copied from a quick explainer.
             if job.rule == "explain" and quick and not self._is_judged(job):
                 return False
-            return self._time(job, root, counts, few=self._is_batched(job)) is not None
+            few = self._is_batched(job) or fills_batches(self.study, job)
+            return self._time(job, root, counts, few=few) is not None
 
         self._walk(_cheap_first(jobs, self._cost), root, run)
 
@@ -272,7 +274,9 @@ class Trials:
                 self._once(job)
                 return False
             epochs = 2 if 2 * took < LONGEST else 1
-            return self._time(job, root, counts, epochs) is not None
+            # Whole batches would be mostly padding.
+            few = fills_batches(self.study, job)
+            return self._time(job, root, counts, epochs, few) is not None
 
         self._walk(_cheap_first(jobs, self._cost), root, run, roots[SMALL])
         self._batches(jobs, roots)

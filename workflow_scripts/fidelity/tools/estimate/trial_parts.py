@@ -42,6 +42,7 @@ def parts_to_try(
         batch: images per batch; None for the config's number.
     """
     given, images = job.snakemake().params, counts.images
+    smaller = {} if batch is None else {"compute": {**given.compute, "batch": batch}}
     if job.rule in ("train", "check_classifier"):
         entry = given.settings
         if entry.get("weights") == "imagenet":
@@ -61,10 +62,12 @@ def parts_to_try(
         units *= epochs / given.settings["epochs"]
         return [Part("", {"settings": {**given.settings, "epochs": epochs}}, units)]
     if job.rule == "sensitivity":
-        units *= (epochs + 1) / (given.settings["samples"] + 1)
-        return [Part("", {"settings": {**given.settings, "samples": epochs}}, units)]
-    if batch is not None:
-        return [Part("", {"compute": {**given.compute, "batch": batch}}, units)]
+        # With a small batch, the maps of a case fill a whole one.
+        samples = epochs if batch is None else max(1, batch - 1)
+        units *= (samples + 1) / (given.settings["samples"] + 1)
+        smaller |= {"settings": {**given.settings, "samples": samples}}
+    if smaller:
+        return [Part("", smaller, units)]
     combos = given.get("combos") if "scores" in given_names(job) else None
     if combos and len(combos) > MANY_BLOCKS:
         blocks, times = some_blocks(combos)

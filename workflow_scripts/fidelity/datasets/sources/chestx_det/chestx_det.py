@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles, locate_by_split
+from fidelity.datasets.acquisition.source_files import ImageFiles, locate_by_split, warn_of_unused
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_json
 from fidelity.datasets.annotations.shape_checks import raise_unless_points
 from fidelity.datasets.cases import NONE, Case
@@ -75,7 +75,7 @@ def find_cases(root: Path, settings: "ChestxDet") -> Iterator[Case]:
                 place=Row(table, f"entry of {image}").place,
                 **drawn.fields(classes),
             )
-    files.report_unused("ChestX_Det_train.json or ChestX_Det_test.json")
+    warn_of_unused(files, "ChestX_Det_train.json or ChestX_Det_test.json")
 
 
 def tables(root: Path, settings: "ChestxDet") -> list[Path]:
@@ -109,7 +109,7 @@ def entries_of(content: Any, path: str | Path) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for image in _images(content, path):
         by_class = found.setdefault(image.name, {})
-        raise_unless_points(image.name, image.polygons, path)
+        raise_unless_points(image.name, len(image.classes), image.polygons, path)
         for cls, polygon in zip(image.classes, image.polygons, strict=True):
             entry = by_class.setdefault(cls, {"size": [*SIZE], "coco": []})
             entry["coco"].append([[number for point in polygon for number in point]])

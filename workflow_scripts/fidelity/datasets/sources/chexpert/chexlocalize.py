@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fidelity.base.errors import InputError
+from fidelity.datasets.annotations.shape_checks import raise_if_number
 from fidelity.datasets.cases import Case
 from fidelity.datasets.facts import facts_of
 from fidelity.datasets.mask_files.mask_entries import SIZE_KEY, is_drawn, read_entries
@@ -106,6 +107,7 @@ def tables(root: Path, settings: Chexlocalize) -> list[Path]:
 def _masks(root: Path, file: str, case: str, read: Collection[str] = ()) -> dict[str, str]:
     """Return references to the drawn masks, and empty masks of classes that were read."""
     by_class = read_entries(root / file).get(case, {})
+    raise_if_number(by_class, PATHOLOGIES, root / file, case)
     return {
         name: reference_to(file, case, name)
         for name in PATHOLOGIES

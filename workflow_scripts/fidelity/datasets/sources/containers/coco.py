@@ -13,12 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles
-from fidelity.datasets.annotations.drawn import RESTORE, ROUNDING, ImageBoxes, Row, read_json
+from fidelity.datasets.acquisition.source_files import ImageFiles, warn_of_unused
+from fidelity.datasets.annotations.drawn import RESTORE, ROUNDING, Drawn, ImageBoxes, Row, read_json
 from fidelity.datasets.cases import Case
 from fidelity.datasets.mask_files.mask_places import reference_to
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
+from fidelity.masks.polygons import raise_unless_polygons
+from fidelity.masks.run_lengths import check_encoding, decode
 
 if TYPE_CHECKING:
     from fidelity.settings.datasets import Coco
@@ -46,7 +50,7 @@ def find_cases(root: Path, settings: "Coco") -> Iterator[Case]:
             for name, boxes in found.images.items()
         }
         yield from cases_of(images, files, settings)
-    files.report_unused("the annotation files")
+    warn_of_unused(files, "the annotation files")
 
 
 def tables(root: Path, settings: "Coco") -> list[Path]:
@@ -108,7 +112,7 @@ def read_boxes(path: str | Path) -> CocoFile:
     for number, entry in enumerate(content["annotations"], 1):
         image, cls = _whose(entry, names, categories, path, number)
         row = Row(path, f"annotation {entry.get('id', number)}")
-        images[image].add(cls, row.sides(entry.get("bbox") or []))
+        images[image].add(cls, _box(entry, row))
         by_class = shaped[image]
         by_class[cls] = by_class.get(cls, True) and bool(entry.get("segmentation"))
     return CocoFile(
@@ -116,6 +120,33 @@ def read_boxes(path: str | Path) -> CocoFile:
         list(categories.values()),
         {image: {cls for cls, whole in found.items() if whole} for image, found in shaped.items()},
     )
+
+
+def _box(entry: dict[str, Any], row: Row) -> Drawn:
+    """Read the bbox of an annotation; without one, bound its polygons or run lengths.
+
+    COCO's own boxes bound the corners of the polygons, and pycocotools' those of the pixels.
+    """
+    box, shape = entry.get("bbox"), entry.get("segmentation")
+    if box:
+        return row.sides(box)
+    x, y, edge = [], [], 0
+    if isinstance(shape, dict):
+        try:
+            y, x = np.nonzero(decode(check_encoding(shape, row.path, "segmentation")))
+        except InputError as error:
+            raise row.wrong(error.problem, "segmentation") from error
+        edge = 1
+    elif isinstance(shape, list) and not any(isinstance(one, dict) for one in shape):
+        raise_unless_polygons(shape, row.path, row.name)
+        x, y = ([number for one in shape for number in one[axis::2]] for axis in (0, 1))
+    if not len(x):
+        raise row.wrong(
+            "the annotation has no box, and no polygon or run lengths to take it from",
+            "bbox",
+            "Write bbox: [x, y, width, height], or remove the annotation",
+        )
+    return row.corners((min(x), min(y), max(x) + edge, max(y) + edge))
 
 
 def _check_corners(found: CocoFile, table: Path, settings: "Coco") -> None:

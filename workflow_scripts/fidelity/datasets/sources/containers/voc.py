@@ -18,7 +18,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles, files_below
+from fidelity.datasets.acquisition.source_files import ImageFiles, files_below, warn_of_unused
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_text, unreadable
 from fidelity.datasets.annotations.shape_checks import raise_unless_shape
 from fidelity.datasets.cases import Case
@@ -75,7 +75,7 @@ def find_cases(root: Path, settings: "Voc") -> Iterator[Case]:
     for image in images.values():
         image.classes = classes
     yield from cases_of(images, files, settings)
-    files.report_unused("the XML files")
+    warn_of_unused(files, "the XML files")
 
 
 def tables(root: Path, settings: "Voc") -> list[Path]:

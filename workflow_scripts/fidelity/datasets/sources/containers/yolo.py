@@ -13,11 +13,18 @@ Splits: folders train, val (or valid) and test above the text files, otherwise c
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import yaml
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles, endings, files_below, find_file
+from fidelity.datasets.acquisition.source_files import (
+    ImageFiles,
+    endings,
+    files_below,
+    find_file,
+    warn_of_unused,
+)
 from fidelity.datasets.annotations.drawn import RELATIVE, RESTORE, ImageBoxes, Row, read_text
 from fidelity.datasets.cases import Case
 from fidelity.datasets.sources.containers.found_images import FoundImage, cases_of
@@ -57,7 +64,7 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
             remedy="Set root to a folder above the folders of images and labels",
         )
     yield from cases_of(images, files, settings)
-    files.report_unused("a text file of their name")
+    warn_of_unused(files, "a text file of their name")
 
 
 def tables(root: Path, settings: Yolo) -> list[Path]:
@@ -94,6 +101,7 @@ def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
             raise InputError(
                 "the file lists no classes", file=data, field="names", remedy=RESTORE
             ) from error
+        _raise_unless_names(names, data)
         if isinstance(names, dict):
             names = [names[number] for number in sorted(names)]
         return [str(name) for name in names]
@@ -110,7 +118,38 @@ def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
 
 def read_names(path: str | Path) -> list[str]:
     """Read a list of class names, one per line (`classes.txt`, `obj.names`)."""
-    return [line.strip() for line in read_text(path).splitlines() if line.strip()]
+    lines = [line.strip() for line in read_text(path).strip().splitlines()]
+    _raise_unless_names(lines, path)
+    return lines
+
+
+def _raise_unless_names(names: Any, path: str | Path) -> None:
+    """Raise InputError unless each class has a name of its own, and numbers count from 0."""
+    problem = _problem_of(names)
+    if problem:
+        raise InputError(
+            problem,
+            file=path,
+            field="names",
+            remedy="List one name for each class, in the order of their numbers. Or set names:"
+            " [<class 0>, <class 1>, …] in the config",
+        )
+
+
+def _problem_of(names: Any) -> str:
+    if isinstance(names, dict):
+        if set(names) != set(range(len(names))):
+            numbers = ", ".join(map(repr, names))
+            return f"the numbers of the classes are {numbers}, not 0 to {len(names) - 1}"
+        names = [names[number] for number in range(len(names))]
+    if not isinstance(names, list) or not names:
+        return f"{names!r} is not a list of class names"
+    for number, name in enumerate(names):
+        if isinstance(name, bool) or not isinstance(name, str | int | float) or name == "":
+            return f"class {number} is {name!r} and not a name"
+        if name in names[:number]:
+            return f"the classes {names.index(name)} and {number} are both called {name!r}"
+    return ""
 
 
 def read_boxes(path: str | Path, names: list[str]) -> ImageBoxes:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
+from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate, warn_of_unused
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_text
 from fidelity.datasets.cases import Case
 from fidelity.datasets.facts import facts_of
@@ -106,7 +106,7 @@ def find_cases(root: Path, settings: "Nih") -> Iterator[Case]:
                 # Also set for images without a box, because the spacing refers to this size.
                 **drawn.get(entry.image, ImageBoxes(size=SIZE)).fields(),
             )
-    files.report_unused(labels.name)
+    warn_of_unused(files, labels.name)
 
 
 class Entry(NamedTuple):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
+from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate, warn_of_unused
 from fidelity.datasets.annotations.drawn import (
     RELATIVE,
     RESTORE,
@@ -68,7 +68,7 @@ def find_cases(root: Path, settings: PadchestGr) -> Iterator[Case]:
             place=Row(reports, f"entry of {image}").place,
             **boxes.fields(sorted(names.difference(report.labels))),
         )
-    files.report_unused(reports.name)
+    warn_of_unused(files, reports.name)
 
 
 class Report(NamedTuple):

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
+from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate, warn_of_unused
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_json, read_rows
 from fidelity.datasets.cases import Case
 from fidelity.datasets.sources.nih.nih import patient_of
@@ -75,7 +75,7 @@ def find_cases(root: Path, settings: Rsna) -> Iterator[Case]:
             place=Row(labels, f"row of {image}").place,
             **drawn.fields([CLASS]),
         )
-    files.report_unused(labels.name)
+    warn_of_unused(files, labels.name)
 
 
 def read_boxes(path: str | Path) -> dict[str, ImageBoxes]:

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate
+from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate, warn_of_unused
 from fidelity.datasets.annotations.drawn import Row, read_rows
 from fidelity.datasets.cases import NONE, Case
 from fidelity.datasets.mask_files.mask_places import reference_to
@@ -43,7 +43,7 @@ def find_cases(root: Path, settings: "Siim") -> Iterator[Case]:
             masks={CLASS: reference_to(file, image, CLASS) if runs else NONE},
             place=Row(table, f"row of {image}").place,
         )
-    files.report_unused(table.name)
+    warn_of_unused(files, table.name)
 
 
 def read_runs(path: str | Path) -> dict[str, list[str]]:

@@ -69,6 +69,8 @@ NA = "the label NA"
 _JOINED = re.compile(r"[;,]")
 # A whole number with zeros before or after it, as spreadsheets and pandas change ids.
 _NUMBER = re.compile(r"^0*(\d+)(?:\.0+)?$")
+# A long number as a spreadsheet shows it: most of its digits are lost.
+_SHORTENED = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
 _DECIMAL_COMMA = re.compile(r"\s*\d*,\d+\s*")
 
 log = logging.getLogger(__name__)
@@ -155,7 +157,7 @@ def _case(row: Row, line: int) -> Case:
 
 
 def _check_words(row: Row) -> None:
-    """Refuse words that would merge many people into one patient, or be read as a file."""
+    """Refuse cells that would merge many people into one patient, or be read as a file."""
     patient = row.cells.get("patient", "").strip()
     if patient.lower() in UNKNOWN:
         raise row.wrong(
@@ -163,6 +165,14 @@ def _check_words(row: Row) -> None:
             "patient",
             "Leave the cell blank if the patient is not known",
         )
+    for name in ("case", "patient"):
+        if _SHORTENED.fullmatch(row.cells.get(name, "").strip()):
+            raise row.wrong(
+                f"{row.cells[name].strip()!r} is a long number that a spreadsheet has shortened, so"
+                " different ids may have become one",
+                name,
+                "Format the column as text in the spreadsheet, and enter the ids again",
+            )
     if row.cells.get("lung_mask", "").strip().lower() == NONE:
         raise row.wrong(
             "the lungs of an image are not empty",

@@ -20,6 +20,7 @@ from fidelity.datasets.acquisition.source_files import (
     files_below,
     find_file,
     locate,
+    warn_of_unused,
 )
 from fidelity.datasets.annotations.drawn import RESTORE, ImageBoxes, Row, read_rows
 from fidelity.datasets.cases import Case
@@ -101,7 +102,7 @@ def find_cases(root: Path, settings: "Vindr") -> Iterator[Case]:
             field="readers",
             remedy="Give a reader from the column rad_id, or set readers: all",
         )
-    files.report_unused(KAGGLE if table.name == KAGGLE else f"{TRAINING} or {TEST}")
+    warn_of_unused(files, KAGGLE if table.name == KAGGLE else f"{TRAINING} or {TEST}")
 
 
 def tables(root: Path, settings: "Vindr") -> list[Path | None]:
