@@ -28,8 +28,9 @@ def main(
     """Print the probabilities; write an overlay (.png) and the map (.npy) per explainer.
 
     Returns:
-        The written files: <image>-<explainer>.png and .npy. The latter holds float32 attributions
-        (H, W) at the image's size, in the explainer's own unit and sign.
+        The written files: <image>-<explainer>.png and .npy, in `out` or in
+        `explained/<path of the image>/`. The latter holds float32 attributions (H, W) at the
+        image's size, in the explainer's own unit and sign.
 
     Raises:
         InputError: see `fidelity.tools.one_image`.
@@ -67,7 +68,7 @@ def main(
             explained = "  (explained)" if name == found.target else ""
             print(f"  {name:<20} {value_of('probability', probability)}{explained}")
         for answer in found.answers:
-            stem = Path(out or f"explained/{found.name}") / f"{found.name}-{answer.explainer}"
+            stem = Path(out or _folder(image)) / f"{found.name}-{answer.explainer}"
             png, npy = stem.with_name(f"{stem.name}.png"), stem.with_name(f"{stem.name}.npy")
             style.save(overlay.draw(found, answer), [str(png)], trained.config.figures.dpi)
             with atomic_path(npy) as temporary:
@@ -78,6 +79,13 @@ def main(
     for path in written:
         print(f"  {path}")
     return written
+
+
+def _folder(image: str) -> Path:
+    """Name a folder after the path as given: images of several patients often share a name."""
+    path = Path(image)
+    parts = [part for part in path.parent.parts if part not in (path.anchor, "..")]
+    return Path("explained", *parts, path.stem)
 
 
 if __name__ == "__main__":
@@ -103,7 +111,7 @@ if __name__ == "__main__":
         "explainer": "explainer of the config (default: all that can explain one image)",
         "target": "class to explain (default: the most probable)",
         "lung": "file of the lung mask, for explainers and inputs that need one",
-        "out": "folder of the overlays and maps (default: explained/<image>)",
+        "out": "folder of the overlays and maps (default: explained/<path of the image>)",
     }.items():
         parser.add_argument(f"--{option}", help=meaning)
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")

@@ -317,10 +317,8 @@ def test_an_image_that_is_no_square(project, image, tmp_path):
 def test_the_script_writes_and_prints(project, image, monkeypatch, capsys):
     monkeypatch.chdir(project)
     written = explain_one.main(str(image), "study.yaml", explainer="cam", target="COVID-19")
-    assert [p.as_posix() for p in written] == [
-        f"explained/{image.stem}/{image.stem}-cam.png",
-        f"explained/{image.stem}/{image.stem}-cam.npy",
-    ]
+    folder = Path("explained", *image.parent.parts[1:], image.stem)
+    assert written == [folder / f"{image.stem}-cam.png", folder / f"{image.stem}-cam.npy"]
     picture = cv2.imread(str(written[0]))
     assert picture.shape[1] > 300
     assert np.ptp(picture.astype(int) @ [1, -1, 0]) > 100  # the map is in colour
@@ -328,6 +326,21 @@ def test_the_script_writes_and_prints(project, image, monkeypatch, capsys):
     printed = capsys.readouterr().out
     assert all(name in printed for name in CLASSES)
     assert "Small, ResNet-18, seed 1" in printed
+
+
+def test_images_of_one_name_do_not_overwrite_each_other(project, image, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    written = []
+    for patient in ("patient1", "patient2"):
+        Path(patient).mkdir()
+        shutil.copy(image, f"{patient}/view1.png")
+        written += explain_one.main(
+            f"{patient}/view1.png", str(project / "study.yaml"), explainer="cam", folder=project
+        )
+    assert [str(path.parent) for path in written[::2]] == [
+        "explained/patient1/view1",
+        "explained/patient2/view1",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_a_classifier_that_allows_no_conclusion_has_no_winner():
     alarm = {
         "text": "No conclusion about explainers is drawn from net.",
         "outcome": "warning",
-        "numbers": {},
+        "numbers": {"withheld": True},
     }
     assert told(chapter, quality={"concludes": False}, headline=[alarm]).sentence == alarm["text"]
 

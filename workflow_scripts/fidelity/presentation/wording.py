@@ -255,7 +255,7 @@ def sign_patterns(permutations: int) -> str:
 def corrected_pairs(number: int | None = None) -> str:
     """State which pairs Holm's correction covers; their number if it is known."""
     count = "" if number is None else f"{number} "
-    return f"all {count}pairs, null baselines and ceilings included"
+    return f"all {count}pairs, including any with a null baseline or a ceiling"
 
 
 def unit_note(unit: str) -> str:

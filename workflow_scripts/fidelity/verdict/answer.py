@@ -16,7 +16,7 @@ from fidelity.presentation.titles import (
 )
 from fidelity.presentation.wording import (
     NOT_BY_INTERVAL,
-    UNITS_FIRST,
+
     all_of,
     amount,
     counted,
@@ -79,8 +79,8 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float
     """
     headline = chapter["headline"]
     if chapter["quality"] and not chapter["quality"]["concludes"]:
-        alarms = [part["text"] for part in headline if part["outcome"] == "warning"]
-        return Answer(next((t for t in alarms if t.startswith("No conclusion")), alarms[0]))
+        return Answer(next(p["text"] for p in headline if p["numbers"].get("withheld")))
+
     means = [part for part in headline if "best_null" in part["numbers"]]
     real = [part for part in means if explains(families[part["numbers"]["explainer"]])]
     if not real:
@@ -90,15 +90,14 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float
     if best["mean"] is None:
         return Answer(real[0]["text"])
     name, metric = best["explainer"], best["metric"]
-    # The text of the mean without the words before the value.
-    told = real[0]["text"].removesuffix(".").split(f"mean {title_of(metric)} ", 1)[-1]
+
     tests = _Tests(name, headline, alpha)
     others = tests.outcomes([part["numbers"]["explainer"] for part in real[1:]])
     baselines = [n for n, kind in families.items() if kind == "baseline"]
     nulls = tests.outcomes(baselines)
     strongest = next((part["numbers"] for part in means if part["numbers"]["best_null"]), None)
     title = explainer_title(name)
-    details = [f"Mean {title_of(metric)} of {title}: {told}."]
+    details = [f"Mean {title_of(metric)} of {title}: {best['stated']}."]
     details += [f"{title} is {told}." for told in tests.standing(others, "other explainer")]
     of_nulls = tests.standing(nulls, "null baseline")
     if of_nulls and strongest and strongest["mean"] is not None:
@@ -114,8 +113,8 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float
         if against.get("worse")
     ]:
         details.append(" ".join(f"{who} is {told}." for who, told in worse))
-    averaged = [UNITS_FIRST.format(unit=unit) for unit in ("patient", "image")]
-    details += [part["text"] for part in headline if part["text"] in averaged]
+    details += [part["text"] for part in headline if "averaged_over" in part["numbers"]]
+
     value = titled_value(metric, best["mean"])
     where = f"On {dataset_title(chapter['dataset'])}"
     where += f", {best['split']} split" * (best["split"] != "test")

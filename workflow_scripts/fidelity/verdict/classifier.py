@@ -61,7 +61,7 @@ def alarms(evidence: Evidence) -> Iterator[Sentence]:
     if quality.asks_for_order:
         yield warning(question(evidence.study.bases.get(name, name), quality), **facts)
     if not quality.concludes:
-        yield warning(withheld(name, quality), **facts)
+        yield warning(withheld(name, quality), withheld=True, **facts)
 
 
 def classifier_quality(evidence: Evidence) -> Iterator[Sentence]:

@@ -72,7 +72,7 @@ def units_first(evidence: Evidence) -> list[Sentence]:
     """Explain why a difference can deviate from that of the means, if units have several cases."""
     rows = evidence.primary(evidence.pooled)
     several = [row.unit for row in rows if row.n > row.n_units]
-    return [note(UNITS_FIRST.format(unit=several[0]))] if several else []
+    return [note(UNITS_FIRST.format(unit=unit), averaged_over=unit) for unit in several[:1]]
 
 
 def _nothing(evidence: Evidence) -> list[Sentence]:
@@ -116,7 +116,8 @@ def _mean(row: Any, evidence: Evidence, best: int = 0) -> Sentence:
         "no interval" if np.isnan(row.ci_low) else f"{confidence(statistics)} {low} to {high}"
     )
     where = "" if row.split == "test" else f"; {row.split} split"
-    text = f"{who}: mean {title_of(metric)} {mean} ({interval}; n = {size}{where})."
+    facts_of["stated"] = f"{mean} ({interval}; n = {size}{where})"
+    text = f"{who}: mean {title_of(metric)} {facts_of['stated']}."
     return Sentence(text, "note", "primary", facts_of)
 
 
