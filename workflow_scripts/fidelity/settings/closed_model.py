@@ -19,7 +19,6 @@ from pydantic import (
     ConfigDict,
     Field,
     GetCoreSchemaHandler,
-    StringConstraints,
     TypeAdapter,
     ValidationError,
     model_validator,
@@ -75,15 +74,30 @@ Share = Annotated[Number, Ge(0), Le(1)]
 PositiveShare = Annotated[Number, Gt(0), Le(1)]
 InnerShare = Annotated[Number, Gt(0), Lt(1)]
 Split = Literal["train", "val", "test"]
+
+
+def written_as(pattern: str, words: str, longest: int | None = None) -> Any:
+    """Restrict a text to a pattern; messages and key tables describe it with these words."""
+    return Field(pattern=pattern, max_length=longest, json_schema_extra={"expected": words})
+
+
 # Excluded from `model_dump`, so that jobs that compute do not see titles or rerun when they change.
 Title = Annotated[
-    str | None,
-    StringConstraints(max_length=60, pattern=r"^[^\s{}]([^\n\t{}]*[^\s{}])?$"),
+    Annotated[
+        str,
+        written_as(
+            r"^[^\s{}]([^\n\t{}]*[^\s{}])?$",
+            "text of at most 60 characters, without { and },",
+            longest=60,
+        ),
+    ]
+    | None,
     Field(exclude=True),
 ]
+
 # Marks a key without an effect. No key table lists it, but configs and units with it stay valid.
 UNUSED = Field(json_schema_extra={"deprecated": True})
-Colour = Annotated[str, Field(pattern=r"^#[0-9A-Fa-f]{6}$")]
+Colour = Annotated[str, written_as(r"^#[0-9A-Fa-f]{6}$", 'colour such as "#ff0000"')]
 
 
 class Section(BaseModel):

@@ -17,6 +17,7 @@ from fidelity.settings.closed_model import (
     Positive,
     Section,
     Unique,
+    written_as,
 )
 from fidelity.settings.datasets import Dataset
 from fidelity.settings.explainers import Explain, Explainer
@@ -75,12 +76,17 @@ class Compute(Section):
     """Threads and cores of a job that trains or explains."""
     batch: Count = 32
     """Images per forward pass when predicting and explaining."""
-    device: Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$")] = "auto"
+    device: Annotated[
+        str,
+        written_as(r"^(auto|cpu|cuda(:[0-9]+)?)$", "auto, cpu, cuda, or one GPU such as cuda:0"),
+    ] = "auto"
     """Device; `auto` = the first GPU if there is one, else the CPU."""
     dtype: Literal["auto", "float32", "bfloat16"] = "auto"
     """Precision of training; `auto` = bfloat16 if the hardware has it. Explanations are float32
     unless an explainer's own key sets another precision."""
-    container: Annotated[str, Field(pattern=r"^\S+$")] = "envs/xray-fidelity.sif"
+    container: Annotated[str, written_as(r"^\S+$", "path or address without blanks")] = (
+        "envs/xray-fidelity.sif"
+    )
     """Container image that jobs run in under `--sdm apptainer`: a file built from
     envs/apptainer.def, relative to the working folder, or an address that Apptainer can fetch."""
 

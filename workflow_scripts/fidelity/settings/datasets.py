@@ -21,7 +21,15 @@ from fidelity.datasets.sources.chexpert.observation_names import (
 from fidelity.datasets.sources.ms_cxr import ms_cxr
 from fidelity.datasets.sources.nih import nih
 from fidelity.datasets.sources.vindr import vindr
-from fidelity.settings.closed_model import Integer, Natural, NonNegative, Section, Share, Unique
+from fidelity.settings.closed_model import (
+    Integer,
+    Natural,
+    NonNegative,
+    Section,
+    Share,
+    Unique,
+    written_as,
+)
 from fidelity.settings.dataset_keys import Dataset, LungMasks, is_empty
 
 PHANTOM_CLASSES = ["COVID-19", "Non-COVID", "Normal"]
@@ -106,7 +114,11 @@ class CovidQuEx(Dataset):
     """`kaggle` = download with Kaggle's client. It finds your credentials itself (never write them
     into a config) and resumes a broken download."""
     kaggle_dataset: Annotated[
-        str, Field(pattern=r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+(/versions/[0-9]+)?$")
+        str,
+        written_as(
+            r"^[A-Za-z0-9_-]+/[A-Za-z0-9_-]+(/versions/[0-9]+)?$",
+            "text such as owner/name or owner/name/versions/2",
+        ),
     ] = "anasmohammedtahir/covidqu"
     """Name at Kaggle, `owner/name`, with `/versions/<number>` to pin a version."""
     part: Literal["infection", "lung"] = "infection"
@@ -328,7 +340,9 @@ class Vindr(WithLungs):
 
     classes: ClassVar = vindr.CLASSES
     source: Literal["vindr"] = "vindr"
-    readers: Literal["all", "majority"] | Annotated[str, Field(pattern=r"^R[0-9]+$")] = "all"
+    readers: (
+        Literal["all", "majority"] | Annotated[str, written_as(r"^R[0-9]+$", "a reader such as R9")]
+    ) = "all"
     """Whose boxes count. `all` = every box of every reader. `majority` = boxes that more than half
     of an image's readers drew, with averaged sides. A reader's name, such as R9 = this reader's
     boxes, on the images that this reader read."""

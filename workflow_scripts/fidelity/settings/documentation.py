@@ -167,6 +167,8 @@ def values(rule: Mapping[str, Any], quote: str = "`") -> str:
         return ", ".join(f"{quote}{name}{quote}" for name in allowed)
     if "anyOf" in rule:
         return " or ".join(values(option, quote) for option in rule["anyOf"])
+    if "expected" in rule:
+        return rule["expected"]
     kind = "object" if "$ref" in rule else rule.get("type", "any value")
     if kind == "array":
         return _list(rule, quote)

@@ -16,7 +16,6 @@ from fidelity.presentation.titles import (
 )
 from fidelity.presentation.wording import (
     NOT_BY_INTERVAL,
-
     all_of,
     amount,
     counted,
