@@ -13,7 +13,7 @@ import paper as script
 from fidelity.explainers.registry import METHODS
 from fidelity.metrics.registry import METRICS
 from fidelity.pages.methods import references
-from fidelity.pages.methods.text import DATA_SOURCES, PROTOCOL_SOURCES, _layers
+from fidelity.pages.methods.text import DATA_SOURCES, _layers
 from fidelity.pages.methods.training import GUIDANCE
 from fidelity.presentation.titles import showing
 from fidelity.study.job_settings import JobSettings
@@ -226,7 +226,6 @@ def test_each_source_that_a_registry_names_by_year_is_in_the_library():
     for source in (
         *chain(*DATA_SOURCES.values()),
         *GUIDANCE.values(),
-        *PROTOCOL_SOURCES.values(),
     ):
         (key,) = references.cited([references.cite(source)])
         assert source == f"{references._authors(references.entries()[key])[0]} {key[-4:]}"

@@ -61,8 +61,8 @@ PROTOCOLS: dict[str, Protocol] = {
         Protocol("default", "Default", "this project"),
         Protocol(
             "seed",
-            "Seed study",
-            "LIME against Grad-CAM on COVID-QU-Ex; Hausdorff over full sets; "
+            "Original LIME study",
+            "Gupta 2025 (LIME against Grad-CAM on COVID-QU-Ex): Hausdorff over full sets; "
             "empty predictions have no distance",
             EmptyPolicy(
                 overlap_reference="zero",

@@ -41,8 +41,7 @@ DATA_SOURCES = {
     "jsrt": ("Shiraishi 2000",),
 }
 ARCHITECTURES = {"resnet": "He 2016", "densenet": "Huang 2017"}
-# Sources of protocols whose own source has no year.
-PROTOCOL_SOURCES = {"seed": "Gupta 2025"}
+
 # Protocols whose titles would not be understood in a sentence.
 PROTOCOL_NAMES = {
     "seed": "the original LIME study (LIME against Grad-CAM)",
@@ -165,8 +164,7 @@ def methods(
         ranking=listed(_metric(name) for name in metrics if name in RANKING and name != primary),
         empty=empty_masks(config["scores"]["empty"]),
         conventions=listed(
-            PROTOCOL_NAMES.get(name, titles.protocol_title(name))
-            + cite(PROTOCOL_SOURCES.get(name, PROTOCOLS[name].source))
+            PROTOCOL_NAMES.get(name, titles.protocol_title(name)) + cite(PROTOCOLS[name].source)
             for name in protocols
         ),
         faithfulness=listed(
