@@ -258,3 +258,9 @@ def test_each_instance_of_chestx_det_has_a_polygon_if_another_image_has_some(tmp
     with pytest.raises(InputError) as error:
         read_mask_at(tmp_path, "a.json#x.jpg/Mass")
     assert error.value.file == tmp_path / "a.json"
+
+
+def test_a_text_is_no_box(tmp_path):
+    (tmp_path / "a.json").write_text(coco_file({"bbox": "1234"}))
+    with pytest.raises(InputError, match="'1234' is not a box: four numbers are required"):
+        coco.read_boxes(tmp_path / "a.json")

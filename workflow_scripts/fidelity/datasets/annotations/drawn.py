@@ -147,7 +147,7 @@ class Row:
 
     def _numbers(self, values: Sequence[Any]) -> list[float]:
         try:
-            numbers = [float(value) for value in values]
+            numbers = [] if isinstance(values, str) else [float(value) for value in values]
         except (TypeError, ValueError, OverflowError):
             numbers = []
         if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
