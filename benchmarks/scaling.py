@@ -181,7 +181,7 @@ def summarize(folder: Path, cases: int) -> None:
     cohort = {"annotated": DATASET.annotated_classes, "splits": ["test"], "incomplete": []}
     cohort["partial"] = False
     table = str(folder / "cases.csv")
-    means = summarize.main(scores, CONFIG["statistics"], SEED, table, cohort)
+    means = summarize.main(scores, {**CONFIG["statistics"], "seed": SEED}, table, cohort)
     write_csv(means, folder / "localization.csv")
 
 

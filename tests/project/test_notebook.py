@@ -69,6 +69,7 @@ def test_runs_inside_a_rule(tmp_path):
             explainer="lime",
             binarization="fixed50",
             metric="iou",
+            alpha=0.05,
             scoring_size="original",
             sign="positive",
             display={},
