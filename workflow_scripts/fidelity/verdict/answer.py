@@ -88,58 +88,76 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float
     best = real[0]["numbers"]
     if best["mean"] is None:
         return Answer(real[0]["text"])
-    name, metric = best["explainer"], best["metric"]
-
+    name, metric, title = best["explainer"], best["metric"], explainer_title(best["explainer"])
+    numbers = [part["numbers"] for part in means]
+    strongest = next((n for n in numbers if n["best_null"] and n["mean"] is not None), None)
+    baselines = [n for n, kind in families.items() if kind == "baseline"]
     tests = _Tests(name, headline, alpha)
     others = tests.outcomes([part["numbers"]["explainer"] for part in real[1:]])
-    baselines = [n for n, kind in families.items() if kind == "baseline"]
     nulls = tests.outcomes(baselines)
-    strongest = next((part["numbers"] for part in means if part["numbers"]["best_null"]), None)
-    title = explainer_title(name)
-    details = [f"Mean {title_of(metric)} of {title}: {best['stated']}."]
-    details += [f"{title} is {told}." for told in tests.standing(others, "other explainer")]
-    of_nulls = tests.standing(nulls, "null baseline")
-    if of_nulls and strongest and strongest["mean"] is not None:
-        of_nulls[-1] += (
-            f"; the best null baseline is {plain_title(strongest['explainer'])} "
-            f"({titled_value(metric, strongest['mean'])})"
-        )
-    details += [f"{title} is {told}." for told in of_nulls]
-    below = {n: _Tests(n, headline, alpha).outcomes(baselines) for n in families if n != name}
-    if worse := [
-        (explainer_title(n), _worse(against))
-        for n, against in below.items()
-        if against.get("worse")
-    ]:
-        details.append(" ".join(f"{who} is {told}." for who, told in worse))
-    details += [part["text"] for part in headline if "averaged_over" in part["numbers"]]
 
-    value = titled_value(metric, best["mean"])
-    where = f"On {dataset_title(chapter['dataset'])}"
+    of_nulls = tests.standing(nulls, "null baseline")
+    if of_nulls and strongest:
+        of_nulls[-1] += f"; the best null baseline is {_mean_of(strongest)}"
+    standings = [*tests.standing(others, "other explainer"), *of_nulls]
+    details = [
+        f"Mean {title_of(metric)} of {title}: {best['stated']}.",
+        *(f"{title} is {standing}." for standing in standings),
+    ]
+    below = {n: _Tests(n, headline, alpha).outcomes(baselines) for n in families if n != name}
+    if worse := {n: against for n, against in below.items() if against.get("worse")}:
+        told = (f"{explainer_title(n)} is {_worse(against)}." for n, against in worse.items())
+        details.append(" ".join(told))
+    details += [part["text"] for part in headline if "averaged_over" in part["numbers"]]
+    rivals = [part["numbers"] for part in real]
+    return Answer(_sentence(chapter["dataset"], rivals, strongest, others, nulls), details)
+
+
+def _sentence(
+    dataset: str,
+    explainers: Sequence[Mapping[str, Any]],
+    strongest: Mapping[str, Any] | None,
+    others: Mapping[str, Sequence[str]],
+    nulls: Mapping[str, Sequence[str]],
+) -> str:
+    """State the best explainer, and the most important objection to it.
+
+    Args:
+        explainers: numbers of the explainers' means, the best first.
+        strongest: numbers of the best null baseline's mean.
+        others: outcomes of the best explainer's tests against other explainers.
+        nulls: outcomes of its tests against null baselines.
+    """
+    best, metric = explainers[0], explainers[0]["metric"]
+    title, value = explainer_title(best["explainer"]), titled_value(metric, best["mean"])
+    where = f"On {dataset_title(dataset)}"
     where += f", {best['split']} split" * (best["split"] != "test")
-    which = "lowest (best)" if METRICS[metric].direction == "lower" else "highest"
+    lower_is_better = METRICS[metric].direction == "lower"
+    which = "lowest (best)" if lower_is_better else "highest"
     # An infinite mean is stored as null, like an undefined one, but some case has a value.
-    rivals = [n for part in real if (n := part["numbers"])["n"]]
-    level = [n["explainer"] for n in rivals if n["mean"] == best["mean"]]
+    rivals = [numbers for numbers in explainers if numbers["n"]]
+    level = [numbers["explainer"] for numbers in rivals if numbers["mean"] == best["mean"]]
     of_all = f"{which} mean {title_of(metric)} of {len(rivals)} explainers ({value})"
     if len(level) > 1:
-        who = listed(map(explainer_title, level))
-        text = f"{where}, {who} share the {of_all}"
+        text = f"{where}, {listed(map(explainer_title, level))} share the {of_all}"
     elif len(rivals) > 1:
         text = f"{where}, {title} has the {of_all}"
     else:
         text = f"{where}, {title} has a mean {title_of(metric)} of {value}"
-    ahead = strongest and strongest["mean"] is not None and strongest["mean"] - best["mean"]
-    if ahead and (ahead < 0) == (METRICS[metric].direction == "lower") and not nulls.get("worse"):
-        null = plain_title(strongest["explainer"])
-        known = titled_value(metric, strongest["mean"])
-        return Answer(f"{text}, but the null baseline {null} has a better mean ({known}).", details)
+    ahead = strongest["mean"] - best["mean"] if strongest else 0
+    if ahead and (ahead < 0) == lower_is_better and not nulls.get("worse"):
+        return f"{text}, but the null baseline {_mean_of(strongest, ' has a better mean')}."
     if worse := others.get("worse"):
         # The means may be over different cases, or patients may differ in their numbers of cases.
         who = listed(map(explainer_title, worse))
-        text += f", but is shown to be worse than {who} in the paired comparison"
-        return Answer(f"{text}.", details)
-    return Answer(f"{text}{'' if len(level) > 1 else _against_nulls(nulls)}.", details)
+        return f"{text}, but is shown to be worse than {who} in the paired comparison."
+    return f"{text}{'' if len(level) > 1 else _against_nulls(nulls)}."
+
+
+def _mean_of(numbers: Mapping[str, Any], words: str = "") -> str:
+    """Name a null baseline with its mean in brackets."""
+    mean = titled_value(numbers["metric"], numbers["mean"])
+    return f"{plain_title(numbers['explainer'])}{words} ({mean})"
 
 
 def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
