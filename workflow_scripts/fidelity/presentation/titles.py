@@ -31,12 +31,7 @@ if TYPE_CHECKING:
 ABSENT = "–"
 # Added to the title of an explainer that does not explain the classifier.
 KINDS = {"baseline": " (null)", "ceiling": " (ceiling)"}
-# A title here replaces a protocol's own title, which is part of the digests of computing rules.
-_PROTOCOLS = {
-    **{name: protocol.title for name, protocol in PROTOCOLS.items()},
-    **OF_BOXES,
-    "seed": "Original LIME study",
-}
+_PROTOCOLS = {name: protocol.title for name, protocol in PROTOCOLS.items()} | OF_BOXES
 # If entries differ in more settings than this, their keys distinguish them instead.
 _MOST_WORDS = 2
 _ARCHITECTURES = {
