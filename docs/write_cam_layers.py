@@ -50,8 +50,8 @@ network of each family, with random weights (torchvision {torchvision}, timm {ti
 test. {found} of the {tested} tested families have a layer. The table also lists {untested} that
 could not be tested. Other families were not tried.
 
-- *Family*: module, and the network's name up to its first digit or underscore: `convnextv` is
-    ConvNeXt V2.
+- *Family*: the package and its module. For timm, the start of the network's name follows, up to
+  its first digit or underscore: `convnextv` is ConvNeXt V2.
 - *Size*: side of the image in pixels; the first of {sizes} that the network takes.
 - *Layer*: the name of the layer that `layer: auto` reads. *refused*: no late layer passes the test,
   for the reason given. Use an explainer that only calls the classifier, such as `lime`. Or name an
