@@ -25,7 +25,7 @@ sys.path.insert(0, str(ROOT / "workflow_scripts"))
 
 from fidelity.base.errors import InputError  # noqa: E402
 from fidelity.classifiers.architectures import build  # noqa: E402
-from fidelity.classifiers.cam_layers.choose import CamLayer, find_cam_layer  # noqa: E402
+from fidelity.classifiers.cam_layers.choose import ENOUGH, CamLayer, find_cam_layer  # noqa: E402
 from fidelity.classifiers.model import Classifier  # noqa: E402
 
 PAGE = ROOT / "docs" / "cam_layers.md"
@@ -113,7 +113,7 @@ def row_of(architecture: str) -> str:
         try:
             return _cells(architecture, size, find_cam_layer(classifier))
         except InputError as error:
-            if "than one each way" not in error.problem:
+            if ENOUGH not in error.problem:
                 return f"`{architecture}` | {size} | refused: {_short(error)} | - | -"
             reason = error.problem
     reason = "out of memory" if "alloc" in reason else "the network did not run"

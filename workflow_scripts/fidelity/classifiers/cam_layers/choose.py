@@ -30,6 +30,8 @@ DEPTHS = 4
 # must have run before; earlier layers are part of the stem. TRIED: how many layers are tried.
 DEEP, TRIED = 0.5, 40
 OTHERS = "Use an explainer that only calls the classifier, such as lime"
+# Words of the error for a layer with too few cells, by which `docs/write_cam_layers.py` finds it.
+ENOUGH = "at least two in each direction"
 
 
 @dataclass(frozen=True)
@@ -224,7 +226,7 @@ def _too_small(classifier: Classifier, where: str, size: Sequence[int]) -> Input
     height, width = size
     return InputError(
         f"{where} has {height}×{width} positions at {classifier.image_size} px, but a map needs"
-        " at least two in each direction",
+        f" {ENOUGH}",
         field="layer",
         remedy="Use a larger image_size or name an earlier layer",
     )
