@@ -16,14 +16,14 @@ MEANINGS = {
     "empty, left out if both are.",
     "monai": "metrics as the package MONAI computes them; one empty mask makes most distances "
     "infinite.",
-    "metrics-reloaded": "metrics as the package MetricsReloaded computes them; the distance from "
-    "one empty mask is left out.",
+    "metrics-reloaded": "metrics as the package MetricsReloaded computes them; distances are left "
+    "out if exactly one mask is empty.",
     "surface-distance": "Dice and distances by DeepMind's package, with contour points weighted by "
     "the length of contour around them; an empty mask gives infinite distances.",
     "medpy": "metrics as the package MedPy computes them; HD95 is taken over both directions "
     "together, and distances from empty masks are left out.",
-    "scikit-image": "the Hausdorff distance over all mask pixels by the package scikit-image; from "
-    "one empty mask it is infinite.",
+    "scikit-image": "the Hausdorff distance over all mask pixels by the package scikit-image; "
+    "it is infinite if exactly one mask is empty.",
     "wsol": "MaxBoxAcc, MaxBoxAccV2 and PxAP by the code of wsolevaluation (weakly supervised "
     "object localization).",
     "chestxray8": "accuracy and false positives of boxes at fixed overlaps, as in the paper of "
