@@ -125,7 +125,8 @@ def test_that_no_conclusion_is_drawn_is_said_once(tmp_path):
     said = json.loads(Path(made.files["verdict"]).read_text())
     chapter = said["chapters"][0]
     chapter["quality"] = {"concludes": False}
-    chapter["headline"].insert(0, {"text": alarm, "outcome": "warning", "numbers": {}})
+    numbers = {"withheld": True}
+    chapter["headline"].insert(0, {"text": alarm, "outcome": "warning", "numbers": numbers})
     Path(made.files["verdict"]).write_text(json.dumps(said))
     assert Page(page_from(made, tmp_path)).text.count(alarm) == 1
 

@@ -146,7 +146,7 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
     assert "Maps without a threshold" in html
     assert "Primary comparisons on demo, test split (binarization: fixed50)" in html
     # Of four methods, the primary table shows all six pairs; the others show those of explainers.
-    notes = re.findall(r"correction covers all (\d+) pairs, null .*?Sign flips", html)
+    notes = re.findall(r"correction covers all (\d+) pairs of .*?Sign flips", html)
     assert notes == ["6", "6", "6"]
     assert html.count("This table does not show all of these pairs.") == 2
     # The ceiling and the baseline are in the primary comparisons, but not in the secondary table.

@@ -204,7 +204,7 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "lime is shown to be worse than unet, and no other explainer has a better mean difference: "
+        "Of the explainers, lime does best against unet, but is shown to be worse: "
         "IoU difference −0.300"
     )
     # Why a difference can deviate from that of the means.
@@ -598,39 +598,39 @@ def settings_of(signs, tested):
             [1, 1],
             [1, 0],
             "By IoU, lime has a better mean than gradcam in both settings "
-            "(significant in 1: protocol default with b0).",
+            "(shown in 1: protocol default with b0).",
         ),
         (
             [1, 1],
             [1, 1],
-            "By IoU, lime has a better mean than gradcam in both settings (significant in each).",
+            "By IoU, lime has a better mean than gradcam in both settings (shown in each).",
         ),
         (
             [-1],
             [0],
             "By IoU, gradcam has a better mean than lime in the only setting "
-            "(significant in none).",
+            "(shown in none).",
         ),
         (
             [1, 1, -1],
             [0, 0, 0],
             "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
             "has a better mean in the other one: protocol default with b2. "
-            "Only the means flip: no test shows either to be better.",
+            "No shown difference flips: no test shows either to be better.",
         ),
         (
             [1, 1, -1],
             [1, 0, 0],
             "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
             "has a better mean in the other one: protocol default with b2. "
-            "Only the means flip: lime was shown to be better in 1, gradcam in none.",
+            "No shown difference flips: lime was shown to be better in 1, gradcam in none.",
         ),
         (
             [1, 1, -1],
             [1, 1, 1],
             "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
             "has a better mean in the other one: protocol default with b2. "
-            "Both directions are significant: lime was shown to be better in 2, gradcam in 1 "
+            "Both directions are shown: lime was shown to be better in 2, gradcam in 1 "
             "(protocol default with b2).",
         ),
     ],
@@ -646,7 +646,7 @@ def test_a_difference_shown_in_some_settings_names_them_and_whether_one_is_prima
     apart = "; not in the primary setting" if main else ""
     assert texts(chapter_of(rows), "Where does") == [
         "By IoU, lime has a better mean than gradcam in both settings "
-        f"(significant in 1: protocol default with b0{apart})."
+        f"(shown in 1: protocol default with b0{apart})."
     ]
 
 
@@ -670,7 +670,7 @@ def test_flips_over_metrics_follow_their_direction():
     # Lower is better, so both metrics agree.
     assert said[1:] == [
         "Over the 2 compared metrics, lime has a better mean than gradcam in both settings "
-        "(significant in each).",
+        "(shown in each).",
         "The 2 metrics are IoU and Hausdorff (full sets). "
         "Full sets: distances between all pixels of the two masks.",
     ]
@@ -683,7 +683,7 @@ def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
     rows += [{**row, "protocol": "seed"} for row in rows]
     said = (
         "By IoU, lime has a better mean than gradcam in both settings "
-        "(significant in 1: protocol default with b0)."
+        "(shown in 1: protocol default with b0)."
     )
     assert texts(chapter_of(rows), "Where does") == [said]
     # Holm's correction depends on the other pairs of a protocol. The default protocol counts.
@@ -715,8 +715,8 @@ def test_classes_with_another_order_are_named(other):
         if other == 0.4
         else named
         == [
-            "The order by mean IoU differs between classes (explainers and the best null "
-            "baseline). X: lung 0.500, lime 0.300, gradcam 0.200; Y: lime 0.300, gradcam 0.200, "
+            "The order of the explainers and the best null baseline by mean IoU differs between "
+            "classes. X: lung 0.500, lime 0.300, gradcam 0.200; Y: lime 0.300, gradcam 0.200, "
             "lung 0.100."
         ]
     )

@@ -6,7 +6,7 @@ This is the only module that chooses how many digits people see.
 import math
 from collections.abc import Iterable, Mapping, Sequence
 
-from fidelity.analysis.columns.comparisons import EQUIVALENCE_UNITS as EQUIVALENCE_UNITS
+from fidelity.analysis.columns.comparisons import EQUIVALENCE_UNITS
 from fidelity.analysis.localization import ALL_CLASSES, sees_reference, unit_of
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.registry import METRICS
@@ -40,8 +40,8 @@ NOT_BY_INTERVAL = (
     "The interval alone does not decide: unlike p, it is not corrected for the number of pairs"
 )
 UNITS_FIRST = (
-    "Differences and tests average the cases of each {unit} first. So a difference can deviate "
-    "slightly from the difference of the two means."
+    "The means are over cases. Differences and tests average the cases of each {unit} first. So a "
+    "difference can deviate slightly from one mean minus the other."
 )
 CEILING = (
     "A ceiling shows what can be reached: a network trained on reference masks, or a second reader."
@@ -234,8 +234,8 @@ def empty_masks(policy: Mapping[str, str]) -> str:
     both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
     return (
         f"If only the prediction is empty, overlap is 0 and distances are {alone}. Means leave out "
-        f"cases with an empty reference. If the prediction is empty too, the stored scores are: "
-        f"overlap {both}, distances {far}."
+        f"cases with an empty reference. If reference and prediction are both empty, the stored "
+        f"scores are: overlap {both}, distances {far}."
     )
 
 
@@ -255,7 +255,15 @@ def sign_patterns(permutations: int) -> str:
 def corrected_pairs(number: int | None = None) -> str:
     """State which pairs Holm's correction covers; their number if it is known."""
     count = "" if number is None else f"{number} "
-    return f"all {count}pairs, including any with a null baseline or a ceiling"
+    return f"all {count}pairs of explainers, null baselines and ceilings"
+
+
+def equivalent(margin: float) -> str:
+    """State what “Equivalent” requires."""
+    return (
+        f"“Equivalent” requires an interval inside ±{set_value(margin)}, from at least "
+        f"{EQUIVALENCE_UNITS} patients (or images, if these are the unit of analysis)."
+    )
 
 
 def unit_note(unit: str) -> str:

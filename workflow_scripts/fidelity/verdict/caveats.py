@@ -252,8 +252,8 @@ def _seeds(evidence: Evidence) -> Iterator[Sentence]:
     trained = [other for other, of in bases.items() if of == base]
     if len(trained) == 1:
         yield warning(
-            "The classifier was trained once (one seed). The intervals cover the variation between "
-            "images or patients, not between trainings.",
+            "The classifier was trained once (one seed). The intervals do not cover the variation "
+            "between trainings.",
             n_seeds=1,
         )
         return

@@ -18,7 +18,8 @@ QUESTION = "Does the classifier use what the maps show?"
 INTRO = (
     "Faithfulness measures how the classifier's output changes if the pixels that a map marks are "
     "removed, or if only these remain. A map may point at the disease although the classifier uses "
-    "something else, or the reverse. These comparisons are secondary: the answer does not rest on "
+    "something else. Or the map is faithful, and the classifier uses something else than the "
+    "disease. These comparisons are secondary: the answer does not rest on "
     "them."
 )
 

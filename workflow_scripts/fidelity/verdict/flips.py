@@ -83,8 +83,9 @@ def ranking_flips(evidence: Evidence) -> Section:
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
-        "mask) and protocol (conventions of metrics). Settings do not count if their binarization "
-        "uses the reference mask, if the difference cannot be computed, or if it is 0. Protocols "
+        "mask) and protocol (conventions of metrics). In each, the means of two explainers are "
+        "compared. Settings do not count if their binarization uses the reference mask, or if the "
+        "difference of the means is 0 or cannot be computed. Protocols "
         "with the same differences and intervals count once. Tests are corrected within each "
         "setting. This section shows where a conclusion depends on a choice; it is not additional "
         "evidence.",
@@ -129,8 +130,8 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
     for cls, of in means.items():
         shown = [f"{explainer_title(name)} {titled_value(metric, v)}" for name, v in of.items()]
         told.append(f"{cls}: {', '.join(shown)}")
-    who = "explainers and the best null baseline" if best else "explainers"
-    order = f"The order by mean {title_of(metric)} differs between classes ({who})."
+    who = "the explainers and the best null baseline" if best else "the explainers"
+    order = f"The order of {who} by mean {title_of(metric)} differs between classes."
     text = f"{order} {'; '.join(told)}."
     return [warning(text, means=means)]
 
@@ -203,7 +204,7 @@ def _sentence(order: Order, lead: str, main: Set[Setting]) -> Sentence:
     )
     if order.flips_by_tests:
         text += (
-            f" Both directions are significant: {a} was shown to be better in "
+            f" Both directions are shown: {a} was shown to be better in "
             f"{len(order.leader_shown)}, {b} in {len(order.other_shown)} "
             f"({_named(order.other_shown, several)})."
         )
@@ -212,11 +213,11 @@ def _sentence(order: Order, lead: str, main: Set[Setting]) -> Sentence:
     if one_sided:
         who = a if order.leader_shown else b
         text += (
-            f" Only the means flip: {who} was shown to be better in {len(one_sided)}, "
+            f" No shown difference flips: {who} was shown to be better in {len(one_sided)}, "
             f"{b if who == a else a} in none."
         )
     else:
-        text += " Only the means flip: no test shows either to be better."
+        text += " No shown difference flips: no test shows either to be better."
     return note(text, **numbers)
 
 
@@ -224,12 +225,12 @@ def _shown(order: Order, several: bool, main: Set[Setting]) -> str:
     """State in which settings the leader, ahead in all of them, was shown to be better."""
     shown = order.leader_shown
     if len(shown) == order.settings:
-        return "significant in each" if order.settings > 1 else "significant"
+        return "shown in each" if order.settings > 1 else "shown"
     if not shown:
-        return "significant in none"
+        return "shown in none"
     here = main.intersection(order.leader_ahead)
     apart = "; not in the primary setting" if here and not here.intersection(shown) else ""
-    return f"significant in {len(shown)}: {_named(shown, several)}{apart}"
+    return f"shown in {len(shown)}: {_named(shown, several)}{apart}"
 
 
 def _named(settings: Sequence[Setting], several: bool) -> str:

@@ -56,7 +56,7 @@ def beats_nulls(evidence: Evidence) -> Section:
             evidence, "baseline", "No null baseline was run: this question cannot be answered."
         ),
         "A null baseline ignores the trained classifier. An explainer that is not shown to beat "
-        "it has not been shown to point at the disease.",
+        "every null baseline has not been shown to point at the disease.",
     )
 
 

@@ -268,15 +268,18 @@ def _below(
         nearest = max(against, key=lambda row: sign * row.difference)
         shown = numbers(nearest, evidence.study.statistics, flips=False)
         margin = set_value(evidence.study.statistics["margin"])
-        word = {
-            "better": "is shown to be better than",
-            "worse": "is shown to be worse than",
-            "equivalent": f"is equivalent within ±{margin} to",
-        }.get(nearest.outcome, "is not shown to differ from")
-        others = ", and no other explainer has a better mean difference" * (len(against) > 1)
+        word, link = {
+            "better": ("is shown to be better", "than"),
+            "worse": ("is shown to be worse", "than"),
+            "equivalent": (f"is equivalent within ±{margin}", "to"),
+        }.get(nearest.outcome, ("is not shown to differ", "from"))
+        who, of = explainer_title(nearest.first), explainer_title(ceiling)
+        told = f"{who} {word} {link} {of}"
+        if len(against) > 1:
+            but = "but" if nearest.outcome == "worse" else "and"
+            told = f"Of the explainers, {who} does best against {of}, {but} {word}"
         yield Sentence(
-            f"{explainer_title(nearest.first)} {word} {explainer_title(ceiling)}{others}: "
-            f"{title_of(nearest.metric)} difference {shown}.",
+            f"{told}: {title_of(nearest.metric)} difference {shown}.",
             nearest.outcome,
             "primary",
             facts(nearest),

@@ -86,8 +86,8 @@ _VALUES = {
     ("fill", "mean"): "the mean of the image",
     ("hide", "blur"): "the blurred image",
     ("hide", "mean"): "their mean grey value",
-    ("sampling", "interpolated"): "a Gaussian process predicts the outputs of subsets of "
-    "superpixels that were not sampled",
+    ("sampling", "interpolated"): "LIME's regression is fitted to the outputs that a "
+    "Gaussian process predicts for all subsets of superpixels, from those classified",
 }
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 

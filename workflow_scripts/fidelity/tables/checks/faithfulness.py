@@ -53,8 +53,8 @@ def faithfulness_comparison_tables(
     content = {
         **facts_of(pooled),
         "alpha": alpha,
-        "units": f"{unit.capitalize()}s",
-        "counts": ", ".join(f"{METRICS[name].title} {int(n)}" for name, n in units.items()),
+        "units": f"{unit}s",
+        "counts": ", ".join(f"{int(n)} ({METRICS[name].title})" for name, n in units.items()),
     }
     return [
         lay_out(
