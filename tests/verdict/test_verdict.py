@@ -608,8 +608,7 @@ def settings_of(signs, tested):
         (
             [-1],
             [0],
-            "By IoU, gradcam has a better mean than lime in the only setting "
-            "(shown in none).",
+            "By IoU, gradcam has a better mean than lime in the only setting (shown in none).",
         ),
         (
             [1, 1, -1],
