@@ -226,14 +226,14 @@ class Results(ABC):
         """Compute the standard deviation of the mean IoU between trainings."""
         return statistics.stdev(self.mean(name, explainer).value for name in trainings)
 
-    def differ_more(self, trainings: Sequence[str]) -> bool:
-        """Check whether LIME and Grad-CAM differ more than the trainings of one network do.
+    def beyond_spread(self, trainings: Sequence[str]) -> int:
+        """Count trainings in which LIME and Grad-CAM differ more than the trainings of one network.
 
-        Compares the mean size of their difference with the larger of the two spreads.
+        Compares the size of their difference with the larger of the two spreads.
         """
         found = (abs(self.difference(name, "gradcam", "lime").value) for name in trainings)
         spread = max(self.spread(trainings, explainer) for explainer in ("lime", "gradcam"))
-        return statistics.mean(found) > spread
+        return sum(size > spread for size in found)
 
 
 class Tables(Results):

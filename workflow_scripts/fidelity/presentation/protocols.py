@@ -8,7 +8,7 @@ from fidelity.presentation.titles import protocol_title
 MEANINGS = {
     "default": "this project's conventions, for all metrics; the config sets how an empty mask "
     "is scored.",
-    "seed": "IoU, Dice and Hausdorff distance as in Gupta, Kohli & Rawat (2025); empty "
+    "seed": "conventions of Gupta, Kohli & Rawat (2025), who compared LIME with Grad-CAM; empty "
     "predictions have IoU 0 and no distance.",
     "chexlocalize": "IoU by CheXlocalize's code for true positives: a case is left out if "
     "either mask is empty.",

@@ -19,8 +19,8 @@ INTRO = (
     "Faithfulness measures how the classifier's output changes if the pixels that a map marks are "
     "removed, or if only these remain. A map may point at the disease although the classifier uses "
     "something else. Or the map is faithful, and the classifier uses something else than the "
-    "disease. These comparisons are secondary: the answer does not rest on "
-    "them."
+    "disease. These comparisons are secondary: the study's answer does not "
+    "rest on them."
 )
 
 

@@ -390,7 +390,7 @@ def _rule(name: str, entry: Mapping[str, Any]) -> str:
     told = "" if plain else "; ".join(_flat(entry))
     if entry.get("method") == "tuned":
         best = _word(entry["metric"])
-        told = f"one per explainer and class, with the best mean {best} on the validation split"
+        told = f"one per method and class, with the best mean {best} on the validation split"
     source = cite(RULE_SOURCES.get(entry.get("method"), ""))
     return f"“{titles.binarization_title(name)}”{source}" + (f" ({told})" if told else "")
 
