@@ -214,7 +214,7 @@ def test_tables_say_how_many_units_each_metric_has(tmp_path):
     table = cases()
     table.loc[~table["case"].isin(["c00", "c01", "c02"]), "insertion_auc"] = np.nan
     for laid_out in check_tables([_named(tmp_path, table, METRICS)], FAMILIES, 0.05):
-        assert "Patients: Deletion AUC 24, Insertion AUC 3." in laid_out.notes[1]
+        assert "Number of patients: 24 (Deletion AUC), 3 (Insertion AUC)." in laid_out.notes[1]
 
 
 def test_a_class_that_only_another_table_has_hides_nothing(compared):
