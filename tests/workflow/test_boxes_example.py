@@ -83,5 +83,5 @@ def test_one_image_of_it_is_explained(example):
     options = ["--configfile", "study.yaml", "--dataset", given["DATASET"]]
     typed = [sys.executable, "workflow_scripts/explain_one.py", given["IMAGE"], *options]
     subprocess.run(typed, cwd=example.folder, check=True, capture_output=True)
-    stem = Path(given["IMAGE"]).stem
-    assert (example.folder / "explained" / stem / f"{stem}-gradcam.png").is_file()
+    folder = example.folder / "explained" / Path(given["IMAGE"]).with_suffix("")
+    assert (folder / f"{folder.name}-gradcam.png").is_file()
