@@ -130,7 +130,11 @@ def test_defaults_do_not_share_state(demo):
 MISTAKES = [
     (("protocols",), ["default", "wsol"], r"protocols.*'wsol'.*no data set has boxes.*boxes_from"),
     (("explainers", "gradcam", "title"), "", r"explainers\.gradcam\.title.*'' is not allowed"),
-    (("explainers", "gradcam", "title"), "a {b}", r"gradcam\.title.*60 characters, without \{"),
+    (
+        ("explainers", "gradcam", "title"),
+        "a {b}",
+        r"gradcam\.title.*text \(at most 60 characters, no braces\)",
+    ),
     (("explainers", "gradcam", "title"), "a" * 61, r"gradcam\.title.*at most 60 characters"),
     (("compute", "device"), "gpu", r"device.*expected: auto, cpu, cuda"),
     (

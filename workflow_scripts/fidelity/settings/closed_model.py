@@ -87,7 +87,7 @@ Title = Annotated[
         str,
         written_as(
             r"^[^\s{}]([^\n\t{}]*[^\s{}])?$",
-            "text of at most 60 characters, without { and },",
+            "text (at most 60 characters, no braces)",
             longest=60,
         ),
     ]
