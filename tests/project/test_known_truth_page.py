@@ -74,7 +74,7 @@ def test_the_page_states_in_how_many_images_the_highest_region_touches_the_mark(
     for explainer, title in {"lime": "LIME", "occlusion": "occlusion"}.items():
         rows = cases[explainer]
         share = (rows[rows["truth"] == "mark"]["pointing_game"] > 0).mean()
-        assert re.search(rf"{share:.1%}".replace("%", r"\s%\s+") + rf"\({title}\)", text)
+        assert re.search(rf"{share:.1%}".replace("%", r"\s+%\s+") + rf"\({title}\)", text)
 
 
 def test_what_the_page_concludes_about_the_faint_stripes_follows_from_the_table():
