@@ -11,7 +11,7 @@ rule check_classifier:
         settings=job_settings.weights,
         data=job_settings.data_to_check,
         layers=job_settings.layers,
-        backward=study.own_backward,
+        gradients=study.use_gradient,
         image_size=job_settings.of_dataset("image_size"),
         plugins=job_settings.classifier_plugins,
     message:

@@ -15,7 +15,7 @@ def main(
     settings: Classifier,
     loaded: bool,
     layers: dict[str, str | None],
-    backward: dict[str, str],
+    gradients: dict[str, str],
     image_size: int,
     plugins: list[str],
     output: str,
@@ -29,8 +29,9 @@ def main(
         settings: the classifier's settings: `architecture` and all keys on how its weights are
             read.
         layers: explainer → layer ("auto" or dotted name); null for explainers that read no layer.
-        backward: explainer → method, for methods that change the backward pass. Such a method needs
-            a rule for each operation of the network.
+        gradients: explainer → method, for methods that use the network's gradient. Some change the
+            backward pass: they need a rule for each operation of the network.
+
         data: settings of the data set: `uncertain`. If the config does not name the outputs of a
             loaded classifier, also the keys that locate its cases, and its `folder`.
         output: JSON with architecture, parameters, and name and size of each explainer's layer.
@@ -44,6 +45,7 @@ def main(
     from fidelity.classifiers.network_facts import check_outputs_are
     from fidelity.datasets.class_names import class_names
     from fidelity.explainers.gradients.operations import with_known_operations
+    from fidelity.explainers.registry import method_of
     from fidelity.settings.datasets import Dataset
 
     architecture = settings.architecture
@@ -71,9 +73,12 @@ def main(
     if architecture.startswith("plugin:") and not loaded:
         with under(f"classifiers.{name}"):
             check_outputs_are(network, classifier.channels, image_size, settings.output_values)
+    with under(f"classifiers.{name}"):
+        check.check_gradient(classifier, image_size, not loaded, list(gradients))
     found_layers = check.sizes_of_layers(classifier, layers)
-    for method in sorted(set(backward.values())):
-        asking = min(key for key, each in backward.items() if each == method)
+    for method in sorted({each for each in gradients.values() if method_of(each).own_backward}):
+        asking = min(key for key, each in gradients.items() if each == method)
+
         with under(f"explainers.{asking}"):
             with_known_operations(classifier, method)
     content = {

@@ -117,8 +117,17 @@ def takes_images(
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 1:
         raise no_row(architecture_field)
     noise = torch.rand((1, channels, image_size, image_size), generator=torch.Generator())
+    given = noise.clone()
     with torch.no_grad():
-        first, *others = (classifier(noise) for _ in range(REPEATS))
+        first = classifier(given)
+        if not given.equal(noise):
+            raise InputError(
+                "the network overwrites the image that it is given",
+                field=architecture_field,
+                remedy="Write x = x - 0.5, for example, in place of x -= 0.5",
+            )
+        others = [classifier(noise) for _ in range(REPEATS - 1)]
+
         together = classifier(torch.cat([noise, torch.zeros_like(noise)]))
     if len(together) != 2:
         raise no_row(architecture_field)
@@ -142,6 +151,34 @@ def takes_images(
             field=architecture_field,
             remedy=remedy,
         )
+
+
+def check_gradient(
+    classifier: Classifier, image_size: int, trained: bool, explainers: Sequence[str]
+) -> None:
+    """Check that the gradient of the outputs reaches the image, if something needs it.
+
+    Args:
+        trained: whether the classifier is trained here.
+        explainers: those that use the gradient.
+
+    Raises:
+        InputError: no gradient reaches the image. The error names the field `architecture`.
+    """
+    needing = [*["the training"] * trained, *sorted(explainers)]
+    image = torch.zeros(1, classifier.channels, image_size, image_size, requires_grad=True)
+    try:
+        with torch.enable_grad():
+            torch.autograd.grad(classifier(image).sum(), image)
+    except RuntimeError as error:
+        if needing:
+            raise InputError(
+                f"the gradient of the outputs does not reach the image ({first_line(error)}), but"
+                f" is needed for: {', '.join(needing)}",
+                field="architecture",
+                remedy="Look for detach() and no_grad() in the network's code"
+                + ("" if trained else ", or use only explainers without gradients, such as lime"),
+            ) from error
 
 
 def sizes_of_layers(

@@ -250,10 +250,13 @@ class Names:
         return sorted({*self.explainers} - {*self.with_network, *self.slow_without_network})
 
     @cached_property
-    def own_backward(self) -> dict[str, str]:
-        """Explainers that change the backward pass → method (for random weights: the inner one)."""
+    def use_gradient(self) -> dict[str, str]:
+        """Explainers that use the network's gradient → method (for random weights: the inner one).
+
+        All CAMs count: which layers a CAM can read is found out with gradients.
+        """
         inner = {k: getattr(entry, "of", entry).method for k, entry in self.explainers.items()}
-        return {k: method for k, method in inner.items() if method_of(method).own_backward}
+        return {k: m for k, m in inner.items() if method_of(m).family in ("cam", "gradient")}
 
     @cached_property
     def families(self) -> dict[str, str]:
