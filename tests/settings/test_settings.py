@@ -151,6 +151,11 @@ MISTAKES = [
     (("faithfulness", "sensitivity"), {"radius": 0.001}, r"faithfulness\.sensitivity\.radius"),
     (("faithfulness", "metrics"), ["infidelty"], r"faithfulness\.metrics.*'infidelity'"),
     (("classifiers", "repeatability"), {"architecture": "resnet18"}, "reserved"),
+    (
+        ("datasets", "demo", "mask_values"),
+        {"COVID-19": [255, 0, 0]},
+        r"demo\.mask_values\.COVID-19.*list of grey values, and one occurs twice.*'#ff0000'",
+    ),
     (("datasets", "demo", "imagesize"), 3, r"datasets\.demo\.imagesize.*'image_size'"),
     (("explainers", "x"), {"method": "grad_cam"}, r"explainers\.x\.method.*'gradcam'"),
     (("explainers", "lime", "samples"), "many", r"explainers\.lime\.samples.*'many'"),

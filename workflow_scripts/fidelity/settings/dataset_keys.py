@@ -3,7 +3,7 @@
 from typing import Annotated, ClassVar, Literal
 
 from annotated_types import Ge, Le
-from pydantic import MISSING, Field, model_validator
+from pydantic import MISSING, BeforeValidator, Field, model_validator
 
 from fidelity.base.errors import InputError
 from fidelity.base.suggestions import suggestion
@@ -34,6 +34,24 @@ Stratum = Literal["view", "sex", "age_group", "label_source", "lesion_count", "s
 LungMasks = Literal["provided", "chexmask", "predicted", "none"]
 Red = Annotated[Integer, Ge(0), Le(255)]
 MaskValue = NonNegative | Colour | Annotated[list[Red], Field(min_length=3, max_length=3)]
+
+
+def _no_bare_colour(value: object) -> object:
+    """Refuse [255, 0, 0], which would be two grey values, one of them twice."""
+    like = isinstance(value, list) and len(value) == 3 and set(map(type, value)) == {int}
+    if like and len(set(value)) < 3 and min(value) >= 0 and max(value) <= 255:
+        raise InputError(
+            f"{value} is a list of grey values, and one occurs twice",
+            remedy="For a colour, write {!r}".format("#" + bytes(value).hex()),
+        )
+    return value
+
+
+MaskValues = Annotated[
+    NonNegative | Colour | Annotated[Unique[MaskValue], Field(min_length=1)],
+    BeforeValidator(_no_bare_colour),
+]
+
 ShardCount = Annotated[Integer, Ge(1), Le(999)]
 
 
@@ -128,9 +146,8 @@ class Dataset(Entry):
     intensity_bits: Annotated[Integer, Ge(8), Le(32)] | None = None
     """With `intensity: full`: bits of the grey values in PNG and TIFF files of more than 8 bits;
     null = those of the file. Example: 14 for a 14-bit detector in a 16-bit PNG."""
-    mask_values: dict[
-        str, NonNegative | Colour | Annotated[Unique[MaskValue], Field(min_length=1)]
-    ] = {}
+    mask_values: dict[str, MaskValues] = {}
+
     """What the values in mask image files mean. Needed only if the run refuses a mask as unclear.
     Keys: an annotated class, `lung`, `foreground` (masks that have no key of their own) or
     `background` (not set = black). Values: a grey value, a palette index, a colour ("#ff0000" or
