@@ -209,23 +209,50 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
     """
     first, datasets = units[0], by_dataset(units)
     config = {k: copy.deepcopy(v) for k, v in first.shared.items() if k not in ELSEWHERE}
-    sources = [part[0].shared.get("lung_source", {}) for part in datasets.values()]
-    config["datasets"] = {
-        name: _without_files(entry)
-        for entries in [
-            *({name: part[0].shared["dataset"]} for name, part in datasets.items()),
-            *({k: v for k, v in source.items() if k not in datasets} for source in sources),
-        ]
-        for name, entry in entries.items()
-    }
+    config["datasets"] = _datasets(datasets)
     config["classifiers"] = _classifiers(units)
+    config["only_classifiers"] = _trainings(config["classifiers"], units)
+    if config.get("known_truth"):
+        asked = [name for name in config["known_truth"]["datasets"] if name in datasets]
+        config["known_truth"] = {**config["known_truth"], "datasets": asked}
+    judging = Controls.model_validate(config.get("controls", {})).kinds
+    if any(name not in config["classifiers"] for name in judging.values()):
+        config["controls"] = {}
+    explainers = config.get("explainers", {})
+    needy = [k for k, entry in explainers.items() if method_of(entry["method"]).needs_classifier]
+    if needy and not config["only_classifiers"]:
+        raise InputError(
+            f"the explainer {needy[0]} needs a classifier, but there is no unit of a classifier",
+            file=first.folder.parent,
+            remedy="Copy the unit of a classifier to this folder",
+        )
+    for entry in explainers.values():
+        _leave_out_layers(entry, config["classifiers"])
+    _show(config, units)
+    return config
+
+
+def _datasets(units: Mapping[str, Sequence[Unit]]) -> dict[str, Any]:
+    """Return the entries of the units' data sets, then of those that their lungs come from."""
+    entries = {name: part[0].shared["dataset"] for name, part in units.items()}
+    for part in units.values():
+        entries |= {
+            k: v for k, v in part[0].shared.get("lung_source", {}).items() if k not in units
+        }
+    return {name: _without_files(entry) for name, entry in entries.items()}
+
+
+def _trainings(classifiers: Mapping[str, Any], units: Sequence[Unit]) -> list[str]:
+    """List the trainings that have a unit, in the order of the config.
+
+    Raises:
+        InputError: a unit is no training of the config.
+    """
     trained = [
         training
-        for name, entry in config["classifiers"].items()
+        for name, entry in classifiers.items()
         for training in training_names(name, entry["seeds"])
     ]
-    present = {unit.name for unit in units}
-    config["only_classifiers"] = [name for name in trained if name in present]
     for unit in units:
         # A unit with a classifier's own name is its only training, or the agreement between
         # several.
@@ -238,27 +265,8 @@ def combined_config(units: Sequence[Unit]) -> dict[str, Any]:
             file=unit.folder,
             remedy="Run this unit again with the config of the others, or remove it",
         )
-    if config.get("known_truth"):
-        asked = [name for name in config["known_truth"]["datasets"] if name in datasets]
-        config["known_truth"] = {**config["known_truth"], "datasets": asked}
-    judging = Controls.model_validate(config.get("controls", {})).kinds
-    if any(name not in config["classifiers"] for name in judging.values()):
-        config["controls"] = {}
-    needy = [
-        name
-        for name, entry in config.get("explainers", {}).items()
-        if method_of(entry["method"]).needs_classifier
-    ]
-    if needy and not config["only_classifiers"]:
-        raise InputError(
-            f"the explainer {needy[0]} needs a classifier, but there is no unit of a classifier",
-            file=first.folder.parent,
-            remedy="Copy the unit of a classifier to this folder",
-        )
-    for entry in config.get("explainers", {}).values():
-        _leave_out_layers(entry, config["classifiers"])
-    _show(config, units)
-    return config
+    present = {unit.name for unit in units}
+    return [name for name in trained if name in present]
 
 
 def _show(config: dict[str, Any], units: Sequence[Unit]) -> None:
