@@ -38,7 +38,8 @@ class Figures(Section):
     """Explainers in the gallery; null = at most seven, the ceiling with the best mean
     IoU included. The other places go to explainers first, then to null baselines."""
     gallery_by: str | None = None
-    """Explainer whose IoU decides which cases are best, median and worst; null = the first one."""
+    """Explainer whose IoU decides which cases are best, median and worst; null = the first of
+    `explainers` that the gallery shows."""
     dpi: Annotated[Integer, Ge(50), Le(600)] = 200
     """Resolution of the PNGs."""
 
@@ -115,8 +116,9 @@ class Config(Section):
     """Configuration of the localization fidelity workflow."""
 
     seed: Natural = 1
-    """Main seed. The seeds of each case and method are derived from it, and together with `seeds`
-    of a classifier, those of each training. `split_seed` of a data set is independent of it."""
+    """Main seed. The seeds of each case and method are derived from it. The seed of each training
+    is derived from it and from the classifier's key `seeds`. `split_seed` of a data set is
+    independent of it."""
     data_root: str = "."
     """Folder that the `root` of every data set is relative to. Override this key if your data are
     elsewhere."""
@@ -139,9 +141,9 @@ class Config(Section):
     """Rules that turn a map into a mask, by a name that you choose."""
     protocols: Annotated[Unique[Protocol | BoxProtocol], Field(min_length=1)] = ["default"]
     """Sets of metric conventions, each named after its library or study (docs/measuring.md).
-    `seed` (not a random seed) is the original LIME study. The list must contain `default`,
-    which the primary comparison and the figures use. `wsol`, `chestxray8` and `rodeo` score boxes.
-    """
+    `seed` (not a random seed) has the conventions of the original LIME study (Gupta et al. 2025).
+    The list must contain `default`, which the primary comparison and the figures use. `wsol`,
+    `chestxray8` and `rodeo` score boxes."""
     faithfulness: Faithfulness = Field(default_factory=Faithfulness)
     sanity: Sanity = Field(default_factory=Sanity)
     known_truth: KnownTruth = Field(default_factory=KnownTruth)

@@ -103,8 +103,9 @@ class Dataset(Entry):
     """What the classifier sees: the full image, the image times the lung mask, or the lung's
     bounding box."""
     image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
-    """Side in pixels of the classifier's input. null = 224, or the size of weights that have one
-    (vision transformers, and weights that this project trained); another size is then refused."""
+    """Side in pixels of the classifier's input. null = 224, or the size of the weights file, if it
+    shows one. Files of vision transformers do, and files that this project trained. With those of
+    vision transformers, any other size is refused."""
     scoring_size: Literal["original", "working"] = "original"
     """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
@@ -112,8 +113,8 @@ class Dataset(Entry):
     only with `part: lung`, which has no such masks."""
     labels: dict[str, str | None] = {}
     """Map from class of the source to class of the classifier. null leaves out the images of
-    a class. In multi-label data, it leaves out only the label and keeps the images. Merge labels
-    here that differ only in case, spaces or hyphens."""
+    a class. In multi-label data, it leaves out only the label and keeps the images. Labels that
+    differ only in upper and lower case, spaces or hyphens must be merged here."""
     pixel_spacing: (
         None | Positive | Annotated[list[Positive], Field(min_length=2, max_length=2)]
     ) = None
@@ -149,9 +150,10 @@ class Dataset(Entry):
     mask_values: dict[str, MaskValues] = {}
 
     """What the values in mask image files mean. Needed only if the run refuses a mask as unclear.
-    Keys: an annotated class, `lung`, `foreground` (masks that have no key of their own) or
-    `background` (not set = black). Values: a grey value, a palette index, a colour ("#ff0000" or
-    [[255, 0, 0]]), or a list of them. See docs/datasets.md."""
+    Keys: an annotated class or `lung` = the values of its mask; `foreground` = those of all masks
+    without a key of their own; `background` = those outside of masks (not set = black). Values: a
+    grey value, a palette index, a colour ("#ff0000" or [[255, 0, 0]]), or a list of them. See
+    docs/datasets.md."""
     duplicates: Literal["error", "exclude", "keep"] = "error"
     """What to do if an image (by its pixels) or a patient is in two splits. `exclude` keeps the
     images in the test split, or if there are none, those in the validation split. It drops the
@@ -169,8 +171,9 @@ class Dataset(Entry):
     would match many different chest radiographs."""
     near_duplicates_of: Unique[Key] = []
     """Other data sets of this config. Their validation and test images are compared with the
-    training and validation images of this data set. Copies and near-duplicates among the latter
-    are left out. With [], such pairs are only listed (summary/tables/near_duplicates.csv)."""
+    training and validation images of this data set. Images of this data set that are copies or
+    near-duplicates are left out. With [], such pairs are only listed
+    (summary/tables/near_duplicates.csv)."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""
     strict: bool = False
@@ -193,8 +196,8 @@ class Dataset(Entry):
     boxes_from: Literal["references", "masks"] | None = None
     """Reference boxes of the box scores. `references` = the boxes that readers drew; `masks` =
     rectangles around the connected parts of each mask. null = `references` if the source has boxes;
-    otherwise no box scores. A table needs its key `boxes` for this default. If its boxes are in
-    columns of the table itself, set `references`."""
+    otherwise no box scores. With `source: table`, null means `references` only if the key `boxes`
+    is set. If the boxes are in columns of the table itself, set `references`."""
     readers: Annotated[dict[str, str], Field(exclude_if=is_empty)] = {}
     """Masks of further readers: {name: folder}, with folders relative to root. Each contains one
     folder per annotated class. With a single class, it may contain the masks directly. A mask has

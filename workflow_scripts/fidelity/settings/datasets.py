@@ -343,9 +343,10 @@ class Vindr(WithLungs):
     readers: (
         Literal["all", "majority"] | Annotated[str, written_as(r"^R[0-9]+$", "a reader such as R9")]
     ) = "all"
-    """Whose boxes count. `all` = every box of every reader. `majority` = boxes that more than half
-    of an image's readers drew, with averaged sides. A reader's name, such as R9 = this reader's
-    boxes, on the images that this reader read."""
+    """Replaces the mapping `readers` above: whose boxes count. `all` = every box of every reader.
+    `majority` = boxes that more than half of an image's readers drew, with averaged sides. A
+    reader's name, such as R9 = this reader's boxes, on the images that this reader read. If
+    `reference` is set, it chooses the scored boxes, and `readers` only the labels."""
 
 
 class ChestxDet(Published):
@@ -378,8 +379,8 @@ class PadchestGr(WithLungs):
 
     source: Literal["padchest_gr"] = "padchest_gr"
     readers: Literal["first", "all"] = "first"
-    """Whose boxes count. `first` = those under `boxes` in the file; `all` = also those of a second
-    reader, under `extra_boxes`."""
+    """Replaces the mapping `readers` above: whose boxes count. `first` = those under `boxes` in the
+    file; `all` = also those of a second reader, under `extra_boxes`."""
 
 
 class Qata(Published):

@@ -34,7 +34,8 @@ from fidelity.settings.superpixels import Quickshift, Superpixels
 
 
 class Explain(Section):
-    """Which cases and classes are explained. It is the same for all explainers."""
+    """Which cases and classes are explained. They are the same for all explainers, unless `targets`
+    is set."""
 
     splits: Annotated[Unique[Split], Field(min_length=1)] = ["val", "test"]
     """Splits whose cases are explained and scored."""
@@ -67,8 +68,8 @@ Hide = Annotated[
     Literal["mean", "blur", "noise", "inpaint"] | Share,
     Field(
         description="What hidden superpixels show. A number = a grey value from 0 to 1; `mean` = "
-        "their mean; `blur` = the blurred image. Also: `noise` = noise with the image's mean and "
-        "spread; `inpaint` = filled from the surroundings (Telea 2004)."
+        "each superpixel's own mean; `blur` = the blurred image. Also: `noise` = noise with the "
+        "image's mean and spread; `inpaint` = filled from the surroundings (Telea 2004)."
     ),
 ]
 HideSigma = Annotated[
@@ -136,8 +137,8 @@ class Adaptive(Section):
     top: Count = 5
     """Number of superpixels to separate from the rest."""
     error: Positive | None = None
-    """Stop instead when the standard errors, divided by the coefficients, are at most this number
-    (each a root mean square over the superpixels). `null` = stop by `level` and `top`."""
+    """Stop instead when the norm of the superpixels' standard errors is at most this share of the
+    norm of their coefficients. `null` = stop by `level` and `top`."""
 
 
 class Lime(Explainer):
@@ -155,9 +156,9 @@ class Lime(Explainer):
     `package` = the same, but the first image hides nothing, as in the package lime; `antithetic` =
     random images and their complements; `hadamard` = rows of Hadamard matrices and their
     complements. `interpolated` = one image for every subset of the superpixels, if there are at
-    most `samples` subsets. Superpixels that look the same when hidden do not count. With more
-    subsets, it takes the images of `hadamard`, and a Gaussian process predicts the outputs of the
-    other subsets.
+    most `samples` subsets. Superpixels do not count if hiding them does not change the image. With
+    more subsets, it takes the images of `hadamard`, and a Gaussian process predicts the outputs of
+    the other subsets.
 
     Except for `package`, `alpha` is multiplied by samples / 1000."""
     kernel_width: Positive = 0.25
@@ -256,7 +257,8 @@ class Smoothgrad(Explainer):
 
 
 class GradientShap(Explainer):
-    """GradientSHAP, as in the package captum; expected gradients from random baselines."""
+    """GradientSHAP, as in the package captum; mean attributions at random points between a baseline
+    and noisy copies of the image."""
 
     method: Literal["gradient_shap"] = "gradient_shap"
     samples: Count = 25
@@ -400,7 +402,8 @@ class KernelShap(Explainer):
     method: Literal["kernel_shap"] = "kernel_shap"
     samples: Annotated[Integer, Ge(10)] = 1000
     """Largest number of images classified per explanation. The result is exact if this allows all
-    subsets of the superpixels. Superpixels that look the same when hidden do not count."""
+    subsets of the superpixels. Superpixels do not count if hiding them does not change the image.
+    """
     hide: Hide = "mean"
     hide_sigma: HideSigma = 8
     hide_radius: HideRadius = 3
@@ -523,7 +526,8 @@ class MeanMask(Explainer):
 
 
 class MeanBox(Explainer):
-    """Null baseline: the mean of the training split's reference boxes."""
+    """Null baseline: one box, whose sides are the means over the training split's reference
+    boxes."""
 
     method: Literal["mean_box"] = "mean_box"
 
@@ -599,7 +603,8 @@ class SecondReader(Explainer):
     method: Literal["second_reader"] = "second_reader"
     reader: Annotated[str | None, Field(exclude_if=lambda value: value is None)] = None
     """Whose masks: a reader's name; `any` = one of the readers of each case, drawn at random; null
-    = the reader of `second_mask`."""
+    = the data set's second reader: `second_mask:<class>` of a table, `second_reader` of the
+    phantom, `human_benchmark.segmentations` of CheXlocalize."""
 
 
 class Imported(Explainer):
@@ -613,7 +618,8 @@ class Imported(Explainer):
     """One masks.json or COCO file with the masks of all cases, instead of a folder."""
     pattern: str | None = None
     """Name of a file in the folder, with `{case}` and, if each class has its own file, `{class}`;
-    null = the format's usual name."""
+    null = `{case}.npy`, `{case}.npz` or `{case}.png`, by `format`; for `chexlocalize`,
+    `{case}_{class}_map.pkl`. If `format` is `auto`, the pattern is required."""
     format: Literal["auto", "chexlocalize", "npy", "npz", "png", "masks_json"] = "auto"
     """Format of the files; `auto` = by the ending of `pattern` or `file`."""
     kind: Literal["auto", "map", "mask"] = "auto"

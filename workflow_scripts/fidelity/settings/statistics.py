@@ -168,9 +168,9 @@ class Statistics(Section):
     cluster: Literal["patient", "case"] = "patient"
     """Unit of analysis: what bootstrap and tests resample; `case` = an image."""
     least_accuracy: PositiveShare | None = None
-    """Lowest test accuracy of a classifier at which the verdict draws conclusions about explainers;
-    only for classes that exclude each other. null = above chance is enough. Choose it before the
-    run."""
+    """The verdict draws conclusions about explainers only if the classifier's test accuracy is at
+    least this number. Not for data with several labels per image. null = above chance is enough.
+    Choose it before the run."""
     alpha: InnerShare = 0.05
     """Significance level of the tests; intervals have the confidence level 1 - alpha."""
 
