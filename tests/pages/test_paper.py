@@ -130,7 +130,10 @@ def test_the_methods_describe_each_stage_of_a_training(tmp_path):
     text = (folder_of(tmp_path, config) / "methods.md").read_text()
     head, whole = text.split("in 2 stages. Stage 1 (only the head): ")[1].split("Stage 2 ")
     assert "at most 3 epochs, batches of 32, optimizer adamw, learning rate 0.01" in head
-    assert "randomly scaled by up to 0.1 and changed in brightness by up to 0.1." in head
+    assert (
+        "randomly enlarged or reduced by up to 10 % and changed in brightness by up to 10 % of"
+        in head
+    )
     assert "(all layers): at most 12 epochs, at most 2 in a row without a better" in whole
     assert "learning rate 0.0001" in whole
     assert "Training images were not changed." in whole
@@ -171,7 +174,7 @@ def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
         in text
     )
     # Its penalty is not alpha itself.
-    assert "kernel width: 0.25; ridge penalty: 1 × samples / 1000; hidden" in text
+    assert "kernel width: 0.25; ridge penalty: 1 per 1000 subsets in the regression; hidden" in text
     assert "superpixels algorithm: quickshift" in text
     assert "hide" not in text
     for idle in ("width of the blur", "radius of the inpainting", "compared between seeds"):

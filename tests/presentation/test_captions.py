@@ -56,18 +56,35 @@ def test_the_start_page_lists_explainers_null_baselines_and_ceilings_apart():
 @pytest.mark.parametrize("ceilings", [[], ["unet"]])
 def test_a_gallery_states_which_methods_it_leaves_out(ceilings):
     wildcards = SimpleNamespace(dataset="d", classifier="net", binarization="tuned")
-    params = SimpleNamespace(settings={"gallery": {"ceilings": ceilings}})
+    gallery = {"explainers": ["lime", *ceilings], "by": None, "ceilings": ceilings}
+    params = SimpleNamespace(settings={"gallery": gallery})
     found = caption("gallery", wildcards=wildcards, params=params)
     assert ("One more column is the ceiling" in found) == bool(ceilings)
+    assert "ordered by the IoU of LIME." in found
+
+
+@pytest.mark.parametrize("name", ["gallery", "distributions"])
+@pytest.mark.parametrize(("rule", "warned"), [("tuned", False), ("oracle", True)])
+def test_a_caption_warns_of_a_diagnostic_binarization_only(name, rule, warned):
+    rules = {"tuned": "Tuned threshold", "oracle": "Best threshold per image (diagnostic)"}
+    wildcards = SimpleNamespace(dataset="d", classifier="net", binarization=rule)
+    gallery = {"explainers": ["lung", "lime"], "by": "lime", "ceilings": []}
+    found = caption(
+        name,
+        TITLES | {"binarizations": rules},
+        wildcards=wildcards,
+        params=SimpleNamespace(settings={"gallery": gallery}),
+    )
+    assert ("too optimistic" in found) == warned
 
 
 def test_a_forest_plot_without_null_baselines_or_of_another_split_is_described_so():
     wildcards = SimpleNamespace(dataset="d", classifier="net")
     found = caption("forest", wildcards=wildcards)
-    assert "test split. n counts cases with a value. The dotted line marks" in found
+    assert "test split. The number n counts cases with a value. The dotted line marks" in found
     other = TITLES | {"families": {"lime": "perturbation"}, "split": "val"}
     found = caption("forest", other, wildcards=wildcards)
-    assert found.endswith("val split. n counts cases with a value.")
+    assert found.endswith("val split. The number n counts cases with a value.")
 
 
 @pytest.mark.parametrize(("splits", "said"), [(["val", "test"], "test"), (["val"], "val")])

@@ -109,7 +109,7 @@ def test_images_with_several_classes_are_counted_once(scored):
     table = comparison_tables(compared, STATISTICS, FAMILIES)[0]
     assert table.header[2] == "n images (cases)"
     assert table.rows[0][2] == "20 (39)"
-    assert any("cases (an image and a class)" in note for note in table.notes)
+    assert any("A case is one image with one class." in note for note in table.notes)
     (table, _), _ = tables(scored)
     assert any("average the cases of each image first" in note for note in table.notes)
 

@@ -204,17 +204,20 @@ def test_headline_counts_primary_comparisons_alone():
     ]
     assert said[6].startswith("No explainer was shown to score higher than lung")
     assert said[7].startswith(
-        "Of the explainers, lime does best against unet, but is shown to be worse: "
-        "IoU difference −0.300"
+        "Of the explainers, lime comes closest to unet, but is shown to be worse than this "
+        "ceiling: IoU difference −0.300"
     )
     # Why a difference can deviate from that of the means.
     assert said[8:] == [UNITS_FIRST.format(unit="patient")]
     assert all("oracle" not in text for text in texts(chapter, "Where does"))
     # There is one sentence each; significant results come first.
     better, same = texts(chapter, "Secondary")
-    assert better.startswith("lime is better than gradcam by Dice: lime − gradcam +0.080 (95 %")
+    assert better.startswith(
+        "lime is better than gradcam by Dice: mean difference lime minus gradcam = +0.080 (95 %"
+    )
     assert same.startswith(
-        "No difference was shown by Hausdorff (full sets): lime − gradcam 0.0 px (lower is better;"
+        "No difference was shown by Hausdorff (full sets), where lower is better: mean difference "
+        "lime minus gradcam = 0.0 px ("
     )
 
 
@@ -229,7 +232,7 @@ def test_the_sign_of_a_further_metric_is_about_the_sentence_s_subject(conclusion
     ]
     (section,) = [s for s in chapter_of(rows).sections if s.title.startswith("Secondary")]
     (told,) = section.groups[0].sentences
-    assert told.text.startswith(f"{said} Dice: lime − gradcam ")
+    assert told.text.startswith(f"{said} Dice: mean difference lime minus gradcam = ")
     assert told.outcome == ("better" if conclusion == "a_higher" else "worse")
 
 
@@ -597,39 +600,41 @@ def settings_of(signs, tested):
         (
             [1, 1],
             [1, 0],
-            "By IoU, lime has a better mean than gradcam in both settings "
-            "(shown in 1: protocol default with b0).",
+            "By IoU, lime has a better mean than gradcam in both settings. "
+            "lime was shown to be better in 1 of them: protocol default with b0.",
         ),
         (
             [1, 1],
             [1, 1],
-            "By IoU, lime has a better mean than gradcam in both settings (shown in each).",
+            "By IoU, lime has a better mean than gradcam in both settings. "
+            "lime was shown to be better in each.",
         ),
         (
             [-1],
             [0],
-            "By IoU, gradcam has a better mean than lime in the only setting (shown in none).",
+            "By IoU, gradcam has a better mean than lime in the only setting. "
+            "gradcam was not shown to be better.",
         ),
         (
             [1, 1, -1],
             [0, 0, 0],
             "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
             "has a better mean in the other one: protocol default with b2. "
-            "No shown difference flips: no test shows either to be better.",
+            "No test shows either to be better.",
         ),
         (
             [1, 1, -1],
             [1, 0, 0],
             "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
             "has a better mean in the other one: protocol default with b2. "
-            "No shown difference flips: lime was shown to be better in 1, gradcam in none.",
+            "lime was shown to be better in 1 setting, gradcam in none.",
         ),
         (
             [1, 1, -1],
             [1, 1, 1],
             "By IoU, lime has a better mean than gradcam in 2 of 3 settings. gradcam "
             "has a better mean in the other one: protocol default with b2. "
-            "Both directions are shown: lime was shown to be better in 2, gradcam in 1 "
+            "Both directions are shown: lime was shown to be better in 2 settings, gradcam in 1 "
             "(protocol default with b2).",
         ),
     ],
@@ -642,10 +647,10 @@ def test_flips_tell_tests_from_means(signs, tested, said):
 def test_a_difference_shown_in_some_settings_names_them_and_whether_one_is_primary(main):
     rows = settings_of([1, 1], [1, 0])
     rows[main]["family"] = "primary"
-    apart = "; not in the primary setting" if main else ""
+    apart = " It was not shown to be better in the primary setting." if main else ""
     assert texts(chapter_of(rows), "Where does") == [
-        "By IoU, lime has a better mean than gradcam in both settings "
-        f"(shown in 1: protocol default with b0{apart})."
+        "By IoU, lime has a better mean than gradcam in both settings. "
+        f"lime was shown to be better in 1 of them: protocol default with b0.{apart}"
     ]
 
 
@@ -668,8 +673,8 @@ def test_flips_over_metrics_follow_their_direction():
     said = texts(chapter_of([compared("lime", "gradcam", "a_higher"), distance]), "Where does")
     # Lower is better, so both metrics agree.
     assert said[1:] == [
-        "Over the 2 compared metrics, lime has a better mean than gradcam in both settings "
-        "(shown in each).",
+        "Over the 2 compared metrics, lime has a better mean than gradcam in both settings. "
+        "lime was shown to be better in each.",
         "The 2 metrics are IoU and Hausdorff (full sets). "
         "Full sets: distances between all pixels of the two masks.",
     ]
@@ -681,8 +686,8 @@ def test_a_protocol_that_repeats_the_numbers_of_another_counts_once():
     rows = settings_of([1, 1], [1, 0])
     rows += [{**row, "protocol": "seed"} for row in rows]
     said = (
-        "By IoU, lime has a better mean than gradcam in both settings "
-        "(shown in 1: protocol default with b0)."
+        "By IoU, lime has a better mean than gradcam in both settings. "
+        "lime was shown to be better in 1 of them: protocol default with b0."
     )
     assert texts(chapter_of(rows), "Where does") == [said]
     # Holm's correction depends on the other pairs of a protocol. The default protocol counts.
@@ -708,13 +713,13 @@ def test_classes_with_another_order_are_named(other):
     rows = [compared("lime", "gradcam", "none_shown", **{"class": c}) for c in ("all", "X", "Y")]
     families = {name: FAMILIES.get(name, "baseline") for name in means}
     said = texts(chapter_of(rows, families, explainers=explainers), "Where does")
-    named = [text for text in said if "between classes" in text]
+    named = [text for text in said if "in different classes" in text]
     assert (
         named == []
         if other == 0.4
         else named
         == [
-            "The order of the explainers and the best null baseline by mean IoU differs between "
+            "By mean IoU, the explainers and the best null baseline rank differently in different "
             "classes. X: lung 0.500, lime 0.300, gradcam 0.200; Y: lime 0.300, gradcam 0.200, "
             "lung 0.100."
         ]

@@ -171,10 +171,10 @@ def test_the_verdict_tells_what_was_shown(compared):
     assert [sentence.outcome for sentence in nulls.sentences] == ["better", "better"]
     shown, not_shown = between.sentences
     assert shown.text.startswith(
-        "lime is more faithful than gradcam by Deletion AUC: lime − gradcam −0.19"
+        "lime is more faithful than gradcam by Deletion AUC, where lower is better: "
+        "mean difference lime minus gradcam = −0.19"
     )
-    assert "(lower is better; 95 % interval" in shown.text
-    assert not_shown.text.startswith("No difference was shown by Insertion AUC: lime − gradcam ")
+    assert not_shown.text.startswith("No difference was shown by Insertion AUC: mean difference ")
     assert "is better" not in not_shown.text
     assert shown.text.endswith("n = 24 patients, 25 cases).")
     assert (shown.outcome, shown.family) == ("better", "secondary")
@@ -191,6 +191,17 @@ def test_the_verdict_says_where_a_null_is_more_faithful():
     assert nulls.sentences[0].outcome == "worse"
     assert "lime is less faithful than gradcam by Deletion AUC" in between.sentences[0].text
     assert between.sentences[0].outcome == "worse"
+
+
+def test_metrics_that_disagree_about_a_null_are_pointed_out():
+    by_metric = {
+        "deletion_auc": {"worse": ["chance"], "better": ["lung"]},
+        "insertion_auc": {"better": ["chance"]},
+    }
+    told = _standing("lime", by_metric)
+    assert told.text.endswith("So the metrics disagree about chance.")
+    assert told.outcome == "note"
+    assert "disagree" not in _standing("lime", {"deletion_auc": by_metric["deletion_auc"]}).text
 
 
 def test_the_verdict_says_that_faithfulness_was_not_measured():
@@ -233,7 +244,7 @@ def test_small_infidelities_are_not_written_as_nothing():
     table["infidelity"] *= 1e-8
     found = compare(table, ["infidelity"], STATISTICS)
     (pair,) = uses_what_they_show(_evidence(found)).groups[-1].sentences
-    said = "lime is more faithful than gradcam by Infidelity: lime − gradcam −0.0000000020 ("
+    said = "mean difference lime minus gradcam = −0.0000000020 ("
     assert said in pair.text
 
 

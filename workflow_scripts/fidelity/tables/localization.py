@@ -10,6 +10,7 @@ from fidelity.analysis.localization import (
     ON_EMPTY_REFERENCES,
     PROTOCOLS,
     keep_test_split,
+    sees_reference,
 )
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation import titles
@@ -109,6 +110,7 @@ def localization_tables(results: Results) -> list[Table]:
                 "file": "maps" if part == "maps" else f"{part}-metrics-{binarization}-{protocol}",
                 "classifiers": classifiers,
                 "pixels": pixels_compared(" ".join(map(title_of, metrics))),
+                "diagnostics": any(map(sees_reference, metrics)),
             }
             laid_out = header, rows, len(header) - 2, headings
             tables.append(lay_out("localization", *laid_out, **names, part=part, **shown))

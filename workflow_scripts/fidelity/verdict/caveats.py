@@ -6,7 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
-from fidelity.analysis.localization import DEFAULT_PROTOCOL, keep_test_split, primary_setting
+from fidelity.analysis.localization import (
+    ALL_CLASSES,
+    DEFAULT_PROTOCOL,
+    keep_test_split,
+    primary_setting,
+)
 from fidelity.analysis.training_seeds import concluding_seeds
 from fidelity.metrics.registry import METRICS, title_of
 from fidelity.presentation.titles import classifier_title, dataset_title, explainer_title
@@ -87,7 +92,8 @@ def secondary(evidence: Evidence) -> Section:
     return Section(
         "Secondary: what do the other metrics show?",
         [Group("", told or [nothing])],
-        "Secondary comparisons add to the primary ones; no conclusion rests on them.",
+        "Secondary comparisons add to the primary ones; no conclusion rests on them."
+        + " Those listed here are of all classes together." * (evidence.pooled == ALL_CLASSES),
     )
 
 

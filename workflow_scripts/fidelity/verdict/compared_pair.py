@@ -197,8 +197,10 @@ def metric_by_metric(
         }.get(row.outcome, f"{first} and {second} could not be compared")
         text = f"{said} by {titled(row.metric)}"
         if row.outcome != "absent":
-            shown = numbers(row, statistics, units=units, flips=False, direction=True)
-            text += f": {first} − {second} {shown}{INFINITE * bool(np.isinf(row.difference))}"
+            shown = numbers(row, statistics, units=units, flips=False)
+            text += ", where lower is better" * (not row.higher_is_better)
+            text += f": mean difference {first} minus {second} = {shown}"
+            text += INFINITE * bool(np.isinf(row.difference))
         yield Sentence(f"{text}.", row.outcome, "secondary", facts(row))
 
 
@@ -208,16 +210,14 @@ def numbers(
     *,
     units: bool = True,
     flips: bool = True,
-    direction: bool = False,
 ) -> str:
     """Write difference, interval and adjusted p values.
 
     Args:
         flips: whether to add the p of the second test, by sign flips.
-        direction: whether to state if lower is better.
     """
     metric = comparison.metric
-    parts = ["lower is better"] * (direction and not comparison.higher_is_better)
+    parts = []
     if not np.isnan(comparison.low):
         digits = digits_of(metric, comparison.difference, comparison.low, comparison.high)
         low, high = (

@@ -18,8 +18,8 @@ QUESTION = "Does the classifier use what the maps show?"
 INTRO = (
     "Faithfulness measures how the classifier's output changes if the pixels that a map marks are "
     "removed, or if only these remain. A map may point at the disease although the classifier uses "
-    "something else. Or the map is faithful, and the classifier uses something else than the "
-    "disease. These comparisons are secondary: the study's answer does not "
+    "something else: then it is not faithful. A faithful map may miss the disease, because the "
+    "classifier uses something else. These comparisons are secondary: the study's answer does not "
     "rest on them."
 )
 
@@ -121,7 +121,12 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
     elif behind and not ahead:
         outcome = "worse"
     told = {"explainer": name, "against": by_metric}
-    return Sentence(f"{explainer_title(name)} {'; it '.join(parts)}.", outcome, "secondary", told)
+    text = f"{explainer_title(name)} {'; it '.join(parts)}."
+    less = {null for found in by_metric.values() for null in found.get("worse", ())}
+    more = dict.fromkeys(null for found in by_metric.values() for null in found.get("better", ()))
+    if both := [plain_title(null) for null in more if null in less]:
+        text += f" So the metrics disagree about {listed(both)}."
+    return Sentence(text, outcome, "secondary", told)
 
 
 def _share(names: list[str], total: int) -> str:

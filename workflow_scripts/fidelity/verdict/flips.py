@@ -85,8 +85,9 @@ def ranking_flips(evidence: Evidence) -> Section:
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
         "mask) and protocol (conventions of metrics). In each, the means of two explainers are "
         "compared. Settings do not count if their binarization uses the reference mask, or if the "
-        "difference of the means is 0 or cannot be computed. Protocols "
-        "with the same differences and intervals count once. Tests are corrected within each "
+        "difference of the means is 0 or cannot be computed. "
+        "Protocols that give the same difference and interval, for a metric and a binarization, "
+        "count as one setting. Tests are corrected within each "
         "setting. This section shows where a conclusion depends on a choice; it is not additional "
         "evidence.",
     )
@@ -131,7 +132,7 @@ def _by_class(evidence: Evidence) -> list[Sentence]:
         shown = [f"{explainer_title(name)} {titled_value(metric, v)}" for name, v in of.items()]
         told.append(f"{cls}: {', '.join(shown)}")
     who = "the explainers and the best null baseline" if best else "the explainers"
-    order = f"The order of {who} by mean {title_of(metric)} differs between classes."
+    order = f"By mean {title_of(metric)}, {who} rank differently in different classes."
     text = f"{order} {'; '.join(told)}."
     return [warning(text, means=means)]
 
@@ -194,8 +195,8 @@ def _sentence(order: Order, lead: str, main: Set[Setting]) -> Sentence:
     several = len({metric for metric, *_ in (*order.leader_ahead, *order.other_ahead)}) > 1
     if not order.flips:
         where = all_of(order.settings, "setting") if order.settings > 1 else "the only setting"
-        text = f"{lead}, {a} has a better mean than {b} in {where}"
-        return note(f"{text} ({_shown(order, several, main)}).", **numbers)
+        text = f"{lead}, {a} has a better mean than {b} in {where}."
+        return note(f"{text} {a} was {_shown(order, several, main)}.", **numbers)
     others = "one" if len(order.other_ahead) == 1 else len(order.other_ahead)
     text = (
         f"{lead}, {a} has a better mean than {b} in {len(order.leader_ahead)} of "
@@ -205,7 +206,7 @@ def _sentence(order: Order, lead: str, main: Set[Setting]) -> Sentence:
     if order.flips_by_tests:
         text += (
             f" Both directions are shown: {a} was shown to be better in "
-            f"{len(order.leader_shown)}, {b} in {len(order.other_shown)} "
+            f"{counted(len(order.leader_shown), 'setting')}, {b} in {len(order.other_shown)} "
             f"({_named(order.other_shown, several)})."
         )
         return warning(text, **numbers)
@@ -213,24 +214,25 @@ def _sentence(order: Order, lead: str, main: Set[Setting]) -> Sentence:
     if one_sided:
         who = a if order.leader_shown else b
         text += (
-            f" No shown difference flips: {who} was shown to be better in {len(one_sided)}, "
+            f" {who} was shown to be better in {counted(len(one_sided), 'setting')}, "
             f"{b if who == a else a} in none."
         )
     else:
-        text += " No shown difference flips: no test shows either to be better."
+        text += " No test shows either to be better."
     return note(text, **numbers)
 
 
 def _shown(order: Order, several: bool, main: Set[Setting]) -> str:
     """State in which settings the leader, ahead in all of them, was shown to be better."""
-    shown = order.leader_shown
-    if len(shown) == order.settings:
-        return "shown in each" if order.settings > 1 else "shown"
+    shown, several_settings = order.leader_shown, order.settings > 1
     if not shown:
-        return "shown in none"
+        return "not shown to be better" + " in any" * several_settings
+    if len(shown) == order.settings:
+        return "shown to be better" + " in each" * several_settings
     here = main.intersection(order.leader_ahead)
-    apart = "; not in the primary setting" if here and not here.intersection(shown) else ""
-    return f"shown in {len(shown)}: {_named(shown, several)}{apart}"
+    apart = here and not here.intersection(shown)
+    told = f"shown to be better in {len(shown)} of them: {_named(shown, several)}"
+    return told + ". It was not shown to be better in the primary setting" * bool(apart)
 
 
 def _named(settings: Sequence[Setting], several: bool) -> str:

@@ -276,8 +276,10 @@ def _below(
         who, of = explainer_title(nearest.first), explainer_title(ceiling)
         told = f"{who} {word} {link} {of}"
         if len(against) > 1:
-            but = "but" if nearest.outcome == "worse" else "and"
-            told = f"Of the explainers, {who} does best against {of}, {but} {word}"
+            best = f"does best against {of}, and"
+            if nearest.outcome == "worse":
+                best = f"comes closest to {of}, but"
+            told = f"Of the explainers, {who} {best} {word} {link} this ceiling"
         yield Sentence(
             f"{told}: {title_of(nearest.metric)} difference {shown}.",
             nearest.outcome,

@@ -14,6 +14,7 @@ from fidelity.analysis.localization import (
     primary_setting,
     unit_of,
 )
+from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.lime.designs import SAMPLES
 from fidelity.explainers.registry import explains
@@ -66,9 +67,14 @@ _ACTS_WITH = {
 }
 # Settings of `adaptive` that are not used if it stops by `error`.
 _NOT_WITH_ERROR = {"level", "top"}
+# Units of settings, by method and key.
+_UNITS = {
+    ("centre_prior", "sigma"): " of the image's side",
+    ("edge_map", "sigma"): " pixels of the working image",
+}
 # Words for keys that need an explanation; other keys are used as words.
 _WORDS = {
-    "align": "aligned to",
+    "align": "one mean for each class, aligned to",
     "fill": "hidden pixels are filled with",
     "hide": "hidden superpixels are filled with",
     "hide_radius": "radius of the inpainting",
@@ -86,8 +92,10 @@ _VALUES = {
     ("fill", "mean"): "the mean of the image",
     ("hide", "blur"): "the blurred image",
     ("hide", "mean"): "their mean grey value",
-    ("sampling", "interpolated"): "LIME's regression is fitted to the outputs that a "
-    "Gaussian process predicts for all subsets of superpixels, from those classified",
+    ("align", "image"): "the image",
+    ("align", "lung_box"): "the box around the lungs",
+    ("sampling", "interpolated"): "a Gaussian process is fitted to the samples' outputs, and "
+    "LIME's regression to its predictions for all, or many, subsets of superpixels",
 }
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -343,13 +351,16 @@ def _layers(explainer: str, classifiers: Iterable[str], settings: Mapping[str, A
 
 
 def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out settings of a method that other settings switch off; name LIME's penalty."""
+    """Leave out settings that other settings switch off; add units, and name LIME's penalty."""
     idle = {key for key, (other, value) in _ACTS_WITH.items() if entry.get(other) != value}
     idle |= {"stability_top"} if entry.get("repeats") == 1 else set()
     found = {key: value for key, value in entry.items() if key not in idle}
+    for (method, key), unit in _UNITS.items():
+        if entry["method"] == method and key in found:
+            found[key] = set_value(found[key]) + unit
     if entry["method"] == "lime":
-        scaled = "" if entry["sampling"] == "package" else f" × samples / {SAMPLES}"
-        found["alpha"] = set_value(entry["alpha"]) + scaled
+        per = "" if entry["sampling"] == "package" else f" per {SAMPLES} subsets in the regression"
+        found["alpha"] = set_value(entry["alpha"]) + per
         found = {"ridge_penalty" if key == "alpha" else key: v for key, v in found.items()}
     if adaptive := found.get("adaptive"):
         del found["samples"]
@@ -391,6 +402,9 @@ def _rule(name: str, entry: Mapping[str, Any]) -> str:
     if entry.get("method") == "tuned":
         best = _word(entry["metric"])
         told = f"one per method and class, with the best mean {best} on the validation split"
+    if entry.get("method") in RULES and RULES[entry["method"]].uses_reference:
+        why = "it uses the reference mask, so its scores are too optimistic to report"
+        told = "; ".join([told, why] if told else [why])
     source = cite(RULE_SOURCES.get(entry.get("method"), ""))
     return f"“{titles.binarization_title(name)}”{source}" + (f" ({told})" if told else "")
 

@@ -69,16 +69,16 @@ def _recipe(settings: Training) -> list[str]:
 def _augmentation(settings: Augmentation) -> str:
     """State the random changes of training images."""
     shares = {
-        "shifted by up to {} of the side": settings.translation,
-        "scaled by up to {}": settings.scale,
-        "changed in brightness by up to {}": settings.brightness,
-        "changed in contrast by up to {}": settings.contrast,
+        "shifted by up to {} % of the side": settings.translation,
+        "enlarged or reduced by up to {} %": settings.scale,
+        "changed in brightness by up to {} % of the grey scale": settings.brightness,
+        "changed in contrast by up to {} %": settings.contrast,
     }
     changes = [f"flipped left to right with probability {set_value(settings.flip)}"] * bool(
         settings.flip
     )
     changes += [f"rotated by up to {set_value(settings.rotation)}°"] * bool(settings.rotation)
-    changes += [words.format(set_value(share)) for words, share in shares.items() if share]
+    changes += [words.format(set_value(100 * share)) for words, share in shares.items() if share]
     if not changes:
         return "Training images were not changed."
     return f"Training images were randomly {listed(changes)}."

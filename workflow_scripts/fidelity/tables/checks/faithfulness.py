@@ -9,7 +9,7 @@ from fidelity.analysis.localization import pooled_classes
 from fidelity.explainers.registry import explains
 from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation import titles
-from fidelity.presentation.wording import ABSENT, value_of
+from fidelity.presentation.wording import ABSENT, listed, value_of
 from fidelity.tables.layout import Table, facts_of, lay_out
 from fidelity.verdict.compared_pair import Comparison, between, read_rows
 
@@ -53,6 +53,7 @@ def faithfulness_comparison_tables(
     content = {
         **facts_of(pooled),
         "alpha": alpha,
+        "lower": listed(METRICS[n].title for n in metrics if METRICS[n].direction == "lower"),
         "units": f"{unit}s",
         "counts": ", ".join(f"{int(n)} ({METRICS[name].title})" for name, n in units.items()),
     }
