@@ -343,7 +343,7 @@ def test_cases_are_drawn_in_one_picture_that_fits(tmp_path):
     settings = {
         "explainers": list(LEVELS),
         "ceilings": [],
-        "by": None,
+        "by": next(iter(LEVELS)),
         "cases": 1,
         "sign": "positive",
         "scoring_size": "original",

@@ -56,7 +56,7 @@ def test_the_start_page_lists_explainers_null_baselines_and_ceilings_apart():
 @pytest.mark.parametrize("ceilings", [[], ["unet"]])
 def test_a_gallery_states_which_methods_it_leaves_out(ceilings):
     wildcards = SimpleNamespace(dataset="d", classifier="net", binarization="tuned")
-    gallery = {"explainers": ["lime", *ceilings], "by": None, "ceilings": ceilings}
+    gallery = {"explainers": ["lime", *ceilings], "by": "lime", "ceilings": ceilings}
     params = SimpleNamespace(settings={"gallery": gallery})
     found = caption("gallery", wildcards=wildcards, params=params)
     assert ("One more column is the ceiling" in found) == bool(ceilings)

@@ -226,6 +226,15 @@ def test_a_gallery_has_room_for_a_ceiling():
     assert (given["ceilings"], len(given["explainers"])) == ([], 3)
 
 
+@pytest.mark.parametrize(("by", "orders"), [(None, "lime"), ("lung", "lung"), ("slow", "lime")])
+def test_a_gallery_is_ordered_by_an_explainer_that_it_shows(by, orders):
+    config = json.loads(json.dumps(CONFIG))
+    config["figures"] = {"gallery_explainers": ["lime", "lung"], "gallery_by": by}
+    del config["explainers"]["reader"]
+    study = Study(settings.load(config, check_files=False))
+    assert PageSettings(JobSettings(study)).gallery(job(classifier="other"))["by"] == orders
+
+
 def test_data_sets_that_agree_share_their_files(study):
     given = JobSettings(study)
     assert given.raw_names["a"] == given.raw_names["b"]

@@ -128,13 +128,12 @@ def draw(
         masks: masks.json of each explainer.
         shown_scores: scores.parquet of each explainer.
         gallery: explainers (of the files), `cases` per group, `by` (the explainer that orders
-            them; None: the first), sign, scoring_size (`original` or `working`), `ceilings`. Of
+            them), sign, scoring_size (`original` or `working`), `ceilings`. Of
             the ceilings, only the one with the best mean IoU is shown.
         rule: see `plot`.
     """
-    names, shards = gallery["explainers"], len(maps) // len(masks)
-    # An explainer that exists only for another classifier cannot order this gallery.
-    by = gallery["by"] if gallery["by"] in names else names[0]
+    names, shards, by = gallery["explainers"], len(maps) // len(masks), gallery["by"]
+
     tables = {name: read_parquet(path) for name, path in zip(names, shown_scores, strict=True)}
     shown = _with_one_ceiling(tables, gallery["ceilings"], by)
     chosen = choose(tables[by], gallery["cases"])

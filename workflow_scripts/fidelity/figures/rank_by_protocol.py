@@ -232,7 +232,7 @@ def _label_rows(axis, ranks: Ranks, several: bool) -> None:
 
 def _legend(reference: Sequence[str]) -> list[Line2D]:
     frame = {"linestyle": "none", "marker": "s", "markersize": 8, "markerfacecolor": "none"}
-    usual = "frame: best explainer (null baselines and ceilings are left out)"
+    usual = "frame: best explainer (never a null baseline or ceiling)"
     changed = f"orange: another one is best in the panel's row {' · '.join(reference)}"
     return [
         Line2D([], [], markeredgecolor="black", markeredgewidth=1.8, label=usual, **frame),

@@ -26,11 +26,14 @@ class PageSettings:
     def gallery(self, w: Any) -> dict[str, Any]:
         """Return what a gallery depends on."""
         figures = self.study.config.figures
+        explainers = [e for _, e in self.study.gallery_explainers(w.classifier)]
+        # An explainer that exists only for another classifier cannot order this gallery.
+        by = [figures.gallery_by] if figures.gallery_by in explainers else explainers
         return {
-            "explainers": [e for _, e in self.study.gallery_explainers(w.classifier)],
+            "explainers": explainers,
             "ceilings": self.study.gallery_ceilings,
             "cases": figures.gallery_cases,
-            "by": figures.gallery_by,
+            "by": next(iter(by), None),
             "sign": self.study.config.postprocess.sign,
             "scoring_size": self.study.datasets[w.dataset].scoring_size,
         }

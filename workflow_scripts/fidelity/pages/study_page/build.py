@@ -142,7 +142,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "cases": pictures.cases(study.cases[classifier], by, MOST_BYTES // len(study.cases))
         if classifier in study.cases
         else "",
-        "order": titles.explainer_title(by["by"] or by["explainers"][0]),
+        "order": titles.explainer_title(by["by"]),
         "best_ceiling": bool(by["ceilings"]),
         "no_cases": study.no_cases,
         "strata": study.strata.get(classifier, ()),
