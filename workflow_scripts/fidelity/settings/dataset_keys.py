@@ -95,7 +95,7 @@ class Dataset(Entry):
     # Whether its training split has references.
     has_training_references: ClassVar[bool] = True
     source: str
-    """Where the images come from."""
+    """Where the images come from; `phantom` = generated chest X-rays."""
     title: Title = None
     """Name in figures, tables and pages. null = COVID-QU-Ex or CheXlocalize for these sources,
     and the name of this entry for all others."""
@@ -103,9 +103,9 @@ class Dataset(Entry):
     """What the classifier sees: the full image, the image times the lung mask, or the lung's
     bounding box."""
     image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
-    """Side in pixels of the classifier's input. null = 224, or the size of the weights file, if it
-    shows one. Files of vision transformers do, and files that this project trained. With those of
-    vision transformers, any other size is refused."""
+    """Side in pixels of the classifier's input. null = the image size that the weights
+    file states, otherwise 224. Weights of vision transformers state it, and so do weights trained
+    by this project. With weights of vision transformers, any other size is refused."""
     scoring_size: Literal["original", "working"] = "original"
     """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
@@ -152,8 +152,8 @@ class Dataset(Entry):
     """What the values in mask image files mean. Needed only if the run refuses a mask as unclear.
     Keys: an annotated class or `lung` = the values of its mask; `foreground` = those of all masks
     without a key of their own; `background` = those outside of masks (not set = black). Values: a
-    grey value, a palette index, a colour ("#ff0000" or [[255, 0, 0]]), or a list of them. See
-    docs/datasets.md."""
+    grey value, a palette index, a colour such as "#ff0000", or a list of them. Three numbers of one
+    colour need double brackets: [[255, 0, 0]]. See docs/datasets.md."""
     duplicates: Literal["error", "exclude", "keep"] = "error"
     """What to do if an image (by its pixels) or a patient is in two splits. `exclude` keeps the
     images in the test split, or if there are none, those in the validation split. It drops the
@@ -172,8 +172,8 @@ class Dataset(Entry):
     near_duplicates_of: Unique[Key] = []
     """Other data sets of this config. Their validation and test images are compared with the
     training and validation images of this data set. Images of this data set that are copies or
-    near-duplicates are left out. With [], such pairs are only listed
-    (summary/tables/near_duplicates.csv)."""
+    near-duplicates are left out. With [], near-duplicates between the data sets of this config are
+    only listed (summary/tables/near_duplicates.csv)."""
     limit: Count | None = None
     """Cases per class and split for a trial; null = all."""
     strict: bool = False
@@ -203,10 +203,11 @@ class Dataset(Entry):
     folder per annotated class. With a single class, it may contain the masks directly. A mask has
     the name of its case or image."""
     reference: Annotated[str | None, Field(exclude_if=is_empty)] = None
-    """How the marks of several readers are joined: `union`, `intersection`, `majority` (more than
-    half), `staple`, or the name of one reader (docs/datasets.md). `first` = the masks and boxes
-    without a reader's name. null = `first` if there are such, otherwise `majority`. If set, readers
-    are compared with one another and with the explainers."""
+    """How the masks and boxes of several readers become one reference (docs/datasets.md). They are
+    joined by `union`, `intersection`, `majority` (more than half) or `staple`. A reader's name =
+    only those of this reader; `first` = only those without a reader's name. null = `first` if there
+    are such, otherwise `majority`. If set, readers are compared with one another and with the
+    explainers."""
     planted: Planted | MISSING = MISSING
     strata: Unique[Stratum] = []
     """Groups of cases that get their own scores in tables/strata.csv, the study page and the

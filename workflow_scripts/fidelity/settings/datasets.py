@@ -37,7 +37,7 @@ CaseCount = Annotated[Integer, Ge(3)]
 
 
 class Cases(Section):
-    """Images per split; each class has a third of them."""
+    """Images per split: a third each of COVID-19 and Non-COVID (with lesions), and of Normal."""
 
     train: CaseCount = 480
     """Training images."""
@@ -69,7 +69,7 @@ class Phantom(Dataset):
     size: Annotated[Integer, Ge(64), Le(1024)] = 256
     """Side in pixels of the generated images."""
     contrast: NonNegative = 1.0
-    """Contrast of the lesions; 0 = none."""
+    """Contrast of the lesions; 0 = invisible lesions, which still have masks."""
     second_reader: bool = False
     """Also write the masks of a simulated second reader, for the explainer `second_reader`."""
     simulated_readers: Annotated[Integer, Ge(0), Le(9), Field(exclude_if=is_empty)] = 0
@@ -106,7 +106,8 @@ class CovidQuEx(Dataset):
 
     source: Literal["covid_qu_ex"] = "covid_qu_ex"
     root: str | None = None
-    """Folder that holds "Infection Segmentation Data", relative to data_root."""
+    """Folder that holds "Infection Segmentation Data" (for `part: lung`: "Lung Segmentation Data"),
+    relative to data_root. Set one of `root`, `archive` and `download`."""
     archive: str | None = None
     """The zip file from Kaggle's page, relative to data_root. It is unpacked once, below
     results/raw."""
@@ -122,8 +123,8 @@ class CovidQuEx(Dataset):
     ] = "anasmohammedtahir/covidqu"
     """Name at Kaggle, `owner/name`, with `/versions/<number>` to pin a version."""
     part: Literal["infection", "lung"] = "infection"
-    """`infection` = the 5,826 images with infection masks; `lung` = all 33,920 images, which have
-    only lung masks (annotated_classes: [])."""
+    """`infection` = the folder of 5,826 images with infection masks; `lung` = the folder of all
+    33,920 images, which has only lung masks (annotated_classes: [])."""
 
     @property
     def has_reference_masks(self) -> bool:
@@ -250,7 +251,8 @@ class Published(Dataset):
     synonyms: ClassVar[dict[str, str]] = {}
     has_boxes: ClassVar[bool] = True
     root: str
-    """Folder above the images and annotation files, as downloaded, relative to data_root."""
+    """Folder that contains the images and annotation files, at any depth, under their original
+    names. It is relative to data_root."""
     lung_masks: LungMasks = "none"
     """Lung masks: none, those of `lungs` (`chexmask`), or predicted."""
     split_seed: Natural = 1
@@ -344,9 +346,10 @@ class Vindr(WithLungs):
         Literal["all", "majority"] | Annotated[str, written_as(r"^R[0-9]+$", "a reader such as R9")]
     ) = "all"
     """Replaces the mapping `readers` above: whose boxes count. `all` = every box of every reader.
-    `majority` = boxes that more than half of an image's readers drew, with averaged sides. A
-    reader's name, such as R9 = this reader's boxes, on the images that this reader read. If
-    `reference` is set, it chooses the scored boxes, and `readers` only the labels."""
+    `majority` = findings that more than half of an image's readers drew; the positions of the
+    boxes' edges are averaged. A reader's name, such as R9 = this reader's boxes, on the images that
+    this reader read. The labels of an image are those of the boxes that count. If `reference` is
+    set, it chooses the scored boxes, and `readers` decides only the labels."""
 
 
 class ChestxDet(Published):

@@ -198,7 +198,10 @@ def tables() -> str:
     sources, common = Dataset.kinds(), Dataset.key_names()
     table = _definition(sources["table"])
     shared = {key: rule for key, rule in table["properties"].items() if key in common}
-    shared["source"] = {"enum": list(sources), "description": "Where the images come from."}
+    shared["source"] = {
+        "enum": list(sources),
+        "description": "Where the images come from; `phantom` = generated chest X-rays.",
+    }
     parts += ["## Data sets", "Keys of `datasets.<name>` for every source:"]
     parts.append(_table(shared, table["required"]))
     listed: dict[str, str] = {}

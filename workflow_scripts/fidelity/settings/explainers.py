@@ -52,8 +52,9 @@ class Explain(Section):
     """Number of cases per shard that may fail. If you raise it, the run resumes and keeps its maps.
     """
     partial_cohort: bool = False
-    """Whether tables may be computed if some cases have no scores. false = localization.csv is not
-    written. Failed cases that max_failed_cases allows do not count as missing."""
+    """Whether means may be computed if some cases have no scores. With false, such cases are an
+    error, and localization.csv is not written. Failed cases that max_failed_cases allows do not
+    count as missing."""
 
 
 Layer = Annotated[
@@ -160,7 +161,8 @@ class Lime(Explainer):
     more subsets, it takes the images of `hadamard`, and a Gaussian process predicts the outputs of
     the other subsets.
 
-    Except for `package`, `alpha` is multiplied by samples / 1000."""
+    Except for `package`, `alpha` is multiplied by n / 1000, for n images in the regression,
+    including those whose outputs are predicted."""
     kernel_width: Positive = 0.25
     """Width of the kernel that weighs samples by their cosine distance from the image."""
     alpha: NonNegative = 1.0
@@ -526,8 +528,8 @@ class MeanMask(Explainer):
 
 
 class MeanBox(Explainer):
-    """Null baseline: one box, whose sides are the means over the training split's reference
-    boxes."""
+    """Null baseline: one box per class. The position of each of its edges is the mean over the
+    training split's reference boxes."""
 
     method: Literal["mean_box"] = "mean_box"
 
@@ -619,7 +621,7 @@ class Imported(Explainer):
     pattern: str | None = None
     """Name of a file in the folder, with `{case}` and, if each class has its own file, `{class}`;
     null = `{case}.npy`, `{case}.npz` or `{case}.png`, by `format`; for `chexlocalize`,
-    `{case}_{class}_map.pkl`. If `format` is `auto`, the pattern is required."""
+    `{case}_{class}_map.pkl`. With `folder` and `format: auto`, the pattern is required."""
     format: Literal["auto", "chexlocalize", "npy", "npz", "png", "masks_json"] = "auto"
     """Format of the files; `auto` = by the ending of `pattern` or `file`."""
     kind: Literal["auto", "map", "mask"] = "auto"

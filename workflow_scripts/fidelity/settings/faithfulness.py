@@ -38,8 +38,8 @@ class Infidelity(Section):
 
 
 class Sensitivity(Section):
-    """For `sensitivity_max`: how images are slightly changed. Every explainer is rerun on the
-    original and on `samples` changed images of each case."""
+    """For `sensitivity_max`: how images are slightly changed. Each explainer is rerun on the
+    original and on `samples` changed images of each case, unless its maps are read from files."""
 
     samples: Count = 10
     """Changed images per case."""
@@ -116,9 +116,9 @@ class KnownTruth(Section):
     in the mark. `accuracy` and `level` check that the classifier uses only the mark."""
 
     datasets: Unique[str] = []
-    """Data sets whose explainers are scored against the mark and the lesion; [] = none. Such a data
-    set has `planted`, or is a phantom with `shortcut`, `contrast: 0` and `shortcut.probability: 1`.
-    """
+    """Data sets on which maps are scored twice, against the mark and against the lesion masks; [] =
+    none. Such a data set has `planted`. Or it has `source: phantom`, `contrast: 0` and
+    `shortcut.probability: 1`."""
     accuracy: PositiveShare = 0.9
     """Two values must reach this number. The first is the accuracy on the unchanged test images.
     The second uses images of other classes, in which the mark is planted. It is the share of them

@@ -169,8 +169,8 @@ class Statistics(Section):
     """Unit of analysis: what bootstrap and tests resample; `case` = an image."""
     least_accuracy: PositiveShare | None = None
     """The verdict draws conclusions about explainers only if the classifier's test accuracy is at
-    least this number. Not for data with several labels per image. null = above chance is enough.
-    Choose it before the run."""
+    least this number. An error for data with several labels per image. null = above chance is
+    enough. Choose it before the run."""
     alpha: InnerShare = 0.05
     """Significance level of the tests; intervals have the confidence level 1 - alpha."""
 
