@@ -56,7 +56,9 @@ def render(text: str) -> str:
 
 def hiding_rows(hiding: pd.DataFrame) -> Iterator[str]:
     """Return one row per training: the effect of hiding the lesion."""
-    yield "| training | validation accuracy | lesion hidden | as much elsewhere | difference |"
+    header = "training", "validation accuracy", "drop: lesion hidden", "elsewhere", "difference"
+    yield f"| {' | '.join(header)} |"
+
     yield "|---|---:|---:|---:|---:|"
     for row in hiding.to_dict("records"):
         cells = [
