@@ -103,9 +103,10 @@ class Dataset(Entry):
     """What the classifier sees: the full image, the image times the lung mask, or the lung's
     bounding box."""
     image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
-    """Side in pixels of the classifier's input. null = the image size that the weights
-    file states, otherwise 224. Weights of vision transformers state it, and so do weights trained
-    by this project. With weights of vision transformers, any other size is refused."""
+    """Side in pixels of the classifier's input. null = the size that the classifiers' weights
+    files state; 224 if they state none, or different ones. Files of networks trained by this
+    project state it, and so do those of vision transformers. The size of vision transformers has
+    priority, and any other is refused."""
     scoring_size: Literal["original", "working"] = "original"
     """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
@@ -205,9 +206,9 @@ class Dataset(Entry):
     reference: Annotated[str | None, Field(exclude_if=is_empty)] = None
     """How the masks and boxes of several readers become one reference (docs/datasets.md). They are
     joined by `union`, `intersection`, `majority` (more than half) or `staple`. A reader's name =
-    only those of this reader; `first` = only those without a reader's name. null = `first` if there
-    are such, otherwise `majority`. If set, readers are compared with one another and with the
-    explainers."""
+    only this reader's masks and boxes; `first` = only masks and boxes that name no reader. null =
+    `first` if there are such masks or boxes, otherwise `majority`. If set, readers are
+    compared with one another and with the explainers."""
     planted: Planted | MISSING = MISSING
     strata: Unique[Stratum] = []
     """Groups of cases that get their own scores in tables/strata.csv, the study page and the

@@ -161,8 +161,8 @@ class Lime(Explainer):
     more subsets, it takes the images of `hadamard`, and a Gaussian process predicts the outputs of
     the other subsets.
 
-    Except for `package`, `alpha` is multiplied by n / 1000, for n images in the regression,
-    including those whose outputs are predicted."""
+    Except for `package`, `alpha` is multiplied by n / 1000. Here, n counts the images in the
+    regression, including those with predicted outputs."""
     kernel_width: Positive = 0.25
     """Width of the kernel that weighs samples by their cosine distance from the image."""
     alpha: NonNegative = 1.0
@@ -259,8 +259,8 @@ class Smoothgrad(Explainer):
 
 
 class GradientShap(Explainer):
-    """GradientSHAP, as in the package captum; mean attributions at random points between a baseline
-    and noisy copies of the image."""
+    """GradientSHAP; mean attributions at random points between a baseline and noisy copies of the
+    image."""
 
     method: Literal["gradient_shap"] = "gradient_shap"
     samples: Count = 25
@@ -362,8 +362,7 @@ class Eigengradcam(Cam):
 
 
 class Finercam(Cam):
-    """Finer-CAM, as in the package pytorch-grad-cam; Grad-CAM of the difference between the class
-    and the most similar ones."""
+    """Finer-CAM; Grad-CAM of the difference between the class and the most similar ones."""
 
     method: Literal["finercam"] = "finercam"
     comparisons: Count = 3
@@ -373,29 +372,27 @@ class Finercam(Cam):
 
 
 class Scorecam(Cam):
-    """Score-CAM, as in the package pytorch-grad-cam; one forward pass per channel of the layer."""
+    """Score-CAM; one forward pass per channel of the layer."""
 
     method: Literal["scorecam"] = "scorecam"
     output: Literal["logit", "probability"] = "logit"
-    """Classifier output that scores a channel; `logit` = the package's, `probability` = the
-    paper's."""
+    """Classifier output that scores a channel; `logit` = as in the package pytorch-grad-cam,
+    `probability` = as in the paper."""
 
 
 class Ablationcam(Cam):
-    """Ablation-CAM, as in the package pytorch-grad-cam; one partial forward pass per channel of the
-    layer."""
+    """Ablation-CAM; one partial forward pass per channel of the layer."""
 
     method: Literal["ablationcam"] = "ablationcam"
 
 
 class Fullgrad(Explainer):
-    """FullGrad, as in the package pytorch-grad-cam, at input size; only for ReLU networks of
-    convolutions and batch normalisations."""
+    """FullGrad, at input size; only for ReLU networks of convolutions and batch normalisations."""
 
     method: Literal["fullgrad"] = "fullgrad"
     scale: Literal["channel", "layer"] = "channel"
-    """What is scaled to [0, 1] before the sum: `channel` = as in the package; `layer` = as in the
-    authors' code, where channels keep their proportions."""
+    """What is scaled to [0, 1] before the sum: `channel` = as in the package pytorch-grad-cam;
+    `layer` = as in the authors' code, where channels keep their proportions."""
 
 
 class KernelShap(Explainer):

@@ -117,8 +117,8 @@ class KnownTruth(Section):
 
     datasets: Unique[str] = []
     """Data sets on which maps are scored twice, against the mark and against the lesion masks; [] =
-    none. Such a data set has `planted`. Or it has `source: phantom`, `contrast: 0` and
-    `shortcut.probability: 1`."""
+    none. Set `planted` for each of them. For `source: phantom`, you can set `contrast: 0` and
+    `shortcut.probability: 1` instead."""
     accuracy: PositiveShare = 0.9
     """Two values must reach this number. The first is the accuracy on the unchanged test images.
     The second uses images of other classes, in which the mark is planted. It is the share of them
