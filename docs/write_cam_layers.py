@@ -51,13 +51,14 @@ test. {found} of the {tested} tested families have a layer. The table also lists
 could not be tested. Other families were not tried.
 
 - *Family*: the package and its module. For timm, the start of the network's name follows, up to
-  its first digit or underscore: `convnextv` is ConvNeXt V2.
+  its first digit or underscore: `convnextv` is ConvNeXt V2. The module `swin_transformer`
+  of torchvision has a second row for Swin v2.
 - *Size*: side of the image in pixels; the first of {sizes} that the network takes.
 - *Layer*: the name of the layer that `layer: auto` reads. *refused*: no late layer passes the test,
   for the reason given. Use an explainer that only calls the classifier, such as `lime`. Or name an
   earlier layer; it is then tested.
-  - *bypass*: some information reaches the output without passing through any layer that keeps
-    positions;
+  - *bypass*: for every late layer whose cells belong to places of the image, some information
+    reaches the output without passing through this layer;
   - *no places*: in every late layer, the cells do not belong to places of the image;
   - *no gradient*: no gradient of the logits reaches the layer.
 - *Layout*: whether the channels come before or after the positions. `tokens, 1 before the grid`: a
