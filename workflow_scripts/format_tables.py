@@ -13,6 +13,7 @@ from fidelity.base.files import write_text
 from fidelity.base.job_log import run_job
 from fidelity.presentation.page import render
 from fidelity.presentation.titles import dataset_title, showing
+from fidelity.presentation.wording import confidence
 from fidelity.tables.boxes import box_tables
 from fidelity.tables.cases.case_counts import cases_table
 from fidelity.tables.cases.lungs import lung_table
@@ -65,7 +66,7 @@ def main(
     )
     laid_out += model_tables(MIXED_MODEL.read(files["mixed_model"]), statistics, unit)
     if results.classification is not None:
-        laid_out += classification_tables(results.classification)
+        laid_out += classification_tables(results.classification, confidence(statistics))
     checks = files.get("checks", ())
     laid_out += check_tables(checks, families, statistics["alpha"], useless)
     if path := files.get("lung_quality"):

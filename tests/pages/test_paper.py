@@ -99,7 +99,7 @@ def test_the_methods_say_what_the_config_sets(tmp_path):
         "kernel width: 0.33",
         "321 bootstrap",
         "±0.07",
-        "only the prediction is empty, overlap is 0 and distances are undefined",
+        "only the predicted mask is empty, overlap is 0 and distances are undefined",
         "restricted to the lung mask",
         "joined by STAPLE",
         "at most 5 epochs, batches",
@@ -174,7 +174,7 @@ def test_the_methods_name_the_layer_and_the_settings_that_act(folder, tmp_path):
         in text
     )
     # Its penalty is not alpha itself.
-    assert "kernel width: 0.25; ridge penalty: 1 per 1000 subsets in the regression; hidden" in text
+    assert "ridge penalty: 1 for every 1000 subsets in the regression; hidden" in text
     assert "superpixels algorithm: quickshift" in text
     assert "hide" not in text
     for idle in ("width of the blur", "radius of the inpainting", "compared between seeds"):

@@ -113,7 +113,7 @@ def test_every_mean_stands_beside_its_counts_and_conventions(results):
     assert "| lung\\_mask | null baseline |" in markdown
     for text in (markdown, html):
         assert text.count("Unit of analysis: patient") >= 5
-        assert "the stored scores are: overlap 1, distances 0." in text
+        assert "overlap is 0 and distances are the image diagonal." in text
         assert "original image size" in text
         assert "empty pred." in text
         assert "zero maps" not in text
@@ -143,7 +143,7 @@ def test_a_study_with_seeds_shows_their_spread_and_marks_what_saw_the_reference(
     assert "area, protocol: default (the binarization uses the reference mask)" in html
     assert "fixed50, protocol: default<" in html
     assert f"default: {MEANINGS['default']}" in markdown
-    assert "Maps without a threshold" in html
+    assert "Scores of the maps themselves" in html
     assert "Primary comparisons on demo, test split (binarization: fixed50)" in html
     # Of four methods, the primary table shows all six pairs; the others show those of explainers.
     notes = re.findall(r"correction covers all (\d+) pairs of .*?Sign flips", html)
@@ -252,7 +252,7 @@ def test_n_of_a_protocol_that_scores_empty_references(results):
     known = pd.read_csv(path)
     pd.concat([known, known.assign(protocol="seed")]).to_csv(path, index=False)
     markdown = formatted(results)[0].replace("\\", "")
-    assert "n: cases with a reference, empty ones included." in markdown
+    assert "n: cases with a reference, even if its mask is empty." in markdown
     assert "n: cases with a non-empty reference." in markdown
 
 
@@ -332,7 +332,7 @@ def test_inputs_stand_side_by_side_by_source():
 def test_the_classification_table_leaves_blanks_where_a_measure_does_not_apply():
     other = ("demo", "test", "other", "all", "macro_auc", 0.8, 0.7, 0.9, 0.5, 60, 30)
     more = pd.DataFrame([other], columns=CLASSIFICATION.columns)
-    together, by_class = classification_tables(pd.concat([CLASSIFICATION, more]))
+    together, by_class = classification_tables(pd.concat([CLASSIFICATION, more]), "95 % interval")
     assert together.header == ["Classifier", "n", "Accuracy", "Macro-AUC"]
     assert together.rows == [
         ["net", "60", "0.950 [0.900, 0.980]", "–"],

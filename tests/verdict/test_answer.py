@@ -44,8 +44,7 @@ def test_each_outcome_has_its_words(against, null):
         "Mean IoU of lime: 0.300 (95 % interval 0.280 to 0.320; n = 60 cases of 40 patients)."
     )
     assert other.startswith(f"lime is {ORDERS[against]} gradcam (difference ")
-    best = "the best null baseline is lung (0.300)"
-    assert nulls == f"lime is {ORDERS[null]} the null baseline; {best}."
+    assert nulls == f"lime is {ORDERS[null]} the null baseline lung (0.300)."
     assert weights == UNITS_FIRST.format(unit="patient")
 
 
@@ -164,7 +163,21 @@ def test_two_null_baselines_are_both():
     (content,) = json.loads(pages.to_json([chapter]))["chapters"]
     found = answer(content, families, 0.05)
     assert found.sentence.endswith(", and is shown to be better than both null baselines.")
-    assert any("is shown to be better than both null baselines;" in text for text in found.details)
+    both = "is shown to be better than both null baselines, including the one with the best mean:"
+    assert any(f"{both} lung (" in text for text in found.details)
+
+
+def test_the_best_null_baseline_is_named_with_its_outcome():
+    families = {**FAMILIES, "edges": "baseline"}
+    rows = [compared("lime", "lung", "none_shown"), compared("lime", "edges", "a_higher")]
+    chapter = chapter_of(rows, families, explainers=[*map(localized, ("lime", "lung", "edges"))])
+    (content,) = json.loads(pages.to_json([chapter]))["chapters"]
+    found = answer(content, families, 0.05)
+    assert "lime is shown to be better than 1 of 2 null baselines." in found.details
+    assert (
+        "lime is not shown to differ from 1 of 2 null baselines, the one with the best mean: "
+        "lung (0.300)."
+    ) in found.details
 
 
 def test_a_split_other_than_test_is_named():

@@ -744,13 +744,13 @@ def test_caveats_name_seed_classifier_unit_empty_and_failed_cases():
     assert "macro AUC 0.600 [0.550, 0.700] with chance at 0.5" in said
     assert "its macro AUC is below 0.65" in said
     assert "trained once (one seed)" in said
-    assert "Empty predicted masks: lime (3 of 60)." in said
+    assert "Empty predicted masks with the primary binarization: lime (3 of 60)." in said
     assert "Cases without a defined score: lime (1 of 60)." in said
     assert "2 cases with an empty reference mask are not part of the means." in said
     good = pd.DataFrame(rated(0.9, 0.8, 0.95))
     said = " ".join(texts(chapter_of(rows, families, classification=good), "What do"))
     assert "weak" not in said
-    assert "No predicted mask is empty. Every case with a reference has a score." in said
+    assert "no predicted mask is empty. Every case with a reference has a score." in said
     assert "margin" not in said
     low = [localized("lime", mean=0.031), localized("gradcam", mean=0.02)]
     said = " ".join(texts(chapter_of(rows, families, explainers=low), "What do"))
@@ -1014,7 +1014,7 @@ def test_without_any_reference_nothing_is_said_of_predictions():
     families = {"lime": "perturbation", "gradcam": "cam"}
     said = " ".join(texts(chapter_of([], families, explainers=means), "What do"))
     assert "No case has a reference that is not empty, so nothing was scored." in said
-    assert "No predicted mask is empty" not in said
+    assert "no predicted mask is empty" not in said
     assert "9 cases with an empty reference mask" in said
 
 

@@ -18,8 +18,8 @@ MEANINGS = {
     "infinite.",
     "metrics-reloaded": "metrics as the package MetricsReloaded computes them; distances are left "
     "out if exactly one mask is empty.",
-    "surface-distance": "Dice, Surface Dice and distances by DeepMind's package, with points "
-    "weighted by the length of contour around them; empty masks give infinite distances.",
+    "surface-distance": "metrics as DeepMind's package computes them; Surface Dice and HD95 "
+    "weight parts of boundaries by their length; one empty mask makes distances infinite.",
     "medpy": "metrics as the package MedPy computes them; HD95 is taken over both directions "
     "together, and distances from empty masks are left out.",
     "scikit-image": "the Hausdorff distance over all mask pixels by the package scikit-image; "

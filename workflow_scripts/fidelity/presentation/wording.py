@@ -26,14 +26,10 @@ _DIGITS = {
     "variance": 5,
 }
 _MOST_DIGITS = 6
-_EMPTY = {
-    "overlap_both": {"one": "1", "nan": "undefined"},
-    "distance_both": {"zero": "0", "nan": "undefined"},
-    "distance_prediction": {
-        "diagonal": "the image diagonal",
-        "inf": "infinite",
-        "nan": "undefined",
-    },
+_EMPTY_PREDICTION = {
+    "diagonal": "the image diagonal",
+    "inf": "infinite",
+    "nan": "undefined",
 }
 # Explains an interval that excludes 0 next to a large p.
 NOT_BY_INTERVAL = (
@@ -231,11 +227,9 @@ def axis_title(metric: str) -> str:
 
 def empty_masks(policy: Mapping[str, str]) -> str:
     """State how the default protocol scores empty masks."""
-    both, far, alone = (words[policy[key]] for key, words in _EMPTY.items())
     return (
-        f"If only the prediction is empty, overlap is 0 and distances are {alone}. Means leave out "
-        f"cases with an empty reference. If reference and prediction are both empty, the stored "
-        f"scores are: overlap {both}, distances {far}."
+        "Means leave out cases with an empty reference mask. If only the predicted mask is empty, "
+        f"overlap is 0 and distances are {_EMPTY_PREDICTION[policy['distance_prediction']]}."
     )
 
 

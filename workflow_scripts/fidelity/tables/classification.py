@@ -31,8 +31,11 @@ CLASSIFICATION_TITLES = {
 }
 
 
-def classification_tables(classification: pd.DataFrame) -> list[Table]:
+def classification_tables(classification: pd.DataFrame, interval: str) -> list[Table]:
     """Lay out the quality of the classifiers: over all classes, and by class.
+
+    Args:
+        interval: as in "95 % interval".
 
     Returns:
         Up to two tables; "–" where a measure does not exist for a class.
@@ -40,10 +43,10 @@ def classification_tables(classification: pd.DataFrame) -> list[Table]:
     shown = keep_test_split(classification)
     over_all = shown["class"] == ALL_CLASSES
     parts = [("all", shown[over_all]), ("by_class", shown[~over_all])]
-    return [_table(part, rows, shown) for part, rows in parts if len(rows)]
+    return [_table(part, rows, shown, interval) for part, rows in parts if len(rows)]
 
 
-def _table(part: str, rows: pd.DataFrame, shown: pd.DataFrame) -> Table:
+def _table(part: str, rows: pd.DataFrame, shown: pd.DataFrame, interval: str) -> Table:
     known = [name for name in CLASSIFICATION_TITLES if (rows["metric"] == name).any()]
     metrics = known + [name for name in rows["metric"].unique() if name not in known]
     cells: list[list[str]] = []
@@ -72,6 +75,7 @@ def _table(part: str, rows: pd.DataFrame, shown: pd.DataFrame) -> Table:
         file="classification" if part == "all" else "classification-by-class",
         classifiers=rows["classifier"],
         part=part,
+        interval=interval,
         datasets=listed(map(titles.dataset_title, shown["dataset"].unique())),
         splits=listed(shown["split"].unique()),
         has_ece="ece" in metrics,

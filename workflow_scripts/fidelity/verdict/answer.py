@@ -96,9 +96,7 @@ def answer(chapter: Mapping[str, Any], families: Mapping[str, str], alpha: float
     others = tests.outcomes([part["numbers"]["explainer"] for part in real[1:]])
     nulls = tests.outcomes(baselines)
 
-    of_nulls = tests.standing(nulls, "null baseline")
-    if of_nulls and strongest:
-        of_nulls[-1] += f"; the best null baseline is {_mean_of(strongest)}"
+    of_nulls = tests.standing(nulls, "null baseline", strongest)
     standings = [*tests.standing(others, "other explainer"), *of_nulls]
     details = [
         f"Mean {title_of(metric)} of {title}: {best['stated']}.",
@@ -220,8 +218,17 @@ class _Tests:
                 against.setdefault(outcome, []).extend(n for n in names if n in others)
         return against
 
-    def standing(self, against: Mapping[str, Sequence[str]], noun: str) -> list[str]:
-        """State each outcome against others, without the subject; empty if there was no test."""
+    def standing(
+        self,
+        against: Mapping[str, Sequence[str]],
+        noun: str,
+        best: Mapping[str, Any] | None = None,
+    ) -> list[str]:
+        """State each outcome against others, without the subject; empty if there was no test.
+
+        Args:
+            best: numbers of the best of the others, which is named with its mean.
+        """
         rows = {row["other"]: row for numbers in self._numbers for row in numbers["comparisons"]}
         total = sum(map(len, against.values()))
         told = []
@@ -235,6 +242,10 @@ class _Tests:
                     none = outcome in ("none_shown", "absent")
                     who = f"any of the {counted(total, noun)}" if none else all_of(total, noun)
                 who = f"the {noun}" if total == 1 else who
+                if best and best["explainer"] in names:
+                    which = ", including" if len(names) > 1 else ","
+                    which = f"{which} the one with the best mean:" if total > 1 else ""
+                    who += f"{which} {_mean_of(best)}"
             else:
                 who = explainer_title(names[0])
             if noun != "null baseline":

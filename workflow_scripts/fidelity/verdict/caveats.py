@@ -92,8 +92,10 @@ def secondary(evidence: Evidence) -> Section:
     return Section(
         "Secondary: what do the other metrics show?",
         [Group("", told or [nothing])],
-        "Secondary comparisons add to the primary ones; no conclusion rests on them."
-        + " Those listed here are of all classes together." * (evidence.pooled == ALL_CLASSES),
+        "Secondary comparisons add to the primary ones; the study's answer does not rest "
+        "on them."
+        + " Those listed here are of all classes together."
+        * (evidence.pooled == ALL_CLASSES),
     )
 
 
@@ -354,7 +356,11 @@ def _empty_and_failed(evidence: Evidence) -> Iterator[Sentence]:
         yield from _empty_references(rows)
         return
     for column, what, none in (
-        ("n_empty_prediction", "Empty predicted masks", "No predicted mask is empty."),
+        (
+            "n_empty_prediction",
+            "Empty predicted masks with the primary binarization",
+            "With the primary binarization, no predicted mask is empty.",
+        ),
         (
             "n_undefined",
             "Cases without a defined score",

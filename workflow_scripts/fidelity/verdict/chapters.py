@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from fidelity.analysis.localization import DEFAULT_PROTOCOL, NO_CLASSIFIER
+from fidelity.analysis.localization import ALL_CLASSES, DEFAULT_PROTOCOL, NO_CLASSIFIER
 from fidelity.metrics.registry import title_of
 from fidelity.presentation.titles import binarization_title, protocol_title
 from fidelity.presentation.wording import corrected_pairs, listed
@@ -36,8 +36,9 @@ def _chapter(evidence: Evidence) -> Chapter:
     )
     if pairs > 1:
         setting += (
-            f"Holm's correction of p covers {corrected_pairs(pairs)}; single classes are corrected "
-            "separately."
+            f"Holm's correction of p covers {corrected_pairs(pairs)}."
+            + " For each single class, the pairs are corrected separately."
+            * (evidence.pooled == ALL_CLASSES)
         )
     else:
         told = "There is only one pair, so p needs no correction."

@@ -83,13 +83,13 @@ def ranking_flips(evidence: Evidence) -> Section:
         "Where does the ranking flip?",
         groups or [Group("", [nothing])],
         "A setting is one combination of metric, binarization (the rule that turns a map into a "
-        "mask) and protocol (conventions of metrics). In each, the means of two explainers are "
-        "compared. Settings do not count if their binarization uses the reference mask, or if the "
-        "difference of the means is 0 or cannot be computed. "
-        "Protocols that give the same difference and interval, for a metric and a binarization, "
-        "count as one setting. Tests are corrected within each "
-        "setting. This section shows where a conclusion depends on a choice; it is not additional "
-        "evidence.",
+        "mask) and protocol (conventions for metrics). A metric that scores the maps themselves "
+        "has one setting. In each setting, the means of two explainers are compared. Settings do "
+        "not count if their binarization uses the reference mask, or if the difference of the "
+        "means is 0 or cannot be computed. If several protocols give the same difference and "
+        "interval, with the same metric and binarization, they count once. Holm's correction "
+        "covers the pairs of a setting, not the number of settings. This section shows where a "
+        "conclusion depends on a choice; it is not additional evidence.",
     )
 
 

@@ -94,8 +94,9 @@ _VALUES = {
     ("hide", "mean"): "their mean grey value",
     ("align", "image"): "the image",
     ("align", "lung_box"): "the box around the lungs",
-    ("sampling", "interpolated"): "a Gaussian process is fitted to the samples' outputs, and "
-    "LIME's regression to its predictions for all, or many, subsets of superpixels",
+    ("sampling", "interpolated"): "a Gaussian process, fitted to the samples' outputs, "
+    "predicts those of other subsets of superpixels; regression: over all subsets, or at most "
+    "32,768 of them",
 }
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 
@@ -145,6 +146,7 @@ def methods(
         disjoint=data["duplicates"] != "keep",
         second_reader=_has_second_reader(names, config["explainers"]),
         classes=listed(map(without_marks, data["annotated_classes"])),
+        several_classes=len(data["annotated_classes"]) > 1,
         references=" and ".join(PLURAL[kind] for kind in kinds),
         reference=f"reference {' or '.join(kinds)}",
         filled="box" in kinds,
@@ -359,8 +361,9 @@ def _acting(entry: Mapping[str, Any]) -> dict[str, Any]:
         if entry["method"] == method and key in found:
             found[key] = set_value(found[key]) + unit
     if entry["method"] == "lime":
-        per = "" if entry["sampling"] == "package" else f" per {SAMPLES} subsets in the regression"
-        found["alpha"] = set_value(entry["alpha"]) + per
+        found["alpha"] = set_value(entry["alpha"])
+        if entry["sampling"] != "package":
+            found["alpha"] += f" for every {SAMPLES} subsets in the regression"
         found = {"ridge_penalty" if key == "alpha" else key: v for key, v in found.items()}
     if adaptive := found.get("adaptive"):
         del found["samples"]

@@ -154,7 +154,7 @@ def _block(study: Study, classifier: str, chapter: Mapping[str, Any]) -> dict[st
         "quality": quality,
         "classification": []
         if rated is None
-        else classification_tables(rated[rated["classifier"] == classifier]),
+        else classification_tables(rated[rated["classifier"] == classifier], settings["interval"]),
         "caveats": sorted(others, key=lambda text: text["outcome"] != "warning"),
     }
 
