@@ -92,6 +92,7 @@ class PageSettings:
             "families": study.families,
             "sources": {name: self._sources(entry) for name, entry in study.explainers.items()},
             "meanings": {name: _meaning(entry) for name, entry in study.explainers.items()},
+            "diagnostic": study.diagnostic,
             "bases": study.bases,
             "trained": list(study.trained),
             "faithfulness": study.config.faithfulness.metrics if study.faithfulness_pairs else [],

@@ -14,7 +14,6 @@ from fidelity.analysis.localization import (
     primary_setting,
     unit_of,
 )
-from fidelity.binarizations.registry import RULES
 from fidelity.datasets.registry import GENERATORS
 from fidelity.explainers.lime.designs import SAMPLES
 from fidelity.explainers.registry import explains
@@ -115,7 +114,8 @@ def methods(
     Args:
         localization: localization.csv; what it lacks was not run and is not mentioned.
         settings: `dataset`, `config` (`Config.recorded` of this data set), `families`, `sources`
-            (explainer → the papers of its method; none for a plugin) and `bases`. `trained`:
+            (explainer → the papers of its method; none for a plugin), `diagnostic` (binarizations
+            that use the reference) and `bases`. `trained`:
             classifiers that were trained here. `faithfulness`: its metrics that were measured.
             `boxes_from` and `box_protocols`: how boxes were scored; empty if they were not.
             `layers`: classifier → explainer → the layer that it reads. `sizes`: width and height
@@ -166,7 +166,7 @@ def methods(
         **_explainers(names, shown["classifier"].unique(), settings),
         target=_target(config["explain"], any(explains(families[name]) for name in names)),
         sign=SIGNS[config["postprocess"]["sign"]],
-        rules=listed(_rule(name, config["binarizations"].get(name, {})) for name in rules),
+        rules=listed(_rule(name, settings) for name in rules),
         primary_rule=titles.binarization_title(statistics["primary_binarization"]),
         postprocess=_postprocess(config["postprocess"]),
         primary=_metric(primary),
@@ -399,13 +399,14 @@ def _word(value: Any) -> str:
     return without_marks(str(value)).replace("_", " ")
 
 
-def _rule(name: str, entry: Mapping[str, Any]) -> str:
+def _rule(name: str, settings: Mapping[str, Any]) -> str:
+    entry = settings["config"]["binarizations"].get(name, {})
     plain = entry.get("method") in (None, "fixed", "per_explainer")
     told = "" if plain else "; ".join(_flat(entry))
     if entry.get("method") == "tuned":
         best = _word(entry["metric"])
         told = f"one per method and class, with the best mean {best} on the validation split"
-    if entry.get("method") in RULES and RULES[entry["method"]].uses_reference:
+    if name in settings["diagnostic"]:
         why = "it uses the reference mask, so its scores are too optimistic to report"
         told = "; ".join([told, why] if told else [why])
     source = cite(RULE_SOURCES.get(entry.get("method"), ""))
