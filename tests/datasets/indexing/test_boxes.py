@@ -89,19 +89,6 @@ def test_kinds_of_references_from_table_to_shard(root, tmp_path):
     assert [bool(case.annotated) for case in few] == [True, False, True, False]
 
 
-def test_a_mask_without_foreground_is_an_empty_reference_too(root):
-    """It was explained and scored although `empty_references: false` leaves such images out."""
-    for name in ("black", "other"):
-        cv2.imwrite(str(root / f"{name}.png"), np.zeros((SIDE, SIDE), np.uint8))
-    read = {"mask:Mass": "black.png", "mask@R1:Mass": "other.png", "second_mask:Mass": "mask.png"}
-    write(root, [{"mask:Mass": "mask.png", "mask@R1:Mass": "black.png"}, read])
-    every, *_ = index_cases(root, entry(root))
-    assert [(len(case.masks), len(case.named_readers)) for case in every] == [(1, 1), (1, 1)]
-    few, *_ = index_cases(root, entry(root, empty_references=False))
-    assert [(len(case.masks), len(case.named_readers)) for case in few] == [(1, 0), (0, 0)]
-    assert [len(case.readers) for case in few] == [0, 1]
-
-
 def test_a_shard_without_boxes_is_read_as_before(root, tmp_path, monkeypatch):
     write(root, [{"mask:Mass": "mask.png"}])
     cases = index_cases(root, entry(root))[0]

@@ -3,7 +3,6 @@
 import hashlib
 import os
 import unicodedata
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import ModuleType
@@ -161,7 +160,6 @@ class _Examination:
         height, width = native
         return replace(
             self.case,
-            **({} if self.settings.empty_references else self._marked_masks()),
             width=width,
             height=height,
             digest=self.digest.hexdigest(),
@@ -286,19 +284,6 @@ class _Examination:
                 if self.native_is_mask and not reader:
                     native = drawn.shape
         return native
-
-    def _marked_masks(self) -> dict[str, dict]:
-        """Return the fields `masks` and `readers` without empty masks; the second reader's stay."""
-
-        def kept(reader: str, masks: Mapping[str, str]) -> dict[str, str]:
-            whole = reader == SECOND
-            return {c: path for c, path in masks.items() if whole or (reader, c) in self.marked}
-
-        readers = {reader: kept(reader, masks) for reader, masks in self.case.readers.items()}
-        return {
-            "masks": kept("", self.case.masks),
-            "readers": {reader: masks for reader, masks in readers.items() if masks},
-        }
 
     def _boxes(self, native: tuple[int, int]) -> tuple[Boxes, dict[str, Boxes]]:
         """Return the boxes in native pixels: those without a reader's name, and those by reader."""
