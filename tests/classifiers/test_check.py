@@ -39,8 +39,11 @@ def test_a_network_without_a_gradient_is_refused_only_if_one_is_needed(tmp_path,
     entry = made_elsewhere.entry("plugin:mine")
     names = {"my_gradcam": "gradcam", "gradient": "gradient"}
     layers = {"my_gradcam": "auto"}
-    with pytest.raises(InputError, match=r"classifiers\.net\.architecture.*for: the training"):
+    if "head(torch" in line:  # the head can be trained
         check_classifier("net", "demo", entry, False, {}, {}, 32, plugins, output)
+    else:
+        with pytest.raises(InputError, match=r"classifiers\.net\.architecture.*cannot be trained"):
+            check_classifier("net", "demo", entry, False, {}, {}, 32, plugins, output)
     weights = tmp_path / "net.pt"
     torch.save(build("plugin:mine", 2, plugins=plugins).state_dict(), weights)
     keys = {"weights": str(weights), "classes": ["a", "b"], "output_values": "logits"}
@@ -184,7 +187,7 @@ def test_networks_that_fail_are_refused_before_anything_is_computed(tmp_path):
         "def nan(outputs): return Net(lambda z: z / 0)\n"
         "def first(outputs): return Net(lambda z: z[:1])\n"
         "class Overwriting(Net):\n"
-        "    def forward(self, x): return super().forward(x.sub_(0.5))\n"
+        "    def forward(self, x): return super().forward(x.relu_())\n"
         "def overwriting(outputs): return Overwriting(lambda z: z)\n"
         "def named(outputs): return Net(lambda z: {'logits': z})\n"
         "def broken(outputs): return Net(lambda z: {}['x'])\n"
@@ -215,6 +218,6 @@ def test_networks_that_fail_are_refused_before_anything_is_computed(tmp_path):
     assert network.layer.weight.dtype == torch.float32
     path = str(tmp_path / "net.pt")
     torch.save(network.state_dict(), path)
-    for function, problem in list(problems.items())[1:4]:
+    for function, problem in list(problems.items())[1:5]:
         with pytest.raises(InputError, match=problem.replace(r"classifiers\.net\.", ".*")):
             check(function, weights=path, classes=["Normal", "Pneumonia"])

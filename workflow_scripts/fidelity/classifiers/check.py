@@ -116,7 +116,9 @@ def takes_images(
         raise failure(classifier.architecture, error, architecture_field) from error
     if not isinstance(logits, torch.Tensor) or logits.ndim != 2 or len(logits) != 1:
         raise no_row(architecture_field)
-    noise = torch.rand((1, channels, image_size, image_size), generator=torch.Generator())
+    # With negative values, as a normalised image has.
+    noise = torch.randn((1, channels, image_size, image_size), generator=torch.Generator())
+
     given = noise.clone()
     with torch.no_grad():
         first = classifier(given)
@@ -156,28 +158,34 @@ def takes_images(
 def check_gradient(
     classifier: Classifier, image_size: int, trained: bool, explainers: Sequence[str]
 ) -> None:
-    """Check that the gradient of the outputs reaches the image, if something needs it.
+    """Check that the outputs have the gradients that training and explainers need.
 
     Args:
-        trained: whether the classifier is trained here.
-        explainers: those that use the gradient.
+        trained: whether the classifier is trained here: some parameter needs a gradient.
+        explainers: those that use the gradient at the image.
 
     Raises:
-        InputError: no gradient reaches the image. The error names the field `architecture`.
+        InputError: there is no such gradient. The error names the field `architecture`.
     """
-    needing = [*["the training"] * trained, *sorted(explainers)]
-    image = torch.zeros(1, classifier.channels, image_size, image_size, requires_grad=True)
-    try:
-        with torch.enable_grad():
-            torch.autograd.grad(classifier(image).sum(), image)
-    except RuntimeError as error:
-        if needing:
+    image = torch.zeros(1, classifier.channels, image_size, image_size)
+    with torch.enable_grad():
+        if trained and not classifier(image).requires_grad:
+            raise InputError(
+                "no parameter of the network gets a gradient, so it cannot be trained",
+                field="architecture",
+                remedy="Look for detach() and no_grad() in the network's code",
+            )
+        if not explainers:
+            return
+        try:
+            torch.autograd.grad(classifier(image.requires_grad_()).sum(), image)
+        except RuntimeError as error:
             raise InputError(
                 f"the gradient of the outputs does not reach the image ({first_line(error)}), but"
-                f" is needed for: {', '.join(needing)}",
+                f" is needed for: {', '.join(sorted(explainers))}",
                 field="architecture",
-                remedy="Look for detach() and no_grad() in the network's code"
-                + ("" if trained else ", or use only explainers without gradients, such as lime"),
+                remedy="Look for detach() and no_grad() in the network's code, or use only"
+                " explainers without gradients, such as lime",
             ) from error
 
 

@@ -193,7 +193,8 @@ class Dataset(Entry):
     log."""
     empty_references: bool = True
     """Whether an image with an empty reference (a reader looked for the class and found nothing) is
-    explained and scored. Needed to measure false alarms."""
+    explained and scored. Needed to measure false alarms. A given mask without foreground is always
+    scored."""
     boxes_from: Literal["references", "masks"] | None = None
     """Reference boxes of the box scores. `references` = the boxes that readers drew; `masks` =
     rectangles around the connected parts of each mask. null = `references` if the source has boxes;
@@ -207,7 +208,7 @@ class Dataset(Entry):
     """How the masks and boxes of several readers become one reference (docs/datasets.md). They are
     joined by `union`, `intersection`, `majority` (more than half) or `staple`. A reader's name =
     only this reader's masks and boxes; `first` = only masks and boxes that name no reader. null =
-    `first` if there are such masks or boxes, otherwise `majority`. If set, readers are
+    `first` if there are any; otherwise the majority of the masks, or all boxes. If set, readers are
     compared with one another and with the explainers."""
     planted: Planted | MISSING = MISSING
     strata: Unique[Stratum] = []

@@ -123,9 +123,9 @@ class CovidQuEx(Dataset):
     ] = "anasmohammedtahir/covidqu"
     """Name at Kaggle, `owner/name`, with `/versions/<number>` to pin a version."""
     part: Literal["infection", "lung"] = "infection"
-    """`infection` = the folder of 5,826 images with infection masks (5,825 are used: one training
-    image is also a test image); `lung` = the folder of all 33,920 images, which has only lung masks
-    (annotated_classes: [])."""
+    """`infection` = the folder of 5,826 images with infection masks (5,825 with
+    `duplicates: exclude`: one training image is also a test image); `lung` = the folder of all
+    33,920 images, which has only lung masks (annotated_classes: [])."""
 
     @property
     def has_reference_masks(self) -> bool:

@@ -94,8 +94,7 @@ _VALUES = {
     ("align", "image"): "the image",
     ("align", "lung_box"): "the box around the lungs",
     ("sampling", "interpolated"): "a Gaussian process, fitted to the samples' outputs, "
-    "predicts those of other subsets of superpixels; regression: over all subsets, or at most "
-    "32,768 of them",
+    "predicts those of any other subsets of superpixels; regression: over at most 32,768 subsets",
 }
 _SPLITS = {"train": "training", "val": "validation", "test": "test"}
 

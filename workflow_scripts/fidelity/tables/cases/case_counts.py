@@ -27,6 +27,6 @@ def cases_table(counts: pd.DataFrame, dataset: str) -> Table:
         ]
         rows.append([str(split), f"{used} of {total}", *cells])
     header = ["Split", "Used", "Cannot be used", "Excluded by settings"]
-    header += ["No reference mask, although its class has masks"]
+    header += ["No reference, although its class is annotated"]
     shown = titles.dataset_title(dataset)
     return lay_out("cases", header, rows, 0, section="cases", file="cases", dataset=shown)
