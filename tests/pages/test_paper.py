@@ -155,6 +155,13 @@ def test_equivalence_is_only_described_where_it_can_be_claimed(folder, tmp_path)
     assert "equivalent" not in (folder_of(tmp_path, config) / "methods.md").read_text()
 
 
+def test_the_methods_warn_of_a_binarization_that_uses_the_reference_only(folder, tmp_path):
+    warning = "uses the reference mask, so its scores are too optimistic"
+    assert warning not in (folder / "methods.md").read_text()
+    config = {**CONFIG, "binarizations": {**CONFIG["binarizations"], "otsu": {"method": "oracle"}}}
+    assert (folder_of(tmp_path, config) / "methods.md").read_text().count(warning) == 1
+
+
 def test_the_original_lime_study_is_not_taken_for_the_paper_on_lime(tmp_path):
     config = {**CONFIG, "protocols": ["default", "seed"]}
     with_it = folder_of(

@@ -364,3 +364,12 @@ def test_a_plugin_file_counts_only_for_jobs_that_use_a_function_of_it(tmp_path):
         job = SimpleNamespace(dataset="a", classifier="mine", explainer=name)
         found = plugins_of(jobs.explainer(job))
         assert found == ([] if name == "lime" else [str(maps)])
+
+
+def test_explainers_that_use_the_gradient_are_those_of_two_families():
+    config = json.loads(json.dumps(CONFIG))
+    del config["explainers"]["reader"]
+    added = {"noisy_cam": {"method": "random_weights", "of": "cam"}, "ig": {"method": "gradient"}}
+    config["explainers"] |= added
+    study = Study(settings.load(config, check_files=False))
+    assert study.use_gradient == {"cam": "gradcam", "noisy_cam": "gradcam", "ig": "gradient"}
