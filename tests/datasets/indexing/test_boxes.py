@@ -89,6 +89,14 @@ def test_kinds_of_references_from_table_to_shard(root, tmp_path):
     assert [bool(case.annotated) for case in few] == [True, False, True, False]
 
 
+def test_a_labelled_image_without_a_finding_counts_as_annotated(root):
+    write(root, [{"mask:Mass": "mask.png"}, {"mask:Mass": "none"}])
+    for empty in (True, False):
+        cases, left_out, *_ = index_cases(root, entry(root, empty_references=empty))
+        assert [bool(case.annotated) for case in cases] == [True, empty]
+        assert not left_out
+
+
 def test_a_shard_without_boxes_is_read_as_before(root, tmp_path, monkeypatch):
     write(root, [{"mask:Mass": "mask.png"}])
     cases = index_cases(root, entry(root))[0]

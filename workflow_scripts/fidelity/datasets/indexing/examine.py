@@ -173,8 +173,6 @@ class _Examination:
 
     def _check_paths(self) -> None:
         case, path = self.case, self.root / self.case.image
-        if getattr(self.adapter, "masks_follow_labels", True):
-            _check_annotated(case, self.root, self.settings)
         if not self.settings.outside_links:
             check_inside(case, self.root)
         if case.place and not os.path.isfile(path):
@@ -359,21 +357,6 @@ def _meant(root: Path, path: str) -> str:
             " the table does. Copy its name into the table, or rename it. "
         )
     return f"Did you mean {found!r}? " if found else ""
-
-
-def _check_annotated(case: Case, root: Path, settings: Dataset) -> None:
-    """Check that a case of an annotated class has a reference."""
-    for name in sorted({*settings.annotated_classes}.intersection(case.labels) - case.annotated):
-        where = f"{case.place}: " if case.place else ""
-        raise MisfitError(
-            f"{where}the case {case.case!r} of the annotated class {name!r} has neither a"
-            " reference mask nor boxes",
-            file=root / case.image,
-            field="annotated_classes",
-            remedy="Add one of them. If the image does not show the class, add a black mask, or"
-            " write none in the cell of a table. Or remove the class from"
-            " annotated_classes",
-        )
 
 
 def _absent_mask(

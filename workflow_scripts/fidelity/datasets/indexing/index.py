@@ -187,6 +187,9 @@ class _Indexing:
         cases = selection.separate(patients, cases, settings, self.left_out)
         few = selection.limited(cases, settings.limit)
         selection.count_lost(self.dropped, "limit", cases, few)
+        # Before masks are dropped: with `empty_references: false`, a class in which the reader found
+        # nothing has none left.
+        problems.raise_first(problems.not_annotated(few, root, settings) if self.follow else [])
         self.cases = [selection.only_used_masks(case, settings, self.follow) for case in few]
         doubts.tell_unused_masks(few, self.cases, root, settings)
         if settings.reads_lungs and not any(case.lung_mask for case in self.cases):

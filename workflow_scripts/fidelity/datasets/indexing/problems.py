@@ -99,6 +99,22 @@ def blank_labels(cases: list[Case], multilabel: bool) -> list[InputError]:
     ]
 
 
+def not_annotated(cases: Sequence[Case], root: Path, settings: Dataset) -> list[InputError]:
+    """Find cases of an annotated class that have no reference of it."""
+    return [
+        InputError(
+            f"{f'{case.place}: ' if case.place else ''}the case {case.case!r} of the annotated class"
+            f" {name!r} has neither a reference mask nor boxes",
+            file=root / case.image,
+            field="annotated_classes",
+            remedy="Add one of them. If the image does not show the class, add a black mask, or"
+            " write none in the cell of a table. Or remove the class from annotated_classes",
+        )
+        for case in cases
+        for name in sorted({*settings.annotated_classes}.intersection(case.labels) - case.annotated)
+    ]
+
+
 def check_depth(examined: list[Examined], root: Path) -> None:
     """Refuse images whose white level is unknown; only all images together show this."""
     largest = {one.findings.largest: one for one in examined if one.findings.largest is not None}
