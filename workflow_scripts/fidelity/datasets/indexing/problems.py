@@ -103,8 +103,8 @@ def not_annotated(cases: Sequence[Case], root: Path, settings: Dataset) -> list[
     """Find cases of an annotated class that have no reference of it."""
     return [
         InputError(
-            f"{f'{case.place}: ' if case.place else ''}the case {case.case!r} of the annotated class"
-            f" {name!r} has neither a reference mask nor boxes",
+            f"{f'{case.place}: ' if case.place else ''}the case {case.case!r} of the annotated"
+            f" class {name!r} has neither a reference mask nor boxes",
             file=root / case.image,
             field="annotated_classes",
             remedy="Add one of them. If the image does not show the class, add a black mask, or"
