@@ -187,7 +187,7 @@ class _Indexing:
         cases = selection.separate(patients, cases, settings, self.left_out)
         few = selection.limited(cases, settings.limit)
         selection.count_lost(self.dropped, "limit", cases, few)
-        # Before masks are dropped: `empty_references: false` also drops what a reader judged absent.
+        # Before masks are dropped: `empty_references: false` drops those that a reader left empty.
         problems.raise_first(problems.not_annotated(few, root, settings) if self.follow else [])
         self.cases = [selection.only_used_masks(case, settings, self.follow) for case in few]
         doubts.tell_unused_masks(few, self.cases, root, settings)
