@@ -37,6 +37,7 @@ from fidelity.presentation.wording import (  # noqa: E402
     with_interval,
 )
 from fidelity.settings.reading import load_file  # noqa: E402
+from fidelity.statistics.resampling import mean_intervals  # noqa: E402
 from fidelity.study import paths  # noqa: E402
 from fidelity.study.study import Study  # noqa: E402
 
@@ -111,8 +112,12 @@ class Results(ABC):
         """Return the change of the IoU per standard deviation of a covariate."""
 
     @abstractmethod
-    def by_case(self, training: str, explainer: str) -> pd.DataFrame:
-        """Return the scores of each annotated test image at the tuned threshold, by case."""
+    def by_case(self, training: str, explainer: str, rule: str = "tuned") -> pd.DataFrame:
+        """Return the scores of each annotated test image, by case."""
+
+    @abstractmethod
+    def mean_of(self, values: pd.Series) -> Value:
+        """Return the mean of a value over images."""
 
     @abstractmethod
     def faithfulness(self, training: str, explainer: str, metric: str) -> Value:
@@ -203,6 +208,18 @@ class Results(ABC):
         """Count the trainings and binarizations in which one IoU is shown to be higher."""
         found = [self.difference(t, explainer, other, rule) for t in trainings for rule in rules]
         return sum(each.claimed and each.value > 0 for each in found)
+
+    def over_networks(self, a: str, b: str, rule: str = "tuned") -> Value:
+        """Average the difference of the IoU, a minus b, over the networks of `trusted`.
+
+        Each network counts once: the trainings of a network are averaged first, for each image.
+        """
+        by_network: dict[str, list[pd.Series]] = {}
+        for training in self.trusted:
+            ious = [self.by_case(training, explainer, rule)["iou"] for explainer in (a, b)]
+            by_network.setdefault(self.study.bases[training], []).append(ious[0] - ious[1])
+        means = [pd.concat(each, axis=1).mean(axis=1) for each in by_network.values()]
+        return self.mean_of(pd.concat(means, axis=1).mean(axis=1))
 
     def equivalent(self, a: str, b: str, trainings: Sequence[str]) -> int:
         """Count the trainings in which two explainers have equivalent IoU (tuned threshold)."""
@@ -320,12 +337,24 @@ class Tables(Results):
         n = row["n"] - row["n_undefined"]
         return Value(row["mean"], row["ci_low"], row["ci_high"], n)
 
-    def by_case(self, training: str, explainer: str) -> pd.DataFrame:
+    def by_case(self, training: str, explainer: str, rule: str = "tuned") -> pd.DataFrame:
         """See `Results`."""
         names = {"classifier": self.unit_of(training, explainer), "explainer": explainer}
-        names |= {"binarization": self.study.primary_binarization, "protocol": DEFAULT_PROTOCOL}
+        names |= {"binarization": rule, "protocol": DEFAULT_PROTOCOL}
         rows = read_parquet(self.folder / paths.SCORES.format(dataset=self.dataset, **names))
         return rows[rows["split"] == "test"].set_index("case")
+
+    def mean_of(self, values: pd.Series) -> Value:
+        """See `Results`."""
+        chosen = self.study.config.statistics
+        (found,) = mean_intervals(
+            values,
+            values.index.to_numpy(dtype=str),
+            replicates=chosen.replicates,
+            alpha=chosen.alpha,
+            seed=self.study.config.seed,
+        )
+        return Value(found.mean, found.low, found.high, len(values))
 
 
 def shown(found: Value, metric: str = "iou", *, sign: bool = False) -> str:

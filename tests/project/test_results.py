@@ -100,8 +100,11 @@ class FromCases(Results):
         formula = f"iou ~ {' + '.join(facts)} + C(network)"
         return smf.mixedlm(formula, data, groups="case").fit(reml=True), len(data)
 
-    def by_case(self, training, explainer):
-        return self.scores(training, explainer, "tuned")
+    def by_case(self, training, explainer, rule="tuned"):
+        return self.scores(training, explainer, rule)
+
+    def mean_of(self, values):
+        return Value(values.mean(), *interval(values), len(values))
 
     def coefficient(self, explainer, fact):
         found, n = self.fitted(explainer)
@@ -167,6 +170,20 @@ def test_committed_tables_follow_from_the_cases():
         found = results.difference(row.classifier, row.explainer_a, row.explainer_b)
         assert row.mean_difference == pytest.approx(found.value, abs=1e-9)
         assert row.p_adjusted == pytest.approx(found.p, rel=1e-6)
+
+
+def test_each_network_counts_once(monkeypatch):
+    """Differences of .1 and .3 in two trainings of one network, .6 in the other: (.2 + .6) / 2."""
+    lime = {"lite0-s1": 0.1, "lite0-s2": 0.3, "resnet18-s1": 0.6}
+    monkeypatch.setattr(FromCases, "trusted", list(lime))
+    monkeypatch.setattr(
+        FromCases,
+        "by_case",
+        lambda _, training, explainer, rule: pd.DataFrame(
+            {"iou": [0.2 + lime[training] * (explainer == "lime")] * 3}
+        ),
+    )
+    assert FromCases().over_networks("lime", "gradcam").value == pytest.approx(0.4)
 
 
 def test_the_marked_share_leaves_out_masks_that_miss(monkeypatch):
