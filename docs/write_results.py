@@ -8,10 +8,12 @@ config. A test recomputes every number from the scores of the cases.
 """
 
 import argparse
+import re
 import shutil
 import statistics
 import subprocess
 import sys
+import textwrap
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property, partial
@@ -60,6 +62,8 @@ FIGURES = {
     "sensitivity": "full_ranks.png",
     "failure_model": "full_failure_model.png",
 }
+# A paragraph or a bullet: neither a heading nor a table.
+BLOCK = re.compile(r"^(?![|#\s]).+(?:\n(?!- |[|#\n]).+)*", re.MULTILINE)
 
 
 class Value(NamedTuple):
@@ -380,9 +384,23 @@ def render(results: Results, masked: Results, hundred: Results) -> str:
         "titles": titles.display(results.study, DATASET),
         "explainers": titles.display(hundred.study, hundred.dataset)["explainers"],
     }
-    return environment.get_template("results.md.j2").render(
+    page = environment.get_template("results.md.j2").render(
         results=results, study=results.study, masked=masked, hundred=hundred
     )
+    # Every second part is code.
+    parts = page.split("```")
+    return "```".join([wrapped(part) if n % 2 == 0 else part for n, part in enumerate(parts)])
+
+
+def wrapped(text: str) -> str:
+    """Wrap the paragraphs and bullets of a Markdown text at 100 columns."""
+    return BLOCK.sub(lambda found: _filled(found[0]), text)
+
+
+def _filled(block: str) -> str:
+    indent = "  " if block.startswith("- ") else ""
+    options = {"break_long_words": False, "break_on_hyphens": False}
+    return textwrap.fill(" ".join(block.split()), 100, subsequent_indent=indent, **options)
 
 
 def primary_rows(table: pd.DataFrame, study: Study) -> pd.DataFrame:

@@ -130,8 +130,9 @@ class FromCases(Results):
 def test_every_number_of_the_page_follows_from_the_cases():
     printed = write_results.PAGE.read_text(encoding="utf-8")
     again = write_results.render(FromCases(), FromCases("masked"), FromCases("hundred"))
-    # The words are the same, including those that depend on numbers.
-    assert NUMBER.sub("#", printed) == NUMBER.sub("#", again)
+    # The words are the same, including those that depend on numbers. Lines may break elsewhere,
+    # because intervals depend on random draws.
+    assert NUMBER.sub("#", printed).split() == NUMBER.sub("#", again).split()
     parts = zip(re.split(r"(\[[^\]]*\])", printed), re.split(r"(\[[^\]]*\])", again), strict=True)
     compared = 0
     for mine, theirs in parts:
