@@ -73,9 +73,9 @@ def plot(
         if metric in METRICS and METRICS[metric].unit == "1":
             axis.set_ylim(bottom=0)
     _name_depths(axes[-1, 0], shown[shown["sweep"] == next(iter(firsts))])
-    handles, labels = axes[0, 0].get_legend_handles_labels()
+    handles, _ = axes[0, 0].get_legend_handles_labels()
     title = f"Means with intervals ({_splits_of(shown)}; masks: {binarization_title(wanted)})"
-    style.legend_below(fig, handles, 4, labels=labels, title=title)
+    style.legend_below(fig, handles, 4, title=title)
     return fig
 
 

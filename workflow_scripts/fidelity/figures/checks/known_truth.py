@@ -58,9 +58,8 @@ def plot(table: pd.DataFrame) -> Figure:
     axis.set_xlim(0, 1.02)
     axis.set_xlabel("Mean pixel ROC-AUC with interval (higher: the map marks it; dashed: chance)")
     _separate(axis, list(rows["family"]))
-    handles, labels = axis.get_legend_handles_labels()
-    by_label = dict(zip(labels, handles, strict=True))
-    style.legend_below(fig, list(by_label.values()), 2, labels=list(by_label))
+    by_label = {handle.get_label(): handle for handle in axis.get_legend_handles_labels()[0]}
+    style.legend_below(fig, list(by_label.values()), 2)
     return fig
 
 

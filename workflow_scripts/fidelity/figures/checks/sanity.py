@@ -57,8 +57,7 @@ def plot(sanity: pd.DataFrame) -> Figure:
     # One label for all panels, because it is wider than a panel.
     middle = axes[0, len(names) // 2]
     middle.set_xlabel("First layer with random weights; all after it are random too")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    style.legend_below(fig, handles, 4, labels=labels)
+    style.legend_below(fig, axes[0, 0].get_legend_handles_labels()[0], 4)
     return fig
 
 

@@ -67,6 +67,5 @@ def plot(training: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylim(bottom=0)
     axes[0, 0].margins(y=0.08)
     axes[0, 1].set_ylim(top=1.02)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    style.legend_below(fig, handles, 3, labels=labels)
+    style.legend_below(fig, axes[0, 0].get_legend_handles_labels()[0], 3)
     return fig
