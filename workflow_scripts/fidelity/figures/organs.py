@@ -6,8 +6,9 @@ from matplotlib.patches import Patch
 
 from fidelity.analysis.columns.organs import ORGANS, REGIONS
 from fidelity.analysis.localization import keep_test_split, of_classifier, pooled_classes
+from fidelity.figures.forest import by_kind
 from fidelity.figures.shared import style
-from fidelity.presentation.titles import explainer_title, ordered
+from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import percent
 from fidelity.tables.organs import TITLES
 
@@ -18,7 +19,6 @@ COLOURS = {
     "heart": "#D55E00",
     "outside": "#D9D9D9",
 }
-KINDS = ("real", "baseline", "ceiling")
 REFERENCE, AREA = "Reference masks", "Size of the region"
 # Inches per bar, and the largest height that fits on a page.
 LINE, TALLEST = 0.28, 9.5
@@ -49,11 +49,13 @@ def plot(organs: pd.DataFrame) -> Figure:
     regions = [name for name in REGIONS if (shown["region"] == name).any()]
     means = shown.pivot_table(index="explainer", columns="region", values="mean", sort=False)
     first = shown.loc[shown.groupby("region", sort=False)["n"].idxmax()].set_index("region")
-    names = sorted(ordered(list(means.index)), key=lambda n: KINDS.index(style.kind_of(n)))
     bars = {
         REFERENCE: first["reference_mean"],
         AREA: first["area_mean"],
-        **{style.short(explainer_title(name), LABEL_LETTERS): means.loc[name] for name in names},
+        **{
+            style.short(explainer_title(name), LABEL_LETTERS): means.loc[name]
+            for name in by_kind(means.index)
+        },
     }
     height = min(TALLEST, LINE * len(bars) + 1.3)
     fig, ((axis,),) = style.figure(1, 1, height=height)

@@ -19,14 +19,10 @@ from fidelity.analysis.localization import (
     of_classifier,
     pooled_classes,
 )
+from fidelity.figures.forest import by_kind
 from fidelity.figures.shared import style
 from fidelity.metrics.registry import METRICS, title_of
-from fidelity.presentation.titles import (
-    binarization_title,
-    explainer_title,
-    ordered,
-    protocol_title,
-)
+from fidelity.presentation.titles import binarization_title, explainer_title, protocol_title
 
 # The distance used for a protocol is the first of these that it has.
 DISTANCES = ("hausdorff_full", "hausdorff_boundary", "hd95_boundary")
@@ -138,9 +134,7 @@ def ranks_of(localization: pd.DataFrame, metrics: Sequence[str]) -> Ranks:
         localization: rows of one class, without diagnostic binarizations.
         metrics: the first of these that a protocol has is ranked.
     """
-    order = ("real", "baseline", "ceiling")
-    names = ordered(list(localization["explainer"].unique()))
-    names.sort(key=lambda name: order.index(style.kind_of(name)))
+    names = by_kind(localization["explainer"].unique())
     real = [style.kind_of(name) == "real" for name in names]
     settings, rows, winners = [], [], []
     used: dict[str, str] = {}
