@@ -8,10 +8,9 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from fidelity.analysis.localization import keep_test_split
 from fidelity.base.seeding import seed_for
 from fidelity.figures.shared import style
-from fidelity.figures.shared.scores import read_scores
+from fidelity.figures.shared.scores import read_scores, with_lesion
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import axis_title
 
@@ -134,9 +133,8 @@ def _panel(axis, values: np.ndarray, appearance: list[style.Look], name: str) ->
 
 def _wide(scores: Mapping[str, pd.DataFrame], metric: str) -> pd.DataFrame:
     """Put the explainers side by side: rows (case, class), one column each."""
-    columns = {}
-    for name, table in scores.items():
-        chosen = keep_test_split(table)
-        chosen = chosen[~chosen["empty_reference"].astype(bool)]
-        columns[name] = chosen.set_index(["case", "class"])[metric]
+    columns = {
+        name: with_lesion(table).set_index(["case", "class"])[metric]
+        for name, table in scores.items()
+    }
     return pd.DataFrame(columns).sort_index()

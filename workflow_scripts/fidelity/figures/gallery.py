@@ -12,7 +12,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.patheffects import Stroke
 
-from fidelity.analysis.localization import keep_test_split
 from fidelity.base.files import read_parquet
 from fidelity.datasets.prepared import PreparedCase, cases_in
 from fidelity.datasets.prepared_list import listed
@@ -31,6 +30,7 @@ from fidelity.figures.shared.drawn import (
     show_reference,
 )
 from fidelity.figures.shared.readings import Line, lines_of, readings
+from fidelity.figures.shared.scores import with_lesion
 from fidelity.maps.saliency_map import SaliencyMap, read_maps, render
 from fidelity.masks.boxes import scale_boxes
 from fidelity.masks.run_lengths import decode, read_masks
@@ -91,7 +91,7 @@ def choose(scores: pd.DataFrame, number: int) -> list[tuple[str, str, str]]:
         (group, case, class) from best to worst, each case at most once; ties are ordered by case
         id.
     """
-    chosen = _with_reference(scores)
+    chosen = with_lesion(scores)
     chosen = chosen[chosen["iou"].notna()]
     chosen = chosen.sort_values(["iou", "case", "class"], ascending=[False, True, True])
     pairs = list(zip(chosen["case"], chosen["class"], strict=True))
@@ -176,15 +176,9 @@ def _with_one_ceiling(
     scores: Mapping[str, pd.DataFrame], ceilings: Sequence[str], by: str
 ) -> list[str]:
     """Name the explainers with a single ceiling: `by`, or the one with the best mean IoU."""
-    means = {name: _with_reference(scores[name])["iou"].mean() for name in ceilings}
+    means = {name: with_lesion(scores[name])["iou"].mean() for name in ceilings}
     best = max(means, key=lambda name: (name == by, np.nan_to_num(means[name])), default=by)
     return [name for name in scores if name not in means or name == best]
-
-
-def _with_reference(scores: pd.DataFrame) -> pd.DataFrame:
-    """Keep the scores of cases with a non-empty reference in the split that is shown."""
-    shown = keep_test_split(scores)
-    return shown[~shown["empty_reference"].astype(bool)]
 
 
 def plot(rows: Sequence[Row], explainers: Sequence[str], order: str, rule: str = "") -> Figure:

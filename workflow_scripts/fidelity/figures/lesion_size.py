@@ -8,9 +8,8 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from fidelity.analysis.localization import keep_test_split
 from fidelity.figures.shared import style
-from fidelity.figures.shared.scores import read_scores
+from fidelity.figures.shared.scores import read_scores, with_lesion
 from fidelity.presentation.titles import explainer_title
 from fidelity.presentation.wording import axis_title
 from fidelity.statistics import bootstrap_means
@@ -122,8 +121,7 @@ def _label(fig: Figure, axes: np.ndarray, panels: int, title: str) -> None:
 
 
 def _used(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    chosen = keep_test_split(table)
-    chosen = chosen[~chosen["empty_reference"].astype(bool)]
+    chosen = with_lesion(table)
     share = 100 * chosen["reference_area"] / chosen["image_area"]
     finite = np.isfinite(chosen[metric].to_numpy(float))
     return chosen.assign(share=share)[finite]

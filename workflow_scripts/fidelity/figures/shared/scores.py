@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from fidelity.analysis.localization import keep_test_split
 from fidelity.base.errors import InputError
 from fidelity.base.files import read_parquet
 
@@ -29,3 +30,9 @@ def read_scores(
                 remedy="Add it to scores.metrics",
             )
     return tables
+
+
+def with_lesion(scores: pd.DataFrame) -> pd.DataFrame:
+    """Keep the cases with a non-empty reference in the split that is shown."""
+    shown = keep_test_split(scores)
+    return shown[~shown["empty_reference"].astype(bool)]
