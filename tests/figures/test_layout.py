@@ -52,7 +52,7 @@ def drawn(name, families, cases):
     scores = {key: made_up.scores(level, cases, 1) for key, level in levels.items()}
     means = {(p, b): levels for p in ("default", "monai") for b in ("tuned", "otsu")}
     if name == "distributions":
-        return distributions.plot(scores, title="IoU (higher is better)", rule="tuned")
+        return distributions.plot(scores, rule="tuned")
     if name == "lesion_size":
         return lesion_size.plot(scores, replicates=100, alpha=0.05)
     if name == "organs":

@@ -26,23 +26,16 @@ def draw(scores: Sequence[str], explainers: Sequence[str], metric: str, rule: st
         rule: their binarization.
     """
     tables = read_scores(scores, explainers, metric)
-    return plot(tables, metric=metric, title=axis_title(metric), rule=rule)
+    return plot(tables, metric=metric, rule=rule)
 
 
-def plot(
-    scores: Mapping[str, pd.DataFrame],
-    *,
-    metric: str = "iou",
-    title: str = "IoU",
-    rule: str = "",
-) -> Figure:
+def plot(scores: Mapping[str, pd.DataFrame], *, metric: str = "iou", rule: str = "") -> Figure:
     """Draw a box, all cases and the mean per explainer; one panel per class.
 
     Args:
         scores: {explainer: scores.parquet as a table}, in the order of the config. Only the test
             split (all splits if there is none) and cases with a non-empty reference are used.
         metric: column to draw.
-        title: of the score axis, with its unit.
         rule: binarization named in the figure; empty: none.
     """
     wide = _wide(scores, metric)
@@ -71,6 +64,7 @@ def plot(
     names = [style.wrapped(explainer_title(name), 24) for name in appearance]
     axes[0, 0].set_yticks(np.arange(len(names)), names)
     axes[0, 0].set_ylim(len(names) - 0.4, -0.6)
+    title = axis_title(metric)
     for axis in axes.flat[max(0, len(classes) - columns) : len(classes)]:
         axis.xaxis.set_tick_params(labelbottom=True)
         axis.set_xlabel(title if columns == 1 else style.before_bracket(title))

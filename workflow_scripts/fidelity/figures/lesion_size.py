@@ -29,14 +29,13 @@ def draw(
         intervals: replicates, alpha, cluster, seed.
     """
     tables = read_scores(scores, explainers, metric)
-    return plot(tables, metric=metric, title=axis_title(metric), **intervals)
+    return plot(tables, metric=metric, **intervals)
 
 
 def plot(
     scores: Mapping[str, pd.DataFrame],
     *,
     metric: str = "iou",
-    title: str = "IoU",
     alpha: float,
     replicates: int = 1000,
     cluster: str = "patient",
@@ -47,7 +46,6 @@ def plot(
     Args:
         scores: as in `distributions.plot`.
         metric: column to draw.
-        title: of the score axis, with its unit.
         alpha: 1 − coverage of the intervals.
         cluster: `patient` or `case`, the unit of analysis.
 
@@ -96,7 +94,7 @@ def plot(
             zorder=3,
         )
         axis.set_title(style.wrapped(explainer_title(name), 24), loc="left", fontsize=8)
-    _label(fig, axes, len(scores), title)
+    _label(fig, axes, len(scores), axis_title(metric))
     return fig
 
 
