@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
+from fidelity.figures.shared.drawn import REFERENCE as COLOUR
 from fidelity.pages.explorer.shown_case import ShownCase
 
 SIDE = 104
 COLUMNS = 10
 # Number of thumbnails in a sheet.
 PER_SHEET = COLUMNS * COLUMNS
-# The colour of reference contours, as in the figures (RGB).
-REFERENCE = (86, 180, 233)
+REFERENCE = tuple(bytes.fromhex(COLOUR.removeprefix("#")))  # RGB
 
 
 def thumbnail(case: ShownCase, cls: str, *, images: bool) -> np.ndarray:
