@@ -3,7 +3,6 @@
 Only the Snakefile imports this module, inside Snakemake.
 """
 
-import hashlib
 import os
 import re
 from base64 import urlsafe_b64decode
@@ -16,7 +15,7 @@ from typing import Any
 from snakemake.persistence.file import FilePersistence
 
 from fidelity.base.errors import InputError
-from fidelity.base.files import write_text
+from fidelity.base.files import content_hash, write_text
 from fidelity.provenance import result_origins
 from fidelity.provenance.result_origins import Places, listing_of, made_at
 from fidelity.study import paths
@@ -145,7 +144,7 @@ def take_over(
             continue
         stamp = records.stamp(dataset)
         if listing.exists():
-            own = stamp.exists() and stamp.read_text() == _hash(listing)
+            own = stamp.exists() and stamp.read_text() == content_hash(listing)
             taken, unknown = 0, _replaced(records, dataset) if own else None
             if unknown is None:
                 taken, unknown = _restore(records, dataset, places)
@@ -268,11 +267,7 @@ def _same_time(path: str, time: float) -> bool:
 def _remember(records: Records, dataset: str) -> None:
     stamp = records.stamp(dataset)
     stamp.parent.mkdir(parents=True, exist_ok=True)
-    stamp.write_text(_hash(listing_of(dataset)))
-
-
-def _hash(path: Path) -> str:
-    return hashlib.blake2b(path.read_bytes(), digest_size=16).hexdigest()
+    stamp.write_text(content_hash(listing_of(dataset)))
 
 
 def _counted(number: int) -> str:
