@@ -10,7 +10,6 @@ import torch
 from fidelity.base.compute import configure
 from fidelity.base.errors import InputError
 from fidelity.base.plugins import files_for
-from fidelity.base.suggestions import suggestion
 from fidelity.binarizations.apply import binarize
 from fidelity.binarizations.postprocess import postprocess
 from fidelity.classifiers.model import Classifier
@@ -33,7 +32,7 @@ from fidelity.presentation.titles import binarization_title
 from fidelity.presentation.wording import value_of
 from fidelity.segmentation.lungs import predictor
 from fidelity.settings.datasets import Dataset
-from fidelity.tools.one_image.trained import Trained
+from fidelity.tools.one_image.trained import Trained, one_of
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +102,9 @@ def explain_image(
         InputError: a file or name cannot be used, a result of training is missing, or the requested
             explainer has no map for this image.
     """
-    names = _names(trained, explainer)
+    names = list(trained.config.explainers)
+    if explainer is not None:
+        names = [one_of(explainer, names, "explainer", trained.source)]
     trained.check_settings()
     classifier = _classifier(trained)
     case = _prepare(trained, image, lung, classifier.image_size)
@@ -143,19 +144,6 @@ def explain_image(
         left_out,
         trained.boxes_of(image, cls, case.native_size),
     )
-
-
-def _names(trained: Trained, explainer: str | None) -> list[str]:
-    known = list(trained.config.explainers)
-    if explainer is None:
-        return known
-    if explainer not in known:
-        raise InputError(
-            f"the config has no explainer {explainer!r}",
-            file=trained.source,
-            remedy=suggestion(explainer, known),
-        )
-    return [explainer]
 
 
 def _classifier(trained: Trained) -> Classifier:

@@ -232,12 +232,13 @@ def choose(
         study,
         source,
         folder,
-        _one_of(dataset, list(config.datasets), "data set", source),
-        _one_of(classifier, list(known), "classifier", source),
+        one_of(dataset, list(config.datasets), "data set", source),
+        one_of(classifier, list(known), "classifier", source),
     )
 
 
-def _one_of(name: str | None, known: Sequence[str], what: str, source: str) -> str:
+def one_of(name: str | None, known: Sequence[str], what: str, source: str) -> str:
+    """Return a name, or the first that is known if it is None; refuse an unknown name."""
     if name is None:
         return known[0]
     if name not in known:
