@@ -193,7 +193,8 @@ def groups(units: Sequence[Unit]) -> list[list[Unit]]:
     found: dict[str, list[Unit]] = {}
     for part in by_dataset(units).values():
         shared = {key: value for key, value in part[0].shared.items() if key not in ELSEWHERE}
-        key = digest({"shared": shared, "own": _classifiers(part), "units": _names(part)})
+        names = sorted(unit.name for unit in part)
+        key = digest({"shared": shared, "own": _classifiers(part), "units": names})
         found.setdefault(key, []).extend(part)
     return list(found.values())
 
@@ -295,10 +296,6 @@ def _classifiers(units: Iterable[Unit]) -> dict[str, Any]:
             if "seeds" in entry:
                 first["seeds"] = list(dict.fromkeys([*first["seeds"], *entry["seeds"]]))
     return found
-
-
-def _names(units: Iterable[Unit]) -> list[str]:
-    return sorted(unit.name for unit in units)
 
 
 def _leave_out_layers(entry: dict[str, Any], classifiers: Mapping[str, Any]) -> None:
