@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import pandas as pd
 
 from fidelity.analysis.localization import direction_of, pooled_classes
+from fidelity.analysis.readers import OVERLAPS
 from fidelity.datasets.readers.names import ALL
+from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
 from fidelity.presentation.wording import class_title, metric_title
 from fidelity.tables.layout import Table, by_explainer, interval_cell, lay_out, place_of
 
-METRIC_TITLES = {"iou": "IoU", "dice": "Dice"}
 CONCLUSIONS = {
     "within": "within",
     "below": "below",
@@ -43,11 +44,11 @@ def agreement_tables(agreement: pd.DataFrame, families: Mapping[str, str]) -> li
                 [
                     "All pairs" if a == ALL else f"{a} and {b}",
                     *(str(int(first[name])) for name in counts),
-                    *(means[name] for name in METRIC_TITLES),
+                    *(means[name] for name in OVERLAPS),
                 ]
             )
     header = ["Readers", "n", "Marked by the first", "Marked by the second", "Marked by neither"]
-    header += METRIC_TITLES.values()
+    header += map(title_of, OVERLAPS)
     where = place_of(agreement.drop(columns="class"))
     names = {"section": "quality", "file": "reader-agreement"}
     return [lay_out("reader_agreement", header, rows, 6, headings, **names, where=where)]

@@ -2,11 +2,10 @@
 
 import pandas as pd
 
+from fidelity.metrics.registry import title_of
 from fidelity.presentation import titles
 from fidelity.presentation.wording import value_of
 from fidelity.tables.layout import Table, interval_cell, lay_out
-
-METRIC_TITLES = {"dice": "Dice", "iou": "IoU"}
 
 
 def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
@@ -19,7 +18,7 @@ def lung_table(quality: pd.DataFrame, dataset: str) -> Table:
     rows = [
         [
             titles.dataset_title(row["dataset"]),
-            METRIC_TITLES[row["metric"]],
+            title_of(row["metric"]),
             str(int(row["n"])),
             interval_cell(row, row["metric"], decide=0),
             value_of(row["metric"], row["median"]),
