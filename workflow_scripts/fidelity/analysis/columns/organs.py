@@ -25,9 +25,7 @@ ORGAN_SHARES = Table(
 ORGANS = Table(
     paths.table("organs"),
     (
-        common.DATASET,
-        common.SPLIT,
-        common.CLASSIFIER,
+        *common.OF_CLASSIFIER,
         common.EXPLAINER,
         common.CLASS,
         text("region", "left_lung and right_lung (the patient's sides), heart, or outside"),
