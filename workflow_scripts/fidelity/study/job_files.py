@@ -203,17 +203,20 @@ class JobFiles:
 
     def of_own_explainers(self, pattern: str) -> Input:
         """Make an input function: one file per explainer that runs on the classifier."""
-        own = self.study.own_explainers
-        return lambda w: [fill(pattern, w, explainer=e) for _, e in own(w.classifier)]
+        return self._of_pairs(pattern, self.study.own_explainers)
 
     def of_explainers(self, pattern: str) -> Input:
         """Make an input function: one file per explainer of a classifier.
 
         Missing wildcards are filled with the primary binarization and protocol.
         """
+        return self._of_pairs(pattern, self.study.explainers_of)
+
+    def _of_pairs(self, pattern: str, pairs_of: Callable[[str], Sequence[Pair]]) -> Input:
         return lambda w: [
-            fill(pattern, w, **self._missing(w), classifier=c, explainer=e)
-            for c, e in self.study.explainers_of(w.classifier)
+            path
+            for c, e in pairs_of(w.classifier)
+            for path in self._of(pattern, w, **self._missing(w), classifier=c, explainer=e)
         ]
 
     def _missing(self, w: Any) -> dict[str, str]:
@@ -246,11 +249,7 @@ class JobFiles:
 
     def gallery(self, pattern: str) -> Input:
         """Make an input function: files of each explainer in the gallery (maps: one per shard)."""
-        return lambda w: [
-            path
-            for c, e in self.study.gallery_explainers(w.classifier)
-            for path in self._of(pattern, w, **self._missing(w), classifier=c, explainer=e)
-        ]
+        return self._of_pairs(pattern, self.study.gallery_explainers)
 
     def shown_cases(self, w: Any) -> dict[str, dict[str, list[str]]]:
         """Return {classifier: {kind: files}} for drawing single cases.
