@@ -38,9 +38,9 @@ def code_version(project: Path = PROJECT) -> dict[str, Any]:
     }
 
 
-def environment(project: Path = PROJECT) -> dict[str, Any]:
+def environment() -> dict[str, Any]:
     """Return the versions of Python, the system, and every locked package that is installed."""
-    lock = (project / "envs" / "requirements.lock").read_text(encoding="utf-8")
+    lock = (PROJECT / "envs" / "requirements.lock").read_text(encoding="utf-8")
     names = re.findall(r"^([A-Za-z0-9._-]+)==", lock, re.M)
     return {
         "python": platform.python_version(),
