@@ -183,17 +183,12 @@ def spreads(results: Results, block: pd.DataFrame) -> dict[tuple[str, str, str],
     chosen = seeds[(seeds["metric"] == primary) & (seeds["n_seeds"] > 1)]
     for name in ("dataset", "split", "binarization", "protocol"):
         chosen = chosen[chosen[name] == first[name]]
-    found = {
-        (row.classifier, row.explainer, row._asdict()["class_"]): row
-        for row in chosen.rename(columns={"class": "class_"}).itertuples()
-    }
+    keys = ["classifier", "explainer", "class"]
+    found = {tuple(row[key] for key in keys): row for row in chosen.to_dict("records")}
     result = {}
-    for classifier, explainer, name in (
-        block[["classifier", "explainer", "class"]].drop_duplicates().itertuples(index=False)
-    ):
+    for classifier, explainer, name in block[keys].drop_duplicates().itertuples(index=False):
         row = found.get((bases.get(classifier, ""), explainer, name))
         if row is not None and classifier not in results.useless:
-            spread = value_of(primary, row.std_between_seeds, row.mean)
-            text = f"{spread} ({int(row.n_seeds)} seeds)"
-            result[classifier, explainer, name] = text
+            spread = value_of(primary, row["std_between_seeds"], row["mean"])
+            result[classifier, explainer, name] = f"{spread} ({int(row['n_seeds'])} seeds)"
     return result
