@@ -156,7 +156,11 @@ def qualities(
 
 def useless(classification: pd.DataFrame | None, least_accuracy: float | None = None) -> set[str]:
     """Name the classifiers of one data set that allow no conclusion."""
-    found = qualities(classification, least_accuracy=least_accuracy)
+    return without_conclusion(qualities(classification, least_accuracy=least_accuracy))
+
+
+def without_conclusion(found: Mapping[tuple[str, str], Quality]) -> set[str]:
+    """Name the classifiers that allow no conclusion."""
     return {name for (_, name), quality in found.items() if not quality.concludes}
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from fidelity.analysis.aligned_scores import unit_of_tables
-from fidelity.analysis.chance import Quality, qualities
+from fidelity.analysis.chance import Quality, qualities, without_conclusion
 from fidelity.analysis.columns.classifiers import CLASS_ORDER, CLASSIFICATION
 from fidelity.analysis.columns.comparisons import COMPARISONS
 from fidelity.analysis.columns.described_table import read_if
@@ -46,15 +46,12 @@ class Results:
         orders = read_if(CLASS_ORDER, files.get("class_order"))
         least = settings["statistics"].get("least_accuracy")
         comparisons = COMPARISONS.read(files["comparisons"])
-        localization, seeds = (
-            LOCALIZATION.read(files["localization"]),
-            SEEDS.read(files["seeds"]),
-        )
+        localization, seeds = LOCALIZATION.read(files["localization"]), SEEDS.read(files["seeds"])
         quality = qualities(classification, orders, least)
         return cls(
             localization,
             comparisons,
-            concluding_seeds(seeds, localization, settings["bases"], _useless(quality)),
+            concluding_seeds(seeds, localization, settings["bases"], without_conclusion(quality)),
             classification,
             quality,
             settings,
@@ -64,14 +61,10 @@ class Results:
     @property
     def useless(self) -> set[str]:
         """Classifiers that allow no conclusion."""
-        return _useless(self.quality)
+        return without_conclusion(self.quality)
 
     @property
     def unit(self) -> str:
         """The unit of analysis, `patient` or `image`."""
         cluster = self.settings["statistics"]["cluster"]
         return unit_of_tables(self.localization, self.comparisons, self.cases, cluster)
-
-
-def _useless(quality: Qualities) -> set[str]:
-    return {name for (_, name), rated in quality.items() if not rated.concludes}
