@@ -71,6 +71,11 @@ def all_of(number: int, noun: str) -> str:
     return f"both {noun}s" if number == 2 else f"all {counted(number, noun)}"
 
 
+def some_of(number: int, total: int, noun: str) -> str:
+    """Write "2 of 3 pairs"; "the pair" if there is only one."""
+    return f"{number} of {total} {noun}s" if total > 1 else f"the {noun}"
+
+
 def number(value: float, digits: int = 3, *, sign: bool = False) -> str:
     """Write a number with a true minus, zero without a sign; "–" if it is missing.
 

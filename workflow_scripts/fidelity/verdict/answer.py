@@ -21,6 +21,7 @@ from fidelity.presentation.wording import (
     counted,
     listed,
     p_value,
+    some_of,
     titled_value,
     value_of,
 )
@@ -165,29 +166,26 @@ def _against_nulls(outcomes: Mapping[str, Sequence[str]]) -> str:
     beaten = len(outcomes.get("better", []))
     if not tested:
         return ""
+    noun = "null baseline"
     if beaten == tested:
-        which = all_of(total, "null baseline") if beaten == total > 1 else _share(beaten, total)
+        which = all_of(total, noun) if beaten == total > 1 else some_of(beaten, total, noun)
         return f", and is shown to be better than {which}"
     if worse := len(outcomes.get("worse", [])):
-        return f", but is shown to be worse than {_share(worse, total)}"
+        return f", but is shown to be worse than {some_of(worse, total, noun)}"
     none = tested == total > 1 and not beaten
-    which = "any null baseline" if none else _share(tested - beaten, total)
+    which = "any null baseline" if none else some_of(tested - beaten, total, noun)
     return f", but is not shown to be better than {which}"
 
 
 def _worse(outcomes: Mapping[str, Sequence[str]]) -> str:
     """Word than how many null baselines an explainer is worse, and what the others show."""
-    share = _share(len(outcomes["worse"]), sum(map(len, outcomes.values())))
+    share = some_of(len(outcomes["worse"]), sum(map(len, outcomes.values())), "null baseline")
     others = [
         f"{phrase} {len(names)}"
         for outcome, phrase in _TOLD.items()
         if outcome != "worse" and (names := outcomes.get(outcome))
     ]
     return listed([f"{_TOLD['worse']} {share}", *others])
-
-
-def _share(number: int, total: int) -> str:
-    return "the null baseline" if total == 1 else f"{number} of {total} null baselines"
 
 
 @dataclass(frozen=True)
@@ -237,11 +235,10 @@ class _Tests:
             if not names:
                 continue
             if noun == "null baseline" or len(names) > 1:
-                who = f"{len(names)} of {counted(total, noun)}"
-                if len(names) == total:
+                who = some_of(len(names), total, noun)
+                if len(names) == total > 1:
                     none = outcome in ("none_shown", "absent")
                     who = f"any of the {counted(total, noun)}" if none else all_of(total, noun)
-                who = f"the {noun}" if total == 1 else who
                 if best and best["explainer"] in names:
                     which = ", including" if len(names) > 1 else ","
                     which = f"{which} the one with the best mean:" if total > 1 else ""

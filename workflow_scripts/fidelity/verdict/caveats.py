@@ -152,7 +152,7 @@ def _unit(evidence: Evidence) -> Iterator[Sentence]:
     unit, counts = rows[0].unit, sorted({row.n_units for row in rows})
     span = f"{counts[0]} to " * (len(counts) > 1) + counted(counts[-1], unit)
     several = any(row.n_units < row.n for row in rows)
-    what = _unit_words(unit, several, evidence.study.cluster == "case")
+    what = _unit_words(unit, several, evidence.study.statistics["cluster"] == "case")
     yield note(f"{what} ({span}).", unit=unit, n_units=counts[-1])
 
 

@@ -73,7 +73,8 @@ class Study:
     """The settings that the verdict needs.
 
     Attributes:
-        statistics: primary, primary_binarization, alpha, margin, cluster.
+        statistics: primary, primary_binarization, alpha, margin, cluster (what the config requests
+            as unit of analysis: `patient`, or `case` for images).
         families: explainer → perturbation, cam, gradient, baseline or ceiling.
         bases: classifier → its key in the config, before seeds were expanded.
         confounded: explainer or binarization → how its treatment differs from that of all others.
@@ -83,11 +84,6 @@ class Study:
     families: Mapping[str, str]
     bases: Mapping[str, str]
     confounded: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def cluster(self) -> str:
-        """What the config requests as unit of analysis: `patient`, or `case` for images."""
-        return self.statistics["cluster"]
 
 
 @dataclass(frozen=True)
@@ -134,14 +130,14 @@ class Evidence:
     @property
     def unit(self) -> str:
         """The unit of analysis, `patient` or `image`."""
-        tables = self.tables
+        tables, cluster = self.tables, self.study.statistics["cluster"]
         cases = tables.cases.cases if tables.cases else ()
-        return unit_of_tables(self.localization, tables.comparisons, cases, self.study.cluster)
+        return unit_of_tables(self.localization, tables.comparisons, cases, cluster)
 
     def size(self, cases: int, units: int) -> str:
         """Write a number of cases and, if it is smaller, that of patients or images."""
         told = counted(cases, "case")
-        of = "patient" if self.study.cluster == "case" else self.unit
+        of = "patient" if self.study.statistics["cluster"] == "case" else self.unit
         return told if units >= cases else f"{told} of {counted(units, of)}"
 
     def of_family(self, *families: str) -> list[str]:

@@ -8,7 +8,7 @@ from fidelity.analysis.localization import ALL_CLASSES
 from fidelity.faithfulness.registry import METRICS
 from fidelity.presentation.faithfulness import explained
 from fidelity.presentation.titles import explainer_title, plain_title
-from fidelity.presentation.wording import counted, listed
+from fidelity.presentation.wording import counted, listed, some_of
 from fidelity.verdict.caveats import primary_means
 from fidelity.verdict.compared_pair import Comparison, cannot_show, metric_by_metric
 from fidelity.verdict.evidence import Evidence
@@ -131,8 +131,7 @@ def _standing(name: str, by_metric: dict[str, dict[Outcome, list[str]]]) -> Sent
 
 def _share(names: list[str], total: int) -> str:
     """State how many of the null baselines these are, and which ones."""
-    of = f"{len(names)} of {counted(total, 'null baseline')}" if total > 1 else "the null baseline"
-    return f"{of} ({listed(map(plain_title, names))})"
+    return f"{some_of(len(names), total, 'null baseline')} ({listed(map(plain_title, names))})"
 
 
 def _between(evidence: Evidence, rows: list[Comparison]) -> Iterator[Sentence]:

@@ -15,6 +15,7 @@ from fidelity.presentation.wording import (
     counted,
     listed,
     set_value,
+    some_of,
     titled_value,
     value_of,
 )
@@ -194,7 +195,7 @@ def _standing(
                 parts.append(f"{phrase} {told}")
                 continue
             named += len(names)
-            of = f"{len(names)} of {counted(total, noun)}" if total > 1 else f"the {noun}"
+            of = some_of(len(names), total, noun)
             if total > 1 and len(names) == total:
                 none = outcome in ("none_shown", "absent")
                 of = f"any of {counted(total, noun)}" if none else all_of(total, noun)
