@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
@@ -19,13 +18,14 @@ from fidelity.datasets.readers.names import FIRST
 from fidelity.figures.shared import style
 from fidelity.figures.shared.drawn import (
     AREA,
-    HEAT,
     REFERENCE,
     Drawn,
     frame,
+    heat_bar,
     is_speckled,
     place,
     scaled_box,
+    show_heat,
     show_mask,
     show_reference,
 )
@@ -221,10 +221,7 @@ def plot(rows: Sequence[Row], explainers: Sequence[str], order: str, rule: str =
             _panel(axis, row.panels.get(name), row)
     for axis, heading in zip(axes[0], [*before, *headings], strict=True):
         axis.set_title(heading, fontsize=8)
-    mappable = ScalarMappable(cmap=HEAT)
-    mappable.set_clim(0, 1)
-    bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.35, aspect=40, pad=0.01)
-    bar.set_label("Normalised saliency")
+    heat_bar(fig, axes, shrink=0.35, pad=0.01)
     predicted = Line2D([], [], color="black", linewidth=3, label="predicted mask")
     # The contour is white; in the legend, it has a dark edge to be visible on white paper.
     predicted.set_path_effects(
@@ -294,15 +291,7 @@ def _panel(axis, panel: Panel | None, row: Row) -> None:
         axis.text(0.5, 0.5, "no map", color="white", ha="center", va="center", fontsize=8,
                   transform=axis.transAxes)  # fmt: skip
         return
-    # The radiograph stays visible where the map is low.
-    axis.imshow(
-        panel.heat,
-        cmap=HEAT,
-        vmin=0,
-        vmax=1,
-        alpha=np.clip(panel.heat * 0.75, 0, 0.6),
-        interpolation="nearest",
-    )
+    show_heat(axis, panel.heat)
     if panel.mask is not None:
         show_mask(axis, panel.mask)
         if not panel.mask.any():

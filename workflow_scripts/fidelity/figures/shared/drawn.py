@@ -6,7 +6,9 @@ from typing import Literal
 
 import cv2
 import numpy as np
-from matplotlib.colors import ListedColormap
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
@@ -61,6 +63,19 @@ def place(array: np.ndarray, box: Box, size: tuple[int, int]) -> np.ndarray:
     canvas = np.zeros(size, np.uint8)
     canvas[y0:y1, x0:x1] = inside
     return canvas.astype(array.dtype)
+
+
+def show_heat(axis, heat: np.ndarray) -> None:
+    """Draw a map in [0, 1] over a radiograph, which stays visible where the map is low."""
+    opacity = np.clip(heat * 0.75, 0, 0.6)
+    axis.imshow(heat, cmap=HEAT, vmin=0, vmax=1, alpha=opacity, interpolation="nearest")
+
+
+def heat_bar(fig: Figure, axes: np.ndarray, shrink: float, pad: float) -> None:
+    """Draw the colour bar of maps below the axes."""
+    mappable = ScalarMappable(Normalize(0, 1), HEAT)
+    bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=shrink, aspect=40, pad=pad)
+    bar.set_label("Normalised saliency")
 
 
 def is_speckled(mask: np.ndarray) -> bool:

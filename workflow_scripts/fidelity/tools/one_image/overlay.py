@@ -1,16 +1,16 @@
 """Draw one image, one explainer's map over it, and the mask from the map."""
 
 import numpy as np
-from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 
 from fidelity.figures.shared import style
 from fidelity.figures.shared.drawn import (
-    HEAT,
     PREDICTED,
     REFERENCE,
+    heat_bar,
     is_speckled,
     show_boxes,
+    show_heat,
     show_mask,
 )
 from fidelity.presentation.titles import explainer_title
@@ -31,10 +31,7 @@ def draw(found: Explained, answer: Answer) -> Figure:
         axis.spines[:].set_visible(False)
         axis.imshow(image, cmap="gray", vmin=0, vmax=255, interpolation="bilinear")
     plain, mapped, masked = axes[0]
-    # Outside the salient parts, the radiograph stays visible, as in the gallery.
-    mapped.imshow(
-        heat, cmap=HEAT, vmin=0, vmax=1, alpha=np.clip(heat * 0.75, 0, 0.6), interpolation="nearest"
-    )
+    show_heat(mapped, heat)
     show_mask(masked, mask)
     plain.set_title("Image")
     mapped.set_title("Saliency map")
@@ -52,10 +49,7 @@ def draw(found: Explained, answer: Answer) -> Figure:
         number = counted(len(found.reference), "reference box", "reference boxes")
         plain.set_xlabel(f"blue: {number}", fontsize=8)
     masked.set_xlabel(style.wrapped("; ".join(told), 34), fontsize=8)
-    mappable = ScalarMappable(cmap=HEAT)
-    mappable.set_clim(0, 1)
-    bar = fig.colorbar(mappable, ax=axes, location="bottom", shrink=0.4, aspect=40, pad=0.02)
-    bar.set_label("Normalised saliency")
+    heat_bar(fig, axes, shrink=0.4, pad=0.02)
     names = found.target, explainer_title(answer.explainer), found.name
     target, explainer, name = (style.short(text, SHOWN) for text in names)
     probability = value_of("probability", found.probabilities[found.target])
