@@ -15,7 +15,7 @@ def test_means_and_counts_by_numpy():
     table = made_up.curves(0.4, 12)
     table.loc[table["case"] == table["case"].iloc[0], "reference_empty"] = True
     other = table.assign(split="val", iou=0.0)  # another split must not change the result
-    found = mean_curves({"a": pd.concat([table, other]), "b": table}, replicates=50)
+    found = mean_curves({"a": pd.concat([table, other]), "b": table}, made_up.STATISTICS)
     assert list(found.columns) == THRESHOLD_CURVES.names
     assert list(dict.fromkeys(found["explainer"])) == ["a", "b"]
     kept = table[~table["reference_empty"]]
@@ -36,10 +36,12 @@ def test_intervals_are_those_of_scipys_bootstrap():
             "class": "x",
             "threshold": 0.5,
             "iou": values,
+            "dice": values,
             "reference_empty": False,
         }
     )
-    (row,) = mean_curves({"a": table}, metrics=["iou"], replicates=4000).to_dict("records")
+    found = mean_curves({"a": table}, {**made_up.STATISTICS, "replicates": 4000})
+    row = found[found["metric"] == "iou"].iloc[0]
     peer = scipy.stats.bootstrap(
         (values,), np.mean, n_resamples=4000, method="percentile", rng=np.random.default_rng(1)
     ).confidence_interval

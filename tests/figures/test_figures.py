@@ -41,7 +41,7 @@ def _close():
 def drawn(name):
     if name == "curves":
         tables = {key: made_up.curves(v, 6) for key, v in FEW.items()}
-        return threshold_curves.plot(mean_curves(tables, replicates=100), list(FEW))
+        return threshold_curves.plot(mean_curves(tables, made_up.STATISTICS), list(FEW))
     if name == "distributions":
         return distributions.plot({key: made_up.scores(v, 20) for key, v in FEW.items()})
     if name == "training":
@@ -283,7 +283,7 @@ def test_scripts_write_both_formats(tmp_path):
     draw("distributions", "distributions", scores, metric="iou", rule="otsu")
     with pytest.raises(InputError, match=r"lime.parquet.*'recall'"):
         draw("distributions", "distributions", scores, metric="recall", rule="otsu")
-    mean_curves({"lime": made_up.curves(0.3, 4)}, replicates=100).to_parquet(
+    mean_curves({"lime": made_up.curves(0.3, 4)}, made_up.STATISTICS).to_parquet(
         tmp_path / "curves.parquet"
     )
     curves = {"curves": [str(tmp_path / "curves.parquet")], "thresholds": []}

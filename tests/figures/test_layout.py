@@ -66,7 +66,9 @@ def drawn(name, families, cases):
     if name == "curves":
         tables = {key: made_up.curves(level, cases) for key, level in levels.items()}
         tuned = {key: test_new_figures.thresholds() for key in levels}
-        return threshold_curves.plot(mean_curves(tables, replicates=100), list(levels), tuned=tuned)
+        return threshold_curves.plot(
+            mean_curves(tables, made_up.STATISTICS), list(levels), tuned=tuned
+        )
     if name == "ranks":
         ranks = {key: 1.0 + place for place, key in enumerate(levels)}
         return critical_difference.plot(test_new_figures.ranked(ranks, 2.5), 0.05)

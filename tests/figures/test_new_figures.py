@@ -115,7 +115,7 @@ def drawn(name):
         return mask_agreement.plot(agreed(LEVELS), list(LEVELS))
     tables = {key: made_up.curves(level, 6) for key, level in LEVELS.items()}
     return threshold_curves.plot(
-        mean_curves(tables, replicates=100),
+        mean_curves(tables, made_up.STATISTICS),
         list(LEVELS),
         tuned={"lime": thresholds()},
     )
@@ -289,7 +289,7 @@ def test_new_scripts_write_both_formats(tmp_path):
     for name, table in tables.items():
         table.to_csv(tmp_path / f"{name}.csv", index=False)
     sized(0.4).to_parquet(tmp_path / "scores.parquet")
-    mean_curves({"lime": made_up.curves(0.3, 4)}, replicates=100).to_parquet(
+    mean_curves({"lime": made_up.curves(0.3, 4)}, made_up.STATISTICS).to_parquet(
         tmp_path / "curves.parquet"
     )
     settings |= {"classifier": "resnet18", "metric": "iou", "binarization": "tuned"}
