@@ -1,6 +1,7 @@
 """Compute metrics of sets of images from box scores: boxes.csv and box_comparisons.csv."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -211,14 +212,12 @@ def _on_common_cases(a: BoxSet, b: BoxSet) -> tuple[frozenset, BoxSet, BoxSet]:
     common = keys[0] & keys[1]
     if keys[0] == keys[1]:
         return common, a, b
+
+    def cut(rows: pd.DataFrame) -> pd.DataFrame:
+        return rows[_key_of(rows).isin(common)]
+
     return common, *(
-        BoxSet(
-            *(part[_key_of(part).isin(common)] for part in (one.rows, one.of_all_classes)),
-            one.cls,
-            one.validation,
-            one.hit,
-        )
-        for one in (a, b)
+        replace(one, rows=cut(one.rows), of_all_classes=cut(one.of_all_classes)) for one in (a, b)
     )
 
 
