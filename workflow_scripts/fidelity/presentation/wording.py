@@ -10,8 +10,8 @@ from fidelity.analysis.columns.comparisons import EQUIVALENCE_UNITS
 from fidelity.analysis.localization import ALL_CLASSES, sees_reference, unit_of
 from fidelity.faithfulness.registry import METRICS as FAITHFULNESS
 from fidelity.metrics.registry import METRICS
+from fidelity.presentation.titles import ABSENT
 
-ABSENT = "–"
 SMALL_P = 0.001
 FAMILIES = {"cam": "CAM", "baseline": "null baseline"}
 _UNITS = {"1": "", "px": " px", "mm": " mm", "diagonal": " of the image diagonal"}

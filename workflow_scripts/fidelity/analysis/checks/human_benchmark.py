@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fidelity.analysis.columns.checks import HUMAN_BENCHMARK
-from fidelity.analysis.localization import intervals_of
+from fidelity.analysis.localization import ALL_CLASSES, intervals_of
 from fidelity.base.errors import InputError
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.images import read_bytes
@@ -19,8 +19,6 @@ from fidelity.datasets.mask_files.mask_entries import read_mask_at
 from fidelity.datasets.mask_files.mask_values import MaskValues
 
 Points = dict[str, dict[str, list[list[float]]]]
-
-ALL = "all"
 
 
 def read_points(path: Path) -> Points:
@@ -129,7 +127,7 @@ def hit_rates(
         )
     result = []
     for split, of_split in table.groupby("split", sort=True):
-        groups = {**dict(list(of_split.groupby("class", sort=True))), ALL: of_split}
+        groups = {**dict(list(of_split.groupby("class", sort=True))), ALL_CLASSES: of_split}
         for cls, group in groups.items():
             (interval,) = intervals_of(group["hit"], group, statistics)
             counts = (len(group), group["patient"].nunique(), int((~group["marked"]).sum()))
