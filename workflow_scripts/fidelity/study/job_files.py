@@ -32,8 +32,7 @@ class JobFiles:
 
     def shards(self, pattern: str, splits: Sequence[str] | None = None) -> Input:
         """Make an input function: one file per shard of some splits (default: explained ones)."""
-        chosen = self.study.config.explain.splits if splits is None else splits
-        return lambda w: self._by_shard(pattern, w, chosen)
+        return lambda w: self._by_shard(pattern, w, splits)
 
     def referenced(self, splits: Sequence[str] | None = None) -> Input:
         """Make an input function: the shards of some splits, with the readers' references."""
@@ -54,13 +53,9 @@ class JobFiles:
         self, pattern: str, w: Any, splits: Sequence[str] | None = None, **names: str
     ) -> list[str]:
         names.setdefault("dataset", w.dataset)
-        known = self.study
-        shards = (
-            known.explained_shards(w.dataset)
-            if splits is None
-            else known.shard_names(w.dataset, splits)
-        )
+        chosen = self.study.config.explain.splits if splits is None else splits
         start = fill(pattern, w, **names, shard="{shard}")
+        shards = self.study.shard_names(w.dataset, chosen)
         return [start.replace("{shard}", shard) for shard in shards]
 
     def _of(self, pattern: str, w: Any, **names: str) -> list[str]:
