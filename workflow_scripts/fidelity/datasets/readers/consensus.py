@@ -1,12 +1,12 @@
 """Merge the masks or boxes of several readers into one mask or one set of boxes."""
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import combinations
 
 import numpy as np
 
 from fidelity.datasets.annotations.drawn import Drawn
 from fidelity.datasets.readers.names import RULES
+from fidelity.metrics.boxes.geometry import box_iou
 
 # Boxes of two readers with at least this overlap (IoU) belong to one finding.
 SAME = 0.25
@@ -67,22 +67,14 @@ def _least(rule: str, readers: int) -> int:
 
 def _findings(drawn: Sequence[Drawn]) -> list[list[Drawn]]:
     """Group the boxes that belong to one finding, in the order of their first box."""
-    group = list(range(len(drawn)))
-    for a, b in combinations(range(len(drawn)), 2):
-        if drawn[a].reader != drawn[b].reader and _iou(drawn[a], drawn[b]) >= SAME:
-            group = [group[a] if name == group[b] else name for name in group]
-    return [
-        [one for one, own in zip(drawn, group, strict=True) if own == name]
-        for name in dict.fromkeys(group)
-    ]
+    # Imported here: few data sets have several readers.
+    from scipy.sparse.csgraph import connected_components
 
-
-def _iou(one: Drawn, other: Drawn) -> float:
-    a, b = one.box, other.box
-    height, width = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
-    shared = max(height, 0.0) * max(width, 0.0)
-    areas = sum((box[2] - box[0]) * (box[3] - box[1]) for box in (a, b))
-    return shared / (areas - shared)
+    corners = np.array([one.box for one in drawn], float).reshape(-1, 4)
+    readers = np.array([one.reader for one in drawn])
+    linked = (box_iou(corners, corners) >= SAME) & (readers[:, None] != readers)
+    count, group = connected_components(linked, directed=False)
+    return [[drawn[i] for i in np.flatnonzero(group == number)] for number in range(count)]
 
 
 def _staple(stack: np.ndarray) -> np.ndarray:
