@@ -4,7 +4,6 @@ NIH's images are also in RSNA, SIIM-ACR and ChestX-Det, and COVID-QU-Ex shares s
 classifier trained on one data set may have seen the test images of another one.
 """
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import combinations
@@ -14,8 +13,7 @@ import numpy as np
 
 from fidelity.analysis.columns.cases import ACROSS
 from fidelity.base.errors import InputError
-from fidelity.base.files import AGAIN, atomic_path
-from fidelity.base.formulas import guard
+from fidelity.base.files import AGAIN, atomic_path, write_csv
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.image_similarity import THUMBNAIL, Look, alike_pairs
 
@@ -93,10 +91,5 @@ def twins_across(looks: Mapping[str, Looks], distance: int, correlation: float) 
 
 def write_across(path: str | Path, pairs: Iterable[Across]) -> None:
     """Write the pairs as CSV; only the header if there are none."""
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(ACROSS.names)
-        for p in pairs:
-            one = (p.dataset, guard(p.case), p.split)
-            twin = (p.twin_dataset, guard(p.twin), p.twin_split)
-            writer.writerow([*one, *twin, p.distance, f"{p.correlation:.4f}"])
+    rows = [vars(pair) | {"correlation": f"{pair.correlation:.4f}"} for pair in pairs]
+    write_csv(ACROSS.frame(rows), path)

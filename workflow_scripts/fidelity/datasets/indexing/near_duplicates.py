@@ -1,6 +1,5 @@
 """Near-duplicates in two splits: find, report and leave out images that look the same."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -9,8 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from fidelity.analysis.columns.cases import NEAR_DUPLICATES
-from fidelity.base.files import atomic_path
-from fidelity.base.formulas import guard
+from fidelity.base.files import write_csv
 from fidelity.datasets.cases import Case
 from fidelity.datasets.images.image_similarity import Look, alike_pairs
 from fidelity.datasets.indexing.leakage import PRIORITY
@@ -80,13 +78,12 @@ def excluded(pairs: Iterable[NearDuplicate]) -> list[NearDuplicate]:
 
 def write_near_duplicates(path: str | Path, pairs: Iterable[NearDuplicate]) -> None:
     """Write the pairs as CSV; only the header if there are none."""
-    with atomic_path(path) as temporary, open(temporary, "w", encoding="utf-8", newline="") as out:
-        writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(NEAR_DUPLICATES.names)
-        for p in pairs:
-            sides = [(guard(s.case), s.split, guard("|".join(s.labels))) for s in (p.case, p.twin)]
-            flag = "yes" if p.excluded else "no"
-            writer.writerow([*sides[0], *sides[1], p.distance, f"{p.correlation:.4f}", flag])
+    rows = []
+    for p in pairs:
+        sides = [(side.case, side.split, "|".join(side.labels)) for side in (p.case, p.twin)]
+        flag = "yes" if p.excluded else "no"
+        rows.append((*sides[0], *sides[1], p.distance, f"{p.correlation:.4f}", flag))
+    write_csv(NEAR_DUPLICATES.frame(rows), path)
 
 
 def _order(pair: NearDuplicate) -> tuple[int, str, int, str]:
