@@ -29,7 +29,7 @@ CHUNK = 1 << 20
 log = logging.getLogger(__name__)
 
 
-def unpack(archive: str | Path, store: str | Path, *, max_bytes: int = MAX_BYTES) -> Path:
+def unpack(archive: str | Path, store: str | Path) -> Path:
     """Unpack a zip archive below a folder, unless that has been done.
 
     The folder's name contains a fingerprint of the archive's list of contents (names, sizes,
@@ -38,14 +38,14 @@ def unpack(archive: str | Path, store: str | Path, *, max_bytes: int = MAX_BYTES
     that need the same archive wait for one another.
 
     Raises:
-        InputError: the file is missing, damaged, encrypted or larger than `max_bytes` unpacked; the
+        InputError: the file is missing, damaged, encrypted or larger than MAX_BYTES unpacked; the
             disk is too small; or a member has an unsafe name (absolute, "..", a link, the same name
             twice).
     """
     archive, store = Path(archive), Path(store)
     try:
         with zipfile.ZipFile(archive) as opened:
-            members = _checked_members(opened, archive, max_bytes)
+            members = _checked_members(opened, archive)
             target = store / f"{archive.stem}-{_fingerprint(members)}"
             store.mkdir(parents=True, exist_ok=True)
             with _locked(store / f".{target.name}.lock"):
@@ -70,9 +70,7 @@ def unpack(archive: str | Path, store: str | Path, *, max_bytes: int = MAX_BYTES
         ) from error
 
 
-def _checked_members(
-    opened: zipfile.ZipFile, archive: Path, max_bytes: int
-) -> list[zipfile.ZipInfo]:
+def _checked_members(opened: zipfile.ZipFile, archive: Path) -> list[zipfile.ZipInfo]:
     """List the files in the archive after checking every name and the sizes."""
     # The files that macOS adds next to the data are never unpacked.
     entries = [entry for entry in opened.infolist() if not is_clutter(entry.filename)]
@@ -88,10 +86,10 @@ def _checked_members(
             )
         names.add(path)
     total = sum(entry.file_size for entry in entries)
-    if len(entries) > MAX_MEMBERS or total > max_bytes:
+    if len(entries) > MAX_MEMBERS or total > MAX_BYTES:
         raise InputError(
             f"the archive would unpack to {len(entries)} files and {total / 1e9:.3g} GB"
-            f" (at most {MAX_MEMBERS} and {max_bytes / 1e9:.3g} GB)",
+            f" (at most {MAX_MEMBERS} and {MAX_BYTES / 1e9:.3g} GB)",
             file=archive,
             field="archive",
             remedy="Check that it is the data set's archive, or unpack it yourself and set 'root'",

@@ -126,7 +126,7 @@ def locate(
     below = files_below(root, endings(sought)) if sought else []
     found = []
     for (names, key, needed), given in chosen:
-        path = find_file(root, names, key, below) if given is None else root / given
+        path = find_file(root, names, below, key) if given is None else root / given
         if path is None or not path.is_file():
             path = None
             if needed:
@@ -147,7 +147,7 @@ def locate_by_split(files: Mapping[str, Sequence[str]], where: str, root: Path) 
         InputError: no file is found, or several have the same name.
     """
     below = files_below(root, endings(name for names in files.values() for name in names))
-    found = {split: find_file(root, names, below=below) for split, names in files.items()}
+    found = {split: find_file(root, names, below) for split, names in files.items()}
     if not any(found.values()):
         first = " nor ".join(names[0] for names in files.values())
         raise InputError(f"neither {first} was found", file=root, field="root", remedy=where)
@@ -160,18 +160,17 @@ def endings(names: Iterable[str]) -> set[str]:
 
 
 def find_file(
-    root: Path, names: Sequence[str], field: str = "root", below: Sequence[str] | None = None
+    root: Path, names: Sequence[str], below: Sequence[str], field: str = "root"
 ) -> Path | None:
     """Find the first file with one of some names below a root; None if there is none.
 
     Args:
-        field: config key that may choose one of several files.
         below: the result of `files_below`. A caller that looks for several files lists them once.
+        field: config key that may choose one of several files.
 
     Raises:
         InputError: several files have the name.
     """
-    below = files_below(root, endings(names)) if below is None else below
     for name in names:
         same = [path for path in below if path.rpartition("/")[2] == name]
         if len(same) > 1:

@@ -70,7 +70,7 @@ def find_cases(root: Path, settings: Yolo) -> Iterator[Case]:
 def tables(root: Path, settings: Yolo) -> list[Path]:
     """List the text files and the list of classes."""
     below = _annotation_files(root)
-    named = [find_file(root, names, below=below) for names in (DATA, LISTS)]
+    named = [find_file(root, names, below) for names in (DATA, LISTS)]
     return [*(root / text for text in _texts(below)), *(path for path in named if path)]
 
 
@@ -93,7 +93,7 @@ def _texts(below: Iterable[str]) -> list[str]:
 def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
     if settings.names is not None:
         return settings.names
-    data = find_file(root, DATA, "names", below)
+    data = find_file(root, DATA, below, "names")
     if data is not None:
         try:
             names = yaml.safe_load(data.read_text(encoding="utf-8-sig"))["names"]
@@ -105,7 +105,7 @@ def _names(root: Path, below: Sequence[str], settings: Yolo) -> list[str]:
         if isinstance(names, dict):
             names = [names[number] for number in sorted(names)]
         return [str(name) for name in names]
-    listed = find_file(root, LISTS, "names", below)
+    listed = find_file(root, LISTS, below, "names")
     if listed is None:
         raise InputError(
             f"the names of the classes are missing: {', '.join((*DATA, *LISTS))} were not found",

@@ -108,9 +108,9 @@ def find_cases(root: Path, settings: "Vindr") -> Iterator[Case]:
 def tables(root: Path, settings: "Vindr") -> list[Path | None]:
     """Locate the files of boxes, and the file of original sizes that comes with resized copies."""
     below = files_below(root, {".csv"})
-    found = [p for name in (TRAINING, TEST) if (p := find_file(root, [name], below=below))]
+    found = [p for name in (TRAINING, TEST) if (p := find_file(root, [name], below))]
     found = found or locate([TableFile([KAGGLE])], WHERE, root, settings)
-    return [*found, find_file(root, ["train_meta.csv"], below=below)]
+    return [*found, find_file(root, ["train_meta.csv"], below)]
 
 
 def read_boxes(path: str | Path) -> tuple[dict[str, ImageBoxes], dict[str, set[str]]]:
