@@ -11,6 +11,7 @@ import pytest
 from fidelity.base.errors import InputError
 from fidelity.datasets.indexing.organs import with_organs
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
+from fidelity.datasets.sources.covid_qu_ex import covid_qu_ex
 from fidelity.datasets.sources.phantom import phantom
 from fidelity.datasets.sources.phantom.lesions import CLASSES, make_lesions
 from fidelity.settings.datasets import Dataset
@@ -117,8 +118,8 @@ def test_clinical_files_change_no_image(root, tmp_path):
         | {"annotated_classes": ["COVID-19"], "lung_masks": "chexmask", "lungs": "CheXmask.csv"},
     )
     plain, given = (
-        phantom.find_cases(root, settings),
-        with_organs(list(phantom.find_cases(tmp_path, settings)), tmp_path, settings),
+        covid_qu_ex.find_cases(root, settings),
+        with_organs(list(covid_qu_ex.find_cases(tmp_path, settings)), tmp_path, settings),
     )
     assert any(case.organs for case in given)
     for one, case in zip(plain, given, strict=True):
@@ -133,8 +134,8 @@ def test_clinical_files_change_no_image(root, tmp_path):
 
 
 def test_the_adapter_of_the_real_data_reads_it(root):
-    cases = list(phantom.find_cases(root, dataset("phantom", SETTINGS)))
-    assert phantom.same_size
+    cases = list(covid_qu_ex.find_cases(root, dataset("phantom", SETTINGS)))
+    assert covid_qu_ex.same_size
     assert Counter(case.split for case in cases) == {"train": 13, "val": 3, "test": 6}
     assert all(case.patient != case.case for case in cases)
     assert all(case.lung_mask and case.masks for case in cases)

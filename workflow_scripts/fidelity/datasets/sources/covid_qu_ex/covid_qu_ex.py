@@ -91,7 +91,7 @@ def find_cases(root: Path, settings: CovidQuEx | Phantom) -> Iterator[Case]:
                     patient=name if patients is None else _patient(patients, name, listed),
                     split=split,
                     labels=(group.name,),
-                    image=_relative(image, root),
+                    image=image.relative_to(root).as_posix(),
                     lung_mask=_mask(lung, image, root),
                     masks={group.name: mask} if mask else {},
                     readers={
@@ -231,11 +231,7 @@ def _mask(masks: dict[str, list[Path]], image: Path, root: Path) -> str | None:
             file=chosen[0].parent,
             remedy="Keep one of them",
         )
-    return _relative(chosen[0], root) if chosen else None
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()
+    return chosen[0].relative_to(root).as_posix() if chosen else None
 
 
 def _patients_file(root: Path, base: Path) -> Path | None:

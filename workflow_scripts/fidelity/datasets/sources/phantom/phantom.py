@@ -19,11 +19,7 @@ import pandas as pd
 from fidelity.base.errors import InputError
 from fidelity.base.files import write_csv, write_text
 from fidelity.base.seeding import seed_for
-from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import (
-    READER_FOLDER,
-    SECOND_FOLDER,
-    find_cases,
-)
+from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import READER_FOLDER, SECOND_FOLDER, TOP
 from fidelity.datasets.sources.phantom import clinical
 from fidelity.datasets.sources.phantom.anatomy import Anatomy, Frame, make_anatomy
 from fidelity.datasets.sources.phantom.lesions import (
@@ -37,11 +33,6 @@ from fidelity.datasets.sources.phantom.radiograph import expose, lung_mask, make
 from fidelity.datasets.sources.phantom.second_reader import second_reading
 from fidelity.settings.datasets import Phantom, Shortcut
 
-__all__ = ["PhantomImage", "find_cases", "generate", "make_image", "plan", "same_size"]
-
-same_size = True  # image and masks of a case have the same size
-
-LAYOUT = "Infection Segmentation Data"
 SPLIT_FOLDERS = {"train": "Train", "val": "Val", "test": "Test"}
 _STEM = {"COVID-19": "covid", "Non-COVID": "non_covid", "Normal": "normal"}
 PARAMETERS = ("cases", "size", "contrast", "shortcut", "second_reader", "simulated_readers")
@@ -159,7 +150,7 @@ def generate(root: Path, settings: Phantom, seed: int) -> None:
         InputError: root contains a data set that is not a phantom.
     """
     root = Path(root)
-    final, unfinished = root / LAYOUT, root / f".{LAYOUT}.partial"
+    final, unfinished = root / TOP, root / f".{TOP}.partial"
     note = root / "phantom.json"
     if final.exists() and not note.exists():
         raise InputError(

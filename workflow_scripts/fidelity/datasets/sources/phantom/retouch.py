@@ -9,7 +9,8 @@ import numpy as np
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.mask_files.mask_entries import read_mask_at
-from fidelity.datasets.sources.phantom.phantom import LAYOUT, SPLIT_FOLDERS, make_image, plan
+from fidelity.datasets.sources.covid_qu_ex.covid_qu_ex import TOP
+from fidelity.datasets.sources.phantom.phantom import SPLIT_FOLDERS, make_image, plan
 from fidelity.settings.datasets import Phantom, Shortcut
 
 MARKS = "shortcut masks"
@@ -56,7 +57,7 @@ def read_mark(root: str | Path, split: str, label: str, case: str) -> np.ndarray
     Raises:
         InputError: the file does not exist, because the phantom was made without a shortcut.
     """
-    return read_mask_at(Path(root), f"{LAYOUT}/{SPLIT_FOLDERS[split]}/{label}/{MARKS}/{case}.png")
+    return read_mask_at(Path(root), f"{TOP}/{SPLIT_FOLDERS[split]}/{label}/{MARKS}/{case}.png")
 
 
 def _note(root: Path) -> tuple[Phantom, int]:
