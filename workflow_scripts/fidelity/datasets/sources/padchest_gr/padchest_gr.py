@@ -13,13 +13,14 @@ reader.
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from fidelity.base.errors import InputError
 from fidelity.datasets.acquisition.source_files import ImageFiles, TableFile, locate, warn_of_unused
 from fidelity.datasets.annotations.drawn import (
     RELATIVE,
     RESTORE,
+    Drawn,
     ImageBoxes,
     Row,
     read_json,
@@ -99,33 +100,37 @@ def read_reports(path: str | Path) -> dict[str, Report]:
         InputError: the file cannot be read or has another layout, or a box is invalid or outside
             the image.
     """
-    found = {}
     try:
-        for entry in read_json(path):
-            image, boxes, labels = entry["ImageID"], ImageBoxes(size=RELATIVE), {}
-            for number, sentence in enumerate(entry["findings"], 1):
-                # Sentences about normal findings lack these keys.
-                if not sentence.get("abnormal"):
-                    continue
-                row = Row(path, f"{image}, finding {number}")
-                names = [name.strip() for name in sentence.get("labels") or []]
-                labels.update(dict.fromkeys(names))
-                for key, reader in (("boxes", ""), ("extra_boxes", EXTRA)):
-                    for corners in sentence.get(key) or []:
-                        drawn = row.corners(corners, reader)
-                        if min(drawn.box) < -0.01 or max(drawn.box) > 1.01:
-                            raise row.wrong(
-                                f"{corners!r} are not fractions of the image from 0 to 1",
-                                remedy=RESTORE,
-                            )
-                        for name in names:
-                            boxes.add(name, drawn)
-            found[image] = Report(str(entry["StudyID"]), tuple(labels), boxes)
+        return {entry["ImageID"]: _report(entry, path) for entry in read_json(path)}
     except (TypeError, KeyError, AttributeError) as error:
         raise InputError(
             "is not a list of studies with ImageID and findings", file=path, remedy=RESTORE
         ) from error
-    return found
+
+
+def _report(entry: dict[str, Any], path: str | Path) -> Report:
+    boxes, labels = ImageBoxes(size=RELATIVE), {}
+    for number, sentence in enumerate(entry["findings"], 1):
+        # Sentences about normal findings lack these keys.
+        if not sentence.get("abnormal"):
+            continue
+        names = [name.strip() for name in sentence.get("labels") or []]
+        labels.update(dict.fromkeys(names))
+        for drawn in _drawn(sentence, Row(path, f"{entry['ImageID']}, finding {number}")):
+            for name in names:
+                boxes.add(name, drawn)
+    return Report(str(entry["StudyID"]), tuple(labels), boxes)
+
+
+def _drawn(sentence: dict[str, Any], row: Row) -> Iterator[Drawn]:
+    for key, reader in (("boxes", ""), ("extra_boxes", EXTRA)):
+        for corners in sentence.get(key) or []:
+            drawn = row.corners(corners, reader)
+            if min(drawn.box) < -0.01 or max(drawn.box) > 1.01:
+                raise row.wrong(
+                    f"{corners!r} are not fractions of the image from 0 to 1", remedy=RESTORE
+                )
+            yield drawn
 
 
 def read_studies(path: str | Path) -> dict[str, Study]:
