@@ -7,7 +7,7 @@ from fidelity.base.suggestions import suggestion
 from fidelity.explainers.registry import depends_on_training, method_of
 from fidelity.settings.classifiers import training_names
 from fidelity.settings.config import Config
-from fidelity.settings.cross_checks.entries import check_names
+from fidelity.settings.cross_checks.entries import check_name
 from fidelity.settings.dataset_keys import MARKED
 
 
@@ -50,7 +50,7 @@ def check_sanity(config: Config) -> None:
 
 def check_known_truth(name: str, config: Config) -> None:
     """Check that a data set has a mark that classifiers can learn and explainers can find."""
-    check_names([name], config.datasets, "known_truth.datasets", "data set")
+    check_name(name, config.datasets, "known_truth.datasets", "data set")
     if not config.classifiers:
         raise InputError(
             "known_truth scores explainers of classifiers, but this config has no classifier",
@@ -108,7 +108,7 @@ def check_trainings(config: Config) -> None:
         for training in training_names(name, entry.seeds)
     ]
     for name in config.only_classifiers:
-        check_names([name], trainings, f"only_classifiers.{name}", "classifier")
+        check_name(name, trainings, f"only_classifiers.{name}", "classifier")
     if len(set(trainings)) != len(trainings):
         raise InputError(
             "two classifiers get one name when seeds are expanded",
@@ -132,7 +132,7 @@ def check_controls(config: Config) -> None:
         field = f"controls.{kind}"
         if kind not in kinds:
             raise InputError("is missing", field=field, remedy="Name a classifier of each kind")
-        check_names([kinds[kind]], config.classifiers, field, "classifier")
+        check_name(kinds[kind], config.classifiers, field, "classifier")
         entry = config.classifiers[kinds[kind]].model_dump()
         found = (entry["training"] or {}).pop("guidance", {}).get("masks")
         if found not in allowed:

@@ -1,6 +1,6 @@
 """List what the checks inspect: all explainers and rules of a config, including nested ones."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 
 from pydantic import MISSING
 
@@ -43,18 +43,12 @@ def fair_binarizations(config: Config) -> list[str]:
     return [key for key in config.binarizations if key not in seeing]
 
 
-def check_names(
-    names: Iterable[str], known: Iterable[str], field: str, what: str | None = None
-) -> None:
-    """Check that all names are known.
+def check_name(name: str, known: Collection[str], field: str, what: str | None = None) -> None:
+    """Check that a name is known.
 
     Raises:
-        InputError: the error names the field, the first unknown name and a similar known one.
+        InputError: the error names the field, the unknown name and a similar known one.
     """
-    known = list(known)
-    for name in names:
-        if name not in known:
-            problem = (
-                f"is not among the {what}s of this config" if what else "is not in this config"
-            )
-            raise InputError(f"{name!r} {problem}", field=field, remedy=suggestion(name, known))
+    if name not in known:
+        problem = f"is not among the {what}s of this config" if what else "is not in this config"
+        raise InputError(f"{name!r} {problem}", field=field, remedy=suggestion(name, known))

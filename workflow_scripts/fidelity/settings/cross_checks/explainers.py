@@ -7,7 +7,7 @@ from fidelity.datasets.sources.chexpert.observation_names import canonical
 from fidelity.explainers.registry import depends_on_training, method_of, refusal
 from fidelity.settings.binarizations import Percentile, PerExplainer
 from fidelity.settings.config import Config
-from fidelity.settings.cross_checks.entries import all_rules, check_names
+from fidelity.settings.cross_checks.entries import all_rules, check_name
 from fidelity.settings.explainers import Explainer, RandomWeights
 
 
@@ -28,7 +28,7 @@ def check_explainer(path: str, entry: Explainer, config: Config) -> None:
         )
     layers = getattr(entry, "layer", None)
     for name in layers if isinstance(layers, dict) else ():
-        check_names([name], config.classifiers, f"{path}.layer.{name}", "classifier")
+        check_name(name, config.classifiers, f"{path}.layer.{name}", "classifier")
     if entry.method == "occlusion":
         for name, dataset in config.datasets.items():
             if entry.window > dataset.image_size:
@@ -60,7 +60,7 @@ def check_targets(config: Config) -> None:
     """Check that only explainers that use a classifier have their own targets."""
     for name in config.explain.targets:
         field = f"explain.targets.{name}"
-        check_names([name], config.explainers, field, "explainer")
+        check_name(name, config.explainers, field, "explainer")
         if not method_of(config.explainers[name].method).needs_classifier:
             raise InputError(
                 "does not explain a classifier, so it has no target class",
@@ -74,7 +74,7 @@ def check_binarizations(config: Config) -> None:
     for key, entry in config.binarizations.items():
         for name in entry.explainers if isinstance(entry, PerExplainer) else ():
             field = f"binarizations.{key}.explainers.{name}"
-            check_names([name], config.explainers, field, "explainer")
+            check_name(name, config.explainers, field, "explainer")
     for path, rule, _ in all_rules(config):
         if rule.method == "tuned" and "val" not in config.explain.splits:
             raise InputError(

@@ -15,7 +15,7 @@ from fidelity.settings.cross_checks.designs import (
 )
 from fidelity.settings.cross_checks.entries import (
     all_explainers,
-    check_names,
+    check_name,
     fair_binarizations,
 )
 from fidelity.settings.cross_checks.explainers import (
@@ -86,12 +86,12 @@ def check_meaning(config: Config) -> None:
     _check_boxes(config)
     _check_titles(config)
     for field in ("order", "colours"):
-        names = getattr(config.display, field)
-        check_names(names, config.explainers, f"display.{field}", "explainer")
-    shown = [config.figures.gallery_by] if config.figures.gallery_by is not None else []
-    check_names(shown, config.explainers, "figures.gallery_by")
-    shown = config.figures.gallery_explainers or []
-    check_names(shown, config.explainers, "figures.gallery_explainers", "explainer")
+        for name in getattr(config.display, field):
+            check_name(name, config.explainers, f"display.{field}", "explainer")
+    if config.figures.gallery_by is not None:
+        check_name(config.figures.gallery_by, config.explainers, "figures.gallery_by")
+    for name in config.figures.gallery_explainers or ():
+        check_name(name, config.explainers, "figures.gallery_explainers", "explainer")
 
 
 def _check_statistics(config: Config) -> None:
@@ -102,7 +102,7 @@ def _check_statistics(config: Config) -> None:
         for name in config.scores.metrics
         if name != "false_positive_share" and not name.endswith("_nan")
     ]
-    check_names([primary], comparable, "statistics.primary")
+    check_name(primary, comparable, "statistics.primary")
     for key, dataset in config.datasets.items():
         lacking = dataset.source != "table" and dataset.pixel_spacing is None
         if primary.endswith("_mm") and lacking:
@@ -129,7 +129,7 @@ def _check_statistics(config: Config) -> None:
         )
     chosen = config.statistics.primary_binarization
     if chosen is not None:
-        check_names([chosen], fair, "statistics.primary_binarization")
+        check_name(chosen, fair, "statistics.primary_binarization")
 
 
 def _check_numbers_of_draws(statistics: Statistics) -> None:
