@@ -22,7 +22,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 
 from fidelity.base.errors import InputError
-from fidelity.datasets.acquisition.folders import check_root, entries_of, folders_in
+from fidelity.datasets.acquisition.folders import PASSED_OVER, check_root, entries_of, folders_in
 from fidelity.settings.datasets import Chexlocalize
 
 # Files that may contain the labels of a split, and folders with its images.
@@ -38,7 +38,7 @@ MASKS = {
 }
 DEPTH = 3
 # Folders with very many entries, but no table; folders of patients are skipped as well.
-PASSED_OVER = SPLIT_FOLDERS | {"results", ".snakemake", ".git", ".venv"}
+SKIPPED = SPLIT_FOLDERS | PASSED_OVER
 _PATIENT = re.compile(r"patient\d+")
 _BATCH = re.compile(r"\bbatch\b", re.IGNORECASE)
 
@@ -161,7 +161,7 @@ def _files(folder: Path, depth: int) -> Iterator[Path]:
 
 
 def _is_of_images(folder: str) -> bool:
-    return folder in PASSED_OVER or _PATIENT.fullmatch(folder) is not None
+    return folder in SKIPPED or _PATIENT.fullmatch(folder) is not None
 
 
 def _masks(root: Path, files: list[Path], settings: Chexlocalize) -> dict[str, str]:
