@@ -78,36 +78,39 @@ def with_facts(cases: Iterable[Case], root: Path, settings: "Dataset") -> list[C
     Raises:
         InputError: the file cannot be read, lacks a column, or has a name that fits several cases.
     """
+    cases = list(cases)
     # Jobs get these keys only if strata are requested.
     wanted = _needed(getattr(settings, "strata", ()))
-    given = _records(root / settings.records) if wanted and settings.records else {}
-    by_case: dict[str, Mapping[str, str]] = {}
-    strange = []
-    if given:
-        cases = list(cases)
-        names, path = CaseNames(cases), root / settings.records
-        for key, facts in given.items():
-            case = names.find(key, path, "records")
-            if case is None:
-                strange.append(key)
-            elif by_case.setdefault(case, facts) != facts:
-                raise _two_rows(key, path, "records")
+    by_case = _by_case(cases, root, settings.records) if wanted and settings.records else {}
     found = []
     for case in cases:
         facts = {**case.facts, **by_case.get(case.case, {})}
         found.append(replace(case, facts={name: facts[name] for name in wanted if name in facts}))
-    if given and len(strange) == len(given):
+    return found
+
+
+def _by_case(cases: list[Case], root: Path, records: str) -> dict[str, Mapping[str, str]]:
+    """Read the facts in `records` by case id; warn of rows that belong to no case."""
+    path, names = root / records, CaseNames(cases)
+    given, found, strange = _records(path), {}, []
+    for key, facts in given.items():
+        case = names.find(key, path, "records")
+        if case is None:
+            strange.append(key)
+        elif found.setdefault(case, facts) != facts:
+            raise _two_rows(key, path, "records")
+    if strange and not found:
         raise InputError(
             f"none of its {len(given)} rows belongs to a case of the data set (first:"
             f" {strange[0]!r})",
-            file=root / settings.records,
+            file=path,
             field="records",
             remedy="Write the ids or the image names of the data set's cases",
         )
     if strange:
         log.warning(
             "%s: %d of %d rows do not belong to any case (first: %r)",
-            settings.records,
+            records,
             len(strange),
             len(given),
             strange[0],
