@@ -65,8 +65,8 @@ class Explorer(Section):
     explainer."""
     images: bool = True
     """Whether any page, also the report, may show images. false = only maps, masks and scores, for
-    data that must stay in your institution. Then also leave out explainers whose maps show outlines
-    of the image (`edge_map`, `guided_backprop`)."""
+    data that must stay in your institution. Maps with a value per pixel can show outlines of the
+    image, most of all those of `edge_map` and `guided_backprop`. Leave out such explainers, too."""
 
 
 class Compute(Section):

@@ -104,14 +104,14 @@ class Dataset(Entry):
     bounding box."""
     image_size: Annotated[Integer, Ge(16), Le(2048)] | None = None
     """Side in pixels of the classifier's input. null = the size that the classifiers' weights
-    files state; 224 if they state none, or different ones. Files of networks trained by this
-    project state it, and so do those of vision transformers. The size of vision transformers has
-    priority, and any other is refused."""
+    files state; 224 if none states a size, or if they differ. Files of networks trained by this
+    project state it, and so do those of vision transformers. If a classifier is a vision
+    transformer with weights, its size is used, and another `image_size` is an error."""
     scoring_size: Literal["original", "working"] = "original"
     """Size at which masks are compared: that of the original image or of the classifier's input."""
     annotated_classes: Unique[str]
     """Classes of the source whose reference masks are scored; all other masks are ignored. Empty
-    only with `part: lung`, which has no such masks."""
+    only for `source: covid_qu_ex` with `part: lung`, which has no such masks."""
     labels: dict[str, str | None] = {}
     """Map from class of the source to class of the classifier. null leaves out the images of
     a class. In multi-label data, it leaves out only the label and keeps the images. Labels that
@@ -208,8 +208,8 @@ class Dataset(Entry):
     """How the masks and boxes of several readers become one reference (docs/datasets.md). They are
     joined by `union`, `intersection`, `majority` (more than half) or `staple`. A reader's name =
     only this reader's masks and boxes; `first` = only masks and boxes that name no reader. null =
-    `first` if there are any; otherwise the majority of the masks, or all boxes. If set, readers are
-    compared with one another and with the explainers."""
+    `first` if some masks or boxes name no reader; otherwise the majority of the masks, and all
+    boxes. If set, readers are compared with one another and with the explainers."""
     planted: Planted | MISSING = MISSING
     strata: Unique[Stratum] = []
     """Groups of cases that get their own scores in tables/strata.csv, the study page and the

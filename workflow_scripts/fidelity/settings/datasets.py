@@ -37,7 +37,7 @@ CaseCount = Annotated[Integer, Ge(3)]
 
 
 class Cases(Section):
-    """Images per split: a third each of COVID-19 and Non-COVID (with lesions), and of Normal."""
+    """Images per split: a third each of COVID-19 and Non-COVID (both with lesions), and Normal."""
 
     train: CaseCount = 480
     """Training images."""

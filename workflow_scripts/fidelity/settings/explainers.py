@@ -157,9 +157,9 @@ class Lime(Explainer):
     `package` = the same, but the first image hides nothing, as in the package lime; `antithetic` =
     random images and their complements; `hadamard` = rows of Hadamard matrices and their
     complements. `interpolated` = one image for every subset of the superpixels, if there are at
-    most `samples` subsets. Superpixels do not count if hiding them does not change the image. With
-    more subsets, it takes the images of `hadamard`, and a Gaussian process predicts the outputs of
-    the other subsets.
+    most `samples` subsets. A superpixel that does not change the image when hidden is ignored when
+    subsets are counted. With more subsets, it takes the images of `hadamard`. A Gaussian process
+    then predicts the outputs of other subsets: all for at most 13 superpixels, else a sample.
 
     Except for `package`, `alpha` is multiplied by n / 1000. Here, n counts the images in the
     regression, including those with predicted outputs."""
@@ -401,7 +401,7 @@ class KernelShap(Explainer):
     method: Literal["kernel_shap"] = "kernel_shap"
     samples: Annotated[Integer, Ge(10)] = 1000
     """Largest number of images classified per explanation. The result is exact if this allows all
-    subsets of the superpixels. Superpixels do not count if hiding them does not change the image.
+    subsets of the superpixels. A superpixel that does not change the image when hidden is ignored.
     """
     hide: Hide = "mean"
     hide_sigma: HideSigma = 8

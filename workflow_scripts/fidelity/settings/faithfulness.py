@@ -51,15 +51,15 @@ class Sensitivity(Section):
 
 
 class Faithfulness(Section):
-    """Measures whether the classifier uses what the maps show, for every explainer and null
-    baseline."""
+    """Measures whether the classifier uses what the maps show, for every explainer, null baseline
+    and ceiling."""
 
     metrics: Unique[FaithfulnessMetric] = []
     """Metrics to compute (docs/measuring.md); [] = none. `road` is by far the slowest (seconds per
     map at 128 px). `comprehensiveness` and `sufficiency` use the masks of the primary binarization.
     `sensitivity_max` computes new maps (see `sensitivity`)."""
     steps: Annotated[Integer, Ge(2)] = 20
-    """Steps of the deletion and insertion curves. Each step is one forward pass."""
+    """Steps of the deletion and insertion curves. Each curve takes `steps` + 1 forward passes."""
     fill: Literal["blur", "black", "mean"] = "blur"
     """What replaces removed pixels. `road` ignores this key: it fills from the neighbours."""
     road_shares: Annotated[Unique[InnerShare], Field(min_length=1)] = [0.2, 0.4, 0.6, 0.8]
@@ -89,9 +89,10 @@ class Sanity(Section):
 
 
 class Controls(Section):
-    """Judges metrics with three classifiers: one is trained to look at the lesion more, one as
-    usual, one less (config/metric_controls.yaml). A metric passes if it scores `aligned` above
-    `plain`, and `plain` above `misaligned`. The three differ only in `training.guidance`."""
+    """Judges metrics with three classifiers. `aligned` is trained to look at the lesion, `plain` is
+    trained as usual, and `misaligned` is trained to look elsewhere (config/metric_controls.yaml). A
+    metric passes if it scores `aligned` above `plain`, and `plain` above `misaligned`. The three
+    differ only in `training.guidance`."""
 
     aligned: str | None = None
     """Classifier that is guided by the reference masks (`guidance.masks: reference`); null = no
@@ -120,10 +121,10 @@ class KnownTruth(Section):
     none. Set `planted` for each of them. For `source: phantom`, you can set `contrast: 0` and
     `shortcut.probability: 1` instead."""
     accuracy: PositiveShare = 0.9
-    """Two values must reach this number. The first is the accuracy on the unchanged test images.
-    The second uses images of other classes, in which the mark is planted. It is the share of them
-    that is predicted as the mark's class. If one value is lower, known_truth.csv is not written:
-    the classifier does not use the mark."""
+    """Two values must reach this number. One is the accuracy on the unchanged test images. For the
+    other, the mark is planted in images of the other classes: the share of them that is predicted
+    as the mark's class. If one value is lower, known_truth.csv is not written: the classifier does
+    not use the mark."""
     level: InnerShare = 0.05
     """Significance level of this test: is the accuracy above chance after the mark is erased? If
     so, known_truth.csv is not written: the classifier uses more than the mark."""

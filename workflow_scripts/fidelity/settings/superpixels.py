@@ -16,8 +16,8 @@ Sigma = Annotated[NonNegative, Field(description="Gaussian smoothing before segm
 
 
 class Superpixels(Entry):
-    """Superpixel algorithm. Its parameters have scikit-image's names; the defaults are those of the
-    package lime."""
+    """How superpixels are made, for example `{algorithm: slic}`. The parameters have scikit-image's
+    names; the defaults are those of the package lime."""
 
     chosen_by: ClassVar[str] = "algorithm"
     entry_name: ClassVar[str] = "superpixel"
