@@ -191,6 +191,14 @@ def test_old_layer_names_behind_a_prefix(tmp_path):
     same(network, tmp_path / "net.pt", "densenet121")
 
 
+def test_weights_without_counters_of_batches(tmp_path, net):
+    """Torch before 0.4.1 wrote none, as in the files of CheXNet."""
+    state = {k: v for k, v in net.state_dict().items() if not k.endswith("num_batches_tracked")}
+    assert len(state) < len(net.state_dict())
+    torch.save(state, tmp_path / "old.pt")
+    same(net, tmp_path / "old.pt")
+
+
 def test_weights_without_versions_of_layers(tmp_path):
     """Filtered dicts and safetensors have no versions, and torchvision's MNASNet refuses them."""
     torch.manual_seed(8)

@@ -190,7 +190,8 @@ def _match(
     """Sort the tensors of a set; `others` are the prefixes of other weights of this network."""
     state = {key: tensors[prefix + key] for key in own if prefix + key in tensors}
     # Files of old versions of torch lack this counter; no result depends on it.
-    state = {key: v for key, v in own.items() if key.endswith(COUNTER)} | state
+    zero = torch.zeros((), dtype=torch.long)  # real, as `own` may have shapes only
+    state = {key: zero.clone() for key in own if key.endswith(COUNTER)} | state
     left = {key: v for key, v in tensors.items() if key.removeprefix(prefix) not in own}
     result = Match(place, state)
     result.mean, result.std = _normalisation(left)
